@@ -1,0 +1,1 @@
+"""The wire: etcd's messages and methods, as field numbers and paths. Nothing here knows what they mean."""

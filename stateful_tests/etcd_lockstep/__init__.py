@@ -1,0 +1,1 @@
+"""The harness checks that they agree: sequences of operations in lockstep on every target, and a list of the lies."""
