@@ -1,0 +1,174 @@
+"""etcd's requests as data. Field names, defaults and enum numbers are those of etcd's `rpc.proto`.
+
+Keys, values and range ends are bytes; revisions, leases, limits and versions are int64; a TTL
+is in seconds. Enum fields accept any int, as the wire does: servers differ in what they make of
+an unknown one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeAlias
+
+
+class SortOrder(IntEnum):
+    """`RangeRequest.SortOrder`."""
+
+    NONE = 0
+    ASCEND = 1
+    DESCEND = 2
+
+
+class SortTarget(IntEnum):
+    """`RangeRequest.SortTarget`."""
+
+    KEY = 0
+    VERSION = 1
+    CREATE = 2
+    MOD = 3
+    VALUE = 4
+
+
+class CompareResult(IntEnum):
+    """`Compare.CompareResult`."""
+
+    EQUAL = 0
+    GREATER = 1
+    LESS = 2
+    NOT_EQUAL = 3
+
+
+class CompareTarget(IntEnum):
+    """`Compare.CompareTarget`."""
+
+    VERSION = 0
+    CREATE = 1
+    MOD = 2
+    VALUE = 3
+    LEASE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """`KV.Range`. `range_end`: empty is the one key, a single zero byte is every key from `key` on."""
+
+    key: bytes
+    range_end: bytes = b""
+    limit: int = 0
+    revision: int = 0
+    sort_order: int = SortOrder.NONE
+    sort_target: int = SortTarget.KEY
+    serializable: bool = False
+    keys_only: bool = False
+    count_only: bool = False
+    min_mod_revision: int = 0
+    max_mod_revision: int = 0
+    min_create_revision: int = 0
+    max_create_revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """`KV.Put`."""
+
+    key: bytes
+    value: bytes = b""
+    lease: int = 0
+    prev_kv: bool = False
+    ignore_value: bool = False
+    ignore_lease: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRange:
+    """`KV.DeleteRange`."""
+
+    key: bytes
+    range_end: bytes = b""
+    prev_kv: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """One predicate of a `Txn`. The operand is bytes where the target is VALUE, an int elsewhere."""
+
+    key: bytes
+    target: int
+    result: int
+    operand: int | bytes
+    range_end: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Txn:
+    """`KV.Txn`: if every compare holds, `success` is executed, otherwise `failure`."""
+
+    compare: tuple[Compare, ...] = ()
+    success: tuple[RequestOp, ...] = ()
+    failure: tuple[RequestOp, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compact:
+    """`KV.Compact`: forget the history below `revision`."""
+
+    revision: int
+    physical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseGrant:
+    """`Lease.LeaseGrant`. `ttl` is in seconds; id 0 lets the server pick one."""
+
+    ttl: int
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRevoke:
+    """`Lease.LeaseRevoke`."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseKeepAlive:
+    """One request on the stream of `Lease.LeaseKeepAlive`."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTimeToLive:
+    """`Lease.LeaseTimeToLive`; `keys` asks for the attached keys too."""
+
+    id: int
+    keys: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLeases:
+    """`Lease.LeaseLeases`: the ids of all leases."""
+
+
+RequestOp: TypeAlias = "Range | Put | DeleteRange | Txn"
+"""What a branch of a `Txn` may hold; a Txn among them is a nested one."""
+
+Operation: TypeAlias = (
+    Range | Put | DeleteRange | Txn | Compact | LeaseGrant | LeaseRevoke | LeaseKeepAlive | LeaseTimeToLive | LeaseLeases
+)
+"""Every request that the model answers."""
+
+OPERATIONS: tuple[type[Operation], ...] = (
+    Range,
+    Put,
+    DeleteRange,
+    Txn,
+    Compact,
+    LeaseGrant,
+    LeaseRevoke,
+    LeaseKeepAlive,
+    LeaseTimeToLive,
+    LeaseLeases,
+)

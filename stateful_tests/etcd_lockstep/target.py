@@ -1,0 +1,43 @@
+"""What a target is: anything that operations can be applied to.
+
+A target of your own is a subclass of `Target` with three methods; see docs/targets.md.
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from etcd_model.operations import OPERATIONS, Operation
+from etcd_model.results import Result
+from etcd_lockstep.names import operation_name
+
+
+class TargetDied(Exception):
+    """A target can't be reached, stopped answering, or broke the connection: nobody knows what became of the request."""
+
+
+class Target(ABC):
+    """One system under test, the model and the real etcd included.
+
+    Whatever exception `apply` raises, other than `TargetDied`, is taken for the target's answer
+    to the operation: a mock that throws where etcd answers lies too.
+    """
+
+    name: str
+    """What reports call it."""
+
+    capabilities: frozenset[str] = frozenset(map(operation_name, OPERATIONS))
+    """The operations that it knows (`range`, `put`, `txn`, …); it is never asked another."""
+
+    keys: ClassVar[tuple[bytes, ...]] = ()
+    """Keys to draw from instead of the usual ones, where it treats some keys differently."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget every key and every lease. Called before each sequence."""
+
+    @abstractmethod
+    def apply(self, operation: Operation) -> Result:
+        """Answer one operation; an answer that etcd gives as a gRPC error is an `etcd_model.errors.Error`."""
+
+    def close(self) -> None:  # noqa: B027  # most targets hold nothing that needs closing
+        """Give back what the target holds. Called once, at the end of a run."""
