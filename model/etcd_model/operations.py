@@ -156,7 +156,16 @@ RequestOp: TypeAlias = "Range | Put | DeleteRange | Txn"
 """What a branch of a `Txn` may hold; a Txn among them is a nested one."""
 
 Operation: TypeAlias = (
-    Range | Put | DeleteRange | Txn | Compact | LeaseGrant | LeaseRevoke | LeaseKeepAlive | LeaseTimeToLive | LeaseLeases
+    Range
+    | Put
+    | DeleteRange
+    | Txn
+    | Compact
+    | LeaseGrant
+    | LeaseRevoke
+    | LeaseKeepAlive
+    | LeaseTimeToLive
+    | LeaseLeases
 )
 """Every request that the model answers."""
 

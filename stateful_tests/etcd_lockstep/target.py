@@ -6,13 +6,13 @@ A target of your own is a subclass of `Target` with three methods; see docs/targ
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+from etcd_lockstep.names import operation_name
 from etcd_model.operations import OPERATIONS, Operation
 from etcd_model.results import Result
-from etcd_lockstep.names import operation_name
 
 
 class TargetDied(Exception):
-    """A target can't be reached, stopped answering, or broke the connection: nobody knows what became of the request."""
+    """A target can't be reached, or stopped answering: nobody knows what became of the request."""
 
 
 class Target(ABC):
@@ -32,12 +32,23 @@ class Target(ABC):
     """Keys to draw from instead of the usual ones, where it treats some keys differently."""
 
     @abstractmethod
-    def reset(self) -> None:
-        """Forget every key and every lease. Called before each sequence."""
+    def reset(self) -> int | None:
+        """Forget every key and every lease. Called before each sequence.
+
+        Returns the revision that the store stands at, where that is known; otherwise it is read.
+        """
 
     @abstractmethod
     def apply(self, operation: Operation) -> Result:
         """Answer one operation; an answer that etcd gives as a gRPC error is an `etcd_model.errors.Error`."""
+
+    def revive(self) -> None:
+        """Bring the target back after it died. Raises `TargetDied` where that can't be done."""
+        raise TargetDied("it can't be started again from here")
+
+    def can_express(self, operation: Operation) -> bool:  # noqa: ARG002  # for subclasses to look at
+        """Whether the target's interface has words for this very operation; if not, nobody is asked it."""
+        return True
 
     def close(self) -> None:  # noqa: B027  # most targets hold nothing that needs closing
         """Give back what the target holds. Called once, at the end of a run."""

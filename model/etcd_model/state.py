@@ -1,0 +1,130 @@
+"""The state of the store: its history, its compaction, its leases.
+
+History is a run of commits, one a revision, each holding all the keys as they were after it.
+That is a lot of memory for a server and none for a model, and it makes the rest short: reading
+the past is a look-up, compaction drops commits, the events of a revision are what a watcher is
+owed, and the keys of a lease are those whose `lease` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from etcd_model.quirks import DEFAULT_VERSION, Quirks, quirks_of
+from etcd_model.results import KeyValue
+
+Keys = Mapping[bytes, KeyValue]
+"""The live keys at one revision."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutEvent:
+    """A key was written."""
+
+    kv: KeyValue
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteEvent:
+    """A key was deleted, at `mod_revision`."""
+
+    key: bytes
+    mod_revision: int
+
+
+Event = PutEvent | DeleteEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One revision: what happened in it, in order of execution, and the keys after it."""
+
+    revision: int
+    events: tuple[Event, ...]
+    keys: Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lease. `ttl` is the granted one and `expiry` a reading of the virtual clock, both in seconds."""
+
+    ttl: int
+    expiry: int
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What is set when a server starts, and never changes while it runs."""
+
+    quirks: Quirks = field(default_factory=lambda: quirks_of(DEFAULT_VERSION))
+    min_lease_ttl: int = 2
+    """Seconds. ceil(floor(3 * ticks / 2) * heartbeat), ticks = election timeout / heartbeat interval:
+    2 with etcd's default timings (etcd server/etcdserver/server.go, NewServer: minTTL)."""
+    max_txn_ops: int = 128
+    """etcd's --max-txn-ops."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A whole store. `commits` are the revisions not yet compacted away, the newest last."""
+
+    server: Server = field(default_factory=Server)
+    commits: tuple[Commit, ...] = (Commit(1, (), {}),)
+    compact_revision: int = -1
+    leases: Mapping[int, Lease] = field(default_factory=dict)
+    now: int = 0
+    """The virtual clock, in seconds."""
+
+    @property
+    def revision(self) -> int:
+        """The current revision; 1 in an empty store."""
+        return self.commits[-1].revision
+
+    @property
+    def keys(self) -> Keys:
+        """The live keys now."""
+        return self.commits[-1].keys
+
+    def keys_at(self, revision: int) -> Keys:
+        """The live keys at a revision that is neither compacted nor in the future."""
+        return self.commits[revision - self.commits[0].revision].keys
+
+
+class Draft:
+    """The commit that one request is making: every write of the request lands in it, in order."""
+
+    __slots__ = ("events", "keys", "revision")
+
+    def __init__(self, state: State) -> None:
+        self.revision = state.revision + 1
+        self.keys: dict[bytes, KeyValue] = dict(state.keys)
+        self.events: list[Event] = []
+
+    @property
+    def header_revision(self) -> int:
+        """What the header of an operation inside a txn says after it."""
+        return self.revision if self.events else self.revision - 1
+
+    def put(self, key: bytes, value: bytes, lease: int) -> None:
+        old = self.keys.get(key)
+        kv = KeyValue(
+            key,
+            value,
+            create_revision=self.revision if old is None else old.create_revision,
+            mod_revision=self.revision,
+            version=1 if old is None else old.version + 1,
+            lease=lease,
+        )
+        self.keys[key] = kv
+        self.events.append(PutEvent(kv))
+
+    def delete(self, key: bytes) -> None:
+        del self.keys[key]
+        self.events.append(DeleteEvent(key, self.revision))
+
+    def commit(self, state: State) -> State:
+        """The state after it. A request that changed nothing makes no revision."""
+        if not self.events:
+            return state
+        return replace(state, commits=(*state.commits, Commit(self.revision, tuple(self.events), self.keys)))

@@ -1,0 +1,194 @@
+"""Operations to wire messages, and wire messages to results. It stands once, and serves every target
+that speaks etcd's wire: the fake in-process, the fake as a server, a real etcd, any endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from google.protobuf.message import Message
+
+from etcd_model import results
+from etcd_model.operations import (
+    Compact,
+    Compare,
+    CompareTarget,
+    DeleteRange,
+    LeaseGrant,
+    LeaseKeepAlive,
+    LeaseLeases,
+    LeaseRevoke,
+    LeaseTimeToLive,
+    Operation,
+    Put,
+    Range,
+    RequestOp,
+    Txn,
+)
+from fake_etcd.wire import messages as wire
+
+_KV = "/etcdserverpb.KV/"
+_LEASE = "/etcdserverpb.Lease/"
+
+# Messages are built with all fields by keyword: protobuf leaves zeros off the wire by itself.
+
+
+def _range(op: Range) -> wire.RangeRequest:
+    return wire.RangeRequest(
+        key=op.key,
+        range_end=op.range_end,
+        limit=op.limit,
+        revision=op.revision,
+        sort_order=op.sort_order,  # type: ignore[arg-type]  # any int goes over the wire
+        sort_target=op.sort_target,  # type: ignore[arg-type]  # as above
+        serializable=op.serializable,
+        keys_only=op.keys_only,
+        count_only=op.count_only,
+        min_mod_revision=op.min_mod_revision,
+        max_mod_revision=op.max_mod_revision,
+        min_create_revision=op.min_create_revision,
+        max_create_revision=op.max_create_revision,
+    )
+
+
+def _put(op: Put) -> wire.PutRequest:
+    return wire.PutRequest(
+        key=op.key,
+        value=op.value,
+        lease=op.lease,
+        prev_kv=op.prev_kv,
+        ignore_value=op.ignore_value,
+        ignore_lease=op.ignore_lease,
+    )
+
+
+def _delete_range(op: DeleteRange) -> wire.DeleteRangeRequest:
+    return wire.DeleteRangeRequest(key=op.key, range_end=op.range_end, prev_kv=op.prev_kv)
+
+
+_OPERAND_FIELD = {
+    CompareTarget.VERSION: "version",
+    CompareTarget.CREATE: "create_revision",
+    CompareTarget.MOD: "mod_revision",
+    CompareTarget.VALUE: "value",
+    CompareTarget.LEASE: "lease",
+}
+
+
+def _compare(compare: Compare) -> wire.Compare:
+    operand: dict[str, Any] = {_OPERAND_FIELD[CompareTarget(compare.target)]: compare.operand}
+    return wire.Compare(
+        key=compare.key,
+        range_end=compare.range_end,
+        target=compare.target,  # type: ignore[arg-type]  # any int goes over the wire
+        result=compare.result,  # type: ignore[arg-type]  # as above
+        **operand,
+    )
+
+
+def _request_op(op: RequestOp) -> wire.RequestOp:
+    match op:
+        case Range():
+            return wire.RequestOp(request_range=_range(op))
+        case Put():
+            return wire.RequestOp(request_put=_put(op))
+        case DeleteRange():
+            return wire.RequestOp(request_delete_range=_delete_range(op))
+        case Txn():
+            return wire.RequestOp(request_txn=_txn(op))
+
+
+def _txn(op: Txn) -> wire.TxnRequest:
+    return wire.TxnRequest(
+        compare=[_compare(compare) for compare in op.compare],
+        success=[_request_op(request) for request in op.success],
+        failure=[_request_op(request) for request in op.failure],
+    )
+
+
+_ENCODERS: dict[type[Operation], tuple[str, Callable[[Any], Message]]] = {
+    Range: (_KV + "Range", _range),
+    Put: (_KV + "Put", _put),
+    DeleteRange: (_KV + "DeleteRange", _delete_range),
+    Txn: (_KV + "Txn", _txn),
+    Compact: (_KV + "Compact", lambda op: wire.CompactionRequest(revision=op.revision, physical=op.physical)),
+    LeaseGrant: (_LEASE + "LeaseGrant", lambda op: wire.LeaseGrantRequest(TTL=op.ttl, ID=op.id)),
+    LeaseRevoke: (_LEASE + "LeaseRevoke", lambda op: wire.LeaseRevokeRequest(ID=op.id)),
+    LeaseKeepAlive: (_LEASE + "LeaseKeepAlive", lambda op: wire.LeaseKeepAliveRequest(ID=op.id)),
+    LeaseTimeToLive: (
+        _LEASE + "LeaseTimeToLive",
+        lambda op: wire.LeaseTimeToLiveRequest(ID=op.id, keys=op.keys),
+    ),
+    LeaseLeases: (_LEASE + "LeaseLeases", lambda _op: wire.LeaseLeasesRequest()),
+}
+
+
+def encode(operation: Operation) -> tuple[str, Message]:
+    """The path of the method and the request message."""
+    path, encoder = _ENCODERS[type(operation)]
+    return path, encoder(operation)
+
+
+def _kv(kv: wire.KeyValue) -> results.KeyValue:
+    return results.KeyValue(kv.key, kv.value, kv.create_revision, kv.mod_revision, kv.version, kv.lease)
+
+
+def _range_result(answer: wire.RangeResponse) -> results.RangeResult:
+    return results.RangeResult(answer.header.revision, tuple(map(_kv, answer.kvs)), answer.more, answer.count)
+
+
+def _put_result(answer: wire.PutResponse) -> results.PutResult:
+    return results.PutResult(answer.header.revision, _kv(answer.prev_kv) if answer.HasField("prev_kv") else None)
+
+
+def _delete_range_result(answer: wire.DeleteRangeResponse) -> results.DeleteRangeResult:
+    return results.DeleteRangeResult(answer.header.revision, answer.deleted, tuple(map(_kv, answer.prev_kvs)))
+
+
+_RESPONSE_OPS: dict[str, Callable[[Any], results.ResponseOp]] = {
+    "response_range": _range_result,
+    "response_put": _put_result,
+    "response_delete_range": _delete_range_result,
+    "response_txn": lambda answer: _txn_result(answer),
+}
+
+
+def _response_op(answer: wire.ResponseOp) -> results.ResponseOp:
+    """Raises `Malformed` for a response that holds nothing."""
+    kind = answer.WhichOneof("response")
+    if kind is None:
+        raise Malformed("a ResponseOp in a TxnResponse holds no response")
+    return _RESPONSE_OPS[kind](getattr(answer, kind))
+
+
+def _txn_result(answer: wire.TxnResponse) -> results.TxnResult:
+    return results.TxnResult(
+        answer.header.revision, answer.succeeded, tuple(_response_op(response) for response in answer.responses)
+    )
+
+
+_DECODERS: dict[type[Operation], Callable[[Any], results.Answer]] = {
+    Range: _range_result,
+    Put: _put_result,
+    DeleteRange: _delete_range_result,
+    Txn: _txn_result,
+    Compact: lambda answer: results.CompactResult(answer.header.revision),
+    LeaseGrant: lambda answer: results.LeaseGrantResult(answer.header.revision, answer.ID, answer.TTL),
+    LeaseRevoke: lambda answer: results.LeaseRevokeResult(answer.header.revision),
+    LeaseKeepAlive: lambda answer: results.LeaseKeepAliveResult(answer.header.revision, answer.ID, answer.TTL),
+    LeaseTimeToLive: lambda answer: results.LeaseTimeToLiveResult(
+        answer.header.revision, answer.ID, answer.TTL, answer.grantedTTL, tuple(answer.keys)
+    ),
+    LeaseLeases: lambda answer: results.LeaseLeasesResult(
+        answer.header.revision, tuple(lease.ID for lease in answer.leases)
+    ),
+}
+
+
+class Malformed(Exception):
+    """An answer that is no answer of etcd's."""
+
+
+def decode(operation: Operation, answer: Message) -> results.Answer:
+    """The result that a response message carries. Raises `Malformed`."""
+    return _DECODERS[type(operation)](answer)

@@ -1,0 +1,177 @@
+"""Lockstep: one operation on every target, and the vote on their answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from etcd_lockstep.comparison import Difference, differences
+from etcd_lockstep.names import operation_name
+from etcd_lockstep.observation import Observation, Raised, View, allow_for_elapsed, observe
+from etcd_lockstep.target import Target, TargetDied
+from etcd_lockstep.targets.model import ModelTarget
+from etcd_lockstep.trace import LeaseOf, RevisionAt, Symbol, substitute
+from etcd_model.operations import LeaseGrant, Operation, Range
+from etcd_model.ranges import FROM_KEY
+from etcd_model.results import LeaseGrantResult, RangeResult
+
+REFERENCES = ("model", "fake", "etcd")
+"""The targets that vote. Whatever else takes part is held against what they agree on."""
+
+UNDECIDED = "model or fake"
+"""The odd one out where these two differ and no real etcd is there to judge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """One target that is not with the others at one step."""
+
+    odd_one_out: str
+    differences: tuple[Difference, ...]
+    """The most telling first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What every target said to one operation."""
+
+    observations: Mapping[str, Observation]
+    divergences: tuple[Divergence, ...]
+
+
+class Overtaken(Exception):
+    """So much real time has passed that a lease of the sequence may have expired: its answers prove nothing."""
+
+
+class Died(Exception):
+    """A target died of an operation, or stopped answering."""
+
+    def __init__(self, target: Target, reason: str) -> None:
+        super().__init__(f"{target.name}: {reason}")
+        self.target = target
+        self.reason = reason
+
+
+class Lockstep:
+    """One sequence of operations on a fixed set of targets, the model among them.
+
+    The targets' stores must be empty (`Target.reset`); `start` does that.
+    """
+
+    def __init__(self, model: ModelTarget, others: Sequence[Target]) -> None:
+        self.targets: tuple[Target, ...] = (model, *others)
+        self._model = model
+        self._references = [target.name for target in self.targets if target.name in REFERENCES]
+        self._views: dict[str, View] = {}
+        self._revisions: list[int] = []
+        self._started = 0.0
+        self._soonest_expiry = float("inf")
+
+    @property
+    def steps(self) -> int:
+        """How many operations have been applied since the start."""
+        return len(self._revisions) - 1
+
+    def start(self) -> None:
+        """Begin a new sequence. Raises `Died`."""
+        for target in self.targets:
+            try:
+                revision = target.reset()
+            except TargetDied as died:
+                raise Died(target, str(died)) from died
+            self._views[target.name] = View(revision or _first_revision(target))
+        self._revisions = [self._model.state.revision]
+        self._started = time.monotonic()
+        self._soonest_expiry = float("inf")
+
+    def step(self, operation: Operation) -> Step:
+        """Apply one operation, its symbols filled in for each target. Raises `Died` and `Overtaken`."""
+        self._revisions.append(0)
+        observations: dict[str, Observation] = {}
+        for target in self.targets:
+            view = self._views[target.name]
+            observations[target.name] = self._observed(target, view, self._concrete(operation, view))
+        self._revisions[-1] = self._model.state.revision
+        elapsed = time.monotonic() - self._started
+        expected = observations[self._model.name]
+        if isinstance(expected, LeaseGrantResult):
+            self._soonest_expiry = min(self._soonest_expiry, expected.ttl)
+        if elapsed >= self._soonest_expiry:
+            raise Overtaken
+        for name in self._views:
+            observations[name] = allow_for_elapsed(observations[name], expected, elapsed)
+        return Step(observations, self._vote(observations))
+
+    def _observed(self, target: Target, view: View, operation: Operation) -> Observation:
+        try:
+            result = target.apply(operation)
+        except TargetDied as died:
+            raise Died(target, str(died)) from died
+        except Exception as error:  # whatever a target throws is its answer
+            return Raised(type(error).__name__, str(error))
+        if isinstance(result, LeaseGrantResult):
+            assert isinstance(operation, LeaseGrant)
+            view.name_lease(self.steps, result.id, picked_by_server=operation.id == 0)
+        return observe(result, view)
+
+    def _concrete(self, operation: Operation, view: View) -> Operation:
+        def fill_in(symbol: Symbol) -> int:
+            match symbol:
+                case LeaseOf(step=step):
+                    return view.lease_ids.get(step, 0)
+                case RevisionAt(step=step, plus=plus):
+                    return view.base + max(self._revisions[step] + plus, 1) - 1
+                case _:
+                    raise AssertionError(symbol)
+
+        return substitute(operation, fill_in)
+
+    def _vote(self, observations: Mapping[str, Observation]) -> tuple[Divergence, ...]:
+        consensus = observations[self._model.name]
+        if all(observation == consensus for observation in observations.values()):
+            return ()
+        found = []
+        odd, consensus = _odd_reference({name: observations[name] for name in self._references})
+        if odd:
+            answer = observations[odd if odd != UNDECIDED else "fake"]
+            found.append(Divergence(odd, tuple(differences(consensus, answer))))
+        for name, observation in observations.items():
+            if name not in REFERENCES and observation != consensus:
+                found.append(Divergence(name, tuple(differences(consensus, observation))))
+                self._views[name].resynchronize(getattr(consensus, "revision", 0))
+        return tuple(found)
+
+
+def _first_revision(target: Target) -> int:
+    """The revision that a target stands at after its reset, as an empty read tells it."""
+    if operation_name(Range) not in target.capabilities:
+        return 1
+    try:
+        result = target.apply(Range(b"\x00", FROM_KEY, count_only=True))
+    except TargetDied as died:
+        raise Died(target, str(died)) from died
+    except Exception:  # it will be found again as the answer to a step
+        return 1
+    return (result.revision if isinstance(result, RangeResult) else 0) or 1
+
+
+def _odd_reference(answers: Mapping[str, Observation]) -> tuple[str | None, Observation]:
+    """Which of the voting targets is alone, and what the others say.
+
+    With three, the majority is right until it is looked into. With all three at odds the real etcd is taken
+    at its word, and the model is named.
+    """
+    distinct = [
+        (observation, [name for name, other in answers.items() if other == observation])
+        for observation in answers.values()
+    ]
+    for observation, backers in distinct:
+        if len(backers) == len(answers):
+            return None, observation
+    for observation, backers in distinct:
+        if len(backers) > 1:
+            return next(name for name in answers if name not in backers), observation
+    if "etcd" in answers:
+        return next(name for name in answers if name != "etcd"), answers["etcd"]
+    return UNDECIDED, answers["model"]

@@ -1,0 +1,52 @@
+"""The state machine: Hypothesis draws the sequences, the search judges them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from etcd_lockstep.search import Search
+from etcd_lockstep.strategies.dice import BYTES, Dice
+from etcd_lockstep.strategies.union import Swarm
+from etcd_lockstep.strategies.vocabulary import Vocabulary
+from etcd_lockstep.trace import LeaseOf
+from etcd_model.operations import LeaseGrant
+
+_DRAW = st.binary(min_size=BYTES, max_size=BYTES)
+
+
+class TimeUp(BaseException):
+    """The time of a run is over. Not an Exception, so that Hypothesis does not take it for a finding."""
+
+
+def lockstep_machine(
+    search: Search, operations: Sequence[str], keys: Sequence[bytes], deadline: float = float("inf")
+) -> type[RuleBasedStateMachine]:
+    """A state machine class that runs the given operations over the given keys.
+
+    `deadline` is a reading of `time.monotonic`, after which the machine raises `TimeUp`.
+    """
+
+    class LockstepMachine(RuleBasedStateMachine):
+        @initialize(drawn=_DRAW)
+        def start(self, drawn: bytes) -> None:
+            dice = Dice(drawn)
+            self.words = Vocabulary(keys, hostile=dice.pick((True, True, False)))
+            self.swarm = Swarm(dice, operations)
+            search.start()
+
+        @rule(drawn=_DRAW)
+        def step(self, drawn: bytes) -> None:
+            if time.monotonic() > deadline:
+                raise TimeUp
+            operation = self.swarm.draw(Dice(drawn), self.words)
+            applied = search.step(operation)
+            if applied:
+                self.words.steps += 1
+                if isinstance(operation, LeaseGrant):
+                    self.words.granted.append(LeaseOf(self.words.steps))
+
+    return LockstepMachine

@@ -1,0 +1,200 @@
+"""Shrinking: the shortest trace that still shows what was found.
+
+Hypothesis shrinks the numbers it drew; this shrinks the trace itself. It takes steps out, and makes what is
+left plainer, as long as the trace still shows the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+from itertools import combinations
+
+from etcd_lockstep.trace import RevisionAt, Trace, map_keys, subtrace
+from etcd_model.operations import (
+    Compact,
+    Compare,
+    DeleteRange,
+    LeaseGrant,
+    LeaseKeepAlive,
+    LeaseLeases,
+    LeaseRevoke,
+    LeaseTimeToLive,
+    Operation,
+    Put,
+    Range,
+    RequestOp,
+    Txn,
+)
+
+Accepts = Callable[[Trace], bool]
+"""Whether a trace still shows it, at its last step."""
+
+PLAIN_TTL = 60
+_PAIRS_UP_TO = 12
+"""Steps below which every two of them are tried together: a grant goes only along with its revoke."""
+
+
+def shrink(trace: Trace, accepts: Accepts) -> Trace:
+    """The plainest trace found, never longer than the one given. The last step stays the last.
+
+    `accepts` must hold for the trace given. What it raises is not caught: a deadline may be set that way.
+    """
+    while True:
+        smaller = _plainer_keys(_plainer_steps(_fewer_steps(trace, accepts), accepts), accepts)
+        if smaller == trace:
+            return trace
+        trace = smaller
+
+
+def _fewer_steps(trace: Trace, accepts: Accepts) -> Trace:
+    size = len(trace) // 2
+    while size:
+        end = len(trace) - 1
+        while end > 0:
+            start = max(end - size, 0)
+            candidate = subtrace(trace, [*range(start), *range(end, len(trace))])
+            if accepts(candidate):
+                trace = candidate
+            end = start
+        size //= 2
+    return _without_pairs(trace, accepts)
+
+
+def _without_pairs(trace: Trace, accepts: Accepts) -> Trace:
+    if len(trace) > _PAIRS_UP_TO:
+        return trace
+    for one, other in combinations(range(len(trace) - 1), 2):
+        candidate = subtrace(trace, [index for index in range(len(trace)) if index not in (one, other)])
+        if accepts(candidate):
+            return _without_pairs(candidate, accepts)
+    return trace
+
+
+def _plainer_steps(trace: Trace, accepts: Accepts) -> Trace:
+    for index in range(len(trace)):
+        trace = _plainer_step(trace, index, accepts)
+    return trace
+
+
+def _plainer_step(trace: Trace, index: int, accepts: Accepts) -> Trace:
+    for operation in _plainer(trace[index]):
+        candidate = (*trace[:index], operation, *trace[index + 1 :])
+        if accepts(candidate):
+            return _plainer_step(candidate, index, accepts)
+    return trace
+
+
+def _plainer_keys(trace: Trace, accepts: Accepts) -> Trace:
+    """Every key renamed to a shorter or smaller one of the trace's own or to `a`, everywhere at once."""
+    names = sorted({b"a", b"b", *_keys(trace)} - {b""}, key=_size)
+    for old in sorted(_keys(trace), key=_size, reverse=True):
+        for new in names:
+            if _size(new) < _size(old):
+                candidate = _renamed(trace, old, new)
+                if accepts(candidate):
+                    return _plainer_keys(candidate, accepts)
+    return trace
+
+
+def _renamed(trace: Trace, old: bytes, new: bytes) -> Trace:
+    return tuple(map_keys(operation, lambda key: new if key == old else key) for operation in trace)
+
+
+def _size(key: bytes) -> tuple[int, bytes]:
+    return len(key), key
+
+
+def _plainer(operation: RequestOp | Operation) -> Iterator[Operation]:
+    """Operations a little plainer than this one, the boldest first."""
+    match operation:
+        case Txn():
+            yield from _plainer_txn(operation)
+        case Put():
+            yield from _without_options(operation, "prev_kv", "ignore_value", "ignore_lease", "lease")
+            yield from (
+                replace(operation, value=value) for value in (b"", b"1") if _size(value) < _size(operation.value)
+            )
+        case Range():
+            yield from _without_options(
+                operation, *(field.name for field in fields(operation) if field.name not in ("key", "revision"))
+            )
+            yield from _plainer_revisions(operation, "revision")
+        case DeleteRange():
+            yield from _without_options(operation, "range_end", "prev_kv")
+        case Compact():
+            yield from _without_options(operation, "physical")
+            yield from _plainer_revisions(operation, "revision", or_none=False)
+        case LeaseGrant():
+            yield from _without_options(operation, "id")
+            if operation.ttl != PLAIN_TTL:
+                yield replace(operation, ttl=PLAIN_TTL)
+        case LeaseTimeToLive():
+            yield from _without_options(operation, "keys")
+        case LeaseRevoke() | LeaseKeepAlive() | LeaseLeases():
+            return
+
+
+def _without_options(operation: Operation, *names: str) -> Iterator[Operation]:
+    defaults = {field.name: field.default for field in fields(operation)}
+    for name in names:
+        if getattr(operation, name) != defaults[name]:
+            yield replace(operation, **{name: defaults[name]})
+
+
+def _plainer_revisions(operation: Range | Compact, name: str, *, or_none: bool = True) -> Iterator[Operation]:
+    revision = getattr(operation, name)
+    if or_none and revision:
+        yield replace(operation, **{name: 0})
+    if isinstance(revision, RevisionAt) and revision.plus not in (0, 1):
+        yield replace(operation, **{name: RevisionAt(revision.step, 1 if revision.plus > 1 else 0)})
+
+
+def _plainer_txn(operation: Txn) -> Iterator[Operation]:
+    """One of its operations in its place, then without its parts, then with plainer parts."""
+    yield from operation.success
+    yield from operation.failure
+    if operation.compare:
+        yield replace(operation, compare=())
+    for name in ("compare", "success", "failure"):
+        parts: tuple[RequestOp | Compare, ...] = getattr(operation, name)
+        size = len(parts) // 2
+        while size:
+            for start in range(0, len(parts), size):
+                yield replace(operation, **{name: parts[:start] + parts[start + size :]})
+            size //= 2
+        if len(parts) == 1:
+            yield replace(operation, **{name: ()})
+        for index, part in enumerate(parts):
+            plainer = _plainer_compare(part) if isinstance(part, Compare) else _plainer_request(part)
+            for one in plainer:
+                yield replace(operation, **{name: (*parts[:index], one, *parts[index + 1 :])})
+    if operation.failure and not operation.success:
+        yield Txn(success=operation.failure)
+
+
+def _plainer_request(request: RequestOp) -> Iterator[RequestOp]:
+    for plainer in _plainer(request):
+        assert isinstance(plainer, Range | Put | DeleteRange | Txn)
+        yield plainer
+
+
+def _plainer_compare(compare: Compare) -> Iterator[Compare]:
+    if compare.range_end:
+        yield replace(compare, range_end=b"")
+    if isinstance(compare.operand, int) and compare.operand:
+        yield replace(compare, operand=0)
+    if isinstance(compare.operand, bytes) and compare.operand:
+        yield replace(compare, operand=b"")
+
+
+def _keys(trace: Trace) -> set[bytes]:
+    found: set[bytes] = set()
+
+    def note(key: bytes) -> bytes:
+        found.add(key)
+        return key
+
+    for operation in trace:
+        map_keys(operation, note)
+    return found
