@@ -18,9 +18,6 @@ from etcd_model.state import Draft, Lease, State
 MAX_TTL = 9_000_000_000
 """Seconds (etcd server/lease/lessor.go, MaxLeaseTTL)."""
 
-FIRST_OWN_ID = 7_000_000_000_000_000_000
-"""Where the ids begin that the model picks itself: far from those that callers pick."""
-
 
 def grant(state: State, operation: LeaseGrant) -> tuple[State, LeaseGrantResult | Error]:
     """A TTL under the server's minimum, zero and negatives included, becomes the minimum."""
@@ -28,10 +25,14 @@ def grant(state: State, operation: LeaseGrant) -> tuple[State, LeaseGrantResult 
         return state, LEASE_TTL_TOO_LARGE
     if operation.id in state.leases:
         return state, LEASE_EXIST
-    lease_id = operation.id or max(FIRST_OWN_ID, *state.leases, 0) + 1
     ttl = max(operation.ttl, state.server.min_lease_ttl)
-    leases = {**state.leases, lease_id: Lease(ttl, state.now + ttl)}
-    return replace(state, leases=leases), LeaseGrantResult(state.revision, lease_id, ttl)
+    lease_id = operation.id or state.next_lease_id
+    state = replace(
+        state,
+        leases={**state.leases, lease_id: Lease(ttl, state.now + ttl)},
+        next_lease_id=state.next_lease_id + (not operation.id),
+    )
+    return state, LeaseGrantResult(state.revision, lease_id, ttl)
 
 
 def attached(state: State, lease_id: int) -> list[bytes]:

@@ -73,6 +73,8 @@ class State:
     commits: tuple[Commit, ...] = (Commit(1, (), {}),)
     compact_revision: int = -1
     leases: Mapping[int, Lease] = field(default_factory=dict)
+    next_lease_id: int = 7_000_000_000_000_000_000
+    """The next id to pick for a lease, far from those that callers pick. No id is picked twice."""
     now: int = 0
     """The virtual clock, in seconds."""
 

@@ -17,7 +17,8 @@ class Difference:
     field: str
     """The field's path, without indices: `kvs.value`, `responses.prev_kv.version`."""
     kind: str
-    """`missing`, `unexpected`, `too low`, `too high`, `different`, `out of order`, `refused`, `accepted`, `raised`."""
+    """`missing`, `unexpected`, `too few`, `too many`, `too low`, `too high`, `different`, `out of order`,
+    `refused (…)`, `accepted (…)`, `raised …`."""
 
 
 def differences(expected: Observation, got: Observation) -> list[Difference]:
@@ -36,9 +37,9 @@ def differences(expected: Observation, got: Observation) -> list[Difference]:
                 if getattr(expected, name) != getattr(got, name)
             ]
         case Error(), _:
-            return [Difference("error", "accepted")]
+            return [Difference("error", f"accepted ({expected.message})")]
         case _, Error():
-            return [Difference("error", "refused")]
+            return [Difference("error", f"refused ({got.message})")]
         case _ if type(expected) is not type(got):
             return [Difference("answer", "of another operation")]
         case _:
@@ -56,9 +57,15 @@ def _rank(difference: Difference) -> tuple[int, int, str, str]:
 
 def _compare_fields(prefix: str, expected: object, got: object) -> Iterator[Difference]:
     """Field by field; both are of one dataclass."""
-    for field in fields(expected):  # type: ignore[arg-type]  # any of our frozen dataclasses
-        path = prefix + field.name
-        yield from _compare_values(path, getattr(expected, field.name), getattr(got, field.name))
+    found = [
+        difference
+        for field in fields(expected)  # type: ignore[arg-type]  # any of our frozen dataclasses
+        for difference in _compare_values(prefix + field.name, getattr(expected, field.name), getattr(got, field.name))
+    ]
+    other_keys = any(d.field == f"{prefix}kvs" and d.kind in ("missing", "unexpected") for d in found)
+    for difference in found:
+        if not (other_keys and difference.field in (f"{prefix}count", f"{prefix}more")):  # which follow from it
+            yield difference
 
 
 def _compare_values(path: str, expected: object, got: object) -> Iterator[Difference]:
@@ -111,7 +118,7 @@ def _compare_kvs(path: str, expected: Sequence[KeyValue], got: Sequence[KeyValue
 
 def _compare_responses(path: str, expected: Sequence[object], got: Sequence[object]) -> Iterator[Difference]:
     if len(expected) != len(got):
-        yield Difference(path, "missing" if len(got) < len(expected) else "unexpected")
+        yield Difference(path, "missing" if not got else "too few" if len(got) < len(expected) else "too many")
     for one, other in zip(expected, got, strict=False):
         if type(one) is not type(other):
             yield Difference(path, "of another operation")

@@ -10,14 +10,14 @@ base classes for servers (`KVServicer`, …) are not there.
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, ClassVar
 
 import grpc
-from google.protobuf.message import Message
 
+from fake_etcd.stubs import bind
 from fake_etcd.wire import messages
 from fake_etcd.wire.methods import METHODS, Method
 
@@ -89,18 +89,4 @@ class _Stub:
 
     def __init__(self, channel: grpc.Channel) -> None:
         for method in self.methods:
-            setattr(self, method.name, _callable(channel, method))
-
-
-def _callable(channel: grpc.Channel, method: Method) -> Callable[..., Any]:
-    match method.client_streaming, method.server_streaming:
-        case False, False:
-            connect: Callable[..., Callable[..., Any]] = channel.unary_unary
-        case False, True:
-            connect = channel.unary_stream
-        case True, False:
-            connect = channel.stream_unary
-        case _:
-            connect = channel.stream_stream
-    serialize: Callable[[Message], bytes] = method.request.SerializeToString
-    return connect(method.path, request_serializer=serialize, response_deserializer=method.response.FromString)
+            setattr(self, method.name, bind(channel, method))

@@ -21,7 +21,7 @@ from itertools import islice
 from etcd_lockstep.comparison import Difference
 from etcd_lockstep.names import operation_name
 from etcd_lockstep.trace import LeaseOf, Trace, subtrace, symbols
-from etcd_model.operations import Compare, CompareResult, CompareTarget, Operation, Put, Txn
+from etcd_model.operations import Compare, CompareTarget, Operation, Put, Txn
 from etcd_model.ranges import FROM_KEY
 
 _KV_FIELDS = frozenset({"create_revision", "mod_revision", "version", "lease", "value"})
@@ -40,9 +40,10 @@ class Symptom:
         return f"{self.operation} {self.field} {self.kind}"
 
     @property
-    def anywhere(self) -> bool:
-        """Whether the same field is wrong in the answers to other operations too, so that one finding is enough."""
-        return self.operation == "*"
+    def tells_all(self) -> bool:
+        """Whether the symptom alone is the lie, whatever the trace: a field that is never filled, or a request
+        that should have been refused and was not."""
+        return self.operation == "*" or self.field in ("answer", "error", "responses")
 
 
 def symptom(target: str, operation: Operation, difference: Difference) -> Symptom:
@@ -68,7 +69,6 @@ def features(operation: Operation) -> frozenset[str]:
 def _features(operation: Operation | Compare) -> Iterator[str]:
     if isinstance(operation, Txn):
         for compare in operation.compare:
-            yield "compare"
             yield from (f"compare.{feature}" for feature in _features(compare))
         for branch in ("success", "failure"):
             for request in getattr(operation, branch):
@@ -78,7 +78,6 @@ def _features(operation: Operation | Compare) -> Iterator[str]:
         return
     if isinstance(operation, Compare):
         yield CompareTarget(operation.target).name
-        yield CompareResult(operation.result).name
         if operation.range_end:
             yield "range_end"
         return
@@ -144,7 +143,7 @@ class KnownLies:
     def explain(self, trace: Trace, found: Symptom) -> bool:
         """Whether a symptom at the last step of a trace is that of a lie already found."""
         lies = self._lies.get(found, ())
-        if lies and found.anywhere:
+        if lies and (found.tells_all or _any_option(lies, trace)):
             return True
         return any(self._shown_by_part(lie, trace) for lie in lies)
 
@@ -155,6 +154,21 @@ class KnownLies:
             len(kept) == len(trace) or self._shows(subtrace(trace, kept), lie.symptom)
             for kept in islice(parts, _EMBEDDINGS_RUN)
         )
+
+
+_ENOUGH_OPTIONS = 3
+
+
+def _any_option(lies: Sequence[KnownLie], trace: Trace) -> bool:
+    """Whether so many lies differ only in the options of their last step that any option must be taken for a cause."""
+    if not features(trace[-1]):
+        return False
+    alike: dict[tuple[str, ...], set[frozenset[str]]] = {}
+    for lie in lies:
+        if type(lie.trace[-1]) is type(trace[-1]) and features(lie.trace[-1]):
+            names = tuple(name for name, _used in pattern(lie.trace).steps)
+            alike.setdefault(names, set()).add(features(lie.trace[-1]))
+    return any(len(options) >= _ENOUGH_OPTIONS for options in alike.values())
 
 
 def _embeddings(small: Trace, large: Trace) -> Iterator[tuple[int, ...]]:
@@ -182,7 +196,10 @@ def _embeddings(small: Trace, large: Trace) -> Iterator[tuple[int, ...]]:
 
 
 def _matches(small: Operation, large: Operation) -> bool:
-    return type(small) is type(large) and features(small) <= features(large)
+    """An operation may also be found inside a txn."""
+    if type(small) is type(large):
+        return features(small) <= features(large)
+    return isinstance(large, Txn) and any(_matches(small, request) for request in (*large.success, *large.failure))
 
 
 def _leases_agree(small: Trace, large: Trace, kept: Sequence[int]) -> bool:

@@ -9,13 +9,13 @@ from functools import cache
 
 from etcd_lockstep.comparison import Difference
 from etcd_lockstep.lies import KnownLie, KnownLies, Symptom, symptom
-from etcd_lockstep.lockstep import REFERENCES, UNDECIDED, Died, Divergence, Lockstep, Overtaken, Step
+from etcd_lockstep.lockstep import Died, Divergence, Lockstep, Overtaken, Step
 from etcd_lockstep.observation import Observation
-from etcd_lockstep.shrinking import shrink
+from etcd_lockstep.shrinking import ShownByKnown, Verdict, shrink
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import Trace, map_keys
-from etcd_model import Quirks, lethal
+from etcd_model import lethal
 from etcd_model.operations import Operation, Range
 
 SHRINK_SECONDS = 20.0
@@ -65,23 +65,36 @@ class Search:
     """A run's targets, what it has seen of them, and the lies it has found."""
 
     def __init__(
-        self, model: ModelTarget, others: Sequence[Target], quirks: Quirks, on_shrinking: Callable[[str], None]
+        self,
+        model: ModelTarget,
+        others: Sequence[Target],
+        *,
+        twins: Mapping[str, Target] | None = None,
+        on_shrinking: Callable[[str], None] = lambda _what: None,
     ) -> None:
+        """`others` take part beside the model. `twins`, by name, are second instances of some of them, to run
+        parts of a trace on while its own sequence goes on; without a twin, the sequence ends there."""
         self.targets: tuple[Target, ...] = (model, *others)
         self.lies: list[Lie] = []
         self.sequences = 0
         self.steps = 0
         self.overtaken = 0
         """Sequences given up because leases may have expired meanwhile."""
-        self.pending: LieFound | None = None
         self._model = model
         self._others = tuple(others)
-        self._quirks = quirks
+        self._quirks = model.server.quirks
         self._on_shrinking = on_shrinking
         self._all = Lockstep(model, others)
+        self._pairs = {name: Lockstep(ModelTarget(model.server), [twin]) for name, twin in (twins or {}).items()}
         self._known = KnownLies(self._shows)
         self._trace: Trace = ()
         self._over = False
+        self._found: LieFound | None = None
+        """What was raised last. Hypothesis runs the sequence once more, and must see it raised again."""
+
+    def new_round(self) -> None:
+        """Hypothesis starts afresh: what was raised for it is not raised again."""
+        self._found = None
 
     # One sequence
 
@@ -122,49 +135,64 @@ class Search:
             return True
         for divergence in step.divergences:
             self._judge(operation, divergence)
+            if self._over:
+                break
         return True
 
     def _judge(self, operation: Operation, divergence: Divergence) -> None:
         for difference in divergence.differences:
             found = symptom(divergence.odd_one_out, operation, difference)
-            if not self._known.explain(self._trace, found):
+            again = self._found is not None and (found, self._trace) == (self._found.symptom, self._found.trace)
+            if again or not self._known.explain(self._trace, found):
                 self._over = True
-                self.pending = lie_found(found)(found, self._trace)
-                raise self.pending
-        if divergence.odd_one_out in (*REFERENCES, UNDECIDED):
-            # They no longer hold the same store: nothing after this says anything about the others.
+                if again or self._settle(found, self._trace):
+                    self._found = lie_found(found)(found, self._trace)
+                    raise self._found
+        if divergence.odd_one_out not in self._pairs:
+            # A voter that is wrong no longer holds the store that the others are held against; and any target
+            # without a twin has just been used to explain this.
             self._over = True
 
     # What becomes of a lie
 
-    def settle(self) -> Lie | None:
-        """Shrink what was found last, and remember it.
-
-        None where the shortest trace turns out to show a lie known already.
-        """
-        assert self.pending is not None
-        found, trace = self.pending.symptom, self.pending.trace
-        self.pending = None
+    def _settle(self, found: Symptom, trace: Trace) -> bool:
+        """Shrink what was found, and remember it. Whether it is a lie that was not known."""
         self._on_shrinking(str(found))
         deadline = time.monotonic() + SHRINK_SECONDS
 
-        def new(candidate: Trace, sought: Symptom) -> bool:
-            return (
-                time.monotonic() < deadline
-                and self._shows(candidate, sought)
-                and not self._known.explain(candidate, sought)
-            )
+        def judge(candidate: Trace) -> Verdict:
+            if time.monotonic() > deadline or not self._shows(candidate, found):
+                return Verdict.NOTHING
+            return Verdict.KNOWN if self._known.explain(candidate, found) else Verdict.NEW
 
         if not self._shows(trace, found):
-            return self._record(found, trace, reproduced=False)
-        trace = shrink(trace, lambda candidate: new(candidate, found))
-        witnessed = self._plain_witness(trace, found)
-        if witnessed is not None:
-            trace, found = witnessed
-            if self._known.explain(trace, found):
-                return None
-            trace = shrink(trace, lambda candidate: new(candidate, found))
-        return self._record(found, trace, reproduced=True)
+            self._record(found, trace, reproduced=False)
+            return True
+        try:
+            trace = shrink(trace, judge)
+            witnessed = self._plain_witness(trace, found)
+            if witnessed is not None:
+                self._known.add(KnownLie(found, trace))
+                trace, found = witnessed
+                if judge(trace) is Verdict.KNOWN:
+                    return False
+                trace = shrink(trace, judge)
+        except ShownByKnown:
+            return False
+        if self._went_wrong_before(trace, found):
+            self._known.add(KnownLie(found, trace))
+            return False
+        self._record(found, trace, reproduced=True)
+        return True
+
+    def _went_wrong_before(self, trace: Trace, found: Symptom) -> bool:
+        """Whether an earlier answer already tells that the target does something else: it accepted what should be
+        refused, or took the other branch. That what it holds differs afterwards is no lie of its own."""
+        return any(
+            seen.field in ("answer", "error", "succeeded")
+            for end in range(1, len(trace))
+            for seen in self._symptoms(trace[:end], found.target)
+        )
 
     def _plain_witness(self, trace: Trace, found: Symptom) -> tuple[Trace, Symptom] | None:
         """The same trace with a plain read as its last step, if that shows that the stores differ.
@@ -181,11 +209,11 @@ class Search:
             read = Range(key)
             witness = (*trace[:-1], read)
             for seen in self._symptoms(witness, found.target):
-                if not seen.anywhere and seen.field.startswith("kvs"):
+                if not seen.tells_all and seen.field.startswith("kvs"):
                     return witness, seen
         return None
 
-    def _record(self, found: Symptom, trace: Trace, *, reproduced: bool) -> Lie:
+    def _record(self, found: Symptom, trace: Trace, *, reproduced: bool) -> None:
         step = self._run(trace, self._all)
         divergence = next(
             (divergence for divergence in step.divergences if divergence.odd_one_out == found.target), None
@@ -193,7 +221,6 @@ class Search:
         lie = Lie(found, trace, step.observations, divergence.differences if divergence else (), reproduced)
         self.lies.append(lie)
         self._known.add(KnownLie(found, trace))
-        return lie
 
     # Running a trace
 
@@ -204,8 +231,7 @@ class Search:
         """What a trace, run on its own, shows of a target at its last step."""
         if any(not self.can_apply(operation) for operation in trace):
             return []
-        others = [other for other in self._others if other.name == target and target not in REFERENCES]
-        step = self._run(trace, Lockstep(self._model, others) if others else self._all)
+        step = self._run(trace, self._pairs.get(target, self._all))
         return [
             symptom(target, trace[-1], difference)
             for divergence in step.divergences
@@ -218,7 +244,7 @@ class Search:
         step = Step({}, ())
         try:
             lockstep.start()
-            for number, operation in enumerate(trace, 1):
+            for operation in trace:
                 step = lockstep.step(operation)
         except Overtaken:
             return Step({}, ())

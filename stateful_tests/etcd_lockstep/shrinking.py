@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
+from enum import Enum, auto
 from itertools import combinations
 
-from etcd_lockstep.trace import RevisionAt, Trace, map_keys, subtrace
+from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace, map_keys, subtrace, symbols
 from etcd_model.operations import (
     Compact,
     Compare,
@@ -27,19 +28,35 @@ from etcd_model.operations import (
     Txn,
 )
 
-Accepts = Callable[[Trace], bool]
-"""Whether a trace still shows it, at its last step."""
+
+class Verdict(Enum):
+    """What a candidate shows at its last step."""
+
+    NOTHING = auto()
+    NEW = auto()
+    """What the trace to be shrunk shows."""
+    KNOWN = auto()
+    """The same to look at, but a lie found before explains it."""
+
+
+Judge = Callable[[Trace], Verdict]
 
 PLAIN_TTL = 60
 _PAIRS_UP_TO = 12
 """Steps below which every two of them are tried together: a grant goes only along with its revoke."""
 
 
-def shrink(trace: Trace, accepts: Accepts) -> Trace:
+class ShownByKnown(Exception):
+    """A plainer trace of the same kind shows a lie that is known: so there is no new one."""
+
+
+def shrink(trace: Trace, judge: Judge) -> Trace:
     """The plainest trace found, never longer than the one given. The last step stays the last.
 
-    `accepts` must hold for the trace given. What it raises is not caught: a deadline may be set that way.
+    Raises `ShownByKnown`. Where a lease is revoked, a candidate that shows a known lie because a put has lost
+    its lease is passed over instead: whose key goes with which lease is what many a lie is about.
     """
+    accepts = _Acceptance(judge)
     while True:
         smaller = _plainer_keys(_plainer_steps(_fewer_steps(trace, accepts), accepts), accepts)
         if smaller == trace:
@@ -47,7 +64,18 @@ def shrink(trace: Trace, accepts: Accepts) -> Trace:
         trace = smaller
 
 
-def _fewer_steps(trace: Trace, accepts: Accepts) -> Trace:
+class _Acceptance:
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+
+    def __call__(self, candidate: Trace, *, faithful: bool = True) -> bool:
+        verdict = self._judge(candidate)
+        if verdict is Verdict.KNOWN and faithful:
+            raise ShownByKnown
+        return verdict is Verdict.NEW
+
+
+def _fewer_steps(trace: Trace, accepts: _Acceptance) -> Trace:
     size = len(trace) // 2
     while size:
         end = len(trace) - 1
@@ -61,7 +89,7 @@ def _fewer_steps(trace: Trace, accepts: Accepts) -> Trace:
     return _without_pairs(trace, accepts)
 
 
-def _without_pairs(trace: Trace, accepts: Accepts) -> Trace:
+def _without_pairs(trace: Trace, accepts: _Acceptance) -> Trace:
     if len(trace) > _PAIRS_UP_TO:
         return trace
     for one, other in combinations(range(len(trace) - 1), 2):
@@ -71,21 +99,26 @@ def _without_pairs(trace: Trace, accepts: Accepts) -> Trace:
     return trace
 
 
-def _plainer_steps(trace: Trace, accepts: Accepts) -> Trace:
+def _plainer_steps(trace: Trace, accepts: _Acceptance) -> Trace:
     for index in range(len(trace)):
         trace = _plainer_step(trace, index, accepts)
     return trace
 
 
-def _plainer_step(trace: Trace, index: int, accepts: Accepts) -> Trace:
+def _plainer_step(trace: Trace, index: int, accepts: _Acceptance) -> Trace:
+    revokes = any(isinstance(operation, LeaseRevoke) for operation in trace)
     for operation in _plainer(trace[index]):
         candidate = (*trace[:index], operation, *trace[index + 1 :])
-        if accepts(candidate):
+        if accepts(candidate, faithful=not (revokes and _leased(trace[index]) and not _leased(operation))):
             return _plainer_step(candidate, index, accepts)
     return trace
 
 
-def _plainer_keys(trace: Trace, accepts: Accepts) -> Trace:
+def _leased(operation: Operation) -> bool:
+    return any(isinstance(symbol, LeaseOf) for symbol in symbols(operation))
+
+
+def _plainer_keys(trace: Trace, accepts: _Acceptance) -> Trace:
     """Every key renamed to a shorter or smaller one of the trace's own or to `a`, everywhere at once."""
     names = sorted({b"a", b"b", *_keys(trace)} - {b""}, key=_size)
     for old in sorted(_keys(trace), key=_size, reverse=True):

@@ -36,16 +36,25 @@ Trace: TypeAlias = tuple[Operation, ...]
 class Symbol(int):
     """Stands in an operation where an int will: an int to the type checker, equal only to its own like."""
 
-    __slots__ = ()
-
     def __new__(cls, *_args: object) -> Symbol:
         return super().__new__(cls, 0)
 
     def __bool__(self) -> bool:
         return True
 
+    # Those of int would say that every symbol is 0.
 
-@dataclass(frozen=True, repr=False)
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and vars(other) == vars(self)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((type(self), *vars(self).values()))
+
+
+@dataclass(frozen=True, repr=False, eq=False)
 class LeaseOf(Symbol):
     """The id of the lease that a step granted."""
 
@@ -58,7 +67,7 @@ class LeaseOf(Symbol):
         return f"lease of step {self.step}"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class RevisionAt(Symbol):
     """The store's revision after a step, and `plus` more."""
 

@@ -10,6 +10,7 @@ class ModelTarget(Target):
     name = "model"
 
     def __init__(self, server: Server) -> None:
+        self.server = server
         self._initial = State(server=server, compact_revision=1)
         self.state = self._initial
 

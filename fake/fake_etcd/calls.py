@@ -1,0 +1,138 @@
+"""What the in-process channel's calls return and raise: calls, futures, streams and errors, in gRPC's own shapes."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import grpc
+
+
+class FinishedCall(grpc.Call):
+    """A call that is over: an in-process call is, by the time anyone sees it."""
+
+    def __init__(self, code: grpc.StatusCode, details: str) -> None:
+        self._code = code
+        self._details = details
+
+    def code(self) -> grpc.StatusCode:
+        return self._code
+
+    def details(self) -> str:
+        return self._details
+
+    def initial_metadata(self) -> tuple[Any, ...]:
+        return ()
+
+    def trailing_metadata(self) -> tuple[Any, ...]:
+        return ()
+
+    def is_active(self) -> bool:
+        return False
+
+    def time_remaining(self) -> float:
+        return 0.0
+
+    def add_callback(self, callback: Callable[[], None]) -> bool:
+        """Never calls back: False says so, as gRPC does of a call that is over."""
+        del callback
+        return False
+
+    def cancel(self) -> bool:
+        return False
+
+
+class Answered(FinishedCall, grpc.Future):  # type: ignore[type-arg]  # generic in its stubs alone
+    """The future of a call that was answered."""
+
+    def __init__(self, response: Any) -> None:
+        super().__init__(grpc.StatusCode.OK, "")
+        self._response = response
+
+    def cancelled(self) -> bool:
+        return False
+
+    def running(self) -> bool:
+        return False
+
+    def done(self) -> bool:
+        return True
+
+    def result(self, timeout: float | None = None) -> Any:
+        del timeout
+        return self._response
+
+    def exception(self, timeout: float | None = None) -> Exception | None:
+        del timeout
+        return None
+
+    def traceback(self, timeout: float | None = None) -> Any:
+        del timeout
+
+    def add_done_callback(self, fn: Callable[[Any], None]) -> None:
+        fn(self)
+
+
+class InProcessRpcError(Answered, grpc.RpcError):
+    """A call that was refused: raised, and as a future raising."""
+
+    def __init__(self, code: grpc.StatusCode, details: str) -> None:
+        super().__init__(None)
+        self._code = code
+        self._details = details
+
+    def result(self, timeout: float | None = None) -> NoReturn:
+        del timeout
+        raise self
+
+    def exception(self, timeout: float | None = None) -> Exception:
+        del timeout
+        return self
+
+    def traceback(self, timeout: float | None = None) -> Any:
+        del timeout
+        return self.__traceback__
+
+    def __str__(self) -> str:
+        return f'<InProcessRpcError: {self._code.name}, "{self._details}">'
+
+    __repr__ = __str__
+
+
+class AnswerStream(FinishedCall, Iterator[Any]):
+    """A stream's answers, each made when it is asked for; the requests are consumed at the same pace."""
+
+    def __init__(self, answer: Callable[[Any], Any], requests: Iterator[Any]) -> None:
+        super().__init__(grpc.StatusCode.OK, "")
+        self._answer = answer
+        self._requests = requests
+        self._over = False
+
+    def __next__(self) -> Any:
+        if self._over:
+            self._raise_unless_ok()
+            raise StopIteration
+        try:
+            return self._answer(next(self._requests))
+        except StopIteration:
+            self._over = True
+            raise
+        except InProcessRpcError as error:
+            self._finish(error.code(), error.details())
+            raise
+
+    def is_active(self) -> bool:
+        return not self._over
+
+    def cancel(self) -> bool:
+        if self._over:
+            return False
+        self._finish(grpc.StatusCode.CANCELLED, "Locally cancelled by application!")
+        return True
+
+    def _finish(self, code: grpc.StatusCode, details: str) -> None:
+        self._over = True
+        self._code = code
+        self._details = details
+
+    def _raise_unless_ok(self) -> None:
+        if self._code is not grpc.StatusCode.OK:
+            raise InProcessRpcError(self._code, self._details)

@@ -1,0 +1,100 @@
+"""Leases: what is granted, until when, and which keys are bound (etcd: server/lease/lessor.go)."""
+
+import math
+from collections.abc import Callable
+
+from fake_etcd.errors import LeaseExist, LeaseNotFound, LeaseTTLTooLarge
+
+MAX_TTL = 9_000_000_000
+"""etcd: server/lease/lessor.go MaxLeaseTTL."""
+
+_FIRST_PICKED_ID = 0x694D_0000_0000_0001
+
+
+class Lease:
+    """One granted lease."""
+
+    __slots__ = ("expiry", "id", "keys", "ttl")
+
+    def __init__(self, id: int, ttl: int, expiry: float) -> None:
+        self.id = id
+        self.ttl = ttl
+        self.expiry = expiry
+        self.keys: set[bytes] = set()
+
+
+class Lessor:
+    """All leases by their id. It never acts by itself: the clock is only read."""
+
+    __slots__ = ("_clock", "_leases", "_min_ttl", "_next_id")
+
+    def __init__(self, min_ttl: int, clock: Callable[[], float]) -> None:
+        self._min_ttl = min_ttl
+        self._clock = clock
+        self._leases: dict[int, Lease] = {}
+        self._next_id = _FIRST_PICKED_ID
+
+    def __contains__(self, id: int) -> bool:
+        return id in self._leases
+
+    def get(self, id: int) -> Lease | None:
+        """The lease, if it is granted."""
+        return self._leases.get(id)
+
+    def grant(self, id: int, ttl: int) -> Lease:
+        """Grant a lease. Id 0 picks a free positive one, any other is taken as it is; a short TTL becomes the minimum.
+
+        etcd: server/etcdserver/v3_server.go LeaseGrant, server/lease/lessor.go Grant.
+        """
+        if ttl > MAX_TTL:
+            raise LeaseTTLTooLarge()
+        if id == 0:
+            id = self._pick_id()
+        elif id in self._leases:
+            raise LeaseExist()
+        ttl = max(ttl, self._min_ttl)
+        lease = self._leases[id] = Lease(id, ttl, self._clock() + ttl)
+        return lease
+
+    def _pick_id(self) -> int:
+        while self._next_id in self._leases:
+            self._next_id += 1
+        self._next_id += 1
+        return self._next_id - 1
+
+    def forget(self, id: int) -> None:
+        """End a lease whose keys are deleted."""
+        del self._leases[id]
+
+    def require(self, id: int) -> Lease:
+        """The lease, or LeaseNotFound."""
+        lease = self._leases.get(id)
+        if lease is None:
+            raise LeaseNotFound()
+        return lease
+
+    def renew(self, lease: Lease) -> None:
+        """Start the lease's full TTL anew."""
+        lease.expiry = self._clock() + lease.ttl
+
+    def remaining(self, lease: Lease) -> int:
+        """The whole seconds left, never negative.
+
+        A real server's clock has moved on between grant and question, so its truncation makes 9 of a lease just
+        granted for 10 seconds (etcd: server/etcdserver/v3_server.go leaseTimeToLive); so it does on a clock that
+        stands still.
+        """
+        left = round(lease.expiry - self._clock(), 6)  # finer than any clock here, coarser than a float's error
+        return max(0, math.ceil(left) - 1)
+
+    def by_expiry(self) -> list[Lease]:
+        """All leases, the next to expire first; etcd orders equal ones at random, this is by time of grant."""
+        return sorted(self._leases.values(), key=lambda lease: lease.expiry)
+
+    def attach(self, id: int, key: bytes) -> None:
+        """Bind a key to a lease that exists."""
+        self._leases[id].keys.add(key)
+
+    def detach(self, id: int, key: bytes) -> None:
+        """Free a key of the lease it is bound to."""
+        self._leases[id].keys.discard(key)

@@ -1,0 +1,172 @@
+"""The store: every key's records, the revision, compaction.
+
+Every write ends in `Store.commit`, which turns the records written since the last one into one new revision and knows
+them all, in execution order. Between a write and its commit, reads see the pending records.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from operator import itemgetter
+from typing import NamedTuple, cast
+
+from sortedcontainers import SortedList
+
+from fake_etcd.lease import Lessor
+
+FROM_KEY = b"\0"
+"""The range_end that means "every key from key on" (etcd: server/etcdserver/txn/util.go mkGteRange)."""
+
+
+class Record(NamedTuple):
+    """A key as one write left it. A tombstone has version 0, and nothing but its key and mod_revision."""
+
+    key: bytes
+    value: bytes
+    create_revision: int
+    mod_revision: int
+    version: int
+    lease: int
+
+
+_mod_revision = itemgetter(Record._fields.index("mod_revision"))
+
+
+class Store:
+    """Keys and their history, from the compacted revision on."""
+
+    __slots__ = ("_histories", "_index", "_lessor", "_log", "_log_start", "_pending", "compact_revision", "revision")
+
+    def __init__(self, lessor: Lessor) -> None:
+        self.revision = 1
+        self.compact_revision = -1
+        self._lessor = lessor
+        self._histories: dict[bytes, list[Record]] = {}
+        """Every key's records, oldest first; a key that compaction left nothing of has no entry."""
+        self._index: SortedList = SortedList()
+        """The keys of `_histories`, in byte order."""
+        self._log: list[tuple[Record, ...]] = []
+        """The records of each revision, in execution order; the first entry is revision `_log_start`'s."""
+        self._log_start = 2
+        self._pending: list[Record] = []
+
+    @property
+    def now(self) -> int:
+        """The revision that a reader sees: the pending records' own, once there are any."""
+        return self.revision + 1 if self._pending else self.revision
+
+    def get(self, key: bytes) -> Record | None:
+        """The live record of a key."""
+        history = self._histories.get(key)
+        if history is None:
+            return None
+        record = history[-1]
+        return record if record.version else None
+
+    def scan(self, key: bytes, range_end: bytes, revision: int = 0) -> list[Record]:
+        """The records live at a revision (0 or negative: now) in a key range, in byte order."""
+        if 0 < revision < self.now:
+            return self._scan_history(key, range_end, revision)
+        if not range_end:
+            record = self.get(key)
+            return [] if record is None else [record]
+        histories = self._histories
+        return [record for found in self._keys(key, range_end) if (record := histories[found][-1]).version]
+
+    def _scan_history(self, key: bytes, range_end: bytes, revision: int) -> list[Record]:
+        found = []
+        for candidate in self._keys(key, range_end):
+            history = self._histories[candidate]
+            newest = bisect_right(history, revision, key=_mod_revision) - 1
+            if newest >= 0 and history[newest].version:
+                found.append(history[newest])
+        return found
+
+    def _keys(self, key: bytes, range_end: bytes) -> Iterable[bytes]:
+        if not range_end:
+            return (key,) if key in self._histories else ()
+        if range_end == FROM_KEY:
+            return cast(Iterable[bytes], self._index.irange(key))
+        if range_end <= key:
+            return ()
+        return cast(Iterable[bytes], self._index.irange(key, range_end, inclusive=(True, False)))
+
+    def put(self, key: bytes, value: bytes, lease: int) -> None:
+        """Write a key, bound to `lease` alone (0: to none). etcd: server/storage/mvcc/kvstore_txn.go put."""
+        mod_revision = self.revision + 1
+        history = self._histories.get(key)
+        if history is None:
+            record = Record(key, value, mod_revision, mod_revision, 1, lease)
+            self._histories[key] = [record]
+            self._index.add(key)
+            bound = 0
+        else:
+            previous = history[-1]
+            bound = previous.lease
+            if previous.version:
+                record = Record(
+                    previous.key, value, previous.create_revision, mod_revision, previous.version + 1, lease
+                )
+            else:
+                record = Record(previous.key, value, mod_revision, mod_revision, 1, lease)
+            history.append(record)
+        if bound != lease:
+            if bound:
+                self._lessor.detach(bound, key)
+            if lease:
+                self._lessor.attach(lease, record.key)
+        self._pending.append(record)
+
+    def delete(self, record: Record) -> None:
+        """End the life of a live key. etcd: server/storage/mvcc/kvstore_txn.go delete."""
+        tombstone = Record(record.key, b"", 0, self.revision + 1, 0, 0)
+        self._histories[record.key].append(tombstone)
+        if record.lease:
+            self._lessor.detach(record.lease, record.key)
+        self._pending.append(tombstone)
+
+    def commit(self) -> None:
+        """Make the pending records the next revision; without any, the revision stays."""
+        if self._pending:
+            self._log.append(tuple(self._pending))
+            self._pending = []
+            self.revision += 1
+
+    def reborn_at(self, revision: int) -> bytes | None:
+        """A key that one txn deleted and then put at this revision, from which the store is not compacted yet."""
+        entry = revision - self._log_start
+        if not 0 <= entry < len(self._log):
+            return None
+        dead: set[bytes] = set()
+        for record in self._log[entry]:
+            if not record.version:
+                dead.add(record.key)
+            elif record.key in dead:
+                return record.key
+        return None
+
+    def compact(self, revision: int) -> None:
+        """Forget what only reads before `revision` could see. etcd: server/storage/mvcc/index.go Compact."""
+        self.compact_revision = revision
+        through = revision + 1 - self._log_start
+        if through <= 0:
+            return
+        touched = {record.key for records in self._log[:through] for record in records}
+        vanished = 0
+        for key in touched:
+            history = self._histories.get(key)
+            if history is None or len(history) == 1:
+                continue  # vanished with the compaction before, whose last log entry is still kept; or one put alone
+            newest = bisect_right(history, revision, key=_mod_revision) - 1
+            if newest >= 0 and not history[newest].version:
+                newest += 1
+            if newest < len(history):
+                if newest > 0:
+                    del history[:newest]
+            else:
+                del self._histories[key]
+                self._index.remove(key)
+                vanished += 1
+        if vanished > len(self._histories):
+            self._histories = dict(self._histories)  # a dict never shrinks by itself
+        del self._log[: through - 1]  # the compacted revision itself stays readable, its events too
+        self._log_start = revision

