@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from etcd_lockstep.etcd3_messages import import_etcd3
-from etcd_lockstep.etcd3_target import Etcd3Target
+from etcd_lockstep.targets.etcd3_messages import import_etcd3
+from etcd_lockstep.targets.etcd3 import Etcd3Target
 from etcd_lockstep.target import TargetDied
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model.errors import EMPTY_KEY, LEASE_NOT_FOUND, Code, Error
@@ -57,7 +57,7 @@ ALL = b"\0"
 
 def test_etcd3_imports_without_a_warning_and_without_its_own_messages() -> None:
     program = (
-        "from etcd_lockstep.etcd3_messages import import_etcd3\n"
+        "from etcd_lockstep.targets.etcd3_messages import import_etcd3\n"
         "etcd3 = import_etcd3()\n"
         "assert import_etcd3() is etcd3\n"
         "from fake_etcd.wire import messages\n"

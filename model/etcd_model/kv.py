@@ -28,7 +28,7 @@ def range_(state: State, operation: Range) -> tuple[State, RangeResult | Error]:
     if error:
         return state, error
     keys = state.keys_at(operation.revision) if operation.revision > 0 else state.keys
-    return state, ranges.read(operation, keys, state.revision)
+    return state, ranges.read(operation, keys, state.revision, state.server.quirks)
 
 
 def put(state: State, operation: Put) -> tuple[State, PutResult | Error]:

@@ -41,7 +41,7 @@ def check_revision(revision: int, state: State) -> Error | None:
     return None
 
 
-def read(operation: Range, keys: Keys, header_revision: int) -> RangeResult:
+def read(operation: Range, keys: Keys, header_revision: int, quirks: Quirks) -> RangeResult:
     """Evaluate a range over the keys of one revision (etcd server/etcdserver/txn/range.go, Range).
 
     `count` is taken before limit and filters; the limit is applied last.
@@ -69,8 +69,14 @@ def read(operation: Range, keys: Keys, header_revision: int) -> RangeResult:
     more = limit is not None and len(kvs) > limit
     kvs = kvs[:limit]
     if operation.keys_only:
-        kvs = [KeyValue(kv.key, b"", kv.create_revision, kv.mod_revision, kv.version, kv.lease) for kv in kvs]
+        with_lease = not quirks.keys_only_leaves_out_lease or operation.sort_target == SortTarget.VALUE
+        kvs = [_without_value(kv, with_lease=with_lease) for kv in kvs]
     return RangeResult(header_revision, tuple(kvs), more, count)
+
+
+def _without_value(kv: KeyValue, *, with_lease: bool) -> KeyValue:
+    lease = kv.lease if with_lease else 0
+    return KeyValue(kv.key, b"", kv.create_revision, kv.mod_revision, kv.version, lease)
 
 
 def _passes_filters(kv: KeyValue, operation: Range) -> bool:

@@ -164,10 +164,12 @@ def _check_taken_path(operation: Txn, state: State) -> Error | None:
     for request in requests:
         match request:
             case Put():
-                if (request.ignore_value or request.ignore_lease) and request.key not in state.keys:
-                    return KEY_NOT_FOUND
-                if request.lease and request.lease not in state.leases:
+                key_missing = (request.ignore_value or request.ignore_lease) and request.key not in state.keys
+                lease_missing = request.lease and request.lease not in state.leases
+                if lease_missing and (state.server.quirks.txn_put_checks_lease_first or not key_missing):
                     return LEASE_NOT_FOUND
+                if key_missing:
+                    return KEY_NOT_FOUND
             case Range() if request.revision != 0:
                 # Unlike in a Range of its own, a negative revision is held against the compacted one.
                 error = ranges.check_revision(request.revision, state)
@@ -211,4 +213,4 @@ def _execute_one(request: RequestOp, state: State, draft: Draft) -> ResponseOp:
 def _read(request: Range, state: State, draft: Draft) -> RangeResult:
     """A read of the current revision sees the txn's own writes; a read of a past one does not."""
     keys = state.keys_at(request.revision) if request.revision > 0 else draft.keys
-    return ranges.read(request, keys, draft.header_revision)
+    return ranges.read(request, keys, draft.header_revision, state.server.quirks)

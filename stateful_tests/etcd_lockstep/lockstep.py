@@ -12,6 +12,7 @@ from etcd_lockstep.observation import Observation, Raised, View, allow_for_elaps
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import LeaseOf, RevisionAt, Symbol, substitute
+from etcd_model import lethal
 from etcd_model.operations import LeaseGrant, Operation, Range
 from etcd_model.ranges import FROM_KEY
 from etcd_model.results import LeaseGrantResult, RangeResult
@@ -42,6 +43,10 @@ class Step:
 
 class Overtaken(Exception):
     """So much real time has passed that a lease of the sequence may have expired: its answers prove nothing."""
+
+
+class NotApplied(Exception):
+    """An operation that was not applied to anyone: a target has no words for it, or a real etcd would die of it."""
 
 
 class Died(Exception):
@@ -86,7 +91,11 @@ class Lockstep:
         self._soonest_expiry = float("inf")
 
     def step(self, operation: Operation) -> Step:
-        """Apply one operation, its symbols filled in for each target. Raises `Died` and `Overtaken`."""
+        """Apply one operation, its symbols filled in for each target.
+
+        Raises `NotApplied`, in which case there was no step; `Died`; `Overtaken`.
+        """
+        self._refuse(operation)
         self._revisions.append(0)
         observations: dict[str, Observation] = {}
         for target in self.targets:
@@ -102,6 +111,14 @@ class Lockstep:
         for name in self._views:
             observations[name] = allow_for_elapsed(observations[name], expected, elapsed)
         return Step(observations, self._vote(observations))
+
+    def _refuse(self, operation: Operation) -> None:
+        for target in self.targets:
+            if not target.can_express(operation):
+                raise NotApplied(f"{target.name} has no words for it")
+        reason = lethal(self._concrete(operation, self._views[self._model.name]), self._model.state)
+        if reason:
+            raise NotApplied(reason)
 
     def _observed(self, target: Target, view: View, operation: Operation) -> Observation:
         try:

@@ -18,6 +18,11 @@ from etcd_model.operations import LeaseGrant
 _DRAW = st.binary(min_size=BYTES, max_size=BYTES)
 
 
+LENGTHS = (50, 8, 16, 32)
+"""How many steps a sequence may have. Short ones come many to an example: where a target lies often, what is new
+is seen before much has gone wrong."""
+
+
 class TimeUp(BaseException):
     """The time of a run is over. Not an Exception, so that Hypothesis does not take it for a finding."""
 
@@ -34,17 +39,20 @@ def lockstep_machine(
         @initialize(drawn=_DRAW)
         def start(self, drawn: bytes) -> None:
             dice = Dice(drawn)
-            self.words = Vocabulary(keys, hostile=dice.pick((True, True, False)))
+            self.words = Vocabulary(keys, hostile=dice.pick((True, False)), plain=dice.one_in(3))
             self.swarm = Swarm(dice, operations)
+            self.length = dice.pick(LENGTHS)
             search.start()
 
         @rule(drawn=_DRAW)
         def step(self, drawn: bytes) -> None:
             if time.monotonic() > deadline:
                 raise TimeUp
+            if self.words.steps >= self.length:
+                self.start(drawn)
+                return
             operation = self.swarm.draw(Dice(drawn), self.words)
-            applied = search.step(operation)
-            if applied:
+            if search.step(operation):
                 self.words.steps += 1
                 if isinstance(operation, LeaseGrant):
                     self.words.granted.append(LeaseOf(self.words.steps))

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from functools import cache
 
 from etcd_lockstep.comparison import Difference
-from etcd_lockstep.lies import KnownLie, KnownLies, Symptom, symptom
-from etcd_lockstep.lockstep import Died, Divergence, Lockstep, Overtaken, Step
+from etcd_lockstep.lies import KnownLie, KnownLies, Symptom, features, symptom
+from etcd_lockstep.lockstep import REFERENCES, UNDECIDED, Died, Divergence, Lockstep, NotApplied, Overtaken, Step
 from etcd_lockstep.observation import Observation
 from etcd_lockstep.shrinking import ShownByKnown, Verdict, shrink
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import Trace, map_keys
-from etcd_model import lethal
 from etcd_model.operations import Operation, Range
 
 SHRINK_SECONDS = 20.0
@@ -82,13 +81,14 @@ class Search:
         """Sequences given up because leases may have expired meanwhile."""
         self._model = model
         self._others = tuple(others)
-        self._quirks = model.server.quirks
         self._on_shrinking = on_shrinking
         self._all = Lockstep(model, others)
         self._pairs = {name: Lockstep(ModelTarget(model.server), [twin]) for name, twin in (twins or {}).items()}
         self._known = KnownLies(self._shows)
         self._trace: Trace = ()
         self._over = False
+        self._disturbed = False
+        """Whether the targets of the sequence have been used to run something else meanwhile."""
         self._found: LieFound | None = None
         """What was raised last. Hypothesis runs the sequence once more, and must see it raised again."""
 
@@ -109,21 +109,19 @@ class Search:
             self._over = True
             died.target.revive()
 
-    def can_apply(self, operation: Operation) -> bool:
-        """Whether every target has words for it, and none would die of it for a reason that is known."""
-        return lethal(operation, self._quirks) is None and all(target.can_express(operation) for target in self._others)
-
     def step(self, operation: Operation) -> bool:
         """One step of the sequence, and whether it was taken: none is once the sequence is over.
 
         Raises `LieFound` for what is new; then the sequence is over.
         """
-        if self._over or not self.can_apply(operation):
+        if self._over:
             return False
-        self._trace = (*self._trace, operation)
-        self.steps += 1
+        before, self._trace = self._trace, (*self._trace, operation)
         try:
             step = self._all.step(operation)
+        except NotApplied:
+            self._trace = before
+            return False
         except Overtaken:
             self.overtaken += 1
             self._over = True
@@ -133,6 +131,7 @@ class Search:
             died.target.revive()
             self._judge(operation, Divergence(died.target.name, (DIED,)))
             return True
+        self.steps += 1
         for divergence in step.divergences:
             self._judge(operation, divergence)
             if self._over:
@@ -140,6 +139,7 @@ class Search:
         return True
 
     def _judge(self, operation: Operation, divergence: Divergence) -> None:
+        self._disturbed = False
         for difference in divergence.differences:
             found = symptom(divergence.odd_one_out, operation, difference)
             again = self._found is not None and (found, self._trace) == (self._found.symptom, self._found.trace)
@@ -148,9 +148,8 @@ class Search:
                 if again or self._settle(found, self._trace):
                     self._found = lie_found(found)(found, self._trace)
                     raise self._found
-        if divergence.odd_one_out not in self._pairs:
-            # A voter that is wrong no longer holds the store that the others are held against; and any target
-            # without a twin has just been used to explain this.
+        if self._disturbed or divergence.odd_one_out in (*REFERENCES, UNDECIDED):
+            # A voter that is wrong no longer holds the store that the others are held against.
             self._over = True
 
     # What becomes of a lie
@@ -202,6 +201,8 @@ class Search:
         target = next((target for target in self._others if target.name == found.target), None)
         if target is None or found.kind == DIED.kind or "range" not in target.capabilities:
             return None
+        if isinstance(trace[-1], Range) and not features(trace[-1]):
+            return None  # it is read plainly already
         keys: list[bytes] = []
         for operation in reversed(trace):
             map_keys(operation, lambda key: keys.append(key) or key)  # type: ignore[func-returns-value]  # collects
@@ -229,8 +230,7 @@ class Search:
 
     def _symptoms(self, trace: Trace, target: str) -> list[Symptom]:
         """What a trace, run on its own, shows of a target at its last step."""
-        if any(not self.can_apply(operation) for operation in trace):
-            return []
+        self._disturbed |= target not in self._pairs
         step = self._run(trace, self._pairs.get(target, self._all))
         return [
             symptom(target, trace[-1], difference)
@@ -246,7 +246,7 @@ class Search:
             lockstep.start()
             for operation in trace:
                 step = lockstep.step(operation)
-        except Overtaken:
+        except (Overtaken, NotApplied):
             return Step({}, ())
         except Died as died:
             died.target.revive()

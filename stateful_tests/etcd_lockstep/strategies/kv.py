@@ -17,6 +17,8 @@ _LIMITS = (1, 2, 1, 3, -1, 2**63 - 1)
 def range_(dice: Dice, words: Vocabulary) -> Range:
     """Plain, or with any of a range's options, alone and together."""
     key = words.key(dice)
+    if words.plain or dice.one_in(4):
+        return Range(key)
     options: dict[str, Any] = {}
     if dice.pick((False, True)):
         options["range_end"] = words.range_end(dice, key)
@@ -38,6 +40,8 @@ def range_(dice: Dice, words: Vocabulary) -> Range:
 def put(dice: Dice, words: Vocabulary) -> Put:
     """With a lease or without, keeping the value or the lease or neither; sometimes with both, which is refused."""
     key = words.key(dice)
+    if words.plain:
+        return Put(key, words.value(dice), words.lease(dice) if dice.pick((False, True)) else 0)
     ignore_value, ignore_lease = dice.pick(((False, False),) * 5 + ((True, False), (False, True), (True, True)))
     lease = words.lease(dice) if dice.pick((False, True)) else 0
     value = words.value(dice)
@@ -51,6 +55,8 @@ def put(dice: Dice, words: Vocabulary) -> Put:
 def delete_range(dice: Dice, words: Vocabulary) -> DeleteRange:
     """One key mostly, or any range."""
     key = words.key(dice)
+    if words.plain:
+        return DeleteRange(key)
     range_end = words.range_end(dice, key) if dice.one_in(3) else b""
     return DeleteRange(key, range_end, dice.one_in(3))
 

@@ -15,6 +15,8 @@ MAX_TXN_OPS = 128
 
 def txn(dice: Dice, words: Vocabulary, depth: int = 0) -> Txn:
     """Often the shape that lock-like programs use, a put if a key is absent or unchanged; otherwise anything."""
+    if words.plain:
+        return Txn((_guard(dice, words),) if dice.pick((False, True)) else (), (kv.put(dice, words),))
     if words.hostile and dice.one_in(150):
         return _around_the_limit(dice, words)
     if dice.pick((False, False, True)):

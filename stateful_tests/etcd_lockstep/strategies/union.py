@@ -26,10 +26,10 @@ FAMILIES: dict[str, dict[str, Draw]] = {
 """Every family: its operations, and how each is drawn."""
 
 _WEIGHTS = {
-    "put": (6, 6, 12, 2),
-    "range": (6, 6, 12, 2),
-    "delete_range": (2, 0, 2, 4),
-    "txn": (6, 12, 0, 2),
+    "put": (6, 6, 12, 0),
+    "range": (6, 6, 12, 6),
+    "delete_range": (2, 0, 0, 4),
+    "txn": (6, 12, 0, 3),
     "lease_grant": (3, 6, 0, 3),
     "lease_revoke": (2, 4, 0, 3),
     "lease_keep_alive": (1, 0, 0, 1),

@@ -24,10 +24,13 @@ OWN_LEASE_IDS = (7, 8, -5)
 class Vocabulary:
     """The words of one sequence. It grows with the sequence: leases are granted, revisions go by."""
 
-    def __init__(self, keys: Sequence[bytes] = KEYS, *, hostile: bool = True) -> None:
+    def __init__(self, keys: Sequence[bytes] = KEYS, *, hostile: bool = True, plain: bool = False) -> None:
         self.keys = tuple(keys)
         self.hostile = hostile
         """Whether requests may be invalid on purpose."""
+        self.plain = plain
+        """Whether requests do without options. Where a target lies about one, every other sequence is about that
+        one; in a plain sequence nothing stands before what it does to keys and leases."""
         self.granted: list[LeaseOf] = []
         self.steps = 0
         self.range_ends = self._range_ends()

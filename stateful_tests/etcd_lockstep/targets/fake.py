@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from etcd_lockstep.codec import decode, encode
+from etcd_lockstep.target import Target
 from etcd_model import Error, Operation, Result
 from etcd_model.errors import Code
 from etcd_model.operations import Compact
-from etcd_lockstep.codec import decode, encode
-from etcd_lockstep.target import Target
 from fake_etcd import Engine, EtcdError
 
 

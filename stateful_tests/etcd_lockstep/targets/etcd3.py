@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 
 from etcd_lockstep.codec import decode
-from etcd_lockstep.etcd3_messages import import_etcd3
+from etcd_lockstep.targets.etcd3_messages import import_etcd3
 from etcd_lockstep.names import OPERATION_NAMED, operation_name
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.wire import Wire, empty_store, open_channel
