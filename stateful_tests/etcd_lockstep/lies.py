@@ -20,7 +20,7 @@ from itertools import islice
 
 from etcd_lockstep.comparison import Difference
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.trace import LeaseOf, Trace, subtrace, symbols
+from etcd_lockstep.trace import LeaseOf, Symbol, Trace, subtrace, symbols
 from etcd_model.operations import Compare, CompareTarget, Operation, Put, Txn
 from etcd_model.ranges import FROM_KEY
 
@@ -125,6 +125,9 @@ class KnownLie:
 Shows = Callable[[Trace, Symptom], bool]
 """Whether a trace, run on its own, shows a symptom at its last step."""
 
+ENOUGH_OPTIONS = 3
+"""How many lies that differ only in their options are told apart."""
+
 _EMBEDDINGS_LOOKED_AT = 64
 _EMBEDDINGS_RUN = 12
 """How many ways of finding a pattern in a trace are tried before it counts as not there."""
@@ -143,9 +146,16 @@ class KnownLies:
     def explain(self, trace: Trace, found: Symptom) -> bool:
         """Whether a symptom at the last step of a trace is that of a lie already found."""
         lies = self._lies.get(found, ())
-        if lies and (found.tells_all or _any_option(lies, trace)):
+        if lies and found.tells_all:
             return True
         return any(self._shown_by_part(lie, trace) for lie in lies)
+
+    def is_one_of_many(self, found: Symptom, trace: Trace) -> bool:
+        """Whether so many lies already differ from this one in options alone that any option must be taken for a
+        cause: told one by one, they would fill pages."""
+        bare = _bare(trace)
+        alike = {pattern(lie.trace) for lie in self._lies.get(found, ()) if _bare(lie.trace) == bare}
+        return pattern(trace) not in alike and len(alike) >= ENOUGH_OPTIONS
 
     def _shown_by_part(self, lie: KnownLie, trace: Trace) -> bool:
         embeddings = islice(_embeddings(lie.trace, trace), _EMBEDDINGS_LOOKED_AT)
@@ -156,19 +166,20 @@ class KnownLies:
         )
 
 
-_ENOUGH_OPTIONS = 3
+def _bare(trace: Trace) -> tuple[tuple[str, bool, bool], ...]:
+    """The operations without their options: only whether there are any, and whether a lease is among them."""
+    return tuple(
+        (
+            operation_name(type(operation)),
+            bool(features(operation) - {"no lease"}),
+            any(map(_is_lease, symbols(operation))),
+        )
+        for operation in trace
+    )
 
 
-def _any_option(lies: Sequence[KnownLie], trace: Trace) -> bool:
-    """Whether so many lies differ only in the options of their last step that any option must be taken for a cause."""
-    if not features(trace[-1]):
-        return False
-    alike: dict[tuple[str, ...], set[frozenset[str]]] = {}
-    for lie in lies:
-        if type(lie.trace[-1]) is type(trace[-1]) and features(lie.trace[-1]):
-            names = tuple(name for name, _used in pattern(lie.trace).steps)
-            alike.setdefault(names, set()).add(features(lie.trace[-1]))
-    return any(len(options) >= _ENOUGH_OPTIONS for options in alike.values())
+def _is_lease(symbol: Symbol) -> bool:
+    return isinstance(symbol, LeaseOf)
 
 
 def _embeddings(small: Trace, large: Trace) -> Iterator[tuple[int, ...]]:

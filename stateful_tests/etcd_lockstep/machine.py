@@ -38,6 +38,10 @@ def lockstep_machine(
     class LockstepMachine(RuleBasedStateMachine):
         @initialize(drawn=_DRAW)
         def start(self, drawn: bytes) -> None:
+            search.examples += 1
+            self.start_sequence(drawn)
+
+        def start_sequence(self, drawn: bytes) -> None:
             dice = Dice(drawn)
             self.words = Vocabulary(keys, hostile=dice.pick((True, False)), plain=dice.one_in(3))
             self.swarm = Swarm(dice, operations)
@@ -49,7 +53,7 @@ def lockstep_machine(
             if time.monotonic() > deadline:
                 raise TimeUp
             if self.words.steps >= self.length:
-                self.start(drawn)
+                self.start_sequence(drawn)
                 return
             operation = self.swarm.draw(Dice(drawn), self.words)
             if search.step(operation):

@@ -12,7 +12,7 @@ from etcd_lockstep.lies import KnownLie, KnownLies, Symptom, features, symptom
 from etcd_lockstep.lockstep import REFERENCES, UNDECIDED, Died, Divergence, Lockstep, NotApplied, Overtaken, Step
 from etcd_lockstep.observation import Observation
 from etcd_lockstep.shrinking import ShownByKnown, Verdict, shrink
-from etcd_lockstep.target import Target
+from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import Trace, map_keys
 from etcd_model.operations import Operation, Range
@@ -33,8 +33,8 @@ class Lie:
     answers: Mapping[str, Observation]
     """What each target said to the last operation; a target that died said nothing."""
     differences: tuple[Difference, ...]
-    reproduced: bool = True
-    """False for what was seen once and never again; its trace is not shrunk."""
+    note: str = ""
+    """Why the trace is not shrunk, where it isn't."""
 
     @property
     def odd_one_out(self) -> str:
@@ -43,6 +43,10 @@ class Lie:
     @property
     def fingerprint(self) -> str:
         return KnownLie(self.symptom, self.trace).fingerprint
+
+
+class TargetGone(BaseException):
+    """A target died and can't be brought back: the run is over. Not an Exception, so that Hypothesis lets it pass."""
 
 
 class LieFound(Exception):
@@ -70,11 +74,15 @@ class Search:
         *,
         twins: Mapping[str, Target] | None = None,
         on_shrinking: Callable[[str], None] = lambda _what: None,
+        on_lie: Callable[[Lie], None] = lambda _lie: None,
     ) -> None:
         """`others` take part beside the model. `twins`, by name, are second instances of some of them, to run
-        parts of a trace on while its own sequence goes on; without a twin, the sequence ends there."""
+        parts of a trace on while its own sequence goes on; without a twin, the sequence ends there. `on_shrinking`
+        is told what is being shrunk, and then an empty text; `on_lie` each lie once it is recorded."""
         self.targets: tuple[Target, ...] = (model, *others)
         self.lies: list[Lie] = []
+        self.examples = 0
+        """Of Hypothesis; one holds one sequence or several."""
         self.sequences = 0
         self.steps = 0
         self.overtaken = 0
@@ -82,19 +90,22 @@ class Search:
         self._model = model
         self._others = tuple(others)
         self._on_shrinking = on_shrinking
+        self._on_lie = on_lie
         self._all = Lockstep(model, others)
         self._pairs = {name: Lockstep(ModelTarget(model.server), [twin]) for name, twin in (twins or {}).items()}
         self._known = KnownLies(self._shows)
         self._trace: Trace = ()
         self._over = False
+        self._last_words = ""
+        """Of the target that died last."""
         self._disturbed = False
         """Whether the targets of the sequence have been used to run something else meanwhile."""
-        self._found: LieFound | None = None
-        """What was raised last. Hypothesis runs the sequence once more, and must see it raised again."""
+        self._raised: set[tuple[Symptom, Trace]] = set()
+        """What was raised in this round: Hypothesis runs such a sequence once more, and must see it raised again."""
 
     def new_round(self) -> None:
         """Hypothesis starts afresh: what was raised for it is not raised again."""
-        self._found = None
+        self._raised.clear()
 
     # One sequence
 
@@ -107,7 +118,7 @@ class Search:
             self._all.start()
         except Died as died:
             self._over = True
-            died.target.revive()
+            self._revive(died.target)
 
     def step(self, operation: Operation) -> bool:
         """One step of the sequence, and whether it was taken: none is once the sequence is over.
@@ -128,7 +139,13 @@ class Search:
             return True
         except Died as died:
             self._over = True
-            died.target.revive()
+            self.steps += 1
+            self._last_words = died.reason
+            try:
+                self._revive(died.target)
+            except TargetGone as gone:
+                self._record_as_seen(symptom(died.target.name, operation, DIED), self._trace, str(gone))
+                raise
             self._judge(operation, Divergence(died.target.name, (DIED,)))
             return True
         self.steps += 1
@@ -142,12 +159,12 @@ class Search:
         self._disturbed = False
         for difference in divergence.differences:
             found = symptom(divergence.odd_one_out, operation, difference)
-            again = self._found is not None and (found, self._trace) == (self._found.symptom, self._found.trace)
+            again = (found, self._trace) in self._raised
             if again or not self._known.explain(self._trace, found):
                 self._over = True
                 if again or self._settle(found, self._trace):
-                    self._found = lie_found(found)(found, self._trace)
-                    raise self._found
+                    self._raised.add((found, self._trace))
+                    raise lie_found(found)(found, self._trace)
         if self._disturbed or divergence.odd_one_out in (*REFERENCES, UNDECIDED):
             # A voter that is wrong no longer holds the store that the others are held against.
             self._over = True
@@ -157,6 +174,23 @@ class Search:
     def _settle(self, found: Symptom, trace: Trace) -> bool:
         """Shrink what was found, and remember it. Whether it is a lie that was not known."""
         self._on_shrinking(str(found))
+        try:
+            shrunk = self._shrunk(found, trace)
+        except (KeyboardInterrupt, TargetGone):
+            self._record_as_seen(found, trace, "the run ended before it was shrunk")
+            raise
+        finally:
+            self._on_shrinking("")
+        if shrunk is None:
+            return False
+        if shrunk == (found, trace) and not self._shows(trace, found):
+            self._record_as_seen(found, trace, "seen once, and not again")
+        else:
+            self._record(*shrunk)
+        return True
+
+    def _shrunk(self, found: Symptom, trace: Trace) -> tuple[Symptom, Trace] | None:
+        """The symptom and the shortest trace; None where that turns out to show a lie known already."""
         deadline = time.monotonic() + SHRINK_SECONDS
 
         def judge(candidate: Trace) -> Verdict:
@@ -165,8 +199,7 @@ class Search:
             return Verdict.KNOWN if self._known.explain(candidate, found) else Verdict.NEW
 
         if not self._shows(trace, found):
-            self._record(found, trace, reproduced=False)
-            return True
+            return found, trace
         try:
             trace = shrink(trace, judge)
             witnessed = self._plain_witness(trace, found)
@@ -174,15 +207,14 @@ class Search:
                 self._known.add(KnownLie(found, trace))
                 trace, found = witnessed
                 if judge(trace) is Verdict.KNOWN:
-                    return False
+                    return None
                 trace = shrink(trace, judge)
         except ShownByKnown:
-            return False
-        if self._went_wrong_before(trace, found):
+            return None
+        if self._went_wrong_before(trace, found) or self._known.is_one_of_many(found, trace):
             self._known.add(KnownLie(found, trace))
-            return False
-        self._record(found, trace, reproduced=True)
-        return True
+            return None
+        return found, trace
 
     def _went_wrong_before(self, trace: Trace, found: Symptom) -> bool:
         """Whether an earlier answer already tells that the target does something else: it accepted what should be
@@ -214,14 +246,19 @@ class Search:
                     return witness, seen
         return None
 
-    def _record(self, found: Symptom, trace: Trace, *, reproduced: bool) -> None:
+    def _record(self, found: Symptom, trace: Trace) -> None:
         step = self._run(trace, self._all)
-        divergence = next(
-            (divergence for divergence in step.divergences if divergence.odd_one_out == found.target), None
-        )
-        lie = Lie(found, trace, step.observations, divergence.differences if divergence else (), reproduced)
+        divergence = next((one for one in step.divergences if one.odd_one_out == found.target), None)
+        note = "" if found.kind != DIED.kind else self._last_words
+        self._keep(Lie(found, trace, step.observations, divergence.differences if divergence else (), note))
+
+    def _record_as_seen(self, found: Symptom, trace: Trace, why: str) -> None:
+        self._keep(Lie(found, trace, {}, (), why))
+
+    def _keep(self, lie: Lie) -> None:
         self.lies.append(lie)
-        self._known.add(KnownLie(found, trace))
+        self._known.add(KnownLie(lie.symptom, lie.trace))
+        self._on_lie(lie)
 
     # Running a trace
 
@@ -239,6 +276,12 @@ class Search:
             for difference in divergence.differences
         ]
 
+    def _revive(self, target: Target) -> None:
+        try:
+            target.revive()
+        except TargetDied as died:
+            raise TargetGone(f"{target.name} died and can't be brought back: {died}") from died
+
     def _run(self, trace: Trace, lockstep: Lockstep) -> Step:
         """The last step. One in which nothing differs stands for a run that stopped before its end."""
         step = Step({}, ())
@@ -249,7 +292,8 @@ class Search:
         except (Overtaken, NotApplied):
             return Step({}, ())
         except Died as died:
-            died.target.revive()
+            self._last_words = died.reason
+            self._revive(died.target)
             last = lockstep.steps == len(trace)
             return Step({}, (Divergence(died.target.name, (DIED,)),) if last else ())
         return step

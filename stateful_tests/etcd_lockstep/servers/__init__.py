@@ -5,6 +5,7 @@ from etcd_lockstep.servers.emptiness import refuse_unless_empty
 from etcd_lockstep.servers.errors import BadSource, EtcdUnavailable, NotEmpty
 from etcd_lockstep.servers.running import Progress, RunningEtcd
 from etcd_lockstep.servers.sources import (
+    ACCEPTED,
     Auto,
     Binary,
     Container,
@@ -17,6 +18,7 @@ from etcd_lockstep.servers.sources import (
 from etcd_lockstep.servers.starting import start
 
 __all__ = [
+    "ACCEPTED",
     "Auto",
     "BadSource",
     "Binary",

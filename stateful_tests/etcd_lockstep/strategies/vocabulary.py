@@ -9,11 +9,10 @@ from etcd_lockstep.trace import UNKNOWN_LEASE, LeaseOf, RevisionAt
 from etcd_model.ranges import FROM_KEY
 
 KEYS = (b"a", b"ab", b"b", b"a\x00", b"aa", b"a\xff")
-"""Few, so that operations meet; prefixes of each other and one byte apart, so that ranges have edges.
+"""Few, so that operations meet; prefixes of each other and one byte apart, so that ranges have edges."""
 
-No more than six: from seven equal elements on, the order in which etcd sorts ties depends on the Go that
-built it.
-"""
+MOST_KEYS = 6
+"""From seven equal elements on, the order in which etcd sorts ties depends on the Go that built it."""
 
 VALUES = (b"1", b"2", b"", b"a", b"\x00")
 

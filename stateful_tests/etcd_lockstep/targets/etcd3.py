@@ -15,10 +15,11 @@ from typing import Any
 import grpc
 
 from etcd_lockstep.codec import decode
-from etcd_lockstep.targets.etcd3_messages import import_etcd3
 from etcd_lockstep.names import OPERATION_NAMED, operation_name
+from etcd_lockstep.servers import open_channel
 from etcd_lockstep.target import Target, TargetDied
-from etcd_lockstep.targets.wire import Wire, empty_store, open_channel
+from etcd_lockstep.targets.etcd3_messages import import_etcd3
+from etcd_lockstep.targets.wire import Wire, empty_store
 from etcd_model.errors import Code, Error
 from etcd_model.exhaustive import assert_never
 from etcd_model.operations import (
@@ -103,9 +104,9 @@ class Etcd3Target(Target):
         self._client = self._etcd3.client(host, int(port), timeout=timeout)
         self._channel = open_channel(address)
 
-    def reset(self) -> None:
+    def reset(self) -> int:
         """Empties the store over a channel of our own: what etcd3 makes of the calls is not the question here."""
-        empty_store(Wire(self._channel))
+        return empty_store(Wire(self._channel))
 
     def close(self) -> None:
         self._client.close()

@@ -8,6 +8,7 @@ import grpc
 from google.protobuf.message import Message
 
 from etcd_lockstep.codec import decode, encode
+from etcd_lockstep.servers import open_channel
 from etcd_lockstep.target import Target, TargetDied
 from etcd_model.errors import COMPACTED, Code, Error
 from etcd_model.operations import Compact, DeleteRange, LeaseLeases, LeaseRevoke, Operation
@@ -85,21 +86,16 @@ def _expect(result: Result, kind: type[R]) -> R:
     return result
 
 
-def open_channel(address: str) -> grpc.Channel:
-    """A plain channel to HOST:PORT; answers may be as large as they come."""
-    return grpc.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)])
-
-
 class WireTarget(Target):
     """A target at an address. Its store is emptied at every reset."""
 
     def __init__(self, name: str, address: str) -> None:
         self.name = name
-        self._address = address
-        self._open()
+        self.connect(address)
 
-    def _open(self) -> None:
-        self._channel = open_channel(self._address)
+    def connect(self, address: str) -> None:
+        """Talk to this address from now on."""
+        self._channel = open_channel(address)
         self._wire = Wire(self._channel)
 
     def reset(self) -> int:

@@ -1,0 +1,76 @@
+"""The catalogue: every target that a run can be asked for by name, and how a user's own is found."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from etcd_lockstep.specimens import SPECIMENS
+from etcd_lockstep.target import Target
+
+REFERENCES = {
+    "model": "the reference model; takes part in every run",
+    "fake": "the in-memory etcd, in this process; takes part in every run",
+    "etcd": "the real etcd of the run; see --etcd",
+}
+OTHERS = {
+    "fake-server": "the in-memory etcd as a gRPC server on loopback",
+    "etcd3": "the etcd3 client for Python, in front of a real etcd of its own",
+}
+
+
+class UnknownTarget(ValueError):
+    """No such target, or what is named can't be used as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A target of the user's: a class, made anew for each use of it."""
+
+    name: str
+    make: Callable[[], Target]
+
+
+def find(name: str) -> str | Own:
+    """The target that `--against` names: one of `OTHERS`, a specimen, or `package.module:Class`.
+
+    Raises `UnknownTarget`, with a line that says what is wrong.
+    """
+    if name in OTHERS:
+        return name
+    if name in SPECIMENS:
+        return Own(name, SPECIMENS[name])
+    if name in REFERENCES:
+        raise UnknownTarget(f"{name} takes part in every run; --against names what is held against it")
+    if ":" not in name:
+        raise UnknownTarget(
+            f"no target is called {name!r}: `etcd-lockstep targets` lists them, and your own is package.module:Class"
+        )
+    return Own(name, _user_class(name))
+
+
+def _user_class(name: str) -> Callable[[], Target]:
+    module_name, _, class_name = name.partition(":")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # a module of the user's may fail in any way
+        raise UnknownTarget(f"{name}: can't import {module_name} ({type(error).__name__}: {error})") from error
+    found = getattr(module, class_name, None)
+    if not (isinstance(found, type) and issubclass(found, Target)):
+        what = "is not there" if found is None else "is not a subclass of etcd_lockstep.Target"
+        raise UnknownTarget(f"{name}: {class_name} in {module_name} {what}")
+
+    def make() -> Target:
+        try:
+            target = found()
+        except Exception as error:  # as above
+            raise UnknownTarget(f"{name}: {class_name}() raised {type(error).__name__}: {error}") from error
+        target.name = getattr(target, "name", None) or class_name
+        return target
+
+    return make

@@ -1,0 +1,177 @@
+"""The command line: options in, exit codes out. What goes wrong outside of us is one line, never a traceback."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+
+from etcd_lockstep import servers
+from etcd_lockstep.catalogue import UnknownTarget, find
+from etcd_lockstep.commands import Exit, FuzzOptions, NothingToDo, run_fuzz, run_replay, run_targets
+from etcd_lockstep.fuzzing import STEPS
+from etcd_lockstep.strategies.union import FAMILIES
+from etcd_lockstep.target import TargetDied
+
+DEFAULT_SECONDS = 60.0
+_EPILOGUE = (
+    "exit codes: 0 agreed; 1 lies found; 2 usage, or refused; 3 a target can't be reached or started; 130 interrupted"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The console script `etcd-lockstep`."""
+    options = _parser().parse_args(arguments)
+    console = Console(highlight=False)
+    try:
+        command: Callable[[Console, argparse.Namespace], Exit] = options.command
+        return command(console, options)
+    except (servers.BadSource, servers.NotEmpty, UnknownTarget, NothingToDo) as error:
+        return _refuse(str(error), Exit.REFUSED)
+    except (servers.EtcdUnavailable, TargetDied) as error:
+        return _refuse(str(error), Exit.UNREACHABLE)
+    except OSError as error:
+        return _refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error), Exit.REFUSED)
+    except KeyboardInterrupt:
+        return _refuse("interrupted", Exit.INTERRUPTED)
+
+
+def _refuse(reason: str, code: Exit) -> Exit:
+    print(f"etcd-lockstep: {reason}", file=sys.stderr)
+    return code
+
+
+def _fuzz(console: Console, options: argparse.Namespace) -> Exit:
+    seconds = options.seconds
+    if seconds is None and options.examples is None:
+        seconds = DEFAULT_SECONDS
+    if options.json is not None and not options.json.parent.is_dir():
+        raise NothingToDo(f"--json {options.json}: there is no folder {options.json.parent}")
+    return run_fuzz(
+        console,
+        FuzzOptions(
+            source=servers.parse_source(options.etcd),
+            against=[find(name) for name in options.against],
+            seconds=seconds,
+            examples=options.examples,
+            steps=options.steps,
+            seed=random.randrange(2**32) if options.seed is None else options.seed,
+            seeded=options.seed is not None,
+            families=options.families,
+            json_file=options.json,
+            corpus=options.corpus,
+            allow_destroy=options.allow_destroy,
+        ),
+    )
+
+
+def _replay(console: Console, options: argparse.Namespace) -> Exit:
+    return run_replay(
+        console,
+        options.files,
+        servers.parse_source(options.etcd),
+        [find(name) for name in options.against],
+        allow_destroy=options.allow_destroy,
+    )
+
+
+def _targets(console: Console, _options: argparse.Namespace) -> Exit:
+    return run_targets(console)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="etcd-lockstep",
+        description="Finds where an etcd mock, fake or look-alike differs from a real etcd.",
+        epilog=_EPILOGUE,
+    )
+    parser.add_argument("--version", action="version", version=f"etcd-lockstep {version('etcd-lockstep')}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="TARGET",
+        help="a target to hold against the model, the fake and the real etcd; may be given more than once",
+    )
+    shared.add_argument(
+        "--etcd", default="auto", metavar="SOURCE", help=f"where the real etcd comes from: {servers.ACCEPTED}"
+    )
+    shared.add_argument(
+        "--allow-destroy", action="store_true", help="delete everything that a named endpoint holds, and then use it"
+    )
+
+    fuzz = commands.add_parser("fuzz", parents=[shared], epilog=_EPILOGUE, help="search for lies")
+    fuzz.add_argument(
+        "--seconds", type=_seconds, metavar="N", help=f"how long to search (default {DEFAULT_SECONDS:.0f})"
+    )
+    fuzz.add_argument("--examples", type=_positive, metavar="N", help="how many examples of Hypothesis to run instead")
+    fuzz.add_argument(
+        "--steps",
+        type=_positive,
+        default=STEPS,
+        metavar="N",
+        help=f"at most so many steps an example (default {STEPS})",
+    )
+    fuzz.add_argument("--seed", type=_seed, metavar="N", help="draw the same sequences as another run with this seed")
+    fuzz.add_argument(
+        "--families",
+        type=_families,
+        default=tuple(FAMILIES),
+        metavar="A,B",
+        help=f"only these families of operations: {','.join(FAMILIES)}",
+    )
+    fuzz.add_argument("--json", type=Path, metavar="FILE", help="write a summary there")
+    fuzz.add_argument("--corpus", type=Path, metavar="DIR", help="file lies there, to be replayed from now on")
+    fuzz.set_defaults(command=_fuzz)
+
+    replay = commands.add_parser("replay", parents=[shared], epilog=_EPILOGUE, help="run corpus files again")
+    replay.add_argument("files", nargs="+", type=Path, metavar="FILE", help="corpus files, or folders of them")
+    replay.set_defaults(command=_replay)
+
+    targets = commands.add_parser("targets", help="list targets and specimens")
+    targets.set_defaults(command=_targets)
+    return parser
+
+
+def _positive(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return number
+
+
+def _seed(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from error
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not (seconds > 0 and math.isfinite(seconds)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds
+
+
+def _families(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if name not in FAMILIES:
+            raise argparse.ArgumentTypeError(f"no family is called {name!r}: there are {', '.join(FAMILIES)}")
+    return names

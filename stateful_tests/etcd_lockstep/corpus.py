@@ -1,0 +1,160 @@
+"""The corpus: one JSON file for each lie found, replayed on every run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from etcd_lockstep.lies import Symptom
+from etcd_lockstep.notation import BadNotation, Json, answer_to_json, operation_from_json, to_json
+from etcd_lockstep.search import Lie
+from etcd_lockstep.trace import Trace
+
+FORMAT = 1
+"""The version of the file's format. A file of a newer one is refused, never guessed at."""
+
+
+class BadFile(ValueError):
+    """A corpus file that can't be read: which, where and why, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusFile:
+    """What a corpus file holds that a replay needs."""
+
+    path: Path
+    name: str
+    symptom: Symptom
+    """What was seen at the last step, and of whom."""
+    trace: Trace
+
+
+def entry(lie: Lie, etcd: str) -> Json:
+    """A lie as the content of its file. `etcd` says which etcd took part, as `etcd 3.5.1, …` or `none`."""
+    return {
+        "format": FORMAT,
+        "name": lie.fingerprint,
+        "odd_one_out": lie.odd_one_out,
+        "found_with": etcd,
+        "step": len(lie.trace),
+        "operation": lie.symptom.operation,
+        "field": lie.symptom.field,
+        "difference": lie.symptom.kind,
+        **({"note": lie.note} if lie.note else {}),
+        "trace": [to_json(operation) for operation in lie.trace],
+        "answers": answers(lie),
+    }
+
+
+def answers(lie: Lie) -> Mapping[str, Any]:
+    """What each target said to the last operation, as JSON."""
+    return {name: answer_to_json(observation) for name, observation in lie.answers.items()}
+
+
+def file_name(lie: Lie) -> str:
+    """From the target and the lie's own name, the same in every run: `slot-mock-range-kvs-missing-3f2a91.json`."""
+    words = re.sub(r"[^a-z0-9]+", "-", f"{lie.odd_one_out} {lie.symptom}".lower()).strip("-")[:80]
+    digest = hashlib.sha256(f"{lie.odd_one_out} {lie.fingerprint}".encode()).hexdigest()[:6]
+    return f"{words}-{digest}.json"
+
+
+def save(lie: Lie, folder: Path, etcd: str) -> Path:
+    """Write the lie's file into the folder, which is made if it isn't there. Raises `OSError`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / file_name(lie)
+    path.write_text(_pretty(entry(lie, etcd)), encoding="utf-8")
+    return path
+
+
+def _pretty(content: Json) -> str:
+    """One step and one answer a line, so that a difference between two files can be read."""
+    lines = []
+    for key, value in content.items():
+        if key == "trace":
+            steps = ",\n    ".join(json.dumps(step) for step in value)
+            lines.append(f'  "trace": [\n    {steps}\n  ]')
+        elif key == "answers":
+            told = ",\n    ".join(f"{json.dumps(name)}: {json.dumps(answer)}" for name, answer in value.items())
+            lines.append(f'  "answers": {{\n    {told}\n  }}')
+        else:
+            lines.append(f"  {json.dumps(key)}: {json.dumps(value)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def load(path: Path) -> CorpusFile:
+    """Read a file. Raises `BadFile`, which names the line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadFile(f"{path}: can't be read ({error})") from error
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BadFile(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
+    except RecursionError as error:
+        raise BadFile(f"{path}:1: nested too deep to be read") from error
+    if not isinstance(content, dict):
+        raise BadFile(f"{path}:1: not a corpus file: it holds no object")
+    lines = _Lines(text)
+    version = content.get("format")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise BadFile(f"{path}:{lines.of('format')}: not a corpus file: it has no format version")
+    if version > FORMAT:
+        raise BadFile(
+            f"{path}:{lines.of('format')}: format {version} is newer than this etcd-lockstep, which reads up to "
+            f"{FORMAT}: upgrade it"
+        )
+    words = ("name", "odd_one_out", "operation", "field", "difference")
+    for key, kind in (*((word, str) for word in words), ("trace", list)):
+        if not isinstance(content.get(key), kind):
+            raise BadFile(f"{path}:{lines.of(key)}: {key!r} is missing, or not a {kind.__name__}")
+    steps = content["trace"]
+    if not steps:
+        raise BadFile(f"{path}:{lines.of('trace')}: the trace is empty")
+    trace = []
+    for step, operation in enumerate(steps, 1):
+        try:
+            trace.append(operation_from_json(operation, step))
+        except BadNotation as error:
+            raise BadFile(f"{path}:{lines.of_step(step)}: step {step}: {error}") from error
+    _name, *seen = (content[word] for word in words)
+    return CorpusFile(path, content["name"], Symptom(*seen), tuple(trace))
+
+
+class _Lines:
+    """In which lines the values of a file's object stand, and the elements of its trace."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._decoder = json.JSONDecoder()
+        self._starts: dict[str, int] = {}
+        position = self._skip(text.index("{") + 1)
+        while text[position] == '"':
+            key, position = self._decoder.raw_decode(text, position)
+            position = self._skip(position)
+            self._starts[key] = position
+            _value, position = self._decoder.raw_decode(text, position)
+            position = self._skip(position)
+
+    def _skip(self, position: int) -> int:
+        match = re.compile(r"[\s,:]*").match(self._text, position)
+        assert match is not None
+        return match.end()
+
+    def _line(self, position: int) -> int:
+        return self._text.count("\n", 0, position) + 1
+
+    def of(self, key: str) -> int:
+        return self._line(self._starts.get(key, 0))
+
+    def of_step(self, step: int) -> int:
+        position = self._skip(self._starts["trace"] + 1)
+        for _ in range(step - 1):
+            _value, position = self._decoder.raw_decode(self._text, position)
+            position = self._skip(position)
+        return self._line(position)

@@ -1,0 +1,75 @@
+"""Fuzzing: rounds of Hypothesis until the time or the examples are spent."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis import seed as with_seed
+from hypothesis.errors import Flaky
+from hypothesis.stateful import run_state_machine_as_test
+
+from etcd_lockstep.machine import TimeUp, lockstep_machine
+from etcd_lockstep.search import LieFound, Search
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup
+
+STEPS = 50
+ROUND = 200
+"""Examples to a round. Hypothesis remembers all that it drew in one, so rounds are kept short."""
+
+
+def fuzz(
+    search: Search,
+    operations: Sequence[str],
+    keys: Sequence[bytes],
+    *,
+    seconds: float | None,
+    examples: int | None,
+    seed: int,
+    steps: int = STEPS,
+    remember: bool = True,
+) -> None:
+    """Draw sequences until `seconds` have passed or `examples` have been run, whichever is given and comes first.
+
+    What is found stands in `search.lies`. `remember`: Hypothesis's database is read and written, so that a lie
+    found before is found first; without it, the same seed draws the same sequences.
+
+    A round ends with each new lie: Hypothesis is told of it as the failure that it is, and starts afresh.
+    """
+    deadline = time.monotonic() + seconds if seconds is not None else float("inf")
+    machine = lockstep_machine(search, operations, keys, deadline)
+    left = examples
+    for number in itertools.count():
+        before = search.examples
+        options = settings(
+            max_examples=min(ROUND, left or ROUND),
+            stateful_step_count=steps,
+            phases=[Phase.reuse, Phase.generate] if remember and number == 0 else [Phase.generate],
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            verbosity=Verbosity.quiet,
+        )
+        if not remember:
+            options = settings(options, database=None)
+        search.new_round()
+        try:
+            # Flaky: a target answered otherwise the second time. The search has shrunk and recorded what it saw.
+            with suppress(Flaky, LieFound):
+                run_state_machine_as_test(with_seed(seed + number)(machine), settings=options)
+        except TimeUp:
+            return
+        except BaseExceptionGroup as group:
+            if group.split(LieFound)[1] is not None:
+                raise
+        if time.monotonic() > deadline:
+            return
+        if left is not None:
+            left -= search.examples - before
+            if left <= 0:
+                return

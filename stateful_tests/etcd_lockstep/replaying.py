@@ -1,0 +1,86 @@
+"""Replaying: whether the lie that a corpus file tells of is still told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from etcd_lockstep.corpus import CorpusFile
+from etcd_lockstep.lies import symptom
+from etcd_lockstep.lockstep import REFERENCES, UNDECIDED, Died, Lockstep, NotApplied, Overtaken
+from etcd_lockstep.names import operation_name
+from etcd_lockstep.search import DIED
+from etcd_lockstep.target import Target, TargetDied
+from etcd_lockstep.targets.model import ModelTarget
+from etcd_lockstep.trace import Trace
+
+
+class Outcome(Enum):
+    """What a replay says of a file."""
+
+    FIXED = "FIXED"
+    STILL_LIES = "STILL LIES"
+    NOT_REPLAYED = "NOT REPLAYED"
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The outcome for one file, and what there is to say about it."""
+
+    file: CorpusFile
+    outcome: Outcome
+    remark: str = ""
+
+
+def replay(file: CorpusFile, model: ModelTarget, others: Sequence[Target]) -> Replay:
+    """Run a file's trace in lockstep.
+
+    It still lies if the model, the fake and the real etcd differ anywhere, or if any other target shows, at
+    the last step, what the file tells of. What else such a target may do wrong is other files' business.
+    """
+    unable = _unable(file.trace, others)
+    if unable:
+        return Replay(file, Outcome.NOT_REPLAYED, unable)
+    lockstep = Lockstep(model, others)
+    remarks: list[str] = []
+    try:
+        lockstep.start()
+        for number, operation in enumerate(file.trace, 1):
+            for divergence in lockstep.step(operation).divergences:
+                seen = [symptom(divergence.odd_one_out, operation, one) for one in divergence.differences]
+                told = f"{divergence.odd_one_out} at step {number}: {', '.join(map(str, seen))}"
+                if divergence.odd_one_out in (*REFERENCES, UNDECIDED):
+                    return Replay(file, Outcome.STILL_LIES, told)
+                if number == len(file.trace) and any(_same(one, file) for one in seen):
+                    return Replay(file, Outcome.STILL_LIES, told)
+                remarks.append(told)
+    except Died as died:
+        return _died(file, died, lockstep.steps)
+    except Overtaken:
+        return Replay(file, Outcome.NOT_REPLAYED, "it took so long that its leases may have expired")
+    except NotApplied as reason:
+        return Replay(file, Outcome.NOT_REPLAYED, str(reason))
+    return Replay(file, Outcome.FIXED, f"but {remarks[0]}" if remarks else "")
+
+
+def _same(seen: object, file: CorpusFile) -> bool:
+    return str(seen) == str(file.symptom)
+
+
+def _died(file: CorpusFile, died: Died, step: int) -> Replay:
+    remark = f"{died.target.name} died at step {step}: {died.reason}"
+    try:
+        died.target.revive()
+    except TargetDied as gone:
+        raise TargetDied(f"{remark}; {gone}") from gone
+    same = file.symptom.kind == DIED.kind or died.target.name in REFERENCES
+    return Replay(file, Outcome.STILL_LIES if same else Outcome.NOT_REPLAYED, remark)
+
+
+def _unable(trace: Trace, others: Sequence[Target]) -> str:
+    for target in others:
+        missing = sorted({operation_name(type(operation)) for operation in trace} - target.capabilities)
+        if missing:
+            return f"{target.name} knows no {', '.join(missing)}"
+    return ""
