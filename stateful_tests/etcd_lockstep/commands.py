@@ -182,8 +182,8 @@ def run_replay(
                 console.print(f"[{style[result.outcome]}]{result.outcome.value:<12}[/] {file.path}", highlight=False)
                 if result.remark:
                     console.print(f"             {result.remark}", style="dim", highlight=False, markup=False)
-    for error in broken:
-        console.print(str(error), style="bold red", highlight=False, markup=False, soft_wrap=True)
+    for reason in broken:
+        console.print(str(reason), style="bold red", highlight=False, markup=False, soft_wrap=True)
     if broken:
         return Exit.REFUSED
     return Exit.LIES if lying else Exit.AGREED

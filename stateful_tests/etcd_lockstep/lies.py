@@ -86,7 +86,9 @@ def _features(operation: Operation | Compare) -> Iterator[str]:
     for field in fields(operation):
         value = getattr(operation, field.name)
         if field.name == "range_end" and value:
-            yield "from_key" if value == FROM_KEY else "range_end"
+            yield "range_end"
+            if value == FROM_KEY:
+                yield "from_key"
         elif field.name not in ("key", "value", "ttl") and value:
             yield field.name
 
@@ -98,10 +100,13 @@ class Pattern:
     steps: tuple[tuple[str, frozenset[str]], ...]
 
     def __str__(self) -> str:
-        return ", ".join(
-            name + (f"({' '.join(sorted(used - {'no lease'}))})" if used - {"no lease"} else "")
-            for name, used in self.steps
-        )
+        return ", ".join(map(_told, self.steps))
+
+
+def _told(step: tuple[str, frozenset[str]]) -> str:
+    name, used = step
+    options = " ".join(sorted(option for option in used if not option.endswith("no lease")))
+    return f"{name}({options})" if options else name
 
 
 def pattern(trace: Trace) -> Pattern:

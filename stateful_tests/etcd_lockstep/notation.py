@@ -62,7 +62,7 @@ def _set_fields(value: object) -> Json:
     }
 
 
-def _named(name: str, value: object) -> object:
+def _named(name: str, value: Any) -> object:
     enum = _ENUMS.get(name)
     return enum(value) if enum and value in list(enum) else value
 
@@ -81,7 +81,8 @@ def operation_from_json(value: object, step: int) -> Operation:
         raise BadNotation(f"no operation is called {name!r}: there are {', '.join(OPERATION_NAMED)}")
     if operation is Txn:
         return _txn(given, step)
-    return _build(operation, given, step)
+    built: Operation = _build(operation, given, step)
+    return built
 
 
 def _object(value: object, key: str) -> tuple[str, Json]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from enum import Enum, auto
 from itertools import combinations
+from typing import Any
 
 from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace, map_keys, subtrace, symbols
 from etcd_model.operations import (
@@ -27,6 +28,7 @@ from etcd_model.operations import (
     RequestOp,
     Txn,
 )
+from etcd_model.ranges import FROM_KEY
 
 
 class Verdict(Enum):
@@ -153,6 +155,8 @@ def _plainer(operation: RequestOp | Operation) -> Iterator[Operation]:
                 operation, *(field.name for field in fields(operation) if field.name not in ("key", "revision"))
             )
             yield from _plainer_revisions(operation, "revision")
+            if operation.range_end == FROM_KEY and operation.key:
+                yield replace(operation, range_end=operation.key + b"\xff")
         case DeleteRange():
             yield from _without_options(operation, "range_end", "prev_kv")
         case Compact():
@@ -172,15 +176,20 @@ def _without_options(operation: Operation, *names: str) -> Iterator[Operation]:
     defaults = {field.name: field.default for field in fields(operation)}
     for name in names:
         if getattr(operation, name) != defaults[name]:
-            yield replace(operation, **{name: defaults[name]})
+            yield _with(operation, name, defaults[name])
+
+
+def _with(operation: Operation, name: str, value: object) -> Operation:
+    changed: dict[str, Any] = {name: value}
+    return replace(operation, **changed)
 
 
 def _plainer_revisions(operation: Range | Compact, name: str, *, or_none: bool = True) -> Iterator[Operation]:
     revision = getattr(operation, name)
     if or_none and revision:
-        yield replace(operation, **{name: 0})
+        yield _with(operation, name, 0)
     if isinstance(revision, RevisionAt) and revision.plus not in (0, 1):
-        yield replace(operation, **{name: RevisionAt(revision.step, 1 if revision.plus > 1 else 0)})
+        yield _with(operation, name, RevisionAt(revision.step, 1 if revision.plus > 1 else 0))
 
 
 def _plainer_txn(operation: Txn) -> Iterator[Operation]:
@@ -194,14 +203,14 @@ def _plainer_txn(operation: Txn) -> Iterator[Operation]:
         size = len(parts) // 2
         while size:
             for start in range(0, len(parts), size):
-                yield replace(operation, **{name: parts[:start] + parts[start + size :]})
+                yield _with(operation, name, parts[:start] + parts[start + size :])
             size //= 2
         if len(parts) == 1:
-            yield replace(operation, **{name: ()})
+            yield _with(operation, name, ())
         for index, part in enumerate(parts):
             plainer = _plainer_compare(part) if isinstance(part, Compare) else _plainer_request(part)
             for one in plainer:
-                yield replace(operation, **{name: (*parts[:index], one, *parts[index + 1 :])})
+                yield _with(operation, name, (*parts[:index], one, *parts[index + 1 :]))
     if operation.failure and not operation.success:
         yield Txn(success=operation.failure)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from etcd_lockstep.strategies import kv
 from etcd_lockstep.strategies.dice import Dice
 from etcd_lockstep.strategies.vocabulary import Vocabulary
 from etcd_model.operations import Compare, CompareResult, CompareTarget, Range, RequestOp, Txn
 
 _COMPARES = tuple((target, result) for target in CompareTarget for result in CompareResult)
-_REQUESTS = (kv.put, kv.range_, kv.put, kv.delete_range)
+_REQUESTS: tuple[Callable[[Dice, Vocabulary], RequestOp], ...] = (kv.put, kv.range_, kv.put, kv.delete_range)
 MAX_TXN_OPS = 128
 """etcd's default of --max-txn-ops."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -51,7 +51,7 @@ class Wire:
         return decode(operation, answer)
 
     def _call(self, path: str, request: Message) -> Message:
-        call = self._calls[path]
+        call: Any = self._calls[path]
         if not METHOD[path].client_streaming:
             answer: Message = call(request, timeout=CALL_TIMEOUT)
             return answer

@@ -1,0 +1,55 @@
+# The first call of any verb sets everything up in .venv, from PyPI alone.
+
+TARGET ?=
+ETCD ?= auto
+FUZZ_SECONDS ?= 60
+PYTHON ?= python3
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SOURCES := model fake stateful_tests
+
+.DEFAULT_GOAL := help
+.PHONY: help fuzz test check bench replay dist-check clean
+
+help: ## list these verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@echo
+	@echo 'variables: TARGET (fuzz: what to hold against etcd), ETCD (where the real one comes from), FUZZ_SECONDS'
+
+fuzz: $(READY) ## search for lies:  make fuzz [TARGET=slot-mock] [ETCD=auto] [FUZZ_SECONDS=60]
+	@$(BIN)/etcd-lockstep fuzz --etcd $(ETCD) --seconds $(FUZZ_SECONDS) $(foreach target,$(TARGET),--against $(target))
+
+test: $(READY) ## run every test, the corpus among them
+	@$(BIN)/python -m pytest --etcd $(ETCD)
+
+check: $(READY) ## ruff, mypy, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+bench: $(READY) ## measure, as ratios within one run
+	@$(BIN)/python -m etcd_lockstep.bench --etcd $(ETCD)
+
+replay: $(READY) ## run the corpus again:  make replay [TARGET=...]
+	@$(BIN)/etcd-lockstep replay --etcd $(ETCD) $(foreach target,$(TARGET),--against $(target)) stateful_tests/corpus
+
+dist-check: $(READY) ## build the wheel, look into it, and run the suite from it
+	@$(BIN)/python .ci/dist_check.py --etcd $(ETCD)
+
+clean: ## remove what the verbs made
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis lies-found
+	rm -f fake/fake_etcd/wire/messages.binpb fake/fake_etcd/wire/messages.pyi
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml hatch_build.py fake/fake_etcd/wire/etcd.proto
+	@echo 'setting up .venv, once'
+	@if command -v uv >/dev/null; then \
+	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
+	  uv pip install --quiet --python $(BIN)/python --editable '.[dev]'; \
+	else \
+	  $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'; \
+	fi
+	@touch $@
