@@ -98,7 +98,7 @@ def _say(config: pytest.Config, line: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def etcd(_etcd_or_reason: RunningEtcd | Exception) -> RunningEtcd:
+def _running(_etcd_or_reason: RunningEtcd | Exception) -> RunningEtcd:
     """The real etcd. A test that can't have one fails, unless the session was told to do without."""
     match _etcd_or_reason:
         case _NoneWanted():
@@ -110,9 +110,15 @@ def etcd(_etcd_or_reason: RunningEtcd | Exception) -> RunningEtcd:
 
 
 @pytest.fixture(scope="session")
-def etcd_address(etcd: RunningEtcd) -> str:
-    """HOST:PORT of the real etcd."""
-    return etcd.address
+def etcd(_running: RunningEtcd) -> RunningEtcd:
+    """The real etcd of the session."""
+    return _running
+
+
+@pytest.fixture(scope="session")
+def etcd_address(_running: RunningEtcd) -> str:
+    """HOST:PORT of the real etcd; a module may give the name `etcd` to something of its own."""
+    return _running.address
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+import grpc
 import pytest
 
 from etcd_lockstep.codec import decode, encode
-from etcd_lockstep.servers import Endpoint, RunningEtcd, parse_source, start
+from etcd_lockstep.servers import Endpoint, RunningEtcd, open_channel, parse_source, start
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
@@ -19,6 +20,7 @@ from etcd_model.errors import Code
 from etcd_model.operations import OPERATIONS, Operation, Put, Range
 from etcd_model.results import PutResult, RangeResult
 from fake_etcd import Engine, EtcdError
+from fake_etcd.wire import messages as pb
 
 VERSIONS = ("3.4.23", "3.4.34", "3.5.1", "3.5.16", "3.5.30", "3.6.16", "3.7.3")
 
@@ -158,3 +160,74 @@ def test_an_answer_that_changed_is_told_by_the_quirk() -> None:
     changed = Since("sort_options_validated", PutResult(2), PutResult(3))
     assert changed.said_by(quirks_of("3.5.30")) == PutResult(2)
     assert changed.said_by(quirks_of("3.6.0")) == PutResult(3)
+
+
+# What etcd's wire can say and our operations can't, on the fake and on a real etcd.
+
+TXN = "/etcdserverpb.KV/Txn"
+
+
+def _ask(target_name: str, request: pb.TxnRequest, request_fixture: pytest.FixtureRequest) -> pb.TxnResponse | str:
+    """The answer to a txn, or the message of the refusal, of a server at which a is b."""
+    if target_name == "fake":
+        engine = Engine(request_fixture.getfixturevalue("etcd_version"))
+        engine.call("/etcdserverpb.KV/Put", pb.PutRequest(key=b"a", value=b"b"))
+        try:
+            answer = engine.call(TXN, request)
+        except EtcdError as error:
+            return error.message
+        assert isinstance(answer, pb.TxnResponse)
+        return answer
+    real: WireTarget = request_fixture.getfixturevalue("real")
+    real.apply(Put(b"a", b"b"))
+    with open_channel(request_fixture.getfixturevalue("etcd_address")) as channel:
+        call = channel.unary_unary(
+            TXN,
+            request_serializer=pb.TxnRequest.SerializeToString,
+            response_deserializer=pb.TxnResponse.FromString,
+        )
+        try:
+            response: pb.TxnResponse = call(request, timeout=10)
+        except grpc.RpcError as error:
+            return str(error.details()) if isinstance(error, grpc.Call) else repr(error)
+    return response
+
+
+@pytest.mark.parametrize("target_name", ["fake", "etcd"])
+@pytest.mark.parametrize("branch", ["success", "failure"])
+def test_an_operation_with_nothing_in_it_is_told_as_a_key_not_found(
+    branch: str, target_name: str, request: pytest.FixtureRequest
+) -> None:
+    txn = pb.TxnRequest()
+    getattr(txn, branch).add()
+    assert _ask(target_name, txn, request) == "etcdserver: key not found"
+
+
+@pytest.mark.parametrize("target_name", ["fake", "etcd"])
+@pytest.mark.parametrize(
+    ("compare", "succeeded"),
+    [
+        (pb.Compare(key=b"none", target=pb.Compare.MOD), True),
+        (pb.Compare(key=b"a", target=pb.Compare.MOD), False),
+        (pb.Compare(key=b"a", target=pb.Compare.VERSION, mod_revision=1), False),
+        (pb.Compare(key=b"a", target=pb.Compare.VALUE), False),
+        (pb.Compare(key=b"a", target=pb.Compare.VALUE, result=pb.Compare.GREATER, version=1), True),
+        (pb.Compare(key=b"a", target=9, version=77), True),  # type: ignore[arg-type]  # any int goes over the wire
+        (pb.Compare(key=b"a", target=9, result=pb.Compare.LESS), False),  # type: ignore[arg-type]  # as above
+    ],
+    ids=[
+        "no operand is 0",
+        "no operand is 0, and a is there",
+        "another target's operand is none",
+        "no operand is an empty value",
+        "another target's operand is an empty value",
+        "an unknown target is equal",
+        "an unknown target is not less",
+    ],
+)
+def test_a_compare_without_its_operand(
+    compare: pb.Compare, succeeded: bool, target_name: str, request: pytest.FixtureRequest
+) -> None:
+    answer = _ask(target_name, pb.TxnRequest(compare=[compare]), request)
+    assert isinstance(answer, pb.TxnResponse)
+    assert answer.succeeded is succeeded

@@ -8,8 +8,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from etcd_lockstep.lockstep import UNDECIDED
 from etcd_lockstep.specimens import SPECIMENS
-from etcd_lockstep.target import Target
+from etcd_lockstep.target import Target, TargetDied
+from etcd_lockstep.targets.own import OwnTarget
 
 REFERENCES = {
     "model": "the reference model; takes part in every run",
@@ -58,19 +60,23 @@ def _user_class(name: str) -> Callable[[], Target]:
         sys.path.insert(0, os.getcwd())
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # a module of the user's may fail in any way
+    except (Exception, SystemExit) as error:  # a module of the user's may fail in any way
         raise UnknownTarget(f"{name}: can't import {module_name} ({type(error).__name__}: {error})") from error
     found = getattr(module, class_name, None)
     if not (isinstance(found, type) and issubclass(found, Target)):
-        what = "is not there" if found is None else "is not a subclass of etcd_lockstep.Target"
+        what = "is not there" if found is None else "is not a subclass of etcd_lockstep.target.Target"
         raise UnknownTarget(f"{name}: {class_name} in {module_name} {what}")
 
     def make() -> Target:
         try:
             target = found()
-        except Exception as error:  # as above
+        except TargetDied as died:
+            raise TargetDied(f"{name}: {died}") from died
+        except (Exception, SystemExit) as error:  # as above
             raise UnknownTarget(f"{name}: {class_name}() raised {type(error).__name__}: {error}") from error
-        target.name = getattr(target, "name", None) or class_name
-        return target
+        called = getattr(target, "name", None) or class_name
+        if called in (*REFERENCES, UNDECIDED):
+            raise UnknownTarget(f"{name}: a run has a target called {called!r} already: give yours another name")
+        return OwnTarget(target, called)
 
     return make

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import io
 import math
 import random
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 
@@ -28,7 +30,9 @@ _EPILOGUE = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script `etcd-lockstep`."""
     options = _parser().parse_args(arguments)
-    console = Console(highlight=False)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # where the output's encoding has no ▶ or ≠
+    console = Console(highlight=False, markup=False, emoji=False)
     try:
         command: Callable[[Console, argparse.Namespace], Exit] = options.command
         return command(console, options)
@@ -43,8 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(reason: str, code: Exit) -> Exit:
-    print(f"etcd-lockstep: {reason}", file=sys.stderr)
+    print(f"etcd-lockstep: {_one_line(reason)}", file=sys.stderr)
     return code
+
+
+def _one_line(text: str) -> str:
+    return "; ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _fuzz(console: Console, options: argparse.Namespace) -> Exit:
@@ -53,6 +61,8 @@ def _fuzz(console: Console, options: argparse.Namespace) -> Exit:
         seconds = DEFAULT_SECONDS
     if options.json is not None and not options.json.parent.is_dir():
         raise NothingToDo(f"--json {options.json}: there is no folder {options.json.parent}")
+    if options.json is not None and options.json.is_dir():
+        raise NothingToDo(f"--json {options.json}: that is a folder")
     return run_fuzz(
         console,
         FuzzOptions(
@@ -85,8 +95,15 @@ def _targets(console: Console, _options: argparse.Namespace) -> Exit:
     return run_targets(console)
 
 
+class _Parser(argparse.ArgumentParser):
+    """One whose complaints are one line; `--help` has the rest."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(Exit.REFUSED, f"etcd-lockstep: {_one_line(message)}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="etcd-lockstep",
         description="Finds where an etcd mock, fake or look-alike differs from a real etcd.",
         epilog=_EPILOGUE,
@@ -94,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"etcd-lockstep {version('etcd-lockstep')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = _Parser(add_help=False)
     shared.add_argument(
         "--against",
         action="append",

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from etcd_lockstep.catalogue import OTHERS, REFERENCES, Own
-from etcd_lockstep.corpus import BadFile, CorpusFile, answers, load, save
+from etcd_lockstep.corpus import BadFile, CorpusFile, answers, file_name, load, save
 from etcd_lockstep.fuzzing import fuzz
 from etcd_lockstep.notation import to_json
 from etcd_lockstep.progress import Progress
@@ -65,7 +68,10 @@ SCRATCH = Path("lies-found")
 
 def run_fuzz(console: Console, options: FuzzOptions) -> Exit:
     """Search for lies, report and file them."""
+    if options.corpus is not None:
+        options.corpus.mkdir(parents=True, exist_ok=True)
     with Run(options.source, options.against, allow_destroy=options.allow_destroy, progress=console.print) as run:
+        folder = options.corpus or SCRATCH
         operations = operations_of(options.families, run.capabilities)
         if not operations:
             raise NothingToDo(f"no target of this run knows an operation of {', '.join(options.families)}")
@@ -75,7 +81,8 @@ def run_fuzz(console: Console, options: FuzzOptions) -> Exit:
         files: dict[str, Path] = {}
 
         def file(lie: Lie) -> None:
-            files[lie.fingerprint] = save(lie, options.corpus or SCRATCH, how)
+            with suppress(OSError):  # it is tried again at the end, and then said
+                files[file_name(lie)] = save(lie, folder, how)
 
         started = time.monotonic()
         search = Search(
@@ -101,16 +108,33 @@ def run_fuzz(console: Console, options: FuzzOptions) -> Exit:
             console.print(str(gone), style="bold red")
             code = Exit.UNREACHABLE
         seconds = time.monotonic() - started
+        unfiled = _file_the_rest(search.lies, files, folder, how)
         print_lies(console, search.lies, files)
-        _print_summary(console, search, seconds, options.corpus or SCRATCH, interrupted=code is Exit.INTERRUPTED)
+        for reason in unfiled:
+            console.print(reason, style="bold red", soft_wrap=True)
+        _print_summary(console, search, seconds, folder if files else None, code)
         if options.json_file:
             summary = _summary(run, search, options.seed, seconds, files)
             options.json_file.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        if code is None and not search.steps:
+            return Exit.REFUSED
         return code if code is not None else Exit.LIES if search.lies else Exit.AGREED
 
 
 def _busy(what: str) -> str:
     return f"shrinking: {what}" if what else ""
+
+
+def _file_the_rest(lies: Sequence[Lie], files: dict[str, Path], folder: Path, how: str) -> list[str]:
+    """File what couldn't be filed when it was found, or was interrupted there. Why not, for each that still can't."""
+    unfiled = []
+    for lie in lies:
+        if file_name(lie) not in files:
+            try:
+                files[file_name(lie)] = save(lie, folder, how)
+            except OSError as error:
+                unfiled.append(f"{folder / file_name(lie)} can't be written: {error.strerror}")
+    return unfiled
 
 
 def print_participants(console: Console, run: Run) -> None:
@@ -119,18 +143,23 @@ def print_participants(console: Console, run: Run) -> None:
     console.print(f"targets {', '.join((run.model.name, *(target.name for target in run.others)))}", style="dim")
 
 
-def _print_summary(console: Console, search: Search, seconds: float, folder: Path, *, interrupted: bool) -> None:
-    done = f"{search.sequences:,} sequences, {search.steps:,} steps in {seconds:.0f} s ({search.steps / seconds:,.0f} steps/s)"
+def _print_summary(console: Console, search: Search, seconds: float, folder: Path | None, code: Exit | None) -> None:
+    """`code`: of a run that was cut short."""
+    rate = search.steps / seconds
+    done = f"{search.sequences:,} sequences, {search.steps:,} steps in {seconds:.0f} s ({rate:,.0f} steps/s)"
     if search.overtaken:
         done += f"; {search.overtaken} sequences given up because they took so long that a lease may have expired"
-    if search.lies:
-        number = len(search.lies)
-        verdict = f"{number} {'lie' if number == 1 else 'lies'}, filed in {folder}"
+    number = len(search.lies)
+    if number:
+        verdict = f"{number} {'lie' if number == 1 else 'lies'}" + (f", filed in {folder}" if folder else "")
+    elif not search.steps:
+        verdict = "not one operation was run"
     else:
-        verdict = "every answer agreed"
-    console.print(
-        f"{'interrupted: ' if interrupted else ''}{verdict}", style="bold red" if search.lies else "bold green"
-    )
+        verdict = "every answer agreed" + (" until then" if code else "")
+    if code is Exit.INTERRUPTED:
+        verdict = f"interrupted: {verdict}"
+    agreed = code is None and search.steps and not number
+    console.print(verdict, style="bold green" if agreed else "bold red", soft_wrap=True)
     console.print(done)
 
 
@@ -152,12 +181,15 @@ def _summary(run: Run, search: Search, seed: int, seconds: float, files: dict[st
                 "difference": lie.symptom.kind,
                 "trace": [to_json(operation) for operation in lie.trace],
                 "answers": answers(lie),
-                "file": str(files[lie.fingerprint]),
+                "file": str(files[file_name(lie)]) if file_name(lie) in files else None,
                 **({"note": lie.note} if lie.note else {}),
             }
             for lie in search.lies
         ],
     }
+
+
+_STYLES = {Outcome.FIXED: "green", Outcome.STILL_LIES: "red", Outcome.NOT_REPLAYED: "yellow"}
 
 
 def run_replay(
@@ -178,12 +210,12 @@ def run_replay(
             for file in files:
                 result = replay(file, run.model, run.others)
                 lying |= result.outcome is Outcome.STILL_LIES
-                style = {Outcome.FIXED: "green", Outcome.STILL_LIES: "red", Outcome.NOT_REPLAYED: "yellow"}
-                console.print(f"[{style[result.outcome]}]{result.outcome.value:<12}[/] {file.path}", highlight=False)
+                verdict = Text(f"{result.outcome.value:<12}", style=_STYLES[result.outcome])
+                console.print(Text.assemble(verdict, f" {file.path}"), soft_wrap=True)
                 if result.remark:
-                    console.print(f"             {result.remark}", style="dim", highlight=False, markup=False)
+                    console.print(Padding(Text(result.remark, style="dim"), (0, 0, 0, 13), expand=False))
     for reason in broken:
-        console.print(str(reason), style="bold red", highlight=False, markup=False, soft_wrap=True)
+        console.print(str(reason), style="bold red", soft_wrap=True)
     if broken:
         return Exit.REFUSED
     return Exit.LIES if lying else Exit.AGREED

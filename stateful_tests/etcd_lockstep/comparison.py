@@ -15,7 +15,8 @@ class Difference:
     """One field on which a target is not with the others."""
 
     field: str
-    """The field's path, without indices: `kvs.value`, `responses.prev_kv.version`."""
+    """The field's path, without indices: `kvs.value`, `responses.prev_kv.version`. Where txns are nested, it is
+    told like that of the outer one's responses."""
     kind: str
     """`missing`, `unexpected`, `too few`, `too many`, `too low`, `too high`, `different`, `out of order`,
     `refused (…)`, `accepted (…)`, `raised …`."""
@@ -62,6 +63,9 @@ def _compare_fields(prefix: str, expected: object, got: object) -> Iterator[Diff
         for field in fields(expected)  # type: ignore[arg-type]  # any of our frozen dataclasses
         for difference in _compare_values(prefix + field.name, getattr(expected, field.name), getattr(got, field.name))
     ]
+    if any(d.field == f"{prefix}succeeded" for d in found):
+        # The other branch was taken: all else differs because of that.
+        found = [d for d in found if d.field == f"{prefix}succeeded"]
     other_keys = any(d.field == f"{prefix}kvs" and d.kind in ("missing", "unexpected") for d in found)
     for difference in found:
         if not (other_keys and difference.field in (f"{prefix}count", f"{prefix}more")):  # which follow from it
@@ -86,17 +90,19 @@ def _compare_values(path: str, expected: object, got: object) -> Iterator[Differ
         case KeyValue(), KeyValue():
             yield from _compare_fields(f"{path}.", expected, got)
         case _:
-            # Of a value, what it is instead says nothing more than that it is another.
-            yield Difference(path, "different" if path.endswith("value") else _kind(expected, got))
+            last = path.rpartition(".")[2]
+            yield Difference(
+                path, "different" if last == "value" else _kind(expected, got, sized=last not in ("id", "lease"))
+            )
 
 
-def _kind(expected: object, got: object) -> str:
-    """An absent field of a message reads as zero."""
+def _kind(expected: object, got: object, *, sized: bool) -> str:
+    """An absent field of a message reads as zero. A lease's id has no size: it is a name."""
     if not got:
         return "missing"
     if not expected:
         return "unexpected"
-    if type(expected) is int and type(got) is int:
+    if sized and type(expected) is int and type(got) is int:
         return "too low" if got < expected else "too high"
     return "different"
 
@@ -124,7 +130,7 @@ def _compare_responses(path: str, expected: Sequence[object], got: Sequence[obje
         if type(one) is not type(other):
             yield Difference(path, "of another operation")
         elif isinstance(one, TxnResult):
-            # A nested txn is told like the outer one, however deep it lies.
-            yield from (Difference(d.field, d.kind) for d in _compare_fields(f"{path}.", one, other))
+            for difference in _compare_fields(f"{path}.", one, other):
+                yield Difference(difference.field.replace("responses.responses", "responses"), difference.kind)
         else:
             yield from _compare_fields(f"{path}.", one, other)

@@ -89,13 +89,20 @@ def _pretty(content: Json) -> str:
 def load(path: Path) -> CorpusFile:
     """Read a file. Raises `BadFile`, which names the line."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadFile(f"{path}: can't be read ({error})") from error
+        held = path.read_bytes()
+    except OSError as error:
+        raise BadFile(f"{path}: can't be read: {error.strerror}") from error
+    try:
+        text = held.decode()
+    except UnicodeDecodeError as error:
+        line = held.count(b"\n", 0, error.start) + 1
+        raise BadFile(f"{path}:{line}: not UTF-8") from error
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
         raise BadFile(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise BadFile(f"{path}:1: can't be read: {error}") from error
     except RecursionError as error:
         raise BadFile(f"{path}:1: nested too deep to be read") from error
     if not isinstance(content, dict):
@@ -122,6 +129,8 @@ def load(path: Path) -> CorpusFile:
             trace.append(operation_from_json(operation, step))
         except BadNotation as error:
             raise BadFile(f"{path}:{lines.of_step(step)}: step {step}: {error}") from error
+        except RecursionError as error:
+            raise BadFile(f"{path}:{lines.of_step(step)}: step {step}: nested too deep to be read") from error
     _name, *seen = (content[word] for word in words)
     return CorpusFile(path, content["name"], Symptom(*seen), tuple(trace))
 

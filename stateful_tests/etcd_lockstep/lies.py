@@ -21,7 +21,7 @@ from itertools import islice
 from etcd_lockstep.comparison import Difference
 from etcd_lockstep.names import operation_name
 from etcd_lockstep.trace import LeaseOf, Symbol, Trace, subtrace, symbols
-from etcd_model.operations import Compare, CompareTarget, Operation, Put, Txn
+from etcd_model.operations import Compare, CompareTarget, LeaseRevoke, Operation, Put, Txn
 from etcd_model.ranges import FROM_KEY
 
 _KV_FIELDS = frozenset({"create_revision", "mod_revision", "version", "lease", "value"})
@@ -46,18 +46,30 @@ class Symptom:
         return self.operation == "*" or self.field in ("answer", "error", "responses")
 
 
+_ANSWERED_BY = {
+    "kvs": "range",
+    "count": "range",
+    "more": "range",
+    "prev_kv": "put",
+    "deleted": "delete_range",
+    "prev_kvs": "delete_range",
+}
+
+
 def symptom(target: str, operation: Operation, difference: Difference) -> Symptom:
     """The symptom of one difference in the answer to an operation.
 
-    A field that a target never fills is one lie, not one for each operation that carries it.
+    A field that a target never fills is one lie, not one for each operation that carries it; and a read in a txn
+    lies like a read of its own.
     """
-    name = operation_name(type(operation))
-    container, _, last = difference.field.rpartition(".")
+    name, field = operation_name(type(operation)), difference.field
+    container, _, last = field.rpartition(".")
     if difference.kind == "missing" and last == "revision":
         return Symptom(target, "*", "header.revision", "missing")
     if difference.kind == "missing" and last in _KV_FIELDS - {"value"} and container:
         return Symptom(target, "*", f"kv.{last}", "missing")
-    return Symptom(target, name, difference.field, difference.kind)
+    inner = field.removeprefix("responses.")
+    return Symptom(target, _ANSWERED_BY.get(inner.partition(".")[0], name), inner, difference.kind)
 
 
 @lru_cache(maxsize=4096)
@@ -133,6 +145,9 @@ Shows = Callable[[Trace, Symptom], bool]
 ENOUGH_OPTIONS = 3
 """How many lies that differ only in their options are told apart."""
 
+_REASONS_TAKEN_OUT = 12
+"""How many steps of known lies are taken out of a trace before it counts as explained."""
+
 _EMBEDDINGS_LOOKED_AT = 64
 _EMBEDDINGS_RUN = 12
 """How many ways of finding a pattern in a trace are tried before it counts as not there."""
@@ -148,12 +163,36 @@ class KnownLies:
     def add(self, lie: KnownLie) -> None:
         self._lies.setdefault(lie.symptom, []).append(lie)
 
+    def has(self, lie: KnownLie) -> bool:
+        """Whether a lie with the same fingerprint is known."""
+        return any(known.fingerprint == lie.fingerprint for known in self._lies.get(lie.symptom, ()))
+
     def explain(self, trace: Trace, found: Symptom) -> bool:
-        """Whether a symptom at the last step of a trace is that of a lie already found."""
+        """Whether a symptom at the last step of a trace is that of lies already found, and of these alone.
+
+        Where a plain read shows that the store is wrong, a known lie in the trace is not yet the reason: the step
+        that does it is taken out, and if the store is still wrong, the rest is looked at in its turn.
+        """
         lies = self._lies.get(found, ())
         if lies and found.tells_all:
             return True
-        return any(self._shown_by_part(lie, trace) for lie in lies)
+        for _ in range(_REASONS_TAKEN_OUT):
+            part = next(filter(None, (self._part(lie, trace) for lie in lies)), None)
+            if part is None:
+                return False
+            lighter = None if features(trace[-1]) else self._without_one(trace, part, found)
+            if lighter is None:
+                return True
+            trace = lighter
+        return True
+
+    def _without_one(self, trace: Trace, part: Sequence[int], found: Symptom) -> Trace | None:
+        """The trace without one of these steps that it doesn't need to show the symptom."""
+        for index in part[:-1]:
+            lighter = subtrace(trace, [kept for kept in range(len(trace)) if kept != index])
+            if self._shows(lighter, found):
+                return lighter
+        return None
 
     def is_one_of_many(self, found: Symptom, trace: Trace) -> bool:
         """Whether so many lies already differ from this one in options alone that any option must be taken for a
@@ -162,12 +201,17 @@ class KnownLies:
         alike = {pattern(lie.trace) for lie in self._lies.get(found, ()) if _bare(lie.trace) == bare}
         return pattern(trace) not in alike and len(alike) >= ENOUGH_OPTIONS
 
-    def _shown_by_part(self, lie: KnownLie, trace: Trace) -> bool:
+    def _part(self, lie: KnownLie, trace: Trace) -> tuple[int, ...] | None:
+        """Steps of the trace that match a lie's pattern, and show its symptom on their own."""
         embeddings = islice(_embeddings(lie.trace, trace), _EMBEDDINGS_LOOKED_AT)
-        parts = (kept for kept in embeddings if _leases_agree(lie.trace, trace, kept))
-        return any(
-            len(kept) == len(trace) or self._shows(subtrace(trace, kept), lie.symptom)
-            for kept in islice(parts, _EMBEDDINGS_RUN)
+        parts = (_with_grants(trace, kept) for kept in embeddings if _leases_agree(lie.trace, trace, kept))
+        return next(
+            (
+                kept
+                for kept in islice(parts, _EMBEDDINGS_RUN)
+                if len(kept) == len(trace) or self._shows(subtrace(trace, kept), lie.symptom)
+            ),
+            None,
         )
 
 
@@ -189,15 +233,23 @@ def _is_lease(symbol: Symbol) -> bool:
 
 def _embeddings(small: Trace, large: Trace) -> Iterator[tuple[int, ...]]:
     """The ways to find the steps of `small`, in order, among those of `large`, the latest first: the last step
-    is the last step, and every operation uses at least the same features."""
+    is the last step, and every operation uses at least the same features.
+
+    That a put has no lease only counts as a feature where a lease is revoked.
+    """
+    exact = any(isinstance(operation, LeaseRevoke) for operation in small)
+    wanted = [
+        (type(operation), frozenset(f for f in features(operation) if exact or not f.endswith("no lease")))
+        for operation in small
+    ]
     earliest: list[int] = []
-    for operation in small[:-1]:
+    for step in wanted[:-1]:
         start = earliest[-1] + 1 if earliest else 0
-        index = next((i for i in range(start, len(large) - 1) if _matches(operation, large[i])), None)
+        index = next((i for i in range(start, len(large) - 1) if _matches(*step, large[i])), None)
         if index is None:
             return
         earliest.append(index)
-    if not _matches(small[-1], large[-1]):
+    if not _matches(*wanted[-1], large[-1]):
         return
 
     def extend(position: int, before: int, later: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
@@ -205,17 +257,25 @@ def _embeddings(small: Trace, large: Trace) -> Iterator[tuple[int, ...]]:
             yield later
             return
         for index in range(before - 1, earliest[position] - 1, -1):
-            if _matches(small[position], large[index]):
+            if _matches(*wanted[position], large[index]):
                 yield from extend(position - 1, index, (index, *later))
 
     yield from extend(len(small) - 2, len(large) - 1, (len(large) - 1,))
 
 
-def _matches(small: Operation, large: Operation) -> bool:
+def _matches(kind: type[Operation], wanted: frozenset[str], operation: Operation) -> bool:
     """An operation may also be found inside a txn."""
-    if type(small) is type(large):
-        return features(small) <= features(large)
-    return isinstance(large, Txn) and any(_matches(small, request) for request in (*large.success, *large.failure))
+    if type(operation) is kind:
+        return wanted <= features(operation)
+    return isinstance(operation, Txn) and any(
+        _matches(kind, wanted, request) for request in (*operation.success, *operation.failure)
+    )
+
+
+def _with_grants(trace: Trace, kept: Sequence[int]) -> tuple[int, ...]:
+    """The steps, and those that granted the leases they name."""
+    grants = {symbol.step - 1 for index in kept for symbol in symbols(trace[index]) if isinstance(symbol, LeaseOf)}
+    return tuple(sorted({*kept, *grants}))
 
 
 def _leases_agree(small: Trace, large: Trace, kept: Sequence[int]) -> bool:

@@ -11,11 +11,11 @@ from etcd_lockstep.names import operation_name
 from etcd_lockstep.observation import Observation, Raised, View, allow_for_elapsed, observe
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.trace import LeaseOf, RevisionAt, Symbol, substitute
+from etcd_lockstep.trace import LeaseOf, RevisionAt, Symbol, substitute, symbols
 from etcd_model import lethal
 from etcd_model.operations import LeaseGrant, Operation, Range
 from etcd_model.ranges import FROM_KEY
-from etcd_model.results import LeaseGrantResult, RangeResult
+from etcd_model.results import LeaseGrantResult, LeaseTimeToLiveResult, RangeResult
 
 REFERENCES = ("model", "fake", "etcd")
 """The targets that vote. Whatever else takes part is held against what they agree on."""
@@ -95,12 +95,16 @@ class Lockstep:
 
         Raises `NotApplied`, in which case there was no step; `Died`; `Overtaken`.
         """
-        self._refuse(operation)
+        symbolic = bool(symbols(operation))
+        concrete = {
+            name: self._concrete(operation, view) if symbolic else operation for name, view in self._views.items()
+        }
+        self._refuse(operation, concrete[self._model.name])
         self._revisions.append(0)
         observations: dict[str, Observation] = {}
         for target in self.targets:
-            view = self._views[target.name]
-            observations[target.name] = self._observed(target, view, self._concrete(operation, view))
+            name = target.name
+            observations[name] = self._observed(target, self._views[name], concrete[name])
         self._revisions[-1] = self._model.state.revision
         elapsed = time.monotonic() - self._started
         expected = observations[self._model.name]
@@ -108,15 +112,16 @@ class Lockstep:
             self._soonest_expiry = min(self._soonest_expiry, expected.ttl)
         if elapsed >= self._soonest_expiry:
             raise Overtaken
-        for name in self._views:
-            observations[name] = allow_for_elapsed(observations[name], expected, elapsed)
+        if isinstance(expected, LeaseTimeToLiveResult):
+            for name, observation in observations.items():
+                observations[name] = allow_for_elapsed(observation, expected, elapsed)
         return Step(observations, self._vote(observations))
 
-    def _refuse(self, operation: Operation) -> None:
+    def _refuse(self, operation: Operation, concrete: Operation) -> None:
         for target in self.targets:
             if not target.can_express(operation):
                 raise NotApplied(f"{target.name} has no words for it")
-        reason = lethal(self._concrete(operation, self._views[self._model.name]), self._model.state)
+        reason = lethal(concrete, self._model.state)
         if reason:
             raise NotApplied(reason)
 
@@ -138,7 +143,7 @@ class Lockstep:
                 case LeaseOf(step=step):
                     return view.lease_ids.get(step, 0)
                 case RevisionAt(step=step, plus=plus):
-                    return view.base + max(self._revisions[step] + plus, 1) - 1
+                    return view.raw(max(self._revisions[step] + plus, 1))
                 case _:
                     raise AssertionError(symbol)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from etcd_lockstep.search import Search
 from etcd_lockstep.strategies.dice import BYTES, Dice
@@ -36,14 +36,13 @@ def lockstep_machine(
     """
 
     class LockstepMachine(RuleBasedStateMachine):
-        @initialize(drawn=_DRAW)
-        def start(self, drawn: bytes) -> None:
+        def __init__(self) -> None:
+            super().__init__()
             search.examples += 1
-            self.start_sequence(drawn)
+            self.length = 0
 
-        def start_sequence(self, drawn: bytes) -> None:
-            dice = Dice(drawn)
-            self.words = Vocabulary(keys, hostile=dice.pick((True, False)), plain=dice.one_in(3))
+        def start_sequence(self, dice: Dice) -> None:
+            self.words = Vocabulary(dice.some(keys), hostile=dice.pick((True, False)), plain=dice.one_in(3))
             self.swarm = Swarm(dice, operations)
             self.length = dice.pick(LENGTHS)
             search.start()
@@ -52,10 +51,10 @@ def lockstep_machine(
         def step(self, drawn: bytes) -> None:
             if time.monotonic() > deadline:
                 raise TimeUp
-            if self.words.steps >= self.length:
-                self.start_sequence(drawn)
-                return
-            operation = self.swarm.draw(Dice(drawn), self.words)
+            dice = Dice(drawn)
+            if not self.length or self.words.steps >= self.length:
+                self.start_sequence(dice)
+            operation = self.swarm.draw(dice, self.words)
             if search.step(operation):
                 self.words.steps += 1
                 if isinstance(operation, LeaseGrant):

@@ -6,6 +6,7 @@ An operation is an object with `op` and the fields that are set. A symbol is an 
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import MISSING, fields
 from enum import IntEnum
@@ -24,8 +25,24 @@ _ENUMS: dict[str, type[IntEnum]] = {
     "target": CompareTarget,
     "result": CompareResult,
 }
+_SHOWN = 60
+"""How many characters of a wrong value a message shows."""
 _PRINTABLE = re.compile(rb"[\x20-\x7e]*")
+_INT32 = range(-(2**31), 2**31)
 _INT64 = range(-(2**63), 2**63)
+_MAY_BE_LEASE = ("id", "lease", "operand")
+_MAY_BE_REVISION = (
+    "revision",
+    "min_mod_revision",
+    "max_mod_revision",
+    "min_create_revision",
+    "max_create_revision",
+    "operand",
+)
+
+
+DEEPEST = 32
+"""How deep txns may be nested. Protobuf reads messages 100 deep, of which a txn takes two."""
 
 
 class BadNotation(ValueError):
@@ -73,33 +90,35 @@ def answer_to_json(observation: Observation) -> Json:
     return {"answer": re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).lower(), **_set_fields(observation)}
 
 
-def operation_from_json(value: object, step: int) -> Operation:
-    """The operation at a step of a trace. Raises `BadNotation`."""
+def operation_from_json(value: object, step: int, depth: int = 0) -> Operation:
+    """The operation at a step of a trace, in so many txns. Raises `BadNotation`."""
     name, given = _object(value, "op")
     operation = OPERATION_NAMED.get(name)
     if operation is None:
         raise BadNotation(f"no operation is called {name!r}: there are {', '.join(OPERATION_NAMED)}")
     if operation is Txn:
-        return _txn(given, step)
+        return _txn(given, step, depth)
     built: Operation = _build(operation, given, step)
     return built
 
 
 def _object(value: object, key: str) -> tuple[str, Json]:
     if not isinstance(value, dict) or not isinstance(value.get(key), str):
-        raise BadNotation(f"an operation is an object with {key!r}, not {value!r:.60}")
+        raise BadNotation(f"an operation is an object with {key!r}, not {_shown(value)}")
     return value[key], {name: one for name, one in value.items() if name != key}
 
 
-def _txn(given: Json, step: int) -> Txn:
+def _txn(given: Json, step: int, depth: int) -> Txn:
+    if depth >= DEEPEST:
+        raise BadNotation(f"txns nested too deep: at most {DEEPEST} levels")
     for name in given:
         if name not in ("compare", "success", "failure"):
             raise BadNotation(f"a txn has no {name!r}")
         if not isinstance(given[name], list):
-            raise BadNotation(f"{name} of a txn is a list, not {given[name]!r:.60}")
+            raise BadNotation(f"{name} of a txn is a list, not {_shown(given[name])}")
     branches: dict[str, Any] = {}
     for name in ("success", "failure"):
-        branches[name] = tuple(operation_from_json(one, step) for one in given.get(name, []))
+        branches[name] = tuple(operation_from_json(one, step, depth + 1) for one in given.get(name, []))
         for request in branches[name]:
             if operation_name(type(request)) not in ("range", "put", "delete_range", "txn"):
                 raise BadNotation(f"a txn can't hold a {operation_name(type(request))}")
@@ -109,7 +128,7 @@ def _txn(given: Json, step: int) -> Txn:
 
 def _compare(value: object, step: int) -> Compare:
     if not isinstance(value, dict):
-        raise BadNotation(f"a compare is an object, not {value!r:.60}")
+        raise BadNotation(f"a compare is an object, not {_shown(value)}")
     compare: Compare = _build(Compare, value, step)
     if (compare.target == CompareTarget.VALUE) != isinstance(compare.operand, bytes):
         raise BadNotation("the operand of a compare is text where its target is VALUE, a number elsewhere")
@@ -132,24 +151,40 @@ def _value(name: str, kind: str, value: object, step: int) -> object:
     enum = _ENUMS.get(name)
     if enum and isinstance(value, str):
         if value not in enum.__members__:
-            raise BadNotation(f"{name} is one of {', '.join(enum.__members__)}, not {value!r}")
+            raise BadNotation(f"{name} is one of {', '.join(enum.__members__)}, not {_shown(value)}")
         return enum[value]
     match value:
         case bool() if kind == "bool":
             return value
-        case int() if "int" in kind and not isinstance(value, bool) and value in _INT64:
+        case int() if "int" in kind and _is_int(value) and value in (_INT32 if enum else _INT64):
             return value
-        case str() if "bytes" in kind:
+        case str() if "bytes" in kind and not any(map(_is_surrogate, value)):
             return value.encode()
         case {"hex": str(digits), **rest} if "bytes" in kind and not rest:
             try:
                 return bytes.fromhex(digits)
             except ValueError as error:
                 raise BadNotation(f"{name}: {digits!r} is not hexadecimal") from error
-        case {"lease_of": int(of), **rest} if "int" in kind and not rest and 0 < of < step:
+        case {"lease_of": int(of), **rest} if name in _MAY_BE_LEASE and not rest and _is_int(of) and 0 < of < step:
             return LeaseOf(of)
-        case {"revision_at": int(at), **rest} if "int" in kind and 0 <= at < step and rest.keys() <= {"plus"}:
-            plus = rest.get("plus", 0)
-            if isinstance(plus, int) and plus in _INT64:
+        case {"revision_at": int(at), **rest} if name in _MAY_BE_REVISION and rest.keys() <= {"plus"}:
+            plus: Any = rest.get("plus", 0)
+            if _is_int(at) and 0 <= at < step and _is_int(plus) and plus in _INT64:
                 return RevisionAt(at, plus)
-    raise BadNotation(f"{name} can't be {value!r:.60} at step {step}")
+    raise BadNotation(f"{name} can't be {_shown(value)} at step {step}")
+
+
+def _is_int(value: object) -> bool:
+    """To Python, true and false are ints as well."""
+    return type(value) is int
+
+
+def _is_surrogate(char: str) -> bool:
+    """Half of a character, which JSON can write and no bytes can hold."""
+    return "\ud800" <= char <= "\udfff"
+
+
+def _shown(value: object) -> str:
+    """The beginning of a value, as JSON."""
+    text = json.dumps(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

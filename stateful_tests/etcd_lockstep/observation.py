@@ -71,6 +71,13 @@ class View:
                 return revision - since + expected
         return revision - self.base + 1
 
+    def raw(self, revision: int) -> int:
+        """What the target calls a shared revision: the other way round."""
+        for since, expected in self._shifts:
+            if revision >= expected:
+                return revision - expected + since
+        return revision - 1 + self.base
+
     def resynchronize(self, expected: int) -> None:
         """From here on, what the last header called its revision is what the others call `expected`.
 
@@ -115,20 +122,25 @@ def _observe(result: Result, view: View) -> Result:
         case results.TxnResult():
             responses = tuple(_response(response, view) for response in result.responses)
             return results.TxnResult(view.revision(result.revision), result.succeeded, responses)
-        case results.CompactResult() | results.LeaseRevokeResult():
-            return replace(result, revision=view.revision(result.revision))
-        case results.LeaseGrantResult() | results.LeaseKeepAliveResult():
-            return replace(result, revision=view.revision(result.revision), id=view.lease(result.id))
+        case results.CompactResult():
+            return results.CompactResult(view.revision(result.revision))
+        case results.LeaseGrantResult():
+            return results.LeaseGrantResult(view.revision(result.revision), view.lease(result.id), result.ttl)
+        case results.LeaseRevokeResult():
+            return results.LeaseRevokeResult(view.revision(result.revision))
+        case results.LeaseKeepAliveResult():
+            return results.LeaseKeepAliveResult(view.revision(result.revision), view.lease(result.id), result.ttl)
         case results.LeaseTimeToLiveResult():
-            return replace(
-                result,
-                revision=view.revision(result.revision),
-                id=view.lease(result.id),
-                keys=tuple(sorted(result.keys)),
+            return results.LeaseTimeToLiveResult(
+                view.revision(result.revision),
+                view.lease(result.id),
+                result.ttl,
+                result.granted_ttl,
+                tuple(sorted(result.keys)),
             )
         case results.LeaseLeasesResult():
             named = map(view.lease, result.leases)
-            return replace(result, revision=view.revision(result.revision), leases=tuple(sorted(named, key=repr)))
+            return results.LeaseLeasesResult(view.revision(result.revision), tuple(sorted(named, key=repr)))
         case Error():
             return result
         case _:

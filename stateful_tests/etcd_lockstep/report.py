@@ -7,34 +7,50 @@ from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
-from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from etcd_lockstep.corpus import file_name
 from etcd_lockstep.lockstep import REFERENCES, UNDECIDED
-from etcd_lockstep.observation import Observation
 from etcd_lockstep.search import DIED, Lie
-from etcd_lockstep.wording import answer_fields, operation_in_words
+from etcd_lockstep.wording import NONE, answer_fields, operation_in_words, printable, telling
 
 
 def headline(lie: Lie) -> str:
-    """Who, about what, in one line."""
-    odd = lie.odd_one_out
-    if lie.symptom.kind == DIED.kind:
+    """Who, about what, in one sentence."""
+    odd, kind = lie.odd_one_out, lie.symptom.kind
+    if kind == DIED.kind:
         return f"{odd} dies of a {lie.symptom.operation}"
-    about = f"{'any answer' if lie.symptom.operation == '*' else lie.symptom.operation}: {lie.symptom.field} {lie.symptom.kind}"
     match odd:
         case "etcd":
-            return f"etcd surprises: {about}"
+            return f"etcd surprises: {_about(lie)}"
         case "model":
-            return f"the model is wrong: {about}"
+            return f"the model is wrong: {_about(lie)}"
         case _ if odd == UNDECIDED:
-            return f"the model or the fake is wrong (no real etcd to judge): {about}"
+            return f"the fake is not with the model, and no real etcd is there to judge: {_about(lie)}"
         case _:
-            return f"{odd} lies: {about}"
+            return f"{odd} lies: {_about(lie)}"
 
 
-def lie_report(lie: Lie, number: int, file: Path | None) -> RenderableType:
+def _about(lie: Lie) -> str:
+    """What it does: `it accepts a put that should be refused (key not found)`, `range: kvs missing`."""
+    operation, field, kind = lie.symptom.operation, lie.symptom.field, lie.symptom.kind
+    verb, _, reason = kind.partition(" ")
+    reason = reason.removeprefix("(etcdserver: ").removeprefix("(").removesuffix(")")
+    match field, verb:
+        case "error", "accepted":
+            return f"it accepts a {operation} that should be refused ({reason})"
+        case "error", "refused":
+            return f"it refuses a {operation} that should be accepted ({reason})"
+        case "answer", "raised":
+            return f"it raises {reason} on a {operation}"
+        case _ if operation == "*":
+            return f"{field} {kind}, in any answer"
+        case _:
+            return f"{operation}: {field} {kind}"
+
+
+def lie_report(lie: Lie, number: int) -> RenderableType:
     """One lie: its trace, and the fields in which the answers to the last step differ."""
     steps = Table.grid(padding=(0, 1))
     steps.add_column(justify="right")
@@ -46,49 +62,77 @@ def lie_report(lie: Lie, number: int, file: Path | None) -> RenderableType:
             Text(operation_in_words(operation), style="bold" if last else ""),
         )
     parts: list[RenderableType] = [
-        Rule(Text(f"{number}. {headline(lie)}", style="bold"), align="left", characters="─"),
-        Padding(steps, (0, 0, 1, 1)),
-        Padding(_answers(lie), (0, 0, 1, 3)),
+        Text(f"{number}. {headline(lie)}", style="bold"),
+        _indented(steps),
     ]
+    if lie.answers:
+        parts.append(_indented(_answers(lie)))
     if lie.note:
-        parts.append(Padding(Text(lie.note, style="yellow"), (0, 0, 1, 3)))
-    if file is not None:
-        parts.append(Padding(Text(str(file), style="dim", overflow="fold"), (0, 0, 1, 3)))
+        parts.append(_indented(Text(printable(lie.note), style="yellow")))
     return Group(*parts)
+
+
+def _indented(part: RenderableType) -> Padding:
+    return Padding(part, (0, 0, 1, 3), expand=False)
 
 
 def _answers(lie: Lie) -> Table:
     """A column for each answer that was given, headed by all who gave it; a row for each field that differs."""
     columns: list[tuple[list[str], dict[str, str]]] = []
-    told: Mapping[str, Observation | None] = lie.answers or {lie.odd_one_out: None}
-    for name, answer in told.items():
+    for name, answer in lie.answers.items():
         said = answer_fields(answer)
         backers = next((backers for backers, other in columns if other == said), None)
         if backers is None:
             columns.append(([name], said))
         else:
             backers.append(name)
+    fields = _comparable([said for _backers, said in columns])
     table = Table(show_edge=False, pad_edge=False, box=None, padding=(0, 3, 0, 0), header_style="bold")
     table.add_column("")
     for backers, _said in columns:
-        alone = lie.odd_one_out in backers
-        table.add_column(", ".join(backers), style="red" if alone else "green", overflow="fold")
-    for field in _differing([said for _backers, said in columns]):
-        table.add_row(Text(field, style="dim"), *(said.get(field, "") for _backers, said in columns))
+        alone = lie.odd_one_out in backers or (lie.odd_one_out == UNDECIDED and "fake" in backers)
+        table.add_column(Text(", ".join(backers)), style="red" if alone else "green", overflow="fold")
+    for field in sorted(_differing(fields), key=lambda field: _rank(field, lie)):
+        table.add_row(Text(field, style="dim"), *(Text(said.get(field, NONE)) for said in fields))
     return table
 
 
+def _comparable(answers: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """An answer and an error have no field in common: then each is told as a whole."""
+    if len({"answer" in said for said in answers}) == 1:
+        return list(answers)
+    return [said if "answer" in said else {"answer": _whole(said)} for said in answers]
+
+
+def _whole(said: Mapping[str, str]) -> str:
+    return "\n".join(("accepted", *(f"{name} {words}" for name, words in telling(said).items())))
+
+
 def _differing(answers: Sequence[Mapping[str, str]]) -> list[str]:
-    """An answer and an error have no field in common: then all that each says is shown."""
-    names = list(dict.fromkeys(name for said in answers for name in said))
+    names = dict.fromkeys(name for said in answers for name in said)
     return [name for name in names if len(answers) == 1 or len({said.get(name) for said in answers}) > 1]
 
 
+def _rank(field: str, lie: Lie) -> int:
+    """What the lie is about comes first; the header's revision, which follows from much else, last."""
+    about = lie.symptom.field.removeprefix("header.").partition(".")[0]
+    if field == about or (about == "responses" and field.startswith("response ")):
+        return 0
+    return 2 if field == "revision" else 1
+
+
 def print_lies(console: Console, lies: Sequence[Lie], files: Mapping[str, Path]) -> None:
-    """All of them, the shortest sequence first; at the end a table, if there are several."""
+    """All of them: first those in which a voter is alone, then the shortest sequence first. `files`: by `file_name`
+    where each was filed; a path is never folded, so that it can be copied."""
     for number, lie in enumerate(sorted(lies, key=_order), 1):
-        console.print(lie_report(lie, number, files.get(lie.fingerprint)))
+        console.print()
+        console.print(lie_report(lie, number))
+        path = files.get(file_name(lie))
+        if path is not None:
+            console.print(Text(f"   {path}", style="dim"), soft_wrap=True)
+    if lies:
+        console.print()
 
 
 def _order(lie: Lie) -> tuple[bool, int, str]:
-    return lie.odd_one_out not in REFERENCES, len(lie.trace), str(lie.symptom)
+    return lie.odd_one_out not in (*REFERENCES, UNDECIDED), len(lie.trace), str(lie.symptom)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from etcd_lockstep.comparison import Difference
-from etcd_lockstep.lies import KnownLie, KnownLies, Symptom, features, symptom
+from etcd_lockstep.lies import KnownLie, KnownLies, Symptom, symptom
 from etcd_lockstep.lockstep import REFERENCES, UNDECIDED, Died, Divergence, Lockstep, NotApplied, Overtaken, Step
 from etcd_lockstep.observation import Observation
 from etcd_lockstep.shrinking import ShownByKnown, Verdict, shrink
@@ -62,6 +62,19 @@ class LieFound(Exception):
 def lie_found(found: Symptom) -> type[LieFound]:
     """An exception type for each symptom, so that Hypothesis takes each for a bug of its own."""
     return type("LieFound", (LieFound,), {"__doc__": str(found)})
+
+
+def _keys(trace: Trace) -> list[bytes]:
+    """The keys that a trace names, the last first."""
+    found: list[bytes] = []
+
+    def note(key: bytes) -> bytes:
+        found.append(key)
+        return key
+
+    for operation in trace:
+        map_keys(operation, note)
+    return list(dict.fromkeys(key for key in reversed(found) if key))
 
 
 class Search:
@@ -194,9 +207,14 @@ class Search:
         deadline = time.monotonic() + SHRINK_SECONDS
 
         def judge(candidate: Trace) -> Verdict:
-            if time.monotonic() > deadline or not self._shows(candidate, found):
+            if time.monotonic() > deadline:
                 return Verdict.NOTHING
-            return Verdict.KNOWN if self._known.explain(candidate, found) else Verdict.NEW
+            seen = self._symptoms(candidate, found.target)
+            if found in seen:
+                return Verdict.KNOWN if self._known.explain(candidate, found) else Verdict.NEW
+            # Where a field of a key-value is wrong, a shorter trace may show that the key is not there at all.
+            worse = [one for one in seen if one.field == "kvs" and found.field.startswith("kvs.")]
+            return Verdict.KNOWN if any(self._known.explain(candidate, one) for one in worse) else Verdict.NOTHING
 
         if not self._shows(trace, found):
             return found, trace
@@ -211,8 +229,9 @@ class Search:
                 trace = shrink(trace, judge)
         except ShownByKnown:
             return None
-        if self._went_wrong_before(trace, found) or self._known.is_one_of_many(found, trace):
-            self._known.add(KnownLie(found, trace))
+        lie = KnownLie(found, trace)
+        if self._known.has(lie) or self._known.is_one_of_many(found, trace) or self._went_wrong_before(trace, found):
+            self._known.add(lie)
             return None
         return found, trace
 
@@ -226,24 +245,21 @@ class Search:
         )
 
     def _plain_witness(self, trace: Trace, found: Symptom) -> tuple[Trace, Symptom] | None:
-        """The same trace with a plain read as its last step, if that shows that the stores differ.
+        """The same trace, or less of it, with a plain read as its last step, if that shows that the stores differ.
 
         One wrong state shows in the answers to many operations; read plainly, it is one lie.
         """
         target = next((target for target in self._others if target.name == found.target), None)
         if target is None or found.kind == DIED.kind or "range" not in target.capabilities:
             return None
-        if isinstance(trace[-1], Range) and not features(trace[-1]):
-            return None  # it is read plainly already
-        keys: list[bytes] = []
-        for operation in reversed(trace):
-            map_keys(operation, lambda key: keys.append(key) or key)  # type: ignore[func-returns-value]  # collects
-        for key in dict.fromkeys(key for key in keys if key):
-            read = Range(key)
-            witness = (*trace[:-1], read)
-            for seen in self._symptoms(witness, found.target):
-                if not seen.tells_all and seen.field.startswith("kvs"):
-                    return witness, seen
+        for end in range(1, len(trace)):
+            for key in _keys(trace[: end + 1]):
+                witness = (*trace[:end], Range(key))
+                if witness == trace:
+                    return None  # it is read plainly already
+                for seen in self._symptoms(witness, found.target):
+                    if not seen.tells_all and seen.field.startswith("kvs"):
+                        return witness, seen
         return None
 
     def _record(self, found: Symptom, trace: Trace) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from etcd_model.exhaustive import assert_never
 from etcd_model.operations import (
@@ -110,7 +110,9 @@ _RANGE_REVISIONS = ("revision", "min_mod_revision", "max_mod_revision", "min_cre
 
 
 def _substitute_range(operation: Range, f: Substitution) -> Range:
-    changed = {name: f(value) for name in _RANGE_REVISIONS if isinstance(value := getattr(operation, name), Symbol)}
+    changed: dict[str, Any] = {
+        name: f(value) for name in _RANGE_REVISIONS if isinstance(value := getattr(operation, name), Symbol)
+    }
     return replace(operation, **changed) if changed else operation
 
 
@@ -179,3 +181,28 @@ def subtrace(trace: Trace, kept: Sequence[int]) -> Trace:
                 raise AssertionError(symbol)
 
     return tuple(substitute(trace[index], renumber) for index in kept)
+
+
+def reordered(trace: Trace, order: Sequence[int]) -> Trace | None:
+    """The steps in another order, given as indices from 0; None where a step would name a lease not yet granted.
+
+    A revision stays that after the same step, or the last one before if that would be a later one.
+    """
+    new_step = {index + 1: position + 1 for position, index in enumerate(order)}
+    forward = False
+
+    def renumber(symbol: Symbol) -> int:
+        nonlocal forward
+        match symbol:
+            case LeaseOf(step=step):
+                forward |= new_step[step] >= position
+                return LeaseOf(new_step[step])
+            case RevisionAt(step=step, plus=plus):
+                return RevisionAt(min(new_step[step], position - 1) if step else 0, plus)
+            case _:
+                raise AssertionError(symbol)
+
+    steps = []
+    for position, index in enumerate(order, 1):  # noqa: B007  # `renumber` reads it
+        steps.append(substitute(trace[index], renumber))
+    return None if forward else tuple(steps)

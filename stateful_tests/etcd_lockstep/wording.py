@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
 from etcd_lockstep.names import operation_name
 from etcd_lockstep.observation import Observation, Raised
 from etcd_lockstep.trace import LeaseOf, RevisionAt
-from etcd_model.errors import Error
+from etcd_model.errors import Code, Error
 from etcd_model.operations import (
     Compact,
     Compare,
@@ -26,7 +26,7 @@ from etcd_model.operations import (
     Txn,
 )
 from etcd_model.ranges import FROM_KEY
-from etcd_model.results import KeyValue
+from etcd_model.results import Answer, KeyValue, ResponseOp, TxnResult
 
 _COMPARISONS = {
     CompareResult.EQUAL: "=",
@@ -35,10 +35,18 @@ _COMPARISONS = {
     CompareResult.NOT_EQUAL: "≠",
 }
 
+NONE = "none"
+"""How an absent field reads."""
+
 
 def quoted(value: bytes) -> str:
     """Bytes as a quoted string: `"a\\x00"`."""
     return '"' + repr(value)[2:-1].replace('"', '\\"') + '"'
+
+
+def printable(text: str) -> str:
+    """Text of somebody else's, with nothing in it that a terminal would obey."""
+    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 
 def operation_in_words(operation: Operation) -> str:
@@ -124,7 +132,9 @@ def _counted(branch: tuple[Operation, ...]) -> Iterator[str]:
 
 
 def _compare(compare: Compare) -> str:
-    target = CompareTarget(compare.target).name.lower()
+    known = compare.target in list(CompareTarget) and compare.result in list(CompareResult)
+    target = CompareTarget(compare.target).name.lower() if known else f"target {compare.target:d}"
+    sign = _COMPARISONS[CompareResult(compare.result)] if known else f"result {compare.result:d}"
     operand = compare.operand
     if isinstance(operand, bytes):
         said = quoted(operand)
@@ -132,7 +142,7 @@ def _compare(compare: Compare) -> str:
         said = f"({operand})"
     else:
         said = _number(operand)
-    return f"{target} of {_keys(compare.key, compare.range_end)} {_COMPARISONS[CompareResult(compare.result)]} {said}"
+    return f"{target} of {_keys(compare.key, compare.range_end)} {sign} {said}"
 
 
 def kv_in_words(kv: KeyValue) -> str:
@@ -144,25 +154,38 @@ def kv_in_words(kv: KeyValue) -> str:
     return ", ".join(words)
 
 
-def answer_fields(answer: Observation | None) -> dict[str, str]:
-    """What an answer says, field by field, in words. Of a target that died, nothing."""
+def answer_fields(answer: Observation) -> dict[str, str]:
+    """What an answer says, field by field, in words."""
     match answer:
-        case None:
-            return {"answer": "none: it died"}
         case Raised():
-            return {"answer": f"raised {answer.exception}: {answer.message}".strip(": ")}
+            return {"answer": f"raised {answer.exception}\n{printable(answer.message)}".strip()}
         case Error():
-            return {"answer": f"{answer.code.name}\n{answer.message}"}
+            code = Code(answer.code).name if answer.code in list(Code) else f"code {answer.code}"
+            return {"answer": f"{code}\n{printable(answer.message)}".strip()}
+        case TxnResult(responses=(_, *_)):
+            numbered = {f"response {n}": _response(response) for n, response in enumerate(answer.responses, 1)}
+            return {name: words for name, words in _fields(answer).items() if name != "responses"} | numbered
         case _:
-            return {field.name: _in_words(field.name, getattr(answer, field.name)) for field in fields(answer)}
+            return _fields(answer)
+
+
+def telling(said: Mapping[str, str]) -> dict[str, str]:
+    """The fields that say something: in the others nothing was asked for, or nothing found."""
+    return {
+        name: words for name, words in said.items() if words not in (NONE, "0") and (name, words) != ("more", "false")
+    }
+
+
+def _fields(answer: Answer) -> dict[str, str]:
+    return {field.name: _in_words(field.name, getattr(answer, field.name)) for field in fields(answer)}
 
 
 def _in_words(name: str, value: object) -> str:
     match value:
         case None | ():
-            return "none"
+            return NONE
         case 0 if name == "revision":
-            return "none"
+            return NONE
         case KeyValue():
             return kv_in_words(value)
         case tuple():
@@ -182,6 +205,13 @@ def _element(value: object) -> str:
         case int():
             return _lease(value)
         case _:
-            said = answer_fields(value)  # type: ignore[arg-type]  # a response inside a txn's answer
-            inside = ", ".join(f"{name} {words}" for name, words in said.items())
-            return f"{type(value).__name__.removesuffix('Result')}: {inside}".replace("\n", "; ")
+            return _response(value)  # type: ignore[arg-type]  # there is nothing else in an answer
+
+
+def _response(response: ResponseOp) -> str:
+    """One inside a txn's answer, in one line: `Range: revision 2, kvs ("a" = "", …), count 1`."""
+    said = (
+        f"{name} ({words})" if name in ("kvs", "prev_kv", "prev_kvs", "responses") else f"{name} {words}"
+        for name, words in telling(_fields(response)).items()
+    )
+    return f"{type(response).__name__.removesuffix('Result')}: {', '.join(said)}".replace("\n", "; ")

@@ -28,6 +28,13 @@ class Dice:
         self._left, index = divmod(self._left, len(options))
         return options[index]
 
+    def some(self, options: Sequence[T]) -> tuple[T, ...]:
+        """All of the options, or a few neighbours among them, where much happens to each."""
+        if self.pick((True, False)):
+            return tuple(options)
+        start = self.count(len(options) - 1)
+        return tuple(options[start : start + self.count(2) + 1])
+
     def one_in(self, n: int) -> bool:
         """True once in `n` times, and never once the number is spent."""
         self._left, index = divmod(self._left, n)

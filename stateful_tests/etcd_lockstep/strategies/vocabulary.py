@@ -55,7 +55,7 @@ class Vocabulary:
     def lease(self, dice: Dice) -> int:
         """A lease of this sequence, mostly a recent one; it may be revoked by now. Sometimes one that never was."""
         if not self.granted or dice.one_in(12):
-            return dice.pick((UNKNOWN_LEASE, *OWN_LEASE_IDS)) if self.hostile else 0
+            return UNKNOWN_LEASE if self.hostile else 0
         return dice.pick(self.granted[-4:])
 
     def revision(self, dice: Dice) -> int:

@@ -1,4 +1,4 @@
-"""What etcd is known to answer, as transcripts: one table, for the model, the fake, a real etcd and any other target."""
+"""What etcd is known to answer, as transcripts: one table for the model, the fake, a real etcd and any other target."""
 
 from etcd_lockstep.transcripts.compaction import COMPACTION
 from etcd_lockstep.transcripts.compares import COMPARES

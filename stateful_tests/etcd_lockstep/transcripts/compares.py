@@ -88,7 +88,9 @@ _MISSING = (
     ),
     says(
         "the value of a key that is not there compares as false, whatever is asked, even whether it is different",
-        *verdicts(1, ((Compare(b"k", VALUE, result, operand), False) for result in CompareResult for operand in (b"", b"1"))),
+        *verdicts(
+            1, ((Compare(b"k", VALUE, result, operand), False) for result in CompareResult for operand in (b"", b"1"))
+        ),
     ),
     says(
         "the value of a key that is there may be empty, and then equals nothing but that",
@@ -204,9 +206,7 @@ _TREES = (
                     Txn((Compare(b"a", VALUE, EQUAL, b"2"),), (Range(b"x"),)),
                 )
             ),
-            TxnResult(
-                3, True, (PutResult(3), TxnResult(0, True, (RangeResult(3),)), TxnResult(0, False))
-            ),
+            TxnResult(3, True, (PutResult(3), TxnResult(0, True, (RangeResult(3),)), TxnResult(0, False))),
         ),
         (
             Txn(

@@ -75,7 +75,10 @@ _SIZES = (
             TxnResult(1, True, (TxnResult(0, True, (NOTHING,) * 64),) * 64),
         ),
         (Txn(success=(Txn(success=(READ,) * 65),) * 64), TOO_MANY_OPS),
-        (Txn(success=(Txn(success=(READ,) * 65),) * 63), TxnResult(1, True, (TxnResult(0, True, (NOTHING,) * 65),) * 63)),
+        (
+            Txn(success=(Txn(success=(READ,) * 65),) * 63),
+            TxnResult(1, True, (TxnResult(0, True, (NOTHING,) * 65),) * 63),
+        ),
     ),
     says(
         "the longest list of a level is spent, be it that of the compares",
@@ -141,9 +144,7 @@ _STRUCTURE = (
         A1,
         (
             Txn(success=(Range(b"a", sort_order=7),)),
-            Since(
-                "sort_options_validated", TxnResult(2, True, (RangeResult(2, (A,), count=1),)), INVALID_SORT_OPTION
-            ),
+            Since("sort_options_validated", TxnResult(2, True, (RangeResult(2, (A,), count=1),)), INVALID_SORT_OPTION),
         ),
         (
             Txn(failure=(Range(b"a", sort_order=7),)),

@@ -1,0 +1,270 @@
+"""Lies: how one is told from another, and when a divergence is one that is known."""
+
+from __future__ import annotations
+
+import pytest
+
+from etcd_lockstep.comparison import Difference
+from etcd_lockstep.lies import KnownLie, KnownLies, Symptom, features, pattern, symptom
+from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace
+from etcd_model.operations import (
+    Compare,
+    CompareResult,
+    CompareTarget,
+    DeleteRange,
+    LeaseGrant,
+    LeaseKeepAlive,
+    LeaseRevoke,
+    Operation,
+    Put,
+    Range,
+    Txn,
+)
+
+EQUAL = CompareResult.EQUAL
+EXTRA_KEY = Symptom("mock", "range", "kvs", "unexpected")
+
+
+def always(_trace: Trace, _found: Symptom) -> bool:
+    return True
+
+
+def never(_trace: Trace, _found: Symptom) -> bool:
+    return False
+
+
+# Symptoms.
+
+
+def test_a_symptom_names_target_operation_field_and_kind() -> None:
+    found = symptom("mock", LeaseGrant(60), Difference("ttl", "too low"))
+    assert found == Symptom("mock", "lease_grant", "ttl", "too low")
+    assert str(found) == "lease_grant ttl too low"
+
+
+@pytest.mark.parametrize("field", ["revision", "responses.revision"])
+def test_a_header_that_is_never_filled_is_one_symptom_of_every_operation(field: str) -> None:
+    told = {symptom("mock", operation, Difference(field, "missing")) for operation in (Put(b"a"), Range(b"a"), Txn())}
+    assert told == {Symptom("mock", "*", "header.revision", "missing")}
+
+
+@pytest.mark.parametrize("field", ["kvs.lease", "prev_kv.lease", "responses.kvs.lease"])
+def test_a_field_of_a_key_value_that_is_never_filled_is_one_symptom(field: str) -> None:
+    assert symptom("mock", Range(b"a"), Difference(field, "missing")) == Symptom("mock", "*", "kv.lease", "missing")
+
+
+def test_a_field_that_is_filled_wrongly_is_the_operations_own_symptom() -> None:
+    assert symptom("mock", Put(b"a"), Difference("revision", "too low")).operation == "put"
+    assert symptom("mock", Range(b"a"), Difference("kvs.lease", "different")).operation == "range"
+    assert symptom("mock", Range(b"a"), Difference("kvs.value", "missing")).operation == "range"
+
+
+# Features and patterns.
+
+
+@pytest.mark.parametrize(
+    ("operation", "plainer"),
+    [
+        (Range(b"a", limit=1), Range(b"a")),
+        (Range(b"a", b"z"), Range(b"a")),
+        (Range(b"a", b"\x00"), Range(b"a")),
+        (Range(b"a", revision=RevisionAt(1)), Range(b"a")),
+        (Put(b"a", prev_kv=True), Put(b"a")),
+        (DeleteRange(b"a", prev_kv=True), DeleteRange(b"a")),
+        (LeaseGrant(60, id=7), LeaseGrant(60)),
+        (Txn(success=(Put(b"a"),)), Txn()),
+        (Txn(success=(Put(b"a", prev_kv=True),)), Txn(success=(Put(b"a"),))),
+        (Txn((Compare(b"a", CompareTarget.MOD, EQUAL, 0),)), Txn()),
+        (Txn(success=(Txn(success=(Put(b"a"),)),)), Txn(success=(Txn(),))),
+    ],
+    ids=str,
+)
+def test_an_option_is_a_feature_more(operation: Operation, plainer: Operation) -> None:
+    assert features(plainer) < features(operation)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Put(b"a", b"1"), Put(b"b", b"2")),
+        (LeaseGrant(60), LeaseGrant(5)),
+        (Range(b"a", limit=1), Range(b"b", limit=9)),
+        (Put(b"a", lease=LeaseOf(1)), Put(b"a", lease=LeaseOf(2))),
+    ],
+    ids=str,
+)
+def test_keys_values_and_numbers_are_no_features(one: Operation, other: Operation) -> None:
+    assert features(one) == features(other)
+
+
+def test_a_put_without_a_lease_is_not_one_with_a_lease_less() -> None:
+    assert not features(Put(b"a")) <= features(Put(b"a", lease=7))
+    assert not features(Put(b"a", lease=7)) <= features(Put(b"a"))
+
+
+def test_the_branch_in_which_an_operation_stands_is_a_feature() -> None:
+    assert features(Txn(success=(Put(b"a"),))) != features(Txn(failure=(Put(b"a"),)))
+
+
+def test_a_pattern_tells_operations_and_options_and_nothing_else() -> None:
+    one = (LeaseGrant(60), Put(b"a", b"1", lease=LeaseOf(1)), Range(b"a", limit=1))
+    other = (LeaseGrant(5), Put(b"k", b"2", lease=LeaseOf(1)), Range(b"k", limit=9))
+    assert pattern(one) == pattern(other)
+    assert str(pattern(one)) == "lease_grant, put(lease), range(limit)"
+    assert pattern(one) != pattern(one[1:])
+    assert pattern(one) != pattern((*one[:2], Range(b"a")))
+
+
+def test_a_fingerprint_is_the_symptom_and_the_pattern() -> None:
+    trace = (Put(b"a"), Range(b"b"))
+    lie = KnownLie(EXTRA_KEY, trace)
+    assert lie.fingerprint == "range kvs unexpected after put, range"
+    assert lie.fingerprint == KnownLie(EXTRA_KEY, (Put(b"x", b"9"), Range(b"y"))).fingerprint
+    assert lie.fingerprint != KnownLie(EXTRA_KEY, (Put(b"a"), Range(b"b", b"z"))).fingerprint
+
+
+# Explaining.
+
+SURVIVES: Trace = (LeaseGrant(60), Put(b"a", lease=LeaseOf(1)), LeaseRevoke(LeaseOf(1)), Range(b"a"))
+"""A key that outlives its lease."""
+
+LONGER: Trace = (
+    Put(b"x"),
+    LeaseGrant(30),
+    LeaseGrant(90),
+    Put(b"k", b"v", lease=LeaseOf(3), prev_kv=True),
+    LeaseKeepAlive(LeaseOf(3)),
+    LeaseRevoke(LeaseOf(3)),
+    Range(b"k", b"z"),
+)
+
+
+def survives(trace: Trace, found: Symptom) -> bool:
+    """A target on which a key outlives its lease: what it would show at the last step."""
+    return (
+        found == EXTRA_KEY
+        and isinstance(trace[-1], Range)
+        and any(
+            isinstance(grant, LeaseGrant)
+            and isinstance(put, Put)
+            and put.lease == LeaseOf(granted)
+            and LeaseRevoke(LeaseOf(granted)) in trace[index:]
+            for granted, grant in enumerate(trace, 1)
+            for index, put in enumerate(trace)
+        )
+    )
+
+
+def flat(trace: Trace) -> list[Operation]:
+    """The operations, those in a txn in its place."""
+    return [
+        inner
+        for operation in trace
+        for inner in ((*operation.success, *operation.failure) if isinstance(operation, Txn) else (operation,))
+    ]
+
+
+def undeletable(trace: Trace, found: Symptom) -> bool:
+    """A target on which a delete deletes nothing."""
+    kinds = [type(operation) for operation in flat(trace)]
+    return found == EXTRA_KEY and Put in kinds and DeleteRange in kinds[kinds.index(Put) :] and kinds[-1] is Range
+
+
+def known(lie: Trace, shows: object = always, found: Symptom = EXTRA_KEY) -> KnownLies:
+    lies = KnownLies(shows)  # type: ignore[arg-type]  # functions of this shape
+    lies.add(KnownLie(found, lie))
+    return lies
+
+
+def test_nothing_is_explained_before_a_lie_is_known() -> None:
+    assert not KnownLies(always).explain(SURVIVES, EXTRA_KEY)
+
+
+def test_a_lie_explains_its_own_trace_without_a_run() -> None:
+    assert known(SURVIVES, never).explain(SURVIVES, EXTRA_KEY)
+
+
+def test_a_lie_explains_a_longer_trace_that_holds_it_if_the_part_alone_shows_it() -> None:
+    assert known(SURVIVES, survives).explain(LONGER, EXTRA_KEY)
+    assert not known(SURVIVES, never).explain(LONGER, EXTRA_KEY)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Symptom("other", "range", "kvs", "unexpected"),
+        Symptom("mock", "range", "kvs", "missing"),
+        Symptom("mock", "range", "kvs.value", "unexpected"),
+        Symptom("mock", "put", "kvs", "unexpected"),
+    ],
+)
+def test_another_symptom_is_never_explained(found: Symptom) -> None:
+    assert not known(SURVIVES).explain(SURVIVES, found)
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        (LeaseGrant(60), Put(b"a", lease=LeaseOf(1)), Range(b"a")),
+        (LeaseGrant(60), Put(b"a"), LeaseRevoke(LeaseOf(1)), Range(b"a")),
+        (LeaseGrant(60), LeaseRevoke(LeaseOf(1)), Put(b"a", lease=LeaseOf(1)), Range(b"a")),
+        (*SURVIVES, Put(b"a")),
+    ],
+    ids=["no revoke", "no lease", "another order", "another last step"],
+)
+def test_a_trace_in_which_the_pattern_is_not_found_is_not_explained(trace: Trace) -> None:
+    assert not known(SURVIVES).explain(trace, EXTRA_KEY)
+
+
+def test_a_pattern_is_found_only_where_the_steps_are_about_the_same_lease() -> None:
+    crossed: Trace = (
+        LeaseGrant(60),
+        LeaseGrant(60),
+        Put(b"a", lease=LeaseOf(1)),
+        LeaseRevoke(LeaseOf(2)),
+        Range(b"a"),
+    )
+    assert not known(SURVIVES, survives).explain(crossed, EXTRA_KEY)
+    assert known(SURVIVES, survives).explain((*crossed[:3], LeaseRevoke(LeaseOf(1)), Range(b"a")), EXTRA_KEY)
+
+
+def test_an_operation_is_found_inside_a_txn_too() -> None:
+    lie: Trace = (Put(b"a"), DeleteRange(b"a"), Range(b"a"))
+    nested: Trace = (Txn(success=(Range(b"x"), Put(b"a"))), Txn(failure=(DeleteRange(b"a"),)), Range(b"a"))
+    assert known(lie, undeletable).explain(nested, EXTRA_KEY)
+    assert not known(lie, undeletable).explain((Txn(success=(Range(b"x"),)), *nested[1:]), EXTRA_KEY)
+
+
+def test_of_several_places_where_a_pattern_is_found_one_that_shows_it_will_do() -> None:
+    lie: Trace = (Put(b"a", prev_kv=True), Range(b"a"))
+    trace: Trace = (Put(b"x", prev_kv=True), Put(b"y", prev_kv=True), Range(b"x"))
+    assert known(lie, lambda part, _found: part[0] == trace[0]).explain(trace, EXTRA_KEY)
+    assert not known(lie, never).explain(trace, EXTRA_KEY)
+
+
+def test_a_known_lie_in_a_trace_does_not_explain_what_is_wrong_without_it() -> None:
+    def shows(trace: Trace, found: Symptom) -> bool:
+        """Touching a key doubles it, and so does a txn."""
+        return found == EXTRA_KEY and any(isinstance(op, Txn) or (isinstance(op, Put) and op.prev_kv) for op in trace)
+
+    lies = known((Put(b"a", prev_kv=True), Range(b"a")), shows)
+    assert lies.explain((Put(b"b", prev_kv=True), Put(b"a", prev_kv=True), Range(b"a")), EXTRA_KEY)
+    assert not lies.explain((Txn(), Put(b"a", prev_kv=True), Range(b"a")), EXTRA_KEY)
+
+
+@pytest.mark.parametrize(
+    ("found", "all_of_it"),
+    [
+        (Symptom("mock", "*", "header.revision", "missing"), True),
+        (Symptom("mock", "txn", "responses", "missing"), True),
+        (Symptom("mock", "put", "error", "accepted (etcdserver: requested lease not found)"), True),
+        (Symptom("mock", "compact", "answer", "raised NotImplementedError"), True),
+        (Symptom("mock", "range", "kvs", "missing"), False),
+        (Symptom("mock", "range", "kvs.version", "too low"), False),
+    ],
+    ids=str,
+)
+def test_some_symptoms_are_the_whole_lie_whatever_the_trace(found: Symptom, all_of_it: bool) -> None:
+    assert found.tells_all is all_of_it
+    lies = known((LeaseRevoke(7),), never, found)
+    assert lies.explain((LeaseGrant(60), Put(b"a")), found) is all_of_it

@@ -1,0 +1,311 @@
+"""Operations and answers as JSON: what is written is read back the same, and what can't be meant is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import MISSING, fields
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etcd_lockstep.codec import encode
+from etcd_lockstep.names import OPERATION_NAMED, operation_name
+from etcd_lockstep.notation import DEEPEST, BadNotation, answer_to_json, operation_from_json, to_json
+from etcd_lockstep.observation import Observation, Raised
+from etcd_lockstep.strategies.dice import BYTES, Dice
+from etcd_lockstep.strategies.union import FAMILIES, Swarm, operations_of
+from etcd_lockstep.strategies.vocabulary import Vocabulary
+from etcd_lockstep.trace import LeaseOf, RevisionAt, symbols
+from etcd_model import Error, Operation
+from etcd_model.errors import Code
+from etcd_model.operations import (
+    OPERATIONS,
+    Compact,
+    Compare,
+    CompareResult,
+    CompareTarget,
+    DeleteRange,
+    LeaseGrant,
+    LeaseKeepAlive,
+    LeaseLeases,
+    LeaseRevoke,
+    LeaseTimeToLive,
+    Put,
+    Range,
+    SortOrder,
+    SortTarget,
+    Txn,
+)
+from etcd_model.results import (
+    KeyValue,
+    LeaseLeasesResult,
+    LeaseTimeToLiveResult,
+    PutResult,
+    RangeResult,
+    TxnResult,
+)
+
+STEP = 9
+
+
+def there_and_back(operation: Operation, step: int = STEP) -> Operation:
+    return operation_from_json(json.loads(json.dumps(to_json(operation))), step)
+
+
+def identical(one: Operation, other: Operation) -> bool:
+    """Equal, and with the same symbols in the same places."""
+    return one == other and symbols(one) == symbols(other) and repr(one) == repr(other)
+
+
+# Every field of every operation
+
+INTS = st.integers(-(2**63), 2**63 - 1)
+LEASES = INTS | st.integers(1, STEP - 1).map(LeaseOf)
+REVISIONS = INTS | st.builds(RevisionAt, st.integers(0, STEP - 1), INTS)
+KEYS = st.binary(max_size=6) | st.text("ab\"\\'é", max_size=6).map(str.encode)
+BOOLS = st.booleans()
+
+
+def enum(*members: int) -> st.SearchStrategy[int]:
+    """As the wire has it: any int32, though mostly one that has a name."""
+    return st.sampled_from(members) | st.integers(-(2**31), 2**31 - 1).filter(lambda number: number not in members)
+
+
+RANGES = st.builds(
+    Range,
+    KEYS,
+    KEYS,
+    INTS,
+    REVISIONS,
+    enum(*SortOrder),
+    enum(*SortTarget),
+    BOOLS,
+    BOOLS,
+    BOOLS,
+    REVISIONS,
+    REVISIONS,
+    REVISIONS,
+    REVISIONS,
+)
+PUTS = st.builds(Put, KEYS, KEYS, LEASES, BOOLS, BOOLS, BOOLS)
+DELETES = st.builds(DeleteRange, KEYS, KEYS, BOOLS)
+COMPARES = st.builds(Compare, KEYS, st.just(CompareTarget.VALUE), enum(*CompareResult), KEYS, KEYS) | st.builds(
+    Compare, KEYS, enum(*(set(CompareTarget) - {CompareTarget.VALUE})), enum(*CompareResult), LEASES | REVISIONS, KEYS
+).filter(lambda compare: compare.target != CompareTarget.VALUE)
+
+
+def txns(requests: st.SearchStrategy[Any]) -> st.SearchStrategy[Txn]:
+    branches = st.lists(requests, max_size=2).map(tuple)
+    return st.builds(Txn, st.lists(COMPARES, max_size=2).map(tuple), branches, branches)
+
+
+TXNS = txns(st.recursive(RANGES | PUTS | DELETES, txns, max_leaves=3))
+STRATEGIES: dict[type[Operation], st.SearchStrategy[Any]] = {
+    Range: RANGES,
+    Put: PUTS,
+    DeleteRange: DELETES,
+    Txn: TXNS,
+    Compact: st.builds(Compact, REVISIONS, BOOLS),
+    LeaseGrant: st.builds(LeaseGrant, INTS, LEASES),
+    LeaseRevoke: st.builds(LeaseRevoke, LEASES),
+    LeaseKeepAlive: st.builds(LeaseKeepAlive, LEASES),
+    LeaseTimeToLive: st.builds(LeaseTimeToLive, LEASES, BOOLS),
+    LeaseLeases: st.just(LeaseLeases()),
+}
+
+
+@pytest.mark.parametrize("kind", OPERATIONS, ids=operation_name)
+def test_every_operation_comes_back(kind: type[Operation]) -> None:
+    @given(STRATEGIES[kind])
+    def comes_back(operation: Operation) -> None:
+        assert identical(there_and_back(operation), operation)
+
+    comes_back()
+
+
+@given(st.lists(st.binary(min_size=BYTES, max_size=BYTES), min_size=2, max_size=12))
+def test_every_operation_that_a_run_draws_comes_back(drawn: list[bytes]) -> None:
+    words = Vocabulary()
+    swarm = Swarm(Dice(drawn[0]), operations_of(FAMILIES, OPERATION_NAMED))
+    for step, number in enumerate(drawn[1:], 1):
+        operation = swarm.draw(Dice(number), words)
+        assert identical(there_and_back(operation, step), operation)
+        words.steps = step
+        if isinstance(operation, LeaseGrant):
+            words.granted.append(LeaseOf(step))
+
+
+# How it is written
+
+
+@pytest.mark.parametrize(
+    ("operation", "written"),
+    [
+        (Put(b"a"), {"op": "put", "key": "a"}),
+        (
+            Put(b"a\x00", b'"\xff', LeaseOf(2)),
+            {"op": "put", "key": {"hex": "6100"}, "value": {"hex": "22ff"}, "lease": {"lease_of": 2}},
+        ),
+        (
+            Range(b"a", sort_order=SortOrder.DESCEND, sort_target=SortTarget.MOD, limit=-1),
+            {"op": "range", "key": "a", "limit": -1, "sort_order": "DESCEND", "sort_target": "MOD"},
+        ),
+        (Range(b"a", sort_order=3), {"op": "range", "key": "a", "sort_order": 3}),
+        (
+            Range(b"a", revision=RevisionAt(0, -1), min_mod_revision=RevisionAt(4)),
+            {
+                "op": "range",
+                "key": "a",
+                "revision": {"revision_at": 0, "plus": -1},
+                "min_mod_revision": {"revision_at": 4},
+            },
+        ),
+        (
+            Txn((Compare(b"a", CompareTarget.LEASE, CompareResult.NOT_EQUAL, LeaseOf(1)),), (Txn(),)),
+            {
+                "op": "txn",
+                "compare": [{"key": "a", "target": "LEASE", "result": "NOT_EQUAL", "operand": {"lease_of": 1}}],
+                "success": [{"op": "txn"}],
+            },
+        ),
+        (LeaseGrant(0), {"op": "lease_grant", "ttl": 0}),
+        (LeaseTimeToLive(7, keys=True), {"op": "lease_time_to_live", "id": 7, "keys": True}),
+        (LeaseLeases(), {"op": "lease_leases"}),
+    ],
+)
+def test_what_is_written(operation: Operation, written: dict[str, Any]) -> None:
+    assert to_json(operation) == written
+    assert identical(operation_from_json(written, STEP), operation)
+
+
+def test_every_field_without_a_default_is_written() -> None:
+    for kind in OPERATIONS:
+        needed = [field.name for field in fields(kind) if field.default is MISSING]
+        smallest = kind(**{name: b"" if name == "key" else 0 for name in needed})  # type: ignore[arg-type]  # by name
+        assert list(to_json(smallest)) == ["op", *needed]
+
+
+@pytest.mark.parametrize(
+    ("answer", "written"),
+    [
+        (Error(Code.NOT_FOUND, "no"), {"answer": "error", "code": "NOT_FOUND", "message": "no"}),
+        (Raised("KeyError", "'a'"), {"answer": "raised", "exception": "KeyError", "message": "'a'"}),
+        (
+            RangeResult(2, (KeyValue(b"a", b"\x00", 2, 2, 1, LeaseOf(1)),), count=1),
+            {
+                "answer": "range",
+                "revision": 2,
+                "kvs": [
+                    {
+                        "key": "a",
+                        "value": {"hex": "00"},
+                        "create_revision": 2,
+                        "mod_revision": 2,
+                        "version": 1,
+                        "lease": {"lease_of": 1},
+                    }
+                ],
+                "count": 1,
+            },
+        ),
+        (
+            TxnResult(1, False, (PutResult(1),)),
+            {"answer": "txn", "revision": 1, "succeeded": False, "responses": [{"revision": 1}]},
+        ),
+        (
+            LeaseLeasesResult(1, (7, LeaseOf(2))),
+            {"answer": "lease_leases", "revision": 1, "leases": [7, {"lease_of": 2}]},
+        ),
+        (
+            LeaseTimeToLiveResult(1, 7, -1, keys=(b"a",)),
+            {"answer": "lease_time_to_live", "revision": 1, "id": 7, "ttl": -1, "keys": ["a"]},
+        ),
+    ],
+)
+def test_an_answer_is_written_with_its_kind(answer: Observation, written: dict[str, Any]) -> None:
+    assert answer_to_json(answer) == written
+    json.dumps(written)
+
+
+# What is refused
+
+
+def deep(levels: int) -> dict[str, Any]:
+    operation: dict[str, Any] = {"op": "txn"}
+    for _ in range(levels):
+        operation = {"op": "txn", "success": [operation]}
+    return operation
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        (None, "an operation is an object with 'op', not null"),
+        ("put", "an operation is an object with 'op', not \"put\""),
+        (["put"], "an operation is an object with 'op'"),
+        ({"key": "a"}, "an operation is an object with 'op'"),
+        ({"op": 3}, "an operation is an object with 'op'"),
+        ({"op": "PutRequest"}, "no operation is called 'PutRequest': there are range, put, delete_range, txn,"),
+        ({"op": "put", "key": "a", "ttl": 3}, "a put has no 'ttl'"),
+        ({"op": "put"}, "a put needs 'key'"),
+        ({"op": "put", "key": 3}, "key can't be 3 at step 9"),
+        ({"op": "put", "key": None}, "key can't be null at step 9"),
+        ({"op": "put", "key": {"hex": "0g"}}, "key: '0g' is not hexadecimal"),
+        ({"op": "put", "key": {"hex": "00", "x": 1}}, "key can't be"),
+        ({"op": "put", "key": "\ud800"}, 'key can\'t be "\\ud800" at step 9'),
+        ({"op": "put", "key": "a", "lease": "7"}, 'lease can\'t be "7" at step 9'),
+        ({"op": "put", "key": "a", "lease": 7.0}, "lease can't be 7.0 at step 9"),
+        ({"op": "put", "key": "a", "lease": True}, "lease can't be true at step 9"),
+        ({"op": "put", "key": "a", "lease": 2**63}, "lease can't be 9223372036854775808 at step 9"),
+        ({"op": "put", "key": "a", "prev_kv": 1}, "prev_kv can't be 1 at step 9"),
+        ({"op": "put", "key": "a", "lease": {"lease_of": 9}}, 'lease can\'t be {"lease_of": 9} at step 9'),
+        ({"op": "put", "key": "a", "lease": {"lease_of": 12}}, 'lease can\'t be {"lease_of": 12} at step 9'),
+        ({"op": "put", "key": "a", "lease": {"lease_of": 0}}, "lease can't be"),
+        ({"op": "put", "key": "a", "lease": {"lease_of": True}}, "lease can't be"),
+        ({"op": "put", "key": "a", "lease": {"lease_of": 1, "plus": 1}}, "lease can't be"),
+        ({"op": "put", "key": "a", "lease": {"revision_at": 1}}, "lease can't be"),
+        ({"op": "lease_grant", "ttl": {"lease_of": 1}}, "ttl can't be"),
+        ({"op": "range", "key": "a", "limit": {"revision_at": 1}}, "limit can't be"),
+        ({"op": "compact", "revision": {"revision_at": 9}}, 'revision can\'t be {"revision_at": 9} at step 9'),
+        ({"op": "compact", "revision": {"revision_at": -1}}, "revision can't be"),
+        ({"op": "compact", "revision": {"revision_at": 1, "plus": "1"}}, "revision can't be"),
+        ({"op": "compact", "revision": {"revision_at": 1, "plus": True}}, "revision can't be"),
+        ({"op": "compact", "revision": {"revision_at": 1, "plus": 2**63}}, "revision can't be"),
+        ({"op": "range", "key": "a", "sort_order": "UP"}, 'sort_order is one of NONE, ASCEND, DESCEND, not "UP"'),
+        ({"op": "range", "key": "a", "sort_order": 2**31}, "sort_order can't be 2147483648"),
+        ({"op": "txn", "then": []}, "a txn has no 'then'"),
+        ({"op": "txn", "success": {"op": "put", "key": "a"}}, "success of a txn is a list, not {"),
+        ({"op": "txn", "success": [{"op": "compact", "revision": 1}]}, "a txn can't hold a compact"),
+        ({"op": "txn", "compare": ["a"]}, 'a compare is an object, not "a"'),
+        ({"op": "txn", "compare": [{"key": "a"}]}, "a compare needs 'target'"),
+        (
+            {"op": "txn", "compare": [{"key": "a", "target": "VALUE", "result": "EQUAL", "operand": 1}]},
+            "the operand of a compare is text where its target is VALUE, a number elsewhere",
+        ),
+        (
+            {"op": "txn", "compare": [{"key": "a", "target": "MOD", "result": "EQUAL", "operand": "1"}]},
+            "the operand of a compare is text where its target is VALUE, a number elsewhere",
+        ),
+        ({"op": "put", "key": ["x" * 200]}, f"key can't be [\"{'x' * 58}… at step 9"),
+    ],
+)
+def test_what_is_no_operation_is_refused_with_the_reason(written: object, reason: str) -> None:
+    with pytest.raises(BadNotation) as refused:
+        operation_from_json(written, STEP)
+    assert reason in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_txns_in_txns_are_read_as_deep_as_they_can_be_sent() -> None:
+    operation = operation_from_json(deep(DEEPEST - 1), STEP)
+    decoded = encode(operation)[1]
+    assert type(decoded).FromString(decoded.SerializeToString()) == decoded
+    for _ in range(DEEPEST - 1):
+        assert isinstance(operation, Txn)
+        (operation,) = operation.success
+    assert operation == Txn()
+
+    with pytest.raises(BadNotation, match=f"txns nested too deep: at most {DEEPEST} levels"):
+        operation_from_json(deep(DEEPEST), STEP)

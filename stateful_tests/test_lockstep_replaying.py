@@ -1,0 +1,210 @@
+"""Replaying corpus files: is the lie still told?"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from etcd_lockstep.cli import main
+from etcd_lockstep.comparison import Difference
+from etcd_lockstep.corpus import save
+from etcd_lockstep.lies import Symptom, symptom
+from etcd_lockstep.names import operation_name
+from etcd_lockstep.search import DIED, Lie
+from etcd_lockstep.specimens.specimen import Specimen
+from etcd_lockstep.target import TargetDied
+from etcd_lockstep.trace import LeaseOf, Trace
+from etcd_model import Operation, Result
+from etcd_model.operations import Compact, DeleteRange, LeaseGrant, LeaseRevoke, Put, Range
+from etcd_model.results import DeleteRangeResult
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def file(folder: Path, trace: Trace, field: str, kind: str, target: str = "mock") -> str:
+    found = symptom(target, trace[-1], Difference(field, kind))
+    return str(save(Lie(found, trace, {}, ()), folder, "none"))
+
+
+def replay(*arguments: str, etcd: str = "none") -> int:
+    return main(["replay", "--etcd", etcd, *arguments])
+
+
+def own(name: str) -> str:
+    return f"{__name__}:{name}"
+
+
+class DeletesNothing(Specimen):
+    name = "deletes-nothing"
+
+    def apply(self, operation: Operation) -> Result:
+        if isinstance(operation, DeleteRange):
+            return DeleteRangeResult(self.state.revision)
+        return super().apply(operation)
+
+
+class Repaired(Specimen):
+    name = "repaired"
+
+
+class DiesOfDeletes(Specimen):
+    name = "dies-of-deletes"
+
+    def apply(self, operation: Operation) -> Result:
+        if isinstance(operation, DeleteRange):
+            raise TargetDied("killed by a delete")
+        return super().apply(operation)
+
+    def revive(self) -> None:
+        pass
+
+
+class StaysDead(DiesOfDeletes):
+    name = "stays-dead"
+
+    def revive(self) -> None:
+        raise TargetDied("nobody can bring it back")
+
+
+class PutsOnly(Specimen):
+    name = "puts-only"
+    capabilities = frozenset({"put"})
+
+
+class NoDeletes(Specimen):
+    name = "no-deletes"
+
+    def can_express(self, operation: Operation) -> bool:
+        return not isinstance(operation, DeleteRange)
+
+
+DELETE: Trace = (Put(b"a"), DeleteRange(b"a"))
+READ_AFTER_DELETE: Trace = (*DELETE, Range(b"a"))
+SPECIMEN_LIES: dict[str, tuple[Trace, str, str]] = {
+    "count-only-returns-kvs": ((Put(b"a"), Range(b"a", count_only=True)), "kvs", "unexpected"),
+    "delete-of-missing-bumps": ((DeleteRange(b"a"),), "revision", "too high"),
+    "lease-on-put-ignored": (
+        (LeaseGrant(60), Put(b"a", lease=LeaseOf(1)), LeaseRevoke(LeaseOf(1)), Range(b"a")),
+        "kvs",
+        "unexpected",
+    ),
+    "unknown-revoke-accepted": ((LeaseRevoke(404),), "error", "accepted (etcdserver: requested lease not found)"),
+}
+
+
+@pytest.mark.parametrize("name", SPECIMEN_LIES)
+def test_a_specimen_still_lies_and_nobody_else_does(name: str, tmp_path: Path, capsys: Capture) -> None:
+    path = file(tmp_path, *SPECIMEN_LIES[name], name)
+
+    assert replay("--against", name, path) == 1
+    trace, field, kind = SPECIMEN_LIES[name]
+    told = capsys.readouterr().out
+    assert f"STILL LIES   {path}\n" in told
+    operation = operation_name(type(trace[-1]))
+    assert re.search(rf"^ +{name} at step {len(trace)}: .*{operation} {field} ", told, flags=re.MULTILINE)
+
+    assert replay("--against", "fake-server", path) == 0
+    assert f"FIXED        {path}\n" in capsys.readouterr().out
+
+
+def test_the_lies_of_specimens_are_none_of_etcd_s(etcd_address: str, tmp_path: Path, capsys: Capture) -> None:
+    for name, case in SPECIMEN_LIES.items():
+        file(tmp_path, *case, name)
+    assert replay("--allow-destroy", str(tmp_path), etcd=f"endpoint:{etcd_address}") == 0
+    assert capsys.readouterr().out.count("FIXED  ") == len(SPECIMEN_LIES)
+
+
+def test_a_lie_is_told_by_whoever_shows_it(tmp_path: Path) -> None:
+    path = file(tmp_path, DELETE, "deleted", "missing", "somebody-else")
+    assert replay("--against", own("DeletesNothing"), path) == 1
+    assert replay("--against", own("Repaired"), path) == 0
+
+
+def test_another_lie_of_the_target_is_other_files_business_but_said(tmp_path: Path, capsys: Capture) -> None:
+    path = file(tmp_path, READ_AFTER_DELETE, "more", "unexpected")
+    assert replay("--against", own("DeletesNothing"), path) == 0
+    told = capsys.readouterr().out
+    assert f"FIXED        {path}\n             but deletes-nothing at step 2: delete_range deleted missing" in told
+
+
+def test_a_voter_that_is_wrong_is_never_other_files_business(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deletes_nothing(self: object, operation: Operation) -> Result:
+        result = honest(self, operation)  # type: ignore[arg-type]  # the fake's
+        return DeleteRangeResult(result.revision) if isinstance(result, DeleteRangeResult) else result
+
+    from etcd_lockstep.targets.fake import FakeTarget
+
+    honest = FakeTarget.apply
+    monkeypatch.setattr(FakeTarget, "apply", deletes_nothing)
+    path = file(tmp_path, READ_AFTER_DELETE, "more", "unexpected")
+    assert replay(path) == 1
+    assert "STILL LIES" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("target", "trace", "reason"),
+    [
+        ("PutsOnly", READ_AFTER_DELETE, "puts-only knows no delete_range, range"),
+        ("NoDeletes", READ_AFTER_DELETE, "no-deletes has no words for it"),
+        ("DiesOfDeletes", READ_AFTER_DELETE, "dies-of-deletes died at step 2: killed by a delete"),
+    ],
+)
+def test_what_can_t_be_replayed_says_why(
+    target: str, trace: Trace, reason: str, tmp_path: Path, capsys: Capture
+) -> None:
+    path = file(tmp_path, trace, "kvs", "missing")
+    assert replay("--against", own(target), path) == 0
+    assert f"NOT REPLAYED {path}\n             {reason}\n" in capsys.readouterr().out
+
+
+def test_what_would_kill_a_real_etcd_is_not_replayed(tmp_path: Path, capsys: Capture) -> None:
+    killer = (Put(b"a"), Put(b"b"), Range(b"a", b"\x00", sort_order=1, sort_target=99))
+    path = file(tmp_path, killer, "kvs", "missing")
+    assert replay(path) == 0
+    assert f"NOT REPLAYED {path}\n" in capsys.readouterr().out
+
+
+def test_a_death_that_the_file_tells_of(tmp_path: Path, capsys: Capture) -> None:
+    path = save(Lie(Symptom("mock", "delete_range", DIED.field, DIED.kind), DELETE, {}, ()), tmp_path, "none")
+    read = file(tmp_path, (Put(b"a"), Range(b"a")), "kvs", "missing")
+    assert replay("--against", own("DiesOfDeletes"), str(path), read) == 1
+    told = capsys.readouterr().out
+    assert f"STILL LIES   {path}\n             dies-of-deletes died at step 2: killed by a delete\n" in told
+    assert f"FIXED        {read}\n" in told
+
+
+def test_a_target_that_stays_dead_ends_the_replay(tmp_path: Path, capsys: Capture) -> None:
+    read = file(tmp_path, (Put(b"a"), Range(b"a")), "kvs", "missing")
+    path = file(tmp_path, DELETE, "deleted", "missing")
+    assert replay("--against", own("StaysDead"), read, path) == 3
+    told = capsys.readouterr()
+    assert f"FIXED        {read}\n" in told.out
+    assert told.err == ("etcd-lockstep: stays-dead died at step 2: killed by a delete; nobody can bring it back\n")
+
+
+def test_one_of_many_still_lies(tmp_path: Path, capsys: Capture) -> None:
+    names = [file(tmp_path, *case, name) for name, case in SPECIMEN_LIES.items()]
+    names.append(file(tmp_path, (Put(b"a"), Compact(1)), "error", "accepted (x)"))
+    assert replay("--against", "count-only-returns-kvs", str(tmp_path)) == 1
+    told = capsys.readouterr().out
+    assert told.count("STILL LIES") == 1
+    assert told.count("FIXED") == len(names) - 1
+    assert [line for line in re.findall(r"/\S+\.json", told)] == sorted(names)
+
+
+def test_a_path_with_brackets_is_printed_as_it_is(tmp_path: Path, capsys: Capture) -> None:
+    path = file(tmp_path / "[red]" / "[", (Put(b"a"), Range(b"a")), "kvs", "missing")
+    assert replay(path) == 0
+    assert f"FIXED        {path}\n" in capsys.readouterr().out

@@ -1,0 +1,217 @@
+"""Shrinking, with judges that look at nothing but the trace: it reaches the least that they accept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from etcd_lockstep.shrinking import PLAIN_TTL, Judge, ShownByKnown, Verdict, shrink
+from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace, symbols
+from etcd_model.operations import (
+    Compact,
+    Compare,
+    CompareResult,
+    CompareTarget,
+    DeleteRange,
+    LeaseGrant,
+    LeaseKeepAlive,
+    LeaseLeases,
+    LeaseRevoke,
+    LeaseTimeToLive,
+    Operation,
+    Put,
+    Range,
+    Txn,
+)
+
+ABSENT = Compare(b"k", CompareTarget.VERSION, CompareResult.EQUAL, 0)
+
+LONG: Trace = (
+    LeaseGrant(17),
+    Put(b"keys", b"value", lease=LeaseOf(1), prev_kv=True),
+    Range(b"keys", b"z", limit=3, revision=RevisionAt(2, -1)),
+    LeaseKeepAlive(LeaseOf(1)),
+    Put(b"other", b"2"),
+    DeleteRange(b"other", b"p", prev_kv=True),
+    Compact(RevisionAt(5), physical=True),
+    LeaseLeases(),
+    LeaseRevoke(LeaseOf(1)),
+    LeaseTimeToLive(LeaseOf(1), keys=True),
+    Txn((ABSENT,), (Put(b"t", b"3"), Range(b"t")), (DeleteRange(b"t"),)),
+    Range(b"keys", b"\x00", keys_only=True, serializable=True),
+)
+
+
+def when(shows: Callable[[Trace], bool]) -> Judge:
+    return lambda trace: Verdict.NEW if shows(trace) else Verdict.NOTHING
+
+
+def holds(trace: Trace, *kinds: type[Operation]) -> bool:
+    """Whether operations of these kinds are in the trace, in this order."""
+    left = iter(trace)
+    return all(any(isinstance(operation, kind) for operation in left) for kind in kinds)
+
+
+def test_where_anything_will_do_a_plain_last_step_is_left() -> None:
+    assert shrink(LONG, when(lambda _trace: True)) == (Range(b"a"),)
+
+
+def test_where_nothing_else_will_do_the_trace_stays() -> None:
+    assert shrink(LONG, when(lambda trace: trace == LONG)) == LONG
+
+
+def test_the_steps_that_are_needed_stay_and_are_plain() -> None:
+    shrunk = shrink(LONG, when(lambda trace: holds(trace, Put, DeleteRange, Range)))
+    assert shrunk == (Put(b"a"), DeleteRange(b"a"), Range(b"a"))
+
+
+def test_a_grant_goes_only_along_with_its_revoke() -> None:
+    def balanced(trace: Trace) -> bool:
+        grants, revokes = (sum(isinstance(op, kind) for op in trace) for kind in (LeaseGrant, LeaseRevoke))
+        return grants == revokes and isinstance(trace[-1], Range)
+
+    assert shrink(LONG, when(balanced)) == (Range(b"a"),)
+
+
+def test_what_refers_to_a_lease_still_does_when_steps_before_it_are_gone() -> None:
+    def shows(trace: Trace) -> bool:
+        """A put has the lease of a grant that is revoked later."""
+        return any(
+            isinstance(put, Put) and put.lease == LeaseOf(number) and LeaseRevoke(LeaseOf(number)) in trace
+            for number, grant in enumerate(trace, 1)
+            if isinstance(grant, LeaseGrant)
+            for put in trace
+        )
+
+    before: Trace = (Put(b"x"), LeaseGrant(9), Put(b"k", b"v", lease=LeaseOf(2)), Range(b"x"))
+    trace: Trace = (*before, LeaseRevoke(LeaseOf(2)), Range(b"k"))
+    assert shrink(trace, when(shows)) == (
+        LeaseGrant(PLAIN_TTL),
+        Put(b"a", lease=LeaseOf(1)),
+        LeaseRevoke(LeaseOf(1)),
+        Range(b"a"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("last", "needed", "least"),
+    [
+        (
+            Range(b"k", b"z", limit=2, revision=RevisionAt(0, -7), keys_only=True),
+            lambda op: isinstance(op, Range) and bool(op.limit),
+            Range(b"a", limit=2),
+        ),
+        (
+            Range(b"k", revision=RevisionAt(0, 7)),
+            lambda op: isinstance(op, Range) and isinstance(op.revision, RevisionAt) and op.revision.plus > 0,
+            Range(b"a", revision=RevisionAt(0, 1)),
+        ),
+        (
+            Put(b"k", b"long value", lease=7, prev_kv=True, ignore_lease=True),
+            lambda op: isinstance(op, Put) and bool(op.value),
+            Put(b"a", b"1"),
+        ),
+        (
+            DeleteRange(b"k", b"z", prev_kv=True),
+            lambda op: isinstance(op, DeleteRange) and op.prev_kv,
+            DeleteRange(b"a", prev_kv=True),
+        ),
+        (Compact(RevisionAt(0, -3), physical=True), lambda op: isinstance(op, Compact), Compact(RevisionAt(0))),
+        (LeaseGrant(17, id=7), lambda op: isinstance(op, LeaseGrant), LeaseGrant(PLAIN_TTL)),
+        (
+            LeaseTimeToLive(7, keys=True),
+            lambda op: isinstance(op, LeaseTimeToLive),
+            LeaseTimeToLive(7),
+        ),
+        (
+            Txn((ABSENT, ABSENT), (Put(b"k", b"v"), Range(b"k"), Put(b"j")), (Range(b"x"),)),
+            lambda op: isinstance(op, Txn) and any(isinstance(request, Put) for request in op.success),
+            Txn(success=(Put(b"a"),)),
+        ),
+        (
+            Txn((ABSENT, ABSENT), (Put(b"k"),), (Range(b"x"),)),
+            lambda op: isinstance(op, Txn) and bool(op.compare),
+            Txn((Compare(b"a", CompareTarget.VERSION, CompareResult.EQUAL, 0),)),
+        ),
+        (
+            Txn(success=(Txn(success=(Txn(success=(Put(b"k"), Range(b"k"))),)),)),
+            lambda op: "Put" in str(op) and isinstance(op, Txn),
+            Txn(success=(Put(b"a"),)),
+        ),
+        (Txn(failure=(Put(b"k", b"v"),)), lambda op: "Put" in str(op), Put(b"a")),
+    ],
+    ids=str,
+)
+def test_an_operation_keeps_only_what_is_needed(
+    last: Operation, needed: Callable[[Operation], bool], least: Operation
+) -> None:
+    assert shrink((last,), when(lambda trace: needed(trace[-1]))) == (least,)
+
+
+def test_keys_that_must_differ_do_and_are_short() -> None:
+    trace: Trace = (Put(b"first"), Put(b"second"), Range(b"first", b"z"))
+
+    def shows(candidate: Trace) -> bool:
+        keys = [operation.key for operation in candidate if isinstance(operation, Put)]
+        return len(keys) == 2 and keys[0] != keys[1]
+
+    shrunk = shrink(trace, when(shows))
+    assert {operation.key for operation in shrunk if isinstance(operation, Put)} == {b"a", b"b"}
+    assert len(shrunk) == 3
+
+
+def test_the_shrunk_trace_is_never_longer_and_its_last_step_is_still_of_its_kind() -> None:
+    for end in range(1, len(LONG) + 1):
+        kind = type(LONG[end - 1])
+        shrunk = shrink(LONG[:end], when(lambda trace, kind=kind: isinstance(trace[-1], kind)))  # type: ignore[misc]
+        assert len(shrunk) == 1
+        assert isinstance(shrunk[0], kind)
+
+
+def test_a_judge_is_asked_for_nothing_that_refers_to_a_step_to_come() -> None:
+    asked: list[Trace] = []
+
+    def judge(trace: Trace) -> Verdict:
+        asked.append(trace)
+        return Verdict.NEW if holds(trace, Put, Range) else Verdict.NOTHING
+
+    shrink(LONG, judge)
+    for trace in asked:
+        for index, operation in enumerate(trace):
+            assert all(symbol.step <= index for symbol in symbols(operation))  # type: ignore[attr-defined]
+    assert len(asked) > 10
+
+
+# What is known already.
+
+
+def test_a_plainer_trace_that_shows_a_known_lie_ends_it() -> None:
+    def judge(trace: Trace) -> Verdict:
+        return Verdict.NEW if len(trace) > 2 else Verdict.KNOWN
+
+    with pytest.raises(ShownByKnown):
+        shrink(LONG, judge)
+
+
+def test_a_known_lie_that_comes_of_a_put_without_its_lease_is_passed_over_where_a_lease_is_revoked() -> None:
+    trace: Trace = (LeaseGrant(60), Put(b"a", lease=LeaseOf(1)), LeaseRevoke(LeaseOf(1)), Range(b"a"))
+
+    def judge(candidate: Trace) -> Verdict:
+        if len(candidate) < 4:
+            return Verdict.NOTHING
+        return Verdict.NEW if candidate[1] == trace[1] else Verdict.KNOWN
+
+    assert shrink(trace, judge) == trace
+
+
+def test_without_a_revoke_that_same_candidate_ends_it() -> None:
+    trace: Trace = (LeaseGrant(60), Put(b"a", lease=LeaseOf(1)), LeaseKeepAlive(LeaseOf(1)), Range(b"a"))
+
+    def judge(candidate: Trace) -> Verdict:
+        if len(candidate) < 4:
+            return Verdict.NOTHING
+        return Verdict.NEW if candidate[1] == trace[1] else Verdict.KNOWN
+
+    with pytest.raises(ShownByKnown):
+        shrink(trace, judge)
