@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -430,3 +431,20 @@ def test_ctrl_c_prints_and_keeps_what_was_found(elsewhere: Path) -> None:
     assert {Path(lie["file"]).name for lie in json.loads(Path("summary.json").read_text())["lies"]} == files
     for file in found.iterdir():
         load(file)
+
+
+def test_ctrl_c_in_a_callback_of_the_garbage_collector_is_not_lost() -> None:
+    def interrupt(phase: str, _info: dict[str, int]) -> None:
+        if phase == "start" and not interrupted:
+            interrupted.append(True)
+            signal.raise_signal(signal.SIGINT)
+
+    interrupted: list[bool] = []
+    gc.callbacks.append(interrupt)
+    try:
+        assert fuzz("--examples", "1000000", "--seconds", "30", "--json", "summary.json") == 130
+    finally:
+        gc.callbacks.remove(interrupt)
+    assert interrupted
+    assert json.loads(Path("summary.json").read_text())["seconds"] < 30
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -107,7 +107,7 @@ def test_a_specimen_still_lies_and_nobody_else_does(name: str, tmp_path: Path, c
     path = file(tmp_path, *SPECIMEN_LIES[name], name)
 
     assert replay("--against", name, path) == 1
-    trace, field, kind = SPECIMEN_LIES[name]
+    trace, field, _kind = SPECIMEN_LIES[name]
     told = capsys.readouterr().out
     assert f"STILL LIES   {path}\n" in told
     operation = operation_name(type(trace[-1]))
@@ -201,7 +201,7 @@ def test_one_of_many_still_lies(tmp_path: Path, capsys: Capture) -> None:
     told = capsys.readouterr().out
     assert told.count("STILL LIES") == 1
     assert told.count("FIXED") == len(names) - 1
-    assert [line for line in re.findall(r"/\S+\.json", told)] == sorted(names)
+    assert re.findall(r"/\S+\.json", told) == sorted(names)
 
 
 def test_a_path_with_brackets_is_printed_as_it_is(tmp_path: Path, capsys: Capture) -> None:

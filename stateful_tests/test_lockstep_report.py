@@ -19,7 +19,8 @@ from rich.console import Console
 from etcd_lockstep.cli import main
 from etcd_lockstep.comparison import Difference
 from etcd_lockstep.corpus import file_name
-from etcd_lockstep.lies import symptom
+from etcd_lockstep.lies import Symptom, symptom
+from etcd_lockstep.names import operation_name
 from etcd_lockstep.observation import Observation, Raised
 from etcd_lockstep.report import headline, print_lies
 from etcd_lockstep.search import DIED, Lie
@@ -79,14 +80,16 @@ def printed(lies: Sequence[Lie], width: int = 100, folder: Path | None = None) -
 def lie(
     odd: str,
     trace: Trace,
-    difference: tuple[str, str],
+    difference: tuple[str, ...],
     expected: Observation,
     got: Observation,
     voters: str = "model fake",
 ) -> Lie:
     """A lie of `odd`, against what the voters said."""
     told = {name: got if name == odd else expected for name in dict.fromkeys((*voters.split(), odd))}
-    return Lie(symptom(odd, trace[-1], Difference(*difference)), trace, told, ())
+    *operation, field, kind = difference
+    name = operation[0] if operation else operation_name(type(trace[-1]))
+    return Lie(Symptom(odd, name, field, kind), trace, told, ())
 
 
 def kv(key: bytes, value: bytes = b"", create: int = 2, mod: int = 2, version: int = 1, lease: int = 0) -> KeyValue:
@@ -211,7 +214,7 @@ LIES: dict[str, list[Lie]] = {
         lie(
             "mock",
             (A, Txn((), (Txn((ABSENT,), (), (Put(b"a", b"1", prev_kv=True), Range(b"a"))), Range(b"a")))),
-            ("responses.responses.kvs.value", "different"),
+            ("range", "kvs.value", "different"),
             TxnResult(
                 3,
                 True,

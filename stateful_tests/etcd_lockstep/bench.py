@@ -274,12 +274,12 @@ def random_keys(number: int) -> list[bytes]:
 
 def puts_per_second(etcd: Stubs, keys: Sequence[bytes], seconds: float) -> float:
     put = etcd.kv.Put
+    waiting = cycle(keys)
+    done = 0
     started = time.perf_counter()
-    for done, key in enumerate(cycle(keys), start=1):
-        put(messages.PutRequest(key=key, value=VALUE))
-        elapsed = time.perf_counter() - started
-        if elapsed >= seconds:
-            break
+    while (elapsed := time.perf_counter() - started) < seconds:
+        put(messages.PutRequest(key=next(waiting), value=VALUE))
+        done += 1
     return done / elapsed
 
 

@@ -19,6 +19,7 @@ from rich.text import Text
 from etcd_lockstep.catalogue import OTHERS, REFERENCES, Own
 from etcd_lockstep.corpus import BadFile, CorpusFile, answers, file_name, load, save
 from etcd_lockstep.fuzzing import fuzz
+from etcd_lockstep.interrupts import Interrupts
 from etcd_lockstep.notation import to_json
 from etcd_lockstep.progress import Progress
 from etcd_lockstep.replaying import Outcome, replay
@@ -91,7 +92,7 @@ def run_fuzz(console: Console, options: FuzzOptions) -> Exit:
         progress = Progress(console, search, options.seconds, options.examples)
         code = None
         try:
-            with progress:
+            with Interrupts(), progress:
                 fuzz(
                     search,
                     operations,

@@ -42,7 +42,8 @@ def lockstep_machine(
             self.length = 0
 
         def start_sequence(self, dice: Dice) -> None:
-            self.words = Vocabulary(dice.some(keys), hostile=dice.pick((True, False)), plain=dice.one_in(3))
+            hostile, plain = dice.pick(((True, False), (False, False), (False, True)))
+            self.words = Vocabulary(dice.some(keys), hostile=hostile, plain=plain)
             self.swarm = Swarm(dice, operations)
             self.length = dice.pick(LENGTHS)
             search.start()

@@ -14,6 +14,7 @@ from etcd_lockstep.corpus import file_name
 from etcd_lockstep.lockstep import REFERENCES, UNDECIDED
 from etcd_lockstep.search import DIED, Lie
 from etcd_lockstep.wording import NONE, answer_fields, operation_in_words, printable, telling
+from etcd_model.operations import Txn
 
 
 def headline(lie: Lie) -> str:
@@ -46,6 +47,8 @@ def _about(lie: Lie) -> str:
             return f"it raises {reason} on a {operation}"
         case _ if operation == "*":
             return f"{field} {kind}, in any answer"
+        case _ if isinstance(lie.trace[-1], Txn) and operation != "txn":
+            return f"{operation} in a txn: {field} {kind}"
         case _:
             return f"{operation}: {field} {kind}"
 

@@ -65,7 +65,8 @@ class Run:
             self._add(real)
         for wanted in against:
             if isinstance(wanted, Own):
-                self._add(wanted.make(), twin=wanted.make())
+                target = wanted.make()
+                self._add(target, twin=None if target.shared_store else wanted.make())
             elif wanted == "fake-server":
                 self._add(FakeServerTarget(release, min_lease_ttl), twin=FakeServerTarget(release, min_lease_ttl))
             else:

@@ -21,6 +21,9 @@ SHRINK_SECONDS = 20.0
 """How long one lie may be shrunk. A target in the same process needs a fraction of a second; one that dies of
 the trace and is started again each time needs it all."""
 
+SHORT = 6
+"""Up to how many steps a trace that shows a known lie in another way is remembered as that."""
+
 DIED = Difference("answer", "died")
 
 
@@ -174,8 +177,8 @@ class Search:
             found = symptom(divergence.odd_one_out, operation, difference)
             again = (found, self._trace) in self._raised
             if again or not self._known.explain(self._trace, found):
-                self._over = True
                 if again or self._settle(found, self._trace):
+                    self._over = True
                     self._raised.add((found, self._trace))
                     raise lie_found(found)(found, self._trace)
         if self._disturbed or divergence.odd_one_out in (*REFERENCES, UNDECIDED):
@@ -227,7 +230,9 @@ class Search:
                 if judge(trace) is Verdict.KNOWN:
                     return None
                 trace = shrink(trace, judge)
-        except ShownByKnown:
+        except ShownByKnown as known:
+            if len(known.trace) <= SHORT:
+                self._known.add(KnownLie(found, known.trace))
             return None
         lie = KnownLie(found, trace)
         if self._known.has(lie) or self._known.is_one_of_many(found, trace) or self._went_wrong_before(trace, found):

@@ -66,6 +66,11 @@ _PAIRS_UP_TO = 12
 class ShownByKnown(Exception):
     """A plainer trace of the same kind shows a lie that is known: so there is no new one."""
 
+    def __init__(self, trace: Trace) -> None:
+        super().__init__()
+        self.trace = trace
+        """What had been reached by then."""
+
 
 def shrink(trace: Trace, judge: Judge) -> Trace:
     """The plainest trace found, never longer than the one given. The last step stays the last.
@@ -73,7 +78,7 @@ def shrink(trace: Trace, judge: Judge) -> Trace:
     Raises `ShownByKnown`. Where a lease is revoked, a candidate that shows a known lie because a put has lost
     its lease is passed over instead: whose key goes with which lease is what many a lie is about.
     """
-    accepts = _Acceptance(judge)
+    accepts = _Acceptance(judge, trace)
     while True:
         smaller = _fewer_steps(trace, accepts)
         for make in (_plainer_steps, _plainer_keys, _in_order):
@@ -84,13 +89,16 @@ def shrink(trace: Trace, judge: Judge) -> Trace:
 
 
 class _Acceptance:
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Judge, trace: Trace) -> None:
         self._judge = judge
+        self._accepted = trace
 
     def __call__(self, candidate: Trace, *, faithful: bool = True) -> bool:
         verdict = self._judge(candidate)
         if verdict is Verdict.KNOWN and faithful:
-            raise ShownByKnown
+            raise ShownByKnown(self._accepted)
+        if verdict is Verdict.NEW:
+            self._accepted = candidate
         return verdict is Verdict.NEW
 
 

@@ -31,6 +31,9 @@ class Target(ABC):
     keys: ClassVar[tuple[bytes, ...]] = ()
     """Keys to draw from instead of the usual ones, where it treats some keys differently."""
 
+    shared_store: bool = False
+    """Whether two instances have one store, as two clients of one server have. Then there is but one instance."""
+
     @abstractmethod
     def reset(self) -> int | None:
         """Forget every key and every lease. Called before each sequence.

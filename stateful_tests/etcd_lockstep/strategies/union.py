@@ -45,6 +45,9 @@ def operations_of(families: Collection[str], capabilities: Collection[str]) -> t
     return tuple(operation for family in families for operation in FAMILIES[family] if operation in capabilities)
 
 
+LEASES = 3
+"""From this number on, grants are drawn less often."""
+
 _DRAWS: dict[str, Draw] = {name: draw for family in FAMILIES.values() for name, draw in family.items()}
 
 
@@ -57,4 +60,7 @@ class Swarm:
             self._draws = [_DRAWS[name] for name in operations]
 
     def draw(self, dice: Dice, words: Vocabulary) -> Operation:
-        return dice.pick(self._draws)(dice, words)
+        draw = dice.pick(self._draws)
+        if draw is lease.lease_grant and len(words.granted) >= LEASES and not dice.one_in(4):
+            draw = dice.pick(self._draws)  # leases that nobody uses any more say little
+        return draw(dice, words)

@@ -44,6 +44,7 @@ class OwnTarget(Target):
         self.name = name
         self.capabilities = frozenset(own.capabilities)
         self.keys = tuple(own.keys)  # type: ignore[misc]  # one instance's, not the class's
+        self.shared_store = own.shared_store
         self._own = own
         self._failed_reset = ""
 

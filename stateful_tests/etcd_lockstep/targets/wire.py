@@ -89,6 +89,8 @@ def _expect(result: Result, kind: type[R]) -> R:
 class WireTarget(Target):
     """A target at an address. Its store is emptied at every reset."""
 
+    shared_store = True
+
     def __init__(self, name: str, address: str) -> None:
         self.name = name
         self.connect(address)

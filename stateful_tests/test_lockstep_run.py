@@ -1,0 +1,204 @@
+"""Who takes part in a run, and that whoever was started is closed."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pytest
+
+from etcd_lockstep.catalogue import Own, UnknownTarget, find
+from etcd_lockstep.lockstep import REFERENCES
+from etcd_lockstep.run import Run
+from etcd_lockstep.search import Search
+from etcd_lockstep.servers import EtcdUnavailable, NoEtcd, RunningEtcd, parse_source
+from etcd_lockstep.specimens import SPECIMENS
+from etcd_lockstep.specimens.specimen import Specimen
+from etcd_lockstep.strategies.vocabulary import KEYS, MOST_KEYS
+from etcd_lockstep.target import Target, TargetDied
+from etcd_lockstep.targets.fake import FakeServerTarget
+from etcd_lockstep.targets.wire import WireTarget
+from etcd_model.operations import LeaseGrant, LeaseRevoke, Put, Range
+from etcd_model.results import LeaseGrantResult
+
+
+class Counted(Specimen):
+    """Counts how many of it are open."""
+
+    name = "counted"
+    opened: ClassVar[int] = 0
+    still_open: ClassVar[int] = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        Counted.opened += 1
+        Counted.still_open += 1
+
+    def close(self) -> None:
+        Counted.still_open -= 1
+
+
+class OneServer(Counted):
+    shared_store = True
+
+
+class SomeKeys(Counted):
+    name = "some-keys"
+    keys: ClassVar[tuple[bytes, ...]] = (b"/x", b"/y", b"/x")
+    capabilities = frozenset({"put", "range", "txn"})
+
+
+class ManyKeys(Counted):
+    name = "many-keys"
+    keys: ClassVar[tuple[bytes, ...]] = tuple(b"/%d" % number for number in range(20))
+    capabilities = frozenset({"put", "range", "compact"})
+
+
+class Fails(Counted):
+    def __init__(self) -> None:
+        raise ValueError("never")
+
+
+class Unreachable(Counted):
+    def __init__(self) -> None:
+        raise TargetDied("not there")
+
+
+@pytest.fixture(autouse=True)
+def counted() -> None:
+    Counted.opened = Counted.still_open = 0
+
+
+def own(*kinds: type[Target]) -> list[str | Own]:
+    return [find(f"{__name__}:{kind.__name__}") for kind in kinds]
+
+
+def names(run: Run) -> list[str]:
+    return [run.model.name, *(target.name for target in run.others)]
+
+
+def test_without_a_real_etcd_the_model_and_the_fake_take_part() -> None:
+    with Run(NoEtcd(), []) as run:
+        assert names(run) == ["model", "fake"]
+        assert run.etcd is None
+        assert run.keys == KEYS
+        assert run.capabilities == Target.capabilities
+
+
+def test_all_voters_come_first_and_who_is_held_against_them_after(etcd: RunningEtcd) -> None:
+    source = parse_source(f"endpoint:{etcd.address}")
+    with Run(source, [*own(Counted), "fake-server", find("slot-mock")], allow_destroy=True) as run:
+        assert names(run) == [*REFERENCES, "counted", "fake-server", "slot-mock"]
+        assert run.etcd is not None
+        assert run.version == run.etcd.version == etcd.version
+    assert etcd.is_alive()
+
+
+def test_the_model_and_the_fake_grant_the_ttls_that_the_real_etcd_grants(etcd: RunningEtcd) -> None:
+    with Run(parse_source(f"endpoint:{etcd.address}"), [], allow_destroy=True) as run:
+        granted = {}
+        for target in (run.model, *run.others):
+            target.reset()
+            result = target.apply(LeaseGrant(1))
+            assert isinstance(result, LeaseGrantResult)
+            target.apply(LeaseRevoke(result.id))
+            granted[target.name] = result.ttl
+        assert granted.keys() == set(REFERENCES)
+        assert len(set(granted.values())) == 1
+
+
+def test_a_target_has_a_twin_with_a_store_of_its_own() -> None:
+    with Run(NoEtcd(), own(Counted)) as run:
+        (twin,) = run.twins.values()
+        assert twin is not run.others[-1]
+        run.others[-1].apply(Put(b"a"))
+        assert twin.apply(Range(b"a")) != run.others[-1].apply(Range(b"a"))
+        assert Counted.opened == 2
+
+
+def test_a_target_that_has_one_store_for_all_has_no_twin() -> None:
+    with Run(NoEtcd(), own(OneServer)) as run:
+        assert run.twins == {}
+        assert Counted.opened == 1
+
+
+def test_a_twin_that_shares_the_store_would_disturb_the_sequence() -> None:
+    """What `shared_store` is for: with one instance, a server that differs in one thing is told to do just that."""
+    server = FakeServerTarget("3.5.16", 2)
+
+    class Served(WireTarget):
+        def __init__(self) -> None:
+            super().__init__("served", server._server.address)
+
+    assert Served.shared_store
+    try:
+        with Run(NoEtcd(), [Own("served", Served)]) as run:
+            search = Search(run.model, run.others, twins=run.twins)
+            for _ in range(3):
+                search.start()
+                for operation in (Put(b"a"), Put(b"a"), Range(b"a")):
+                    assert search.step(operation)
+            assert search.lies == []
+    finally:
+        server.close()
+
+
+def test_keys_of_all_targets_are_drawn_from_and_operations_that_all_know() -> None:
+    with Run(NoEtcd(), own(SomeKeys, ManyKeys)) as run:
+        assert run.keys[:3] == (b"/x", b"/y", b"/0")
+        assert len(run.keys) == MOST_KEYS
+        assert run.capabilities == {"put", "range"}
+
+
+# Whatever happens, everything is closed
+
+
+def test_a_run_closes_what_it_opened() -> None:
+    with Run(NoEtcd(), own(Counted, SomeKeys)):
+        assert Counted.still_open == Counted.opened == 4
+    assert Counted.still_open == 0
+
+
+@pytest.mark.parametrize(("last", "error"), [(Fails, UnknownTarget), (Unreachable, TargetDied)])
+def test_a_target_that_can_t_be_made_leaves_nothing_open(last: type[Target], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        Run(NoEtcd(), own(Counted, last))
+    assert Counted.opened == 2
+    assert Counted.still_open == 0
+
+
+def test_two_of_one_name_leave_nothing_open() -> None:
+    with pytest.raises(UnknownTarget, match="two targets of the run are called 'counted'"):
+        Run(NoEtcd(), own(Counted, OneServer))
+    assert Counted.still_open == 0
+
+
+def test_an_error_in_the_run_closes_it_too() -> None:
+    with pytest.raises(ZeroDivisionError), Run(NoEtcd(), own(Counted)):
+        raise ZeroDivisionError
+    assert Counted.still_open == 0
+
+
+def test_an_etcd_that_can_t_be_had_is_said_before_anything_is_made() -> None:
+    with pytest.raises(EtcdUnavailable):
+        Run(parse_source("endpoint:127.0.0.1:1"), own(Counted))
+    assert Counted.opened == 0
+
+
+# The catalogue
+
+
+@pytest.mark.parametrize("name", SPECIMENS)
+def test_every_specimen_can_be_asked_for(name: str) -> None:
+    with Run(NoEtcd(), [find(name)]) as run:
+        assert names(run) == ["model", "fake", name]
+        assert name in run.twins
+
+
+def test_the_etcd3_client_needs_a_real_etcd() -> None:
+    with pytest.raises(UnknownTarget, match="can't go with --etcd none"):
+        Run(NoEtcd(), ["etcd3"])
+
+
+def test_the_etcd3_client_has_an_endpoint_to_itself(etcd: RunningEtcd) -> None:
+    with Run(parse_source(f"endpoint:{etcd.address}"), ["etcd3"], allow_destroy=True) as run:
+        assert names(run) == ["model", "fake", "etcd3"]

@@ -1,0 +1,174 @@
+"""The search, step by step: what is raised, what is recorded, and when a sequence is over."""
+
+from __future__ import annotations
+
+import pytest
+
+from etcd_lockstep.search import Lie, LieFound, Search, TargetGone
+from etcd_lockstep.specimens.specimen import Specimen
+from etcd_lockstep.target import Target, TargetDied
+from etcd_lockstep.targets.fake import FakeTarget
+from etcd_lockstep.targets.model import ModelTarget
+from etcd_lockstep.trace import RevisionAt
+from etcd_model import Operation, Result, Server
+from etcd_model.operations import Compact, DeleteRange, Put, Range
+from etcd_model.results import DeleteRangeResult, RangeResult
+
+
+class Mock(Specimen):
+    """Right in everything, unless a subclass says otherwise."""
+
+    name = "mock"
+
+
+class DeletesCountNothing(Mock):
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        return DeleteRangeResult(result.revision) if isinstance(result, DeleteRangeResult) else result
+
+
+class TwoLies(DeletesCountNothing):
+    """Reads have no count either."""
+
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        return RangeResult(result.revision, result.kvs) if isinstance(result, RangeResult) else result
+
+
+class DiesOfDeletes(Mock):
+    def apply(self, operation: Operation) -> Result:
+        if isinstance(operation, DeleteRange):
+            raise TargetDied("killed by a delete")
+        return super().apply(operation)
+
+
+class Revivable(DiesOfDeletes):
+    def revive(self) -> None:
+        pass
+
+
+def search(kind: type[Target], *, twin: bool = True) -> Search:
+    found = Search(ModelTarget(Server()), [FakeTarget("3.5.16", 2), kind()], twins={"mock": kind()} if twin else None)
+    found.start()
+    return found
+
+
+def run(searching: Search, *operations: Operation) -> None:
+    searching.start()
+    for operation in operations:
+        searching.step(operation)
+
+
+A = Put(b"a")
+
+
+def test_where_all_agree_nothing_is_found_and_every_step_is_counted() -> None:
+    searching = search(Mock)
+    assert all(searching.step(operation) for operation in (A, Range(b"a"), DeleteRange(b"a")))
+    assert (searching.sequences, searching.steps, searching.lies) == (1, 3, [])
+
+
+@pytest.mark.parametrize("twin", [True, False])
+def test_what_is_new_is_shrunk_recorded_and_raised(twin: bool) -> None:
+    searching = search(DeletesCountNothing, twin=twin)
+    for operation in (Put(b"b", b"1"), Put(b"ab", b"2"), Range(b"", b"\x00"), Compact(RevisionAt(1))):
+        assert searching.step(operation)
+    with pytest.raises(LieFound) as raised:
+        searching.step(DeleteRange(b"ab", prev_kv=False))
+    (lie,) = searching.lies
+    assert lie.trace == (A, DeleteRange(b"a"))
+    assert (lie.odd_one_out, str(lie.symptom)) == ("mock", "delete_range deleted missing")
+    assert raised.value.symptom == lie.symptom
+    assert lie.answers["mock"] == DeleteRangeResult(3)
+    assert lie.answers["model"] == lie.answers["fake"] == DeleteRangeResult(3, 1)
+
+
+def test_after_a_lie_is_raised_the_sequence_is_over_until_the_next_begins() -> None:
+    searching = search(DeletesCountNothing)
+    with pytest.raises(LieFound):
+        run(searching, A, DeleteRange(b"a"))
+    assert not searching.step(A)
+    searching.start()
+    assert searching.step(A)
+
+
+def test_a_lie_that_is_known_does_not_end_a_sequence_and_is_not_told_twice() -> None:
+    searching = search(DeletesCountNothing)
+    with pytest.raises(LieFound):
+        run(searching, A, DeleteRange(b"a"))
+    searching.new_round()
+    searching.start()
+    for operation in (Put(b"b"), DeleteRange(b"b"), Put(b"b"), DeleteRange(b"b"), Range(b"b")):
+        assert searching.step(operation)
+    assert len(searching.lies) == 1
+
+
+def test_a_sequence_that_was_raised_is_raised_again_in_its_round() -> None:
+    """Hypothesis runs what failed once more, and would call it flaky."""
+    searching = search(DeletesCountNothing)
+    for _ in range(2):
+        with pytest.raises(LieFound):
+            run(searching, A, DeleteRange(b"a"))
+    assert len(searching.lies) == 1
+
+
+def test_behind_a_lie_that_is_known_another_is_found() -> None:
+    searching = search(TwoLies)
+    with pytest.raises(LieFound):
+        run(searching, A, DeleteRange(b"a"))
+    searching.new_round()
+    with pytest.raises(LieFound):
+        run(searching, A, DeleteRange(b"a"), A, Range(b"a"))
+    assert [str(lie.symptom) for lie in searching.lies] == ["delete_range deleted missing", "range count missing"]
+    assert searching.lies[1].trace == (A, Range(b"a"))
+
+
+def test_whoever_wants_to_know_is_told_of_each_lie_and_of_each_shrinking() -> None:
+    told: list[Lie] = []
+    shrinking: list[str] = []
+    searching = Search(
+        ModelTarget(Server()),
+        [FakeTarget("3.5.16", 2), DeletesCountNothing()],
+        on_lie=told.append,
+        on_shrinking=shrinking.append,
+    )
+    with pytest.raises(LieFound):
+        run(searching, A, DeleteRange(b"a"))
+    assert told == searching.lies
+    assert shrinking == ["delete_range deleted missing", ""]
+
+
+def test_a_death_is_a_lie_with_its_last_words() -> None:
+    searching = search(Revivable)
+    with pytest.raises(LieFound):
+        run(searching, A, Range(b"a"), DeleteRange(b"a"))
+    (lie,) = searching.lies
+    assert (lie.trace, lie.symptom.kind, lie.note) == ((DeleteRange(b"a"),), "died", "killed by a delete")
+    assert lie.answers == {}
+
+
+def test_a_death_for_good_is_recorded_as_it_was_seen_and_ends_the_run() -> None:
+    searching = search(DiesOfDeletes)
+    with pytest.raises(TargetGone, match="mock died and can't be brought back"):
+        run(searching, A, Range(b"a"), DeleteRange(b"a"))
+    (lie,) = searching.lies
+    assert (lie.trace, lie.symptom.kind) == ((A, Range(b"a"), DeleteRange(b"a")), "died")
+
+
+def test_a_run_that_ends_while_a_lie_is_shrunk_has_it_as_it_was_seen() -> None:
+    class Interrupted(DeletesCountNothing):
+        interrupt = False
+
+        def apply(self, operation: Operation) -> Result:
+            if self.interrupt:
+                raise KeyboardInterrupt
+            return super().apply(operation)
+
+    twin = Interrupted()
+    searching = Search(ModelTarget(Server()), [FakeTarget("3.5.16", 2), Interrupted()], twins={"mock": twin})
+    twin.interrupt = True
+    with pytest.raises(KeyboardInterrupt):
+        run(searching, A, Put(b"b"), DeleteRange(b"a"))
+    (lie,) = searching.lies
+    assert lie.trace == (A, Put(b"b"), DeleteRange(b"a"))
+    assert lie.note == "the run ended before it was shrunk"
