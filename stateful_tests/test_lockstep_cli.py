@@ -13,7 +13,7 @@ import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -369,7 +369,9 @@ def test_the_same_seed_is_the_same_run() -> None:
 
 
 def put(address: str, key: bytes) -> None:
+    """Nothing else is there."""
     target = WireTarget("theirs", address)
+    target.reset()
     target.apply(Put(key, b"theirs"))
     target.close()
 
@@ -433,18 +435,28 @@ def test_ctrl_c_prints_and_keeps_what_was_found(elsewhere: Path) -> None:
         load(file)
 
 
-def test_ctrl_c_in_a_callback_of_the_garbage_collector_is_not_lost() -> None:
-    def interrupt(phase: str, _info: dict[str, int]) -> None:
-        if phase == "start" and not interrupted:
-            interrupted.append(True)
+class InterruptedInACallback(Specimen):
+    """A Ctrl-C comes while the garbage collector is at work."""
+
+    name = "interrupted-in-a-callback"
+    left: ClassVar[int]
+
+    def apply(self, operation: Operation) -> Result:
+        InterruptedInACallback.left -= 1
+        if InterruptedInACallback.left == 0:
+            gc.callbacks.append(self.interrupt)
+            gc.collect()
+            gc.callbacks.remove(self.interrupt)
+        return super().apply(operation)
+
+    def interrupt(self, phase: str, _info: dict[str, int]) -> None:
+        if phase == "start":
             signal.raise_signal(signal.SIGINT)
 
-    interrupted: list[bool] = []
-    gc.callbacks.append(interrupt)
-    try:
-        assert fuzz("--examples", "1000000", "--seconds", "30", "--json", "summary.json") == 130
-    finally:
-        gc.callbacks.remove(interrupt)
-    assert interrupted
-    assert json.loads(Path("summary.json").read_text())["seconds"] < 30
+
+def test_ctrl_c_while_the_garbage_collector_is_at_work_is_not_lost(elsewhere: Path) -> None:
+    InterruptedInACallback.left = 100
+    options = ["--examples", "1000000", "--seconds", "30", "--json", "summary.json"]
+    assert fuzz("--against", own("InterruptedInACallback"), *options) == 130
+    assert json.loads((elsewhere / "summary.json").read_text())["seconds"] < 30
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

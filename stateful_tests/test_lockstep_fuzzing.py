@@ -337,15 +337,22 @@ def test_a_real_etcd_that_is_killed_is_a_finding_and_the_run_goes_on(
 
 
 class Assassin(Specimen):
-    """Kills the etcd that is asked before it, once."""
+    """Kills the etcd that is asked before it, once, in the middle of a sequence."""
 
     name = "assassin"
     kill: ClassVar[Callable[[], None]]
     left: ClassVar[int]
+    step = 0
+
+    def reset(self) -> int:
+        self.step = 0
+        return super().reset()
 
     def apply(self, operation: Operation) -> Result:
+        self.step += 1
         Assassin.left -= 1
-        if Assassin.left == 0:
+        if Assassin.left <= 0 and self.step == 3:
+            Assassin.left = 10**9
             Assassin.kill()
         return super().apply(operation)
 

@@ -9,13 +9,11 @@ import pytest
 from etcd_lockstep.catalogue import Own, UnknownTarget, find
 from etcd_lockstep.lockstep import REFERENCES
 from etcd_lockstep.run import Run
-from etcd_lockstep.search import Search
 from etcd_lockstep.servers import EtcdUnavailable, NoEtcd, RunningEtcd, parse_source
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.strategies.vocabulary import KEYS, MOST_KEYS
 from etcd_lockstep.target import Target, TargetDied
-from etcd_lockstep.targets.fake import FakeServerTarget
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model.operations import LeaseGrant, LeaseRevoke, Put, Range
 from etcd_model.results import LeaseGrantResult
@@ -121,25 +119,14 @@ def test_a_target_that_has_one_store_for_all_has_no_twin() -> None:
         assert Counted.opened == 1
 
 
-def test_a_twin_that_shares_the_store_would_disturb_the_sequence() -> None:
-    """What `shared_store` is for: with one instance, a server that differs in one thing is told to do just that."""
-    server = FakeServerTarget("3.5.16", 2)
-
+def test_a_server_at_an_address_is_such_a_target() -> None:
     class Served(WireTarget):
         def __init__(self) -> None:
-            super().__init__("served", server._server.address)
+            super().__init__("served", "127.0.0.1:1")
 
-    assert Served.shared_store
-    try:
-        with Run(NoEtcd(), [Own("served", Served)]) as run:
-            search = Search(run.model, run.others, twins=run.twins)
-            for _ in range(3):
-                search.start()
-                for operation in (Put(b"a"), Put(b"a"), Range(b"a")):
-                    assert search.step(operation)
-            assert search.lies == []
-    finally:
-        server.close()
+    with Run(NoEtcd(), [Own("served", Served)]) as run:
+        assert names(run) == ["model", "fake", "served"]
+        assert run.twins == {}
 
 
 def test_keys_of_all_targets_are_drawn_from_and_operations_that_all_know() -> None:

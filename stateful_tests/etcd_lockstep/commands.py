@@ -91,8 +91,9 @@ def run_fuzz(console: Console, options: FuzzOptions) -> Exit:
         )
         progress = Progress(console, search, options.seconds, options.examples)
         code = None
+        interrupts = Interrupts()
         try:
-            with Interrupts(), progress:
+            with interrupts, progress:
                 fuzz(
                     search,
                     operations,
@@ -103,11 +104,13 @@ def run_fuzz(console: Console, options: FuzzOptions) -> Exit:
                     steps=options.steps,
                     remember=not options.seeded,
                 )
-        except KeyboardInterrupt:
-            code = Exit.INTERRUPTED
         except TargetGone as gone:
             console.print(str(gone), style="bold red")
             code = Exit.UNREACHABLE
+        except BaseException:
+            if not interrupts.came:
+                raise
+            code = Exit.INTERRUPTED  # of which Hypothesis, where it was just beginning, makes an AssertionError
         seconds = time.monotonic() - started
         unfiled = _file_the_rest(search.lies, files, folder, how)
         print_lies(console, search.lies, files)

@@ -13,7 +13,7 @@ from hypothesis import seed as with_seed
 from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
-from etcd_lockstep.machine import TimeUp, lockstep_machine
+from etcd_lockstep.machine import BURST, TimeUp, lockstep_machine
 from etcd_lockstep.search import LieFound, Search
 
 if sys.version_info < (3, 11):
@@ -49,7 +49,7 @@ def fuzz(
         before = search.examples
         options = settings(
             max_examples=min(ROUND, left or ROUND),
-            stateful_step_count=steps,
+            stateful_step_count=-(-steps // BURST),
             phases=[Phase.reuse, Phase.generate] if remember and number == 0 else [Phase.generate],
             deadline=None,
             suppress_health_check=list(HealthCheck),

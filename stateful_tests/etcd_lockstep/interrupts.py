@@ -21,11 +21,14 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
+        self.came = False
+        """Whether there was one."""
         self._timer: threading.Timer | None = None
         self._before: Any = None
         self._hook = sys.unraisablehook
 
     def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
+        self.came = True
         self._timer = threading.Timer(_AGAIN, signal.raise_signal, (signal.SIGINT,))
         self._timer.daemon = True
         self._timer.start()
@@ -35,10 +38,11 @@ class Interrupts:
         if not issubclass(dropped.exc_type, KeyboardInterrupt):
             self._hook(dropped)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():  # no other may say what a signal does
             self._hook, sys.unraisablehook = sys.unraisablehook, self._unraisable
             self._before = signal.signal(signal.SIGINT, self._interrupt)
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -145,12 +145,11 @@ Shows = Callable[[Trace, Symptom], bool]
 ENOUGH_OPTIONS = 3
 """How many lies that differ only in their options are told apart."""
 
-_REASONS_TAKEN_OUT = 12
+_REASONS_TAKEN_OUT = 4
 """How many steps of known lies are taken out of a trace before it counts as explained."""
 
-_EMBEDDINGS_LOOKED_AT = 64
-_EMBEDDINGS_RUN = 12
-"""How many ways of finding a pattern in a trace are tried before it counts as not there."""
+_EMBEDDINGS = 16
+"""How many ways of finding a pattern in a trace are looked at before it counts as not there."""
 
 
 class KnownLies:
@@ -167,9 +166,10 @@ class KnownLies:
         """Whether a lie with the same fingerprint is known."""
         return any(known.fingerprint == lie.fingerprint for known in self._lies.get(lie.symptom, ()))
 
-    def explain(self, trace: Trace, found: Symptom) -> bool:
+    def explain(self, trace: Trace, found: Symptom, *, thorough: bool = False) -> bool:
         """Whether a symptom at the last step of a trace is that of lies already found, and of these alone.
 
+        `thorough` looks at more ways of finding a lie in the trace; a short trace is worth it.
         Where a plain read shows that the store is wrong, a known lie in the trace is not yet the reason: the step
         that does it is taken out, and if the store is still wrong, the rest is looked at in its turn.
         """
@@ -177,7 +177,7 @@ class KnownLies:
         if lies and found.tells_all:
             return True
         for _ in range(_REASONS_TAKEN_OUT):
-            part = next(filter(None, (self._part(lie, trace) for lie in lies)), None)
+            part = next(filter(None, (self._part(lie, trace, thorough=thorough) for lie in lies)), None)
             if part is None:
                 return False
             lighter = None if features(trace[-1]) else self._without_one(trace, part, found)
@@ -201,16 +201,12 @@ class KnownLies:
         alike = {pattern(lie.trace) for lie in self._lies.get(found, ()) if _bare(lie.trace) == bare}
         return pattern(trace) not in alike and len(alike) >= ENOUGH_OPTIONS
 
-    def _part(self, lie: KnownLie, trace: Trace) -> tuple[int, ...] | None:
+    def _part(self, lie: KnownLie, trace: Trace, *, thorough: bool) -> tuple[int, ...] | None:
         """Steps of the trace that match a lie's pattern, and show its symptom on their own."""
-        embeddings = islice(_embeddings(lie.trace, trace), _EMBEDDINGS_LOOKED_AT)
+        embeddings = islice(_embeddings(lie.trace, trace), 10 * _EMBEDDINGS if thorough else _EMBEDDINGS)
         parts = (_with_grants(trace, kept) for kept in embeddings if _leases_agree(lie.trace, trace, kept))
         return next(
-            (
-                kept
-                for kept in islice(parts, _EMBEDDINGS_RUN)
-                if len(kept) == len(trace) or self._shows(subtrace(trace, kept), lie.symptom)
-            ),
+            (kept for kept in parts if len(kept) == len(trace) or self._shows(subtrace(trace, kept), lie.symptom)),
             None,
         )
 

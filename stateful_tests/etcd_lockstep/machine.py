@@ -12,10 +12,11 @@ from etcd_lockstep.search import Search
 from etcd_lockstep.strategies.dice import BYTES, Dice
 from etcd_lockstep.strategies.union import Swarm
 from etcd_lockstep.strategies.vocabulary import Vocabulary
-from etcd_lockstep.trace import LeaseOf
-from etcd_model.operations import LeaseGrant
 
-_DRAW = st.binary(min_size=BYTES, max_size=BYTES)
+BURST = 4
+"""Operations to a rule call. The call itself costs Hypothesis more than all else that a step costs without a server."""
+
+_DRAW = st.binary(min_size=BURST * BYTES, max_size=BURST * BYTES)
 
 
 LENGTHS = (50, 8, 16, 32)
@@ -39,7 +40,7 @@ def lockstep_machine(
         def __init__(self) -> None:
             super().__init__()
             search.examples += 1
-            self.length = 0
+            search.over = True
 
         def start_sequence(self, dice: Dice) -> None:
             hostile, plain = dice.pick(((True, False), (False, False), (False, True)))
@@ -52,13 +53,12 @@ def lockstep_machine(
         def step(self, drawn: bytes) -> None:
             if time.monotonic() > deadline:
                 raise TimeUp
-            dice = Dice(drawn)
-            if not self.length or self.words.steps >= self.length:
-                self.start_sequence(dice)
-            operation = self.swarm.draw(dice, self.words)
-            if search.step(operation):
-                self.words.steps += 1
-                if isinstance(operation, LeaseGrant):
-                    self.words.granted.append(LeaseOf(self.words.steps))
+            for start in range(0, BURST * BYTES, BYTES):
+                dice = Dice(drawn[start : start + BYTES])
+                if search.over or self.words.steps >= self.length:
+                    self.start_sequence(dice)
+                operation = self.swarm.draw(dice, self.words)
+                if search.step(operation):
+                    self.words.follow(operation)
 
     return LockstepMachine

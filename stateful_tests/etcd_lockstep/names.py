@@ -4,7 +4,6 @@ import re
 
 from etcd_model.operations import OPERATIONS, Operation
 
-
 OPERATION_NAMED: dict[str, type[Operation]] = {
     re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation.__name__).lower(): operation for operation in OPERATIONS
 }

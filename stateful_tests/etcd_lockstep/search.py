@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from etcd_lockstep.comparison import Difference
-from etcd_lockstep.lies import KnownLie, KnownLies, Symptom, symptom
+from etcd_lockstep.lies import KnownLie, KnownLies, Symptom, features, symptom
 from etcd_lockstep.lockstep import REFERENCES, UNDECIDED, Died, Divergence, Lockstep, NotApplied, Overtaken, Step
 from etcd_lockstep.observation import Observation
 from etcd_lockstep.shrinking import ShownByKnown, Verdict, shrink
@@ -20,6 +20,10 @@ from etcd_model.operations import Operation, Range
 SHRINK_SECONDS = 20.0
 """How long one lie may be shrunk. A target in the same process needs a fraction of a second; one that dies of
 the trace and is started again each time needs it all."""
+
+JUDGED = 4
+"""Where targets are searched that are in this process, or have a twin: the real etcd, which takes ten times as long
+as all of them, runs along in every so manieth sequence. It judges every lie all the same."""
 
 SHORT = 6
 """Up to how many steps a trace that shows a known lie in another way is remembered as that."""
@@ -80,6 +84,13 @@ def _keys(trace: Trace) -> list[bytes]:
     return list(dict.fromkeys(key for key in reversed(found) if key))
 
 
+def _spoils(operation: Operation, found: Symptom) -> bool:
+    """Whether the target now holds something else than the others, as far as this answer tells."""
+    if found.field in ("answer", "error", "succeeded"):
+        return not isinstance(operation, Range)
+    return found.field.startswith("kvs") and not features(operation)
+
+
 class Search:
     """A run's targets, what it has seen of them, and the lies it has found."""
 
@@ -109,9 +120,13 @@ class Search:
         self._on_lie = on_lie
         self._all = Lockstep(model, others)
         self._pairs = {name: Lockstep(ModelTarget(model.server), [twin]) for name, twin in (twins or {}).items()}
+        near = [other for other in others if other.name != "etcd"]
+        self._near = Lockstep(model, near) if twins and near != list(others) else self._all
+        self._current = self._all
         self._known = KnownLies(self._shows)
         self._trace: Trace = ()
-        self._over = False
+        self.over = True
+        """Whether the sequence has come to its end, or none has begun."""
         self._last_words = ""
         """Of the target that died last."""
         self._disturbed = False
@@ -127,63 +142,72 @@ class Search:
 
     def start(self) -> None:
         """Begin a sequence."""
-        self._trace = ()
-        self._over = False
+        before, self._trace = self._trace, ()
         self.sequences += 1
+        self.over = True
         try:
-            self._all.start()
+            self._current = self._near if self.sequences % JUDGED else self._all
+            self._current.start()
         except Died as died:
-            self._over = True
-            self._revive(died.target)
+            self._died(died, before)
+        else:
+            self.over = False
 
     def step(self, operation: Operation) -> bool:
         """One step of the sequence, and whether it was taken: none is once the sequence is over.
 
         Raises `LieFound` for what is new; then the sequence is over.
         """
-        if self._over:
+        if self.over:
             return False
         before, self._trace = self._trace, (*self._trace, operation)
         try:
-            step = self._all.step(operation)
+            step = self._current.step(operation)
         except NotApplied:
             self._trace = before
             return False
         except Overtaken:
             self.overtaken += 1
-            self._over = True
+            self.over = True
             return True
         except Died as died:
-            self._over = True
+            self.over = True
             self.steps += 1
-            self._last_words = died.reason
-            try:
-                self._revive(died.target)
-            except TargetGone as gone:
-                self._record_as_seen(symptom(died.target.name, operation, DIED), self._trace, str(gone))
-                raise
-            self._judge(operation, Divergence(died.target.name, (DIED,)))
+            self._died(died, self._trace)
             return True
         self.steps += 1
         for divergence in step.divergences:
             self._judge(operation, divergence)
-            if self._over:
+            if self.over:
                 break
         return True
+
+    def _died(self, died: Died, trace: Trace) -> None:
+        """A target died of the last step of a trace, or was found dead after it."""
+        self._last_words = died.reason
+        try:
+            self._revive(died)
+        except TargetGone as gone:
+            if trace:
+                self._record_as_seen(symptom(died.target.name, trace[-1], DIED), trace, str(gone))
+            raise
+        if trace:
+            self._trace = trace
+            self._judge(trace[-1], Divergence(died.target.name, (DIED,)))
 
     def _judge(self, operation: Operation, divergence: Divergence) -> None:
         self._disturbed = False
         for difference in divergence.differences:
             found = symptom(divergence.odd_one_out, operation, difference)
             again = (found, self._trace) in self._raised
-            if again or not self._known.explain(self._trace, found):
-                if again or self._settle(found, self._trace):
-                    self._over = True
-                    self._raised.add((found, self._trace))
-                    raise lie_found(found)(found, self._trace)
-        if self._disturbed or divergence.odd_one_out in (*REFERENCES, UNDECIDED):
-            # A voter that is wrong no longer holds the store that the others are held against.
-            self._over = True
+            if again or (not self._known.explain(self._trace, found) and self._settle(found, self._trace)):
+                self.over = True
+                self._raised.add((found, self._trace))
+                raise lie_found(found)(found, self._trace)
+            # From here on the store is known to be wrong: what follows would tell that over and over.
+            self.over |= _spoils(operation, found)
+        # A voter that is wrong no longer holds the store that the others are held against.
+        self.over |= self._disturbed or divergence.odd_one_out in (*REFERENCES, UNDECIDED)
 
     # What becomes of a lie
 
@@ -235,7 +259,12 @@ class Search:
                 self._known.add(KnownLie(found, known.trace))
             return None
         lie = KnownLie(found, trace)
-        if self._known.has(lie) or self._known.is_one_of_many(found, trace) or self._went_wrong_before(trace, found):
+        if (
+            self._known.has(lie)
+            or self._known.is_one_of_many(found, trace)
+            or self._known.explain(trace, found, thorough=True)
+            or self._went_wrong_before(trace, found)
+        ):
             self._known.add(lie)
             return None
         return found, trace
@@ -297,11 +326,11 @@ class Search:
             for difference in divergence.differences
         ]
 
-    def _revive(self, target: Target) -> None:
+    def _revive(self, died: Died) -> None:
         try:
-            target.revive()
-        except TargetDied as died:
-            raise TargetGone(f"{target.name} died and can't be brought back: {died}") from died
+            died.target.revive()
+        except TargetDied as gone:
+            raise TargetGone(f"{died.target.name} died ({died.reason}) and can't be brought back: {gone}") from gone
 
     def _run(self, trace: Trace, lockstep: Lockstep) -> Step:
         """The last step. One in which nothing differs stands for a run that stopped before its end."""
@@ -314,7 +343,7 @@ class Search:
             return Step({}, ())
         except Died as died:
             self._last_words = died.reason
-            self._revive(died.target)
+            self._revive(died)
             last = lockstep.steps == len(trace)
             return Step({}, (Divergence(died.target.name, (DIED,)),) if last else ())
         return step

@@ -16,7 +16,7 @@ _LIMITS = (1, 2, 1, 3, -1, 2**63 - 1)
 
 def range_(dice: Dice, words: Vocabulary) -> Range:
     """Plain, or with any of a range's options, alone and together."""
-    key = words.key(dice)
+    key = words.key_to_read(dice)
     if words.plain or dice.one_in(4):
         return Range(key)
     options: dict[str, Any] = {}
@@ -41,7 +41,7 @@ def put(dice: Dice, words: Vocabulary) -> Put:
     """With a lease or without, keeping the value or the lease or neither; sometimes with both, which is refused."""
     key = words.key(dice)
     if words.plain:
-        return Put(key, words.value(dice), words.lease(dice) if dice.pick((False, True)) else 0)
+        return Put(key, words.value(dice), 0 if dice.one_in(4) else words.lease(dice))
     ignore_value, ignore_lease = dice.pick(((False, False),) * 5 + ((True, False), (False, True), (True, True)))
     lease = words.lease(dice) if dice.pick((False, True)) else 0
     value = words.value(dice)

@@ -26,9 +26,9 @@ FAMILIES: dict[str, dict[str, Draw]] = {
 """Every family: its operations, and how each is drawn."""
 
 _WEIGHTS = {
-    "put": (6, 6, 12, 0),
+    "put": (6, 0, 12, 0),
     "range": (6, 6, 12, 6),
-    "delete_range": (2, 0, 0, 4),
+    "delete_range": (0, 2, 0, 4),
     "txn": (6, 12, 0, 3),
     "lease_grant": (3, 6, 0, 3),
     "lease_revoke": (2, 4, 0, 3),
@@ -45,6 +45,7 @@ def operations_of(families: Collection[str], capabilities: Collection[str]) -> t
     return tuple(operation for family in families for operation in FAMILIES[family] if operation in capabilities)
 
 
+_NEED_A_LEASE = (lease.lease_revoke, lease.lease_keep_alive, lease.lease_time_to_live)
 LEASES = 3
 """From this number on, grants are drawn less often."""
 
@@ -61,6 +62,8 @@ class Swarm:
 
     def draw(self, dice: Dice, words: Vocabulary) -> Operation:
         draw = dice.pick(self._draws)
-        if draw is lease.lease_grant and len(words.granted) >= LEASES and not dice.one_in(4):
+        if draw is lease.lease_grant and len(words.live) >= LEASES and not dice.one_in(4):
             draw = dice.pick(self._draws)  # leases that nobody uses any more say little
+        if draw in _NEED_A_LEASE and not words.live and not words.hostile:
+            draw = lease.lease_grant
         return draw(dice, words)

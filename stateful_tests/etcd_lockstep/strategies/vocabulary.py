@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from etcd_lockstep.strategies.dice import Dice
 from etcd_lockstep.trace import UNKNOWN_LEASE, LeaseOf, RevisionAt
+from etcd_model.operations import LeaseGrant, LeaseRevoke, Operation, Put, Txn
 from etcd_model.ranges import FROM_KEY
 
 KEYS = (b"a", b"ab", b"b", b"a\x00", b"aa", b"a\xff")
@@ -30,9 +31,24 @@ class Vocabulary:
         self.plain = plain
         """Whether requests do without options. Where a target lies about one, every other sequence is about that
         one; in a plain sequence nothing stands before what it does to keys and leases."""
-        self.granted: list[LeaseOf] = []
+        self.live: list[LeaseOf] = []
+        """Leases that were granted and not revoked."""
+        self.stale: list[LeaseOf] = []
+        """Leases that were revoked."""
+        self.written: list[bytes] = []
+        """Keys that were put, the last one last."""
         self.steps = 0
         self.range_ends = self._range_ends()
+
+    def follow(self, operation: Operation) -> None:
+        """The operation has been applied, as the next step."""
+        self.steps += 1
+        self.written += [put.key for put in puts(operation) if put.key]
+        if isinstance(operation, LeaseGrant):
+            self.live.append(LeaseOf(self.steps))
+        elif isinstance(operation, LeaseRevoke) and operation.id in self.live:
+            self.live.remove(operation.id)  # type: ignore[arg-type]  # it is one of them
+            self.stale.append(operation.id)  # type: ignore[arg-type]  # as above
 
     def _range_ends(self) -> tuple[bytes, ...]:
         prefixes = [key[:-1] + bytes([key[-1] + 1]) for key in self.keys if key[-1] < 0xFF]
@@ -42,6 +58,12 @@ class Vocabulary:
         if self.hostile and dice.one_in(60):
             return b""
         return dice.pick(self.keys)
+
+    def key_to_read(self, dice: Dice) -> bytes:
+        """Mostly one that was written not long ago."""
+        if self.written and not dice.one_in(3):
+            return dice.pick(self.written[-3:])
+        return self.key(dice)
 
     def range_end(self, dice: Dice, key: bytes) -> bytes:
         """Every form of it: a prefix's end, from-key, one that lies below the key, a literal two zero bytes."""
@@ -53,10 +75,10 @@ class Vocabulary:
         return dice.pick(VALUES)
 
     def lease(self, dice: Dice) -> int:
-        """A lease of this sequence, mostly a recent one; it may be revoked by now. Sometimes one that never was."""
-        if not self.granted or dice.one_in(12):
-            return UNKNOWN_LEASE if self.hostile else 0
-        return dice.pick(self.granted[-4:])
+        """A living lease of this sequence, 0 where there is none; sometimes one that was revoked, or never was."""
+        if self.hostile and dice.one_in(6):
+            return dice.pick((UNKNOWN_LEASE, *self.stale[-3:]))
+        return dice.pick(self.live[-4:]) if self.live else 0
 
     def revision(self, dice: Dice) -> int:
         """One that was, is, or is yet to be; sometimes one that can't be."""
@@ -64,3 +86,13 @@ class Vocabulary:
             return dice.pick((-1, -2, -(2**63)))
         step = self.steps - dice.count(min(self.steps, 8)) if not dice.one_in(4) else dice.count(self.steps)
         return RevisionAt(step, dice.pick((0, 0, 0, 0, -1, 1, 0, 7)))
+
+
+def puts(operation: Operation) -> Iterator[Put]:
+    """The puts of an operation: itself, or those in a txn's branches."""
+    match operation:
+        case Put():
+            yield operation
+        case Txn():
+            for request in (*operation.success, *operation.failure):
+                yield from puts(request)
