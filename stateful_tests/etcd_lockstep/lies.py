@@ -201,6 +201,25 @@ class KnownLies:
         alike = {pattern(lie.trace) for lie in self._lies.get(found, ()) if _bare(lie.trace) == bare}
         return pattern(trace) not in alike and len(alike) >= ENOUGH_OPTIONS
 
+    def is_another_field(self, found: Symptom, trace: Trace) -> bool:
+        """Whether a field of a key-value is wrong in an answer that is known to bring the wrong key-values.
+
+        So it is where the last step has options: those make the answer another one. A plain read tells of the store.
+        """
+        used = features(trace[-1])
+        return (
+            found.field.startswith("kv")
+            and bool(used)
+            and any(
+                known.field.startswith("kv")
+                and type(lie.trace[-1]) is type(trace[-1])
+                and features(lie.trace[-1]) == used
+                for known, lies in self._lies.items()
+                if "." in found.field
+                for lie in lies
+            )
+        )
+
     def _part(self, lie: KnownLie, trace: Trace, *, thorough: bool) -> tuple[int, ...] | None:
         """Steps of the trace that match a lie's pattern, and show its symptom on their own."""
         embeddings = islice(_embeddings(lie.trace, trace), 10 * _EMBEDDINGS if thorough else _EMBEDDINGS)

@@ -14,8 +14,8 @@ from etcd_lockstep.observation import Observation
 from etcd_lockstep.shrinking import ShownByKnown, Verdict, shrink
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.trace import Trace, map_keys
-from etcd_model.operations import Operation, Range
+from etcd_lockstep.trace import RevisionAt, Trace, map_keys, symbols
+from etcd_model.operations import Operation, Range, Txn
 
 SHRINK_SECONDS = 20.0
 """How long one lie may be shrunk. A target in the same process needs a fraction of a second; one that dies of
@@ -204,8 +204,10 @@ class Search:
                 self.over = True
                 self._raised.add((found, self._trace))
                 raise lie_found(found)(found, self._trace)
-            # From here on the store is known to be wrong: what follows would tell that over and over.
-            self.over |= _spoils(operation, found)
+            if _spoils(operation, found):
+                # From here on the store is known to be wrong: what follows would tell that over and over.
+                self.over = True
+                return
         # A voter that is wrong no longer holds the store that the others are held against.
         self.over |= self._disturbed or divergence.odd_one_out in (*REFERENCES, UNDECIDED)
 
@@ -262,6 +264,7 @@ class Search:
         if (
             self._known.has(lie)
             or self._known.is_one_of_many(found, trace)
+            or self._known.is_another_field(found, trace)
             or self._known.explain(trace, found, thorough=True)
             or self._went_wrong_before(trace, found)
         ):
@@ -271,11 +274,13 @@ class Search:
 
     def _went_wrong_before(self, trace: Trace, found: Symptom) -> bool:
         """Whether an earlier answer already tells that the target does something else: it accepted what should be
-        refused, or took the other branch. That what it holds differs afterwards is no lie of its own."""
+        refused, took the other branch, or counted its revisions otherwise. That what it holds differs afterwards, or
+        at which revision, is no lie of its own."""
+        telling = {"answer", "error", "succeeded"}
+        if "revision" in str(found) or any(isinstance(symbol, RevisionAt) for symbol in symbols(trace[-1])):
+            telling.add("revision")
         return any(
-            seen.field in ("answer", "error", "succeeded")
-            for end in range(1, len(trace))
-            for seen in self._symptoms(trace[:end], found.target)
+            seen.field in telling for end in range(1, len(trace)) for seen in self._symptoms(trace[:end], found.target)
         )
 
     def _plain_witness(self, trace: Trace, found: Symptom) -> tuple[Trace, Symptom] | None:
@@ -286,6 +291,12 @@ class Search:
         target = next((target for target in self._others if target.name == found.target), None)
         if target is None or found.kind == DIED.kind or "range" not in target.capabilities:
             return None
+        last = trace[-1]
+        if isinstance(last, Txn) and last.compare and (last.success or last.failure):
+            bare = (*trace[:-1], Txn(last.compare))
+            for seen in self._symptoms(bare, found.target):
+                if seen.field == "succeeded":
+                    return bare, seen  # it took the other branch: all else follows from that
         for end in range(1, len(trace)):
             for key in _keys(trace[: end + 1]):
                 witness = (*trace[:end], Range(key))
