@@ -31,12 +31,16 @@ def expected() -> set[str]:
 def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         subprocess.run(
-            [sys.executable, "-m", "build", "--wheel", "--outdir", scratch, str(ROOT)], check=True, stdout=subprocess.PIPE
+            [sys.executable, "-m", "build", "--wheel", "--outdir", scratch, str(ROOT)],
+            check=True,
+            stdout=subprocess.PIPE,
         )
         (wheel,) = Path(scratch).glob("*.whl")
         held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
         if held != expected():
-            print(f"missing from the wheel: {sorted(expected() - held)}\nnot expected in it: {sorted(held - expected())}")
+            print(
+                f"missing from the wheel: {sorted(expected() - held)}\nnot expected in it: {sorted(held - expected())}"
+            )
             return 1
         print(f"{wheel.name}: {len(held)} files, as expected")
 

@@ -53,11 +53,9 @@ def test_a_trace_comes_back(drawn: list[bytes]) -> None:
     words = Vocabulary()
     swarm = Swarm(Dice(drawn[0]), operations_of(FAMILIES, OPERATION_NAMED))
     operations = []
-    for step, number in enumerate(drawn[1:], 1):
+    for number in drawn[1:]:
         operations.append(swarm.draw(Dice(number), words))
-        words.steps = step
-        if isinstance(operations[-1], LeaseGrant):
-            words.granted.append(LeaseOf(step))
+        words.follow(operations[-1])
     trace = tuple(operations)
     with tempfile.TemporaryDirectory() as folder:
         back = load(save(lie(trace=trace), Path(folder), "none"))

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from etcd_lockstep.targets.etcd3_messages import import_etcd3
-from etcd_lockstep.targets.etcd3 import Etcd3Target
 from etcd_lockstep.target import TargetDied
+from etcd_lockstep.targets.etcd3 import Etcd3Target
+from etcd_lockstep.targets.etcd3_messages import import_etcd3
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model.errors import EMPTY_KEY, LEASE_NOT_FOUND, Code, Error
 from etcd_model.operations import (

@@ -132,9 +132,7 @@ def test_every_operation_that_a_run_draws_comes_back(drawn: list[bytes]) -> None
     for step, number in enumerate(drawn[1:], 1):
         operation = swarm.draw(Dice(number), words)
         assert identical(there_and_back(operation, step), operation)
-        words.steps = step
-        if isinstance(operation, LeaseGrant):
-            words.granted.append(LeaseOf(step))
+        words.follow(operation)
 
 
 # How it is written

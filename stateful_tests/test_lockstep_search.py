@@ -149,7 +149,7 @@ def test_a_death_is_a_lie_with_its_last_words() -> None:
 
 def test_a_death_for_good_is_recorded_as_it_was_seen_and_ends_the_run() -> None:
     searching = search(DiesOfDeletes)
-    with pytest.raises(TargetGone, match="mock died and can't be brought back"):
+    with pytest.raises(TargetGone, match=r"mock died \(killed by a delete\) and can't be brought back"):
         run(searching, A, Range(b"a"), DeleteRange(b"a"))
     (lie,) = searching.lies
     assert (lie.trace, lie.symptom.kind) == ((A, Range(b"a"), DeleteRange(b"a")), "died")

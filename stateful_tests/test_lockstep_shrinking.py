@@ -186,12 +186,24 @@ def test_a_judge_is_asked_for_nothing_that_refers_to_a_step_to_come() -> None:
 # What is known already.
 
 
-def test_a_plainer_trace_that_shows_a_known_lie_ends_it() -> None:
-    def judge(trace: Trace) -> Verdict:
-        return Verdict.NEW if len(trace) > 2 else Verdict.KNOWN
+def test_a_plainer_step_that_shows_a_known_lie_ends_it() -> None:
+    trace: Trace = (Put(b"a", prev_kv=True), Range(b"a"))
 
-    with pytest.raises(ShownByKnown):
-        shrink(LONG, judge)
+    def judge(candidate: Trace) -> Verdict:
+        return Verdict.NEW if candidate == trace else Verdict.KNOWN
+
+    with pytest.raises(ShownByKnown) as ended:
+        shrink(trace, judge)
+    assert ended.value.trace == trace
+
+
+def test_fewer_steps_that_show_a_known_lie_are_passed_over() -> None:
+    trace: Trace = (Put(b"a"), Put(b"a"), Range(b"a"))
+
+    def judge(candidate: Trace) -> Verdict:
+        return Verdict.NEW if len(candidate) == len(trace) else Verdict.KNOWN
+
+    assert len(shrink(trace, judge)) == len(trace)
 
 
 def test_a_known_lie_that_comes_of_a_put_without_its_lease_is_passed_over_where_a_lease_is_revoked() -> None:

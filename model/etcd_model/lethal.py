@@ -53,9 +53,13 @@ def _lethal_request(operation: Range | Txn, quirks: Quirks) -> str | None:
 def _lethal_compaction(operation: Compact, state: State) -> str | None:
     for commit in state.commits:
         if commit.revision == operation.revision:
-            deleted = {event.key for event in commit.events if isinstance(event, DeleteEvent)}
-            if any(isinstance(event, PutEvent) and event.kv.key in deleted for event in commit.events):
-                return "a compaction at the revision of a txn that deleted and put one key kills etcd when it is read"
+            deleted: set[bytes] = set()
+            for event in commit.events:
+                match event:
+                    case DeleteEvent(key=key):
+                        deleted.add(key)
+                    case PutEvent(kv=kv) if kv.key in deleted:
+                        return "a compaction at the revision of a txn that deleted a key and put it kills etcd later"
     return None
 
 

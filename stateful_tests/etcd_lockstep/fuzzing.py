@@ -6,14 +6,13 @@ import itertools
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis import seed as with_seed
 from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
-from etcd_lockstep.machine import BURST, TimeUp, lockstep_machine
+from etcd_lockstep.machine import BURST, Failed, TimeUp, lockstep_machine
 from etcd_lockstep.search import LieFound, Search
 
 if sys.version_info < (3, 11):
@@ -43,7 +42,7 @@ def fuzz(
     A round ends with each new lie: Hypothesis is told of it as the failure that it is, and starts afresh.
     """
     deadline = time.monotonic() + seconds if seconds is not None else float("inf")
-    machine = lockstep_machine(search, operations, keys, deadline)
+    machine = lockstep_machine(search, operations, keys, steps=steps, deadline=deadline)
     left = examples
     for number in itertools.count():
         before = search.examples
@@ -59,11 +58,11 @@ def fuzz(
             options = settings(options, database=None)
         search.new_round()
         try:
-            # Flaky: a target answered otherwise the second time. The search has shrunk and recorded what it saw.
-            with suppress(Flaky, LieFound):
-                run_state_machine_as_test(with_seed(seed + number)(machine), settings=options)
-        except TimeUp:
-            return
+            run_state_machine_as_test(with_seed(seed + number)(machine), settings=options)
+        except (TimeUp, LieFound, Flaky):
+            pass  # Flaky: a target answered otherwise the second time. The search has recorded what it saw.
+        except Failed as failed:
+            raise failed.error from None
         except BaseExceptionGroup as group:
             if group.split(LieFound)[1] is not None:
                 raise

@@ -119,7 +119,11 @@ class Lockstep:
 
     def _refuse(self, operation: Operation, concrete: Operation) -> None:
         for target in self.targets:
-            if not target.can_express(operation):
+            try:
+                expressible = target.can_express(operation)
+            except Exception as error:
+                raise Died(target, f"its can_express() raised {type(error).__name__}: {error}") from error
+            if not expressible:
                 raise NotApplied(f"{target.name} has no words for it")
         reason = lethal(concrete, self._model.state)
         if reason:

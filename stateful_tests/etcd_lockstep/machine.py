@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from etcd_lockstep.search import Search
+from etcd_lockstep.search import LieFound, Search
 from etcd_lockstep.strategies.dice import BYTES, Dice
 from etcd_lockstep.strategies.union import Swarm
 from etcd_lockstep.strategies.vocabulary import Vocabulary
@@ -24,14 +24,27 @@ LENGTHS = (50, 8, 16, 32)
 is seen before much has gone wrong."""
 
 
+class Failed(BaseException):
+    """The search itself failed. Not an Exception, or Hypothesis would look for the simplest way to make it fail."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class TimeUp(BaseException):
     """The time of a run is over. Not an Exception, so that Hypothesis does not take it for a finding."""
 
 
 def lockstep_machine(
-    search: Search, operations: Sequence[str], keys: Sequence[bytes], deadline: float = float("inf")
+    search: Search,
+    operations: Sequence[str],
+    keys: Sequence[bytes],
+    *,
+    steps: int,
+    deadline: float = float("inf"),
 ) -> type[RuleBasedStateMachine]:
-    """A state machine class that runs the given operations over the given keys.
+    """A state machine class that runs the given operations over the given keys, at most `steps` an example.
 
     `deadline` is a reading of `time.monotonic`, after which the machine raises `TimeUp`.
     """
@@ -41,6 +54,7 @@ def lockstep_machine(
             super().__init__()
             search.examples += 1
             search.over = True
+            self.left = steps
 
         def start_sequence(self, dice: Dice) -> None:
             hostile, plain = dice.pick(((True, False), (False, False), (False, True)))
@@ -53,12 +67,20 @@ def lockstep_machine(
         def step(self, drawn: bytes) -> None:
             if time.monotonic() > deadline:
                 raise TimeUp
-            for start in range(0, BURST * BYTES, BYTES):
-                dice = Dice(drawn[start : start + BYTES])
-                if search.over or self.words.steps >= self.length:
-                    self.start_sequence(dice)
-                operation = self.swarm.draw(dice, self.words)
-                if search.step(operation):
-                    self.words.follow(operation)
+            try:
+                for start in range(0, min(BURST, self.left) * BYTES, BYTES):
+                    self.left -= 1
+                    self.take(Dice(drawn[start : start + BYTES]))
+            except LieFound:
+                raise
+            except Exception as error:
+                raise Failed(error) from error
+
+        def take(self, dice: Dice) -> None:
+            if search.over or self.words.steps >= self.length:
+                self.start_sequence(dice)
+            operation = self.swarm.draw(dice, self.words)
+            if search.step(operation):
+                self.words.follow(operation)
 
     return LockstepMachine

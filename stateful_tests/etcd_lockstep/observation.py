@@ -63,13 +63,16 @@ class View:
         return self._leases.get(lease_id, lease_id)
 
     def revision(self, revision: int) -> int:
-        """The shared number of a revision, counted from 1 as in an empty store; 0 stays 0, which is no revision."""
+        """The shared number of a revision, counted from 1 as in an empty store; 0 stays 0, which is no revision.
+
+        One from before the reset becomes a negative number.
+        """
         if not revision:
             return 0
         for since, expected in self._shifts:
             if revision >= since:
                 return revision - since + expected
-        return revision - self.base + 1
+        return revision - self.base + (1 if revision >= self.base else 0)
 
     def raw(self, revision: int) -> int:
         """What the target calls a shared revision: the other way round."""

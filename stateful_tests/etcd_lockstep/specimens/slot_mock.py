@@ -158,7 +158,7 @@ class MockTxn:
 
 
 class SlotMock(Target):
-    """The slot mock as a target."""
+    """A mock of a lock client, with eleven lies: leases go to keys in order of grant, options of a get mean a prefix, …"""
 
     name = "slot-mock"
     capabilities = frozenset(
