@@ -158,7 +158,7 @@ class MockTxn:
 
 
 class SlotMock(Target):
-    """A mock of a lock client, with eleven lies: leases go to keys in order of grant, options of a get mean a prefix, …"""
+    """A mock of a lock client, with eleven lies; most of all, leases go to keys in the order of their grants."""
 
     name = "slot-mock"
     capabilities = frozenset(

@@ -1,0 +1,25 @@
+"""The bench: how fast the suite is, as ratios.
+
+Speeds differ from machine to machine, and from minute to minute on one: so each figure is a ratio
+of two speeds measured in turns, in the same run, and is told with its spread. Nothing here is a
+test: an aim that is missed is shown as missed, and the exit code is 0.
+
+- *Lockstep*: steps per second of the model and a real etcd, as the fuzz driver runs them, over the
+  same requests sent to the same etcd through bare client stubs, one after the other. The requests
+  are those that the run has just made, their messages built beforehand. A reset is no step, but the
+  requests that it makes are among them: both sides make as many calls, and count the same steps.
+- *Driver*: operations per second of the model and the fake, as the fuzz driver runs them without a
+  server, over rule calls per second of a state machine whose one rule does nothing, under the
+  settings that the driver gives Hypothesis. The driver makes `BURST` operations to a rule call, so the two
+  sides are not counted alike, and the row says so. In processor time.
+- *Fake*: puts per second on the fake in this process over those on a real etcd on loopback, through
+  the same client stubs: on `InProcessChannel` there, on a gRPC channel here.
+- *Many keys*: what a key costs the fake in memory, and its puts per second there over those with
+  1,000 keys, both of random keys that exist. In a process of its own, straight on the engine.
+"""
+
+from etcd_lockstep.bench.cli import main, table
+from etcd_lockstep.bench.driver import moved
+from etcd_lockstep.bench.figures import Figure
+
+__all__ = ["Figure", "main", "moved", "table"]
