@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etcd_lockstep.search import Lie, LieFound, Search, TargetGone
+from etcd_lockstep.search import JUDGED, Lie, LieFound, Search, TargetGone
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.fake import FakeTarget
@@ -172,3 +172,41 @@ def test_a_run_that_ends_while_a_lie_is_shrunk_has_it_as_it_was_seen() -> None:
     (lie,) = searching.lies
     assert lie.trace == (A, Put(b"b"), DeleteRange(b"a"))
     assert lie.note == "the run ended before it was shrunk"
+
+
+# Who is wrong, where a real etcd takes part
+
+
+class Etcd(Specimen):
+    name = "etcd"
+
+
+class WrongFake(DeletesCountNothing):
+    name = "fake"
+
+
+class SurprisingEtcd(DeletesCountNothing):
+    name = "etcd"
+
+
+def seen(*others: Target) -> list[tuple[str, str]]:
+    """Whom the search names, in a sequence that the real etcd takes part in and in one that it does not."""
+    named: list[tuple[str, str]] = []
+    for _ in range(2):
+        searching = Search(ModelTarget(Server()), others, twins={"mock": type(others[-1])()})
+        for _ in range(JUDGED - 1 if named else JUDGED):
+            searching.start()
+        searching.step(A)
+        with pytest.raises(LieFound):
+            searching.step(DeleteRange(b"a"))
+        (lie,) = searching.lies
+        named.append((lie.odd_one_out, lie.note))
+    return named
+
+
+def test_a_fake_that_is_wrong_is_named_whether_or_not_the_real_etcd_ran_along() -> None:
+    assert seen(WrongFake(), Etcd(), Mock()) == [("fake", "")] * 2
+
+
+def test_a_target_that_is_with_the_real_etcd_does_not_lie() -> None:
+    assert seen(FakeTarget("3.5.16", 2), SurprisingEtcd(), DeletesCountNothing()) == [("etcd", "")] * 2

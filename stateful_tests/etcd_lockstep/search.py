@@ -114,7 +114,6 @@ class Search:
         self.steps = 0
         self.overtaken = 0
         """Sequences given up because leases may have expired meanwhile."""
-        self._model = model
         self._others = tuple(others)
         self._on_shrinking = on_shrinking
         self._on_lie = on_lie
@@ -176,10 +175,11 @@ class Search:
             self._died(died, self._trace)
             return True
         self.steps += 1
+        if self._current is self._near and any(one.odd_one_out == UNDECIDED for one in step.divergences):
+            step = self._run(self._trace, self._all)  # the real etcd, which didn't run along, says who is wrong
+            self.over = True
         for divergence in step.divergences:
             self._judge(operation, divergence)
-            if self.over:
-                break
         return True
 
     def _died(self, died: Died, trace: Trace) -> None:
@@ -310,6 +310,10 @@ class Search:
     def _record(self, found: Symptom, trace: Trace) -> None:
         step = self._run(trace, self._all)
         divergence = next((one for one in step.divergences if one.odd_one_out == found.target), None)
+        if divergence is None and step.divergences:
+            # The real etcd is with it: then it is one of those who vote that is alone.
+            divergence = step.divergences[0]
+            found = symptom(divergence.odd_one_out, trace[-1], divergence.differences[0])
         note = "" if found.kind != DIED.kind else self._last_words
         self._keep(Lie(found, trace, step.observations, divergence.differences if divergence else (), note))
 
