@@ -47,6 +47,7 @@ def fuzz(
     for number in itertools.count():
         before = search.examples
         options = settings(
+            settings.get_profile("default"),  # whatever the environment: where CI is set, Hypothesis has no database
             max_examples=min(ROUND, left or ROUND),
             stateful_step_count=-(-steps // BURST),
             phases=[Phase.reuse, Phase.generate] if remember and number == 0 else [Phase.generate],
