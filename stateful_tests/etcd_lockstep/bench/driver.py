@@ -162,6 +162,7 @@ def drive_nothing(seconds: float, seed: int) -> float:
                 raise TimeUp
 
     options = settings(
+        settings.get_profile("default"),
         max_examples=ROUND,
         stateful_step_count=STEPS,
         phases=[Phase.generate],
