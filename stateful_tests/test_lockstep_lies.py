@@ -268,3 +268,17 @@ def test_some_symptoms_are_the_whole_lie_whatever_the_trace(found: Symptom, all_
     assert found.tells_all is all_of_it
     lies = known((LeaseRevoke(7),), never, found)
     assert lies.explain((LeaseGrant(60), Put(b"a")), found) is all_of_it
+
+
+# Another field of an answer that is known to be wrong
+
+
+def test_another_field_of_the_same_answer_is_the_same_lie_but_not_of_another_target() -> None:
+    limited: Trace = (Put(b"a"), Range(b"a", limit=1))
+    known = KnownLies(lambda _trace, _found: True)
+    known.add(KnownLie(Symptom("mock", "range", "kvs", "missing"), limited))
+    longer: Trace = (Put(b"a"), *limited)
+    assert known.is_another_field(Symptom("mock", "range", "kvs.value", "different"), longer)
+    assert not known.is_another_field(Symptom("fake", "range", "kvs.value", "different"), longer)
+    assert not known.is_another_field(Symptom("mock", "range", "count", "too low"), longer)
+    assert not known.is_another_field(Symptom("mock", "range", "kvs.value", "different"), (Put(b"a"), Range(b"a")))

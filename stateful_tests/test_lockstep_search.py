@@ -210,3 +210,25 @@ def test_a_fake_that_is_wrong_is_named_whether_or_not_the_real_etcd_ran_along() 
 
 def test_a_target_that_is_with_the_real_etcd_does_not_lie() -> None:
     assert seen(FakeTarget("3.5.16", 2), SurprisingEtcd(), DeletesCountNothing()) == [("etcd", "")] * 2
+
+
+class OnceWrongFake(Specimen):
+    name = "fake"
+    left = 1
+
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        if isinstance(result, DeleteRangeResult) and self.left:
+            self.left -= 1
+            return DeleteRangeResult(result.revision)
+        return result
+
+
+def test_what_the_real_etcd_does_not_see_again_is_told_all_the_same() -> None:
+    searching = Search(ModelTarget(Server()), [OnceWrongFake(), Etcd(), Mock()], twins={"mock": Mock()})
+    searching.start()
+    searching.step(A)
+    with pytest.raises(LieFound):
+        searching.step(DeleteRange(b"a"))
+    (lie,) = searching.lies
+    assert (lie.odd_one_out, lie.note) == ("model or fake", "seen once, and not again")

@@ -207,17 +207,13 @@ class KnownLies:
         So it is where the last step has options: those make the answer another one. A plain read tells of the store.
         """
         used = features(trace[-1])
-        return (
-            found.field.startswith("kv")
-            and bool(used)
-            and any(
-                known.field.startswith("kv")
-                and type(lie.trace[-1]) is type(trace[-1])
-                and features(lie.trace[-1]) == used
-                for known, lies in self._lies.items()
-                if "." in found.field
-                for lie in lies
-            )
+        if not used or "." not in found.field or not found.field.startswith("kv"):
+            return False
+        return any(
+            type(lie.trace[-1]) is type(trace[-1]) and features(lie.trace[-1]) == used
+            for known, lies in self._lies.items()
+            if known.target == found.target and known.field.startswith("kv")
+            for lie in lies
         )
 
     def _part(self, lie: KnownLie, trace: Trace, *, thorough: bool) -> tuple[int, ...] | None:

@@ -22,8 +22,8 @@ SHRINK_SECONDS = 20.0
 the trace and is started again each time needs it all."""
 
 JUDGED = 4
-"""Where targets are searched that are in this process, or have a twin: the real etcd, which takes ten times as long
-as all of them, runs along in every so manieth sequence. It judges every lie all the same."""
+"""Where targets are searched that are in this process, or have a twin: the real etcd, which takes several times
+as long as all of them, runs along in one of so many sequences. It judges every lie all the same."""
 
 SHORT = 6
 """Up to how many steps a trace that shows a known lie in another way is remembered as that."""
@@ -176,7 +176,8 @@ class Search:
             return True
         self.steps += 1
         if self._current is self._near and any(one.odd_one_out == UNDECIDED for one in step.divergences):
-            step = self._run(self._trace, self._all)  # the real etcd, which didn't run along, says who is wrong
+            judged = self._run(self._trace, self._all)  # the real etcd, which didn't run along, says who is wrong
+            step = judged if judged.divergences else step
             self.over = True
         for divergence in step.divergences:
             self._judge(operation, divergence)
