@@ -25,6 +25,7 @@ from etcd_lockstep.servers import (
     NoEtcd,
     NotEmpty,
     RunningEtcd,
+    Settings,
     parse_source,
     refuse_unless_empty,
 )
@@ -143,7 +144,7 @@ def test_a_bad_source_is_named_with_what_is_accepted(text: str, reason: str) -> 
         parse_source(text)
     message = str(caught.value)
     assert reason in message
-    assert "auto, none, container[:TAG], binary[:PATH] or endpoint:HOST:PORT" in message
+    assert "auto, none, container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:HOST:PORT" in message
     assert "\n" not in message
 
 
@@ -482,6 +483,25 @@ def test_a_container_that_a_request_kills_has_a_log_and_comes_back(docker: Any) 
         assert "panic: runtime error" in etcd.log_tail()
         etcd.restart()
         assert count(etcd.address) == 0
+
+
+@pytest.mark.usefixtures("unreachable_registry")
+def test_several_containers_start_together_and_have_the_settings(docker: Any) -> None:
+    progress: list[str] = []
+    one, other = etcds = servers.start_many(Container(), 2, progress.append, Settings(quota_bytes=1))
+    try:
+        known = {container_id(etcd.how) for etcd in etcds}
+        assert known <= containers(docker)
+        assert len(known) == 2
+        assert one.address != other.address
+        for etcd in etcds:
+            with pytest.raises(grpc.RpcError, match="database space exceeded"):
+                put(etcd.address, b"k")
+    finally:
+        for etcd in etcds:
+            etcd.stop()
+    assert not known & containers(docker)
+    assert len([line for line in progress if line.startswith("starting")]) == 1
 
 
 @pytest.mark.usefixtures("unreachable_registry")

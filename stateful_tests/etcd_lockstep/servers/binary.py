@@ -8,16 +8,18 @@ import socket
 import subprocess
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 from etcd_lockstep.servers.calls import READY_SECONDS, version_when_ready
 from etcd_lockstep.servers.errors import EtcdUnavailable
-from etcd_lockstep.servers.flags import etcd_flags
+from etcd_lockstep.servers.flags import etcd_flags, setting_flags
 from etcd_lockstep.servers.guard import Guard
 from etcd_lockstep.servers.logs import telling_lines
 from etcd_lockstep.servers.programs import Program, environment
 from etcd_lockstep.servers.running import RunningEtcd
+from etcd_lockstep.servers.settings import USUAL, Settings
 
 _ROOM = 2**30
 """Free bytes below which memory is no place for the data: etcd allocates 128 MiB of log ahead, and keeps six parts."""
@@ -34,8 +36,9 @@ class BinaryEtcd(RunningEtcd):
 
     owned = True
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, settings: Settings = USUAL) -> None:
         self._program = program
+        self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self.directory: Path | None = None
         """Where its data and its log are, while it runs."""
@@ -93,8 +96,7 @@ class BinaryEtcd(RunningEtcd):
                 client_port=client_port,
                 peer_port=peer_port,
             ),
-            # Half of the room at most: a full store answers NOSPACE, a full disk kills the server.
-            f"--quota-backend-bytes={min(_LARGEST_QUOTA, shutil.disk_usage(root).free // 2)}",
+            *setting_flags(_with_quota(self._settings, root)),
             *self._program.speedups,
         ]
         try:
@@ -151,6 +153,13 @@ def _data_root() -> Path:
     if memory.is_dir() and os.access(memory, os.W_OK | os.X_OK) and shutil.disk_usage(memory).free >= _ROOM:
         return memory
     return Path(tempfile.gettempdir())
+
+
+def _with_quota(settings: Settings, root: Path) -> Settings:
+    """With half of the room as the quota at most, where none is asked for: a full disk would kill the server."""
+    if settings.quota_bytes is not None:
+        return settings
+    return replace(settings, quota_bytes=min(_LARGEST_QUOTA, shutil.disk_usage(root).free // 2))
 
 
 def _free_ports() -> tuple[int, int]:

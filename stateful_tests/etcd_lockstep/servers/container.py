@@ -4,17 +4,20 @@ import atexit
 import os
 import socket
 import sys
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 from etcd_lockstep.servers.calls import READY_SECONDS, version_when_ready
 from etcd_lockstep.servers.errors import EtcdUnavailable
-from etcd_lockstep.servers.flags import etcd_flags
+from etcd_lockstep.servers.flags import etcd_flags, setting_flags
 from etcd_lockstep.servers.guard import Guard
 from etcd_lockstep.servers.images import Client, Image, brief, has_image, obtain_image, pull
 from etcd_lockstep.servers.logs import telling_lines
 from etcd_lockstep.servers.running import Progress, RunningEtcd
+from etcd_lockstep.servers.settings import Settings
 from etcd_lockstep.servers.sources import Container
 
 PATIENT_PULL_SECONDS = 300.0
@@ -28,6 +31,8 @@ _WORK_SECONDS = 60
 _PORT = 2379
 _DATA = "/etcd-lockstep"
 _REMOVE = "import docker, sys; client = docker.from_env(); client.api.remove_container(sys.argv[1], force=True, v=True)"
+_STARTING = threading.Lock()
+"""Held while a container is made: whether Ryuk takes part is a global of testcontainers'."""
 
 
 def engine() -> Client:
@@ -55,23 +60,36 @@ def _knock(host: str) -> None:
             probe.connect(host.removeprefix("unix://"))
 
 
+def prepare(
+    source: Container, progress: Progress, pull_seconds: float, settings: Settings
+) -> "Callable[[], ContainerEtcd]":
+    """Bring the image to the engine; what is returned starts one container of it a call, in any thread.
+
+    Raises `EtcdUnavailable`.
+    """
+    client = engine()
+    try:
+        image = obtain_image(client, source.tag, progress, pull_seconds)
+        reaped = _has_reaper(client, image, progress)
+    finally:
+        client.close()
+    progress(f"starting a container of {image.reference}")
+    return lambda: ContainerEtcd(image, settings, reaped)
+
+
 class ContainerEtcd(RunningEtcd):
     """A container with its data in memory, removed with everything in it. Raises `EtcdUnavailable`."""
 
     owned = True
 
-    def __init__(self, source: Container, progress: Progress, pull_seconds: float) -> None:
+    def __init__(self, image: Image, settings: Settings, reaped: bool) -> None:
+        self._image = image
+        self._settings = settings
+        self._reaped = reaped
         self._container: Any | None = None
         self._guard: Guard | None = None
         self._last_log = ""
         self._owner = os.getpid()
-        client = engine()
-        try:
-            self._image = obtain_image(client, source.tag, progress, pull_seconds)
-            self._reaped = _has_reaper(client, self._image, progress)
-        finally:
-            client.close()
-        progress(f"starting a container of {self._image.reference}")
         self._start()
 
     def restart(self) -> None:
@@ -121,9 +139,10 @@ class ContainerEtcd(RunningEtcd):
         from testcontainers.core.config import testcontainers_config
         from testcontainers.core.container import DockerContainer
 
-        container: Any = DockerContainer(self._image.reference).with_command(
-            etcd_flags(name=name, data_dir=f"{_DATA}/data", listen="0.0.0.0", client_port=_PORT, peer_port=_PORT + 1)
+        flags = etcd_flags(
+            name=name, data_dir=f"{_DATA}/data", listen="0.0.0.0", client_port=_PORT, peer_port=_PORT + 1
         )
+        container: Any = DockerContainer(self._image.reference).with_command(flags + setting_flags(self._settings))
         container.with_kwargs(
             entrypoint=["etcd"],  # whatever the image would start
             mounts=[{"Type": "tmpfs", "Target": _DATA, "TmpfsOptions": {"Mode": 0o1777}}],
@@ -133,12 +152,13 @@ class ContainerEtcd(RunningEtcd):
         local = client.get_connection_mode().value == "docker_host" and client.host() == "localhost"
         container.ports[f"{_PORT}/tcp"] = ("127.0.0.1", None) if local else None
         self._container = container
-        before = testcontainers_config.ryuk_disabled
-        testcontainers_config.ryuk_disabled = not self._reaped
-        try:
-            container.start()
-        finally:
-            testcontainers_config.ryuk_disabled = before
+        with _STARTING:
+            before = testcontainers_config.ryuk_disabled
+            testcontainers_config.ryuk_disabled = not self._reaped
+            try:
+                container.start()
+            finally:
+                testcontainers_config.ryuk_disabled = before
         self._id: str = container.get_wrapped_container().id
         self._guard = Guard(sys.executable, "-c", _REMOVE, self._id)
         host = container.get_container_host_ip().replace("localhost", "127.0.0.1")

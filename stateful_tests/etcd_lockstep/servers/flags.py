@@ -5,6 +5,11 @@ auto-compaction (off), and the heartbeat and election timings, from which the sh
 follows (2 s).
 """
 
+from etcd_lockstep.servers.settings import Settings
+
+_LEAST_BCRYPT_COST = 4
+"""golang.org/x/crypto/bcrypt, MinCost."""
+
 
 def etcd_flags(*, name: str, data_dir: str, listen: str, client_port: int, peer_port: int) -> list[str]:
     """Flags that every etcd from 3.4 to 3.7 knows. `listen` is an IP address."""
@@ -20,3 +25,13 @@ def etcd_flags(*, name: str, data_dir: str, listen: str, client_port: int, peer_
         "--logger=zap",  # the default since 3.5; 3.4's other one has no levels
         "--log-level=error",
     ]
+
+
+def setting_flags(settings: Settings) -> list[str]:
+    """The flags that `settings` adds to these; each etcd from 3.4 to 3.7 knows them too."""
+    flags: list[str] = []
+    if settings.cheap_passwords:
+        flags.append(f"--bcrypt-cost={_LEAST_BCRYPT_COST}")
+    if settings.quota_bytes is not None:
+        flags.append(f"--quota-backend-bytes={settings.quota_bytes}")
+    return flags

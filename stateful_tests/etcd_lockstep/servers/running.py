@@ -8,6 +8,12 @@ from typing import TypeAlias, TypeVar
 Progress: TypeAlias = Callable[[str], None]
 """Is told, in one line, what a long wait is for."""
 
+
+def silent(line: str) -> None:
+    """Where nobody waits."""
+    del line
+
+
 Self = TypeVar("Self", bound="RunningEtcd")  # Python 3.10's typing has none
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from etcd_lockstep.servers.errors import BadSource
+from etcd_lockstep.servers.releases import is_release, is_series
 
-ACCEPTED = "auto, none, container[:TAG], binary[:PATH] or endpoint:HOST:PORT"
+ACCEPTED = "auto, none, container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:HOST:PORT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,14 @@ class Binary:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """`version:X.Y.Z`: that release, among the binaries at hand, else in a container."""
+
+    number: str
+    """As `3.5.16` or `3.8.0-alpha.0`; as `3.5` for the newest of these among the binaries at hand."""
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """`endpoint:HOST:PORT`: a server that runs already, and whose data is somebody's."""
 
@@ -46,7 +55,7 @@ class Endpoint:
         return f"{self.host}:{self.port}"
 
 
-WantedEtcd: TypeAlias = Auto | Container | Binary | Endpoint
+WantedEtcd: TypeAlias = Auto | Container | Binary | Version | Endpoint
 EtcdSource: TypeAlias = NoEtcd | WantedEtcd
 
 
@@ -60,12 +69,14 @@ def parse_source(text: str) -> EtcdSource:
             return Auto()
         case "none":
             return NoEtcd()
-        case "container" | "binary" if colon and not rest:
+        case "container" | "binary" | "version" if colon and not rest:
             raise _bad(text, "nothing follows the colon")
         case "container":
             return Container(_tag(text, rest) if rest else None)
         case "binary":
             return Binary(Path(rest).expanduser() if rest else None)
+        case "version":
+            return _version(text, rest)
         case "endpoint":
             return _endpoint(text, rest)
         case _:
@@ -81,6 +92,13 @@ def _tag(text: str, tag: str) -> str:
     if len(tag) > 128 or tag[0] in ".-" or not all(c.isascii() and (c.isalnum() or c in "._-") for c in tag):
         raise _bad(text, f"{tag!r} is not an image's tag (such as v3.5.30)")
     return tag
+
+
+def _version(text: str, rest: str) -> Version:
+    number = rest.removeprefix("v")
+    if not (is_release(number) or is_series(number)):
+        raise _bad(text, "a version needs its number, as in version:3.5.16 or version:3.8.0-alpha.0")
+    return Version(number)
 
 
 def _endpoint(text: str, rest: str) -> Endpoint:
