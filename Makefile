@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 SOURCES := model fake stateful_tests
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz test check bench replay dist-check clean
+.PHONY: help fuzz test check bench replay quirks fidelity dist-check clean
 
 help: ## list these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -35,6 +35,12 @@ bench: $(READY) ## measure, as ratios within one run
 
 replay: $(READY) ## run the corpus again:  make replay [TARGET=...]
 	@$(BIN)/etcd-lockstep replay --etcd $(ETCD) $(foreach target,$(TARGET),--against $(target)) stateful_tests/corpus
+
+quirks: $(READY) ## make docs/quirks.md: what differs between the versions at hand
+	@$(BIN)/python -m etcd_lockstep.pages quirks
+
+fidelity: $(READY) ## make docs/fidelity.md: how much of the API is exercised, version by version
+	@$(BIN)/python -m etcd_lockstep.pages fidelity --seconds $(FUZZ_SECONDS)
 
 dist-check: $(READY) ## build the wheel, look into it, and run the suite from it
 	@$(BIN)/python .ci/dist_check.py --etcd $(ETCD)

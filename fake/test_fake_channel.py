@@ -1,10 +1,15 @@
 """The in-process channel, and that the same client code gets the same over a real one."""
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from queue import SimpleQueue
 
 import grpc
 import pytest
 
+from etcd_lockstep.targets.etcd3_messages import import_etcd3
 from fake_etcd import Engine, InProcessChannel, serve, stubs
 from fake_etcd.stubs import Stubs
 from fake_etcd.wire import messages as pb
@@ -70,25 +75,23 @@ def test_a_cancelled_stream(etcd: Stubs) -> None:
     assert cancelled.value.code() is grpc.StatusCode.CANCELLED
 
 
-@pytest.mark.parametrize(
-    ("service", "method", "request_"),
-    [
-        ("auth", "AuthEnable", pb.AuthEnableRequest()),
-        ("election", "Leader", pb.LeaderRequest()),
-        ("cluster", "MemberList", pb.MemberListRequest()),
-    ],
-)
-def test_a_method_that_is_not_there(etcd: Stubs, service: str, method: str, request_: object) -> None:
-    with pytest.raises(grpc.RpcError) as refusal:
-        getattr(getattr(etcd, service), method)(request_)
-    assert refusal.value.code() is grpc.StatusCode.UNIMPLEMENTED
-
-
-def test_streams_that_are_not_there(etcd: Stubs) -> None:
-    for call in (etcd.watch.Watch(iter([pb.WatchRequest()])), etcd.maintenance.Snapshot(pb.SnapshotRequest())):
+def test_a_method_that_is_not_there(channel: grpc.Channel) -> None:
+    nope = channel.unary_unary("/etcdserverpb.KV/Nope", bytes, bytes)
+    stream = channel.stream_stream("/etcdserverpb.KV/Nope", bytes, bytes)
+    for call in (lambda: nope(b""), lambda: list(stream(iter(())))):
         with pytest.raises(grpc.RpcError) as refusal:
-            list(call)
+            call()
         assert refusal.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_stream_that_the_release_does_not_have(etcd: Stubs) -> None:
+    with pytest.raises(grpc.RpcError) as refusal:
+        list(etcd.kv.RangeStream(pb.RangeRequest(key=b"a")))
+    error = refusal.value
+    assert (error.code(), error.details()) == (
+        grpc.StatusCode.UNIMPLEMENTED,
+        "unknown method RangeStream for service etcdserverpb.KV",
+    )
 
 
 def test_a_client_with_classes_of_its_own(channel: grpc.Channel) -> None:
@@ -114,3 +117,150 @@ def test_timeouts_and_closing() -> None:
 def test_stubs_have_no_other_methods() -> None:
     with pytest.raises(AttributeError, match="etcd has no such method: Get"):
         stubs(InProcessChannel(Engine())).kv.Get(pb.RangeRequest())
+
+
+def watch(**options: object) -> pb.WatchRequest:
+    return pb.WatchRequest(create_request=pb.WatchCreateRequest(**options))  # type: ignore[arg-type]
+
+
+def requests_from(queue: "SimpleQueue[pb.WatchRequest | None]") -> Iterator[pb.WatchRequest]:
+    while (request := queue.get()) is not None:
+        yield request
+
+
+def test_a_watch(etcd: Stubs) -> None:
+    queue: SimpleQueue[pb.WatchRequest | None] = SimpleQueue()
+    call = etcd.watch.Watch(requests_from(queue))
+    queue.put(watch(key=b"a", watch_id=7))
+    assert (next(call).created, call.is_active()) == (True, True)
+    etcd.kv.Put(pb.PutRequest(key=b"a", value=b"1"))
+    assert next(call).events[0].kv.value == b"1"
+    queue.put(None)  # half-closed, and still told
+    etcd.kv.Put(pb.PutRequest(key=b"a", value=b"2"))
+    assert next(call).events[0].kv.value == b"2"
+    ended: list[object] = []
+    call.add_done_callback(ended.append)
+    assert call.cancel()
+    with pytest.raises(grpc.RpcError) as cancelled:
+        next(call)
+    assert cancelled.value.code() is grpc.StatusCode.CANCELLED
+    assert (call.code(), call.cancelled(), call.done()) == (grpc.StatusCode.CANCELLED, True, True)
+    wait_for(lambda: ended == [call])
+
+
+def test_a_watch_cancelled_by_another_thread(etcd: Stubs) -> None:
+    call = etcd.watch.Watch(iter([watch(key=b"a")]))
+    assert next(call).created
+    threading.Timer(0.05, call.cancel).start()
+    with pytest.raises(grpc.RpcError) as cancelled:
+        next(call)
+    assert cancelled.value.code() is grpc.StatusCode.CANCELLED
+
+
+def test_a_watch_for_a_while(etcd: Stubs) -> None:
+    call = etcd.watch.Watch(iter([watch(key=b"a")]), timeout=0.2)
+    with pytest.raises(grpc.RpcError) as late:
+        list(call)
+    assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_closing_the_channel_ends_its_streams(channel: grpc.Channel) -> None:
+    call = stubs(channel).watch.Watch(iter([watch(key=b"a")]))
+    next(call)
+    channel.close()
+    with pytest.raises(grpc.RpcError) as cancelled:
+        next(call)
+    assert cancelled.value.code() is grpc.StatusCode.CANCELLED
+
+
+def test_requests_that_raise_end_the_call(etcd: Stubs, caplog: pytest.LogCaptureFixture) -> None:
+    def requests() -> Iterator[pb.WatchRequest]:
+        yield watch(key=b"a")
+        raise LookupError
+
+    with pytest.raises(grpc.RpcError) as failed:
+        list(etcd.watch.Watch(requests()))
+    assert failed.value.code() is grpc.StatusCode.UNKNOWN
+    assert "Exception iterating requests!" in caplog.text
+
+
+def test_a_lock_that_is_waited_for(etcd: Stubs) -> None:
+    def lock(**options: float) -> object:
+        return etcd.lock.Lock(pb.LockRequest(name=b"l", lease=7), **options)
+
+    for id in (7, 8):
+        etcd.lease.LeaseGrant(pb.LeaseGrantRequest(ID=id, TTL=60))
+    held = etcd.lock.Lock(pb.LockRequest(name=b"l", lease=8))
+    with pytest.raises(grpc.RpcError) as late:
+        lock(timeout=0.2)
+    assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    given_up = etcd.lock.Lock.future(pb.LockRequest(name=b"l", lease=7))
+    assert given_up.running()
+    given_up.cancel()
+    assert given_up.cancelled()
+    # both have taken their keys back
+    keys = pb.RangeRequest(key=b"l/", range_end=b"l0")
+    wait_for(lambda: [kv.key for kv in etcd.kv.Range(keys).kvs] == [held.key])
+    waiting = etcd.lock.Lock.future(pb.LockRequest(name=b"l", lease=7))
+    etcd.lock.Unlock(pb.UnlockRequest(key=held.key))
+    assert waiting.result(timeout=5).key == b"l/7"
+    assert waiting.code() is grpc.StatusCode.OK
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_token_goes_with_its_call(channel: grpc.Channel) -> None:
+    etcd = stubs(channel)
+    etcd.auth.UserAdd(pb.AuthUserAddRequest(name="root", password="r"))
+    etcd.auth.UserGrantRole(pb.AuthUserGrantRoleRequest(user="root", role="root"))
+    etcd.auth.AuthEnable(pb.AuthEnableRequest())
+    token = etcd.auth.Authenticate(pb.AuthenticateRequest(name="root", password="r")).token
+    get = pb.RangeRequest(key=b"a")
+    for name in ("token", "authorization"):
+        metadata = ((name, token),)
+        assert etcd.kv.Range(get, metadata=metadata).count == 0
+        assert etcd.kv.Range.future(get, metadata=metadata).result(timeout=5).count == 0
+        assert etcd.kv.Range.with_call(get, metadata=metadata)[0].count == 0
+        call = etcd.watch.Watch(iter([watch(key=b"a")]), metadata=metadata)
+        assert not next(call).canceled
+        call.cancel()
+    with pytest.raises(grpc.RpcError, match="user name is empty"):
+        etcd.kv.Range(get)
+    refused = etcd.watch.Watch(iter([watch(key=b"a")]))
+    assert next(refused).cancel_reason == "rpc error: code = InvalidArgument desc = etcdserver: user name is empty"
+    refused.cancel()
+    with pytest.raises(grpc.RpcError, match="invalid auth token"):
+        etcd.kv.Range(get, metadata=(("authorization", token), ("token", "nobody.1")))
+
+
+@pytest.mark.skipif(find_spec("etcd3") is None, reason="the etcd3 client is not installed")
+def test_etcd3_watches_over_the_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    etcd3 = import_etcd3()
+    channel = InProcessChannel(Engine())  # stays open: etcd3's thread for watches doesn't survive its end
+    monkeypatch.setattr(grpc, "insecure_channel", lambda *_, **__: channel)
+    client = etcd3.client(timeout=5)
+    told: SimpleQueue[object] = SimpleQueue()
+    watch_id = client.add_watch_callback("a", lambda response: told.put(response.events[0].value))
+    client.put("a", "1")
+    assert told.get(timeout=5) == b"1"
+    events, cancel = client.watch_prefix("p/", start_revision=1)
+    client.put("p/1", "x")
+    client.delete("p/1")
+    assert [(type(event).__name__, event.key) for event in (next(events), next(events))] == [
+        ("PutEvent", b"p/1"),
+        ("DeleteEvent", b"p/1"),
+    ]
+    cancel()
+    assert list(events) == []
+    client.cancel_watch(watch_id)
+    client.put("a", "2")
+    client.compact(3)
+    events, cancel = client.watch("a", start_revision=1)
+    with pytest.raises(etcd3.exceptions.RevisionCompactedError):
+        next(events)
+    assert told.empty()

@@ -141,3 +141,68 @@ def test_concurrent_increments_lose_nothing() -> None:
     final = get(engine, key=b"n")
     assert (final.kvs[0].value, final.kvs[0].version) == (b"%d" % (2 * each), 2 * each + 1)
     assert final.header.revision == 2 * each + 2
+
+
+def streamed(engine: Engine, **fields: bytes | int) -> list[pb.RangeResponse]:
+    request = pb.RangeRequest(**fields)  # type: ignore[arg-type]
+    answers = engine.stream("/etcdserverpb.KV/RangeStream", request)
+    return [answer.range_response for answer in answers if isinstance(answer, pb.RangeStreamResponse)]
+
+
+def test_range_stream_answers_in_chunks_of_which_the_last_tells_the_rest() -> None:
+    """The chunks are those of a real 3.7.3."""
+    engine = Engine("3.7.3")
+    for number in range(300):
+        engine.call(PUT, pb.PutRequest(key=b"m%05d" % number, value=b"v" * 10_000))
+    everything = streamed(engine, key=b"m", range_end=b"n")
+    assert [len(chunk.kvs) for chunk in everything] == [10, 20, 40, 80, 80, 70]
+    assert [kv.key for chunk in everything for kv in chunk.kvs] == [b"m%05d" % number for number in range(300)]
+    assert {chunk.HasField("header") or chunk.count or chunk.more for chunk in everything[:-1]} == {False}
+    assert (everything[-1].header.revision, everything[-1].count, everything[-1].more) == (301, 300, False)
+    limited = streamed(engine, key=b"m", range_end=b"n", limit=150, keys_only=True)
+    assert [len(chunk.kvs) for chunk in limited] == [10, 20, 40, 80]
+    assert (limited[-1].count, limited[-1].more) == (300, True)
+    assert [len(chunk.kvs) for chunk in streamed(engine, key=b"m", range_end=b"n", limit=-1)] == [300]
+    for _ in range(10):
+        engine.call(PUT, pb.PutRequest(key=b"big%d" % _, value=b"v" * 1_000_000))
+    assert [len(chunk.kvs) for chunk in streamed(engine, key=b"b", range_end=b"\0")] == [10, 5, 10, 20, 40, 80, 80, 65]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"key": b"z"},
+        {"key": b"a"},
+        {"key": b"\0", "range_end": b"\0", "count_only": True},
+        {"key": b"a", "revision": 2},
+    ],
+)
+def test_range_stream_answers_little_like_range(fields: dict[str, bytes | int]) -> None:
+    engine = Engine("3.7.3")
+    for value in (b"1", b"2"):
+        engine.call(PUT, pb.PutRequest(key=b"a", value=value))
+    assert streamed(engine, **fields) == [get(engine, **fields)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"sort_order": 2}, "INVALID_ARGUMENT: etcdserver: key is not provided"),
+        ({"key": b"a", "sort_order": 3, "min_mod_revision": 1}, "INVALID_ARGUMENT: etcdserver: invalid sort option"),
+        (
+            {"key": b"a", "sort_order": 1, "sort_target": 1, "revision": 9},
+            "UNIMPLEMENTED: RangeStream does not support custom sort orders",
+        ),
+        (
+            {"key": b"a", "max_create_revision": -1, "revision": 9},
+            "UNIMPLEMENTED: RangeStream does not support revision filters",
+        ),
+        ({"key": b"a", "revision": 9}, "OUT_OF_RANGE: etcdserver: mvcc: required revision is a future revision"),
+    ],
+)
+def test_range_stream_refused(fields: dict[str, bytes | int], message: str) -> None:
+    with pytest.raises(EtcdError) as refusal:
+        streamed(Engine("3.7.3"), **fields)
+    assert str(refusal.value) == message
+    with pytest.raises(EtcdError, match="unknown method RangeStream for service"):
+        streamed(Engine("3.6.16"), **fields)

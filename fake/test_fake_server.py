@@ -6,7 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 
 import grpc
 import pytest
@@ -51,6 +53,75 @@ def test_many_open_streams_keep_nobody_waiting() -> None:
         assert etcd.kv.Range(pb.RangeRequest(key=b"a"), timeout=5).count == 0
         for stream in streams:
             stream.cancel()
+
+
+def test_a_watch_sees_a_lease_expire_without_a_call() -> None:
+    with (
+        serve(Engine(clock=time.monotonic, min_lease_ttl=1)) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        etcd = stubs(channel)
+        create = pb.WatchCreateRequest(key=b"a", filters=[pb.WatchCreateRequest.NOPUT])
+        watch = etcd.watch.Watch(iter([pb.WatchRequest(create_request=create)]), timeout=10)
+        assert next(watch).created
+        etcd.lease.LeaseGrant(pb.LeaseGrantRequest(ID=7, TTL=1))
+        etcd.kv.Put(pb.PutRequest(key=b"a", lease=7))
+        granted = time.monotonic()
+        assert next(watch).events[0].type == pb.Event.DELETE
+        assert 0.8 < time.monotonic() - granted < 5
+
+
+def test_stopping_ends_watches_at_once_and_leaves_no_threads() -> None:
+    before = threading.active_count()
+    server = serve(Engine())
+    create = pb.WatchRequest(create_request=pb.WatchCreateRequest(key=b"a"))
+    with grpc.insecure_channel(server.address) as channel:
+        open_ended = threading.Event()
+
+        def requests() -> Iterator[pb.WatchRequest]:
+            yield create
+            open_ended.wait(30)
+
+        watches = [stubs(channel).watch.Watch(requests()) for _ in range(20)]
+        assert all(next(watch).created for watch in watches)
+        started = time.monotonic()
+        server.stop(grace=20)
+        assert time.monotonic() - started < 10
+        for watch in watches:
+            with pytest.raises(grpc.RpcError) as ended:
+                next(watch)
+            assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
+        open_ended.set()
+    deadline = time.monotonic() + 10
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert threading.active_count() <= before
+
+
+def test_a_watch_that_its_client_gave_up_is_forgotten() -> None:
+    engine = Engine()
+    with serve(engine) as server, grpc.insecure_channel(server.address) as channel:
+        create = pb.WatchRequest(create_request=pb.WatchCreateRequest(key=b"a"))
+        watch = stubs(channel).watch.Watch(iter([create]))
+        next(watch)
+        assert len(engine._core.hub.streams) == 1
+        watch.cancel()
+        deadline = time.monotonic() + 5
+        while engine._core.hub.streams and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not engine._core.hub.streams
+
+
+def test_a_reset_ends_watches() -> None:
+    engine = Engine()
+    with serve(engine) as server, grpc.insecure_channel(server.address) as channel:
+        create = pb.WatchRequest(create_request=pb.WatchCreateRequest(key=b"a"))
+        watch = stubs(channel).watch.Watch(iter([create]))
+        next(watch)
+        engine.reset()
+        with pytest.raises(grpc.RpcError) as ended:
+            next(watch)
+        assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
 def test_a_taken_port() -> None:

@@ -23,7 +23,7 @@ from etcd_lockstep.corpus import load
 from etcd_lockstep.names import OPERATION_NAMED
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.specimens.specimen import Specimen
-from etcd_lockstep.strategies.union import FAMILIES
+from etcd_lockstep.strategies.families import FAMILIES
 from etcd_lockstep.target import TargetDied
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import Operation, Result
@@ -52,8 +52,12 @@ def run(*arguments: str) -> int:
         return ended.code if isinstance(ended.code, int) else 1
 
 
+QUICK = "kv,txn,lease,compact"
+"""Families that need neither a server of their own nor time."""
+
+
 def fuzz(*arguments: str) -> int:
-    return run("fuzz", "--etcd", "none", "--seed", "1", "--examples", "10", *arguments)
+    return run("fuzz", "--etcd", "none", "--seed", "1", "--examples", "10", "--families", QUICK, *arguments)
 
 
 def refusal(capsys: Capture) -> str:
@@ -132,7 +136,7 @@ class AsForgetful(Forgetful):
         (["fuzz", "--examples", "1.5"], "'1.5' is not a whole number from 1 on"),
         (["fuzz", "--steps", "-3"], "argument --steps: '-3' is not a whole number from 1 on"),
         (["fuzz", "--seed", "x"], "argument --seed: 'x' is not a whole number"),
-        (["fuzz", "--families", "kv,watch"], "no family is called 'watch': there are kv, txn, lease, compact"),
+        (["fuzz", "--families", "kv,mutex"], f"no family is called 'mutex': there are {', '.join(FAMILIES)}"),
         (["fuzz", "--families", ""], "no family is called ''"),
         (["fuzz", "--etcd", "docker"], "'docker' is none of them"),
         (["fuzz", "--etcd", "endpoint:localhost"], "needs a host and a port"),
@@ -270,15 +274,15 @@ def test_lies_that_can_t_be_filed_are_told_all_the_same(elsewhere: Path, capsys:
 
 def test_only_operations_of_the_families_are_drawn(capsys: Capture) -> None:
     assert fuzz("--families", "lease, compact") == 0
-    assert f"operations {', '.join((*FAMILIES['lease'], *FAMILIES['compact']))}" in " ".join(
+    assert f"store: {', '.join((*FAMILIES['lease'], *FAMILIES['compact']))}" in " ".join(
         capsys.readouterr().out.split()
     )
 
 
-def test_no_example_is_longer_than_asked_for(elsewhere: Path) -> None:
+def test_no_example_is_longer_than_asked_for_and_the_last_look(elsewhere: Path) -> None:
     fuzz("--steps", "3", "--json", "summary.json")
     summary = json.loads((elsewhere / "summary.json").read_text())
-    assert 0 < summary["steps"] <= 30
+    assert 0 < summary["steps"] <= 10 * (3 + 1)
 
 
 def test_two_targets_that_tell_the_same_lie_have_a_file_each(elsewhere: Path, capsys: Capture) -> None:
@@ -313,7 +317,11 @@ def summarized(*arguments: str) -> dict[str, Any]:
 
 def test_the_summary() -> None:
     summary = summarized("--against", "slot-mock", "--examples", "30")
-    assert list(summary) == ["etcd", "targets", "seed", "sequences", "steps", "seconds", "steps_per_second", "lies"]
+    assert list(summary) == ["etcd", "targets", "seed", "sequences", "steps", "seconds", "steps_per_second"] + [
+        "arenas",
+        "lies",
+        "coverage",
+    ]
     assert summary["etcd"] is None
     assert summary["targets"] == ["model", "fake", "slot-mock"]
     assert summary["seed"] == 1

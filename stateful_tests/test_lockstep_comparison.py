@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from etcd_lockstep.comparison import Difference, differences
+from etcd_lockstep.comparison import BROKEN_PROMISES, Difference, differences
 from etcd_lockstep.observation import Observation, Raised
+from etcd_lockstep.trace import LeaseOf
 from etcd_model.errors import COMPACTED, EMPTY_KEY, FUTURE_REVISION, Code, Error
+from etcd_model.operations import LeaderKey, Permission
 from etcd_model.results import (
+    AlarmMember,
+    AlarmResult,
+    AuthenticateResult,
+    AuthStatusResult,
+    CampaignResult,
     DeleteRangeResult,
+    Event,
+    HashKVResult,
     KeyValue,
+    LeaderResult,
     LeaseLeasesResult,
     LeaseTimeToLiveResult,
+    LockResult,
+    Member,
+    MemberListResult,
     PutResult,
     RangeResult,
+    RoleGetResult,
+    SnapshotResult,
+    StatusResult,
     TxnResult,
+    UserListResult,
+    Waiting,
+    WatchCreateResult,
+    Watched,
+    WatchReadResult,
 )
 
 A = KeyValue(b"a", b"1", 2, 3, 2, 7)
@@ -172,3 +194,196 @@ def test_whether_a_txn_succeeded_is_told() -> None:
 
 def test_where_the_other_branch_was_taken_that_is_the_only_difference() -> None:
     assert told(TxnResult(2, True, (PutResult(2),)), TxnResult(1, False)) == [("succeeded", "missing")]
+
+
+def test_a_lease_that_has_the_name_of_another_step_is_another_and_no_lower_one() -> None:
+    got = replace(AB, kvs=(replace(A, lease=LeaseOf(1)), B))
+    assert told(replace(AB, kvs=(replace(A, lease=LeaseOf(2)), B)), got) == [("kvs.lease", "different")]
+
+
+# What a watch promises.
+
+PUT = Event(0, KeyValue(b"a", b"1", 2, 2, 1))
+AGAIN = Event(0, KeyValue(b"a", b"2", 2, 3, 2), KeyValue(b"a", b"1", 2, 2, 1))
+GONE = Event(1, KeyValue(b"a", b"", 0, 4, 0))
+EVENTS = (PUT, AGAIN, GONE)
+
+
+def watched(*events: Event, watch_id: int = 0) -> Watched:
+    return Watched(watch_id, events)
+
+
+def read(*watches: Watched) -> WatchReadResult:
+    return WatchReadResult(5, watches)
+
+
+@pytest.mark.parametrize(
+    ("events", "kinds"),
+    [
+        ((PUT, GONE), ["lost events"]),
+        ((), ["lost events"]),
+        ((PUT, AGAIN, AGAIN, GONE), ["events twice"]),
+        ((PUT, AGAIN, GONE, PUT), ["events twice"]),
+        ((AGAIN, PUT, GONE), ["out of order"]),
+        ((PUT, AGAIN, GONE, Event(0, KeyValue(b"b", b"", 5, 5, 1))), ["unexpected events"]),
+        ((GONE, PUT), ["lost events", "out of order"]),
+        ((PUT, PUT, GONE), ["events twice", "lost events"]),
+        ((PUT, AGAIN, Event(0, GONE.kv)), ["lost events", "unexpected events"]),
+        ((PUT, AGAIN, Event(1, KeyValue(b"a", b"", 0, 5, 0))), ["lost events", "unexpected events"]),
+    ],
+    ids=str,
+)
+def test_a_broken_promise_of_a_watch_is_named(events: tuple[Event, ...], kinds: list[str]) -> None:
+    assert told(read(watched(*EVENTS)), read(watched(*events))) == [("watches.events", kind) for kind in kinds]
+
+
+def test_an_event_that_was_not_asked_for_is_unexpected_and_breaks_no_promise() -> None:
+    assert told(read(watched(PUT)), read(watched(*EVENTS))) == [("watches.events", "unexpected events")]
+    assert "unexpected events" not in BROKEN_PROMISES
+
+
+def test_a_revision_that_was_split_is_told_as_that() -> None:
+    split = Watched(0, EVENTS, atomic=False)
+    assert told(read(watched(*EVENTS)), read(split)) == [("watches.events", "a revision was split")]
+    assert told(read(split), read(watched(*EVENTS))) == []
+    assert told(read(watched(*EVENTS)), read(replace(split, events=EVENTS[:1]))) == [
+        ("watches.events", "a revision was split"),
+        ("watches.events", "lost events"),
+    ]
+
+
+def test_each_kind_that_breaks_a_promise_can_be_seen() -> None:
+    seen = {
+        kind
+        for events in ((PUT,), (PUT, *EVENTS), (GONE, AGAIN, PUT))
+        for _, kind in told(read(watched(*EVENTS)), read(Watched(0, events, atomic=False)))
+    }
+    assert seen == BROKEN_PROMISES.keys()
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "kind"),
+    [
+        (replace(AGAIN, prev_kv=None), "watches.prev_kv", "missing"),
+        (replace(AGAIN, prev_kv=GONE.kv), "watches.prev_kv", "different"),
+        (replace(AGAIN, kv=replace(AGAIN.kv, value=b"9")), "watches.kv.value", "different"),
+        (replace(AGAIN, kv=replace(AGAIN.kv, version=1)), "watches.kv.version", "too low"),
+        (replace(AGAIN, kv=replace(AGAIN.kv, lease=7)), "watches.kv.lease", "unexpected"),
+        (replace(AGAIN, kv=replace(AGAIN.kv, create_revision=0)), "watches.kv.create_revision", "missing"),
+    ],
+    ids=str,
+)
+def test_what_is_changed_in_an_event_is_told_by_its_field(changed: Event, field: str, kind: str) -> None:
+    assert told(read(watched(*EVENTS)), read(watched(PUT, changed, GONE))) == [(field, kind)]
+
+
+def test_a_prev_kv_that_was_not_asked_for_is_unexpected() -> None:
+    got = read(watched(replace(PUT, prev_kv=GONE.kv), AGAIN, GONE))
+    assert told(read(watched(*EVENTS)), got) == [("watches.prev_kv", "unexpected")]
+
+
+def test_watchers_are_held_against_each_other_by_their_id() -> None:
+    one, other = watched(*EVENTS), watched(PUT, watch_id=1)
+    assert told(read(one, other), read(one)) == [("watches", "missing")]
+    assert told(read(one), read(one, other)) == [("watches", "unexpected")]
+    assert told(read(one, other), read(other, one)) == [("watches", "out of order")]
+    assert told(read(one, other), read(one, replace(other, events=()))) == [("watches.events", "lost events")]
+    assert told(read(one), read(replace(one, watch_id=3))) == [("watches", "missing"), ("watches", "unexpected")]
+
+
+def test_an_id_that_was_given_twice_is_of_two_watchers() -> None:
+    one, other = watched(PUT), watched(GONE)
+    assert told(read(one, other), read(one, other)) == []
+    assert told(read(one, other), read(one)) == [("watches", "missing")]
+    assert told(read(one, other), read(one, watched())) == [("watches.events", "lost events")]
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "kind"),
+    [
+        ({"cancels": ()}, "watches.cancels", "missing"),
+        ({"cancels": ("why", "")}, "watches.cancels", "unexpected"),
+        ({"cancels": ("why", "why")}, "watches.cancels", "different"),
+        ({"compact_revision": 0}, "watches.compact_revision", "missing"),
+        ({"compact_revision": 2}, "watches.compact_revision", "too low"),
+        ({"header_behind": True}, "watches.header_behind", "unexpected"),
+    ],
+    ids=str,
+)
+def test_what_else_a_watcher_was_told(changed: dict[str, Any], field: str, kind: str) -> None:
+    expected = Watched(0, EVENTS, ("why",), 3)
+    assert told(read(expected), read(replace(expected, **changed))) == [(field, kind)]
+
+
+def test_what_else_a_stream_delivered() -> None:
+    expected = WatchReadResult(5, (), (4,), 0)
+    assert told(expected, replace(expected, progress=())) == [("progress", "missing")]
+    assert told(expected, replace(expected, progress=(4, 5))) == [("progress", "unexpected")]
+    assert told(expected, replace(expected, progress=(4, 4))) == [("progress", "different")]
+    assert told(expected, replace(expected, stray=2)) == [("stray", "unexpected")]
+    assert told(expected, replace(expected, revision=4)) == [("revision", "too low")]
+
+
+def test_the_most_telling_of_a_watch_is_that_a_watcher_is_missing_or_what_it_lost() -> None:
+    expected = read(watched(*EVENTS), watched(PUT, watch_id=1))
+    got = WatchReadResult(4, (watched(replace(PUT, kv=replace(PUT.kv, version=9)), GONE),))
+    assert told(expected, got) == [
+        ("watches", "missing"),
+        ("watches.events", "lost events"),
+        ("watches.kv.version", "too high"),
+        ("revision", "too low"),
+    ]
+
+
+def test_the_reply_to_a_watch() -> None:
+    created = WatchCreateResult(3, 0)
+    assert told(created, replace(created, watch_id=1)) == [("watch_id", "different")]
+    assert told(replace(created, watch_id=2), replace(created, watch_id=1)) == [("watch_id", "different")]
+    refused = WatchCreateResult(3, -1, canceled=True, cancel_reason="why")
+    assert told(refused, created) == [
+        ("cancel_reason", "missing"),
+        ("canceled", "missing"),
+        ("watch_id", "different"),
+    ]
+
+
+# Everything else.
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "differ"),
+    [
+        (AuthStatusResult(1, True, 4), AuthStatusResult(1, False, 3), ["auth_revision too low", "enabled missing"]),
+        (AuthenticateResult(1, "a token"), AuthenticateResult(1, ""), ["token missing"]),
+        (UserListResult(1, ("a", "b")), UserListResult(1, ("b", "a")), ["users out of order"]),
+        (UserListResult(1, ("a", "b")), UserListResult(1, ("a",)), ["users missing"]),
+        (UserListResult(1, ("a", "b")), UserListResult(1, ("a", "b", "b")), ["users different"]),
+        (
+            RoleGetResult(1, (Permission(0, b"a"),)),
+            RoleGetResult(1, (Permission(1, b"a"),)),
+            ["perm missing", "perm unexpected"],
+        ),
+        (RoleGetResult(1, (Permission(0, b"a"),)), RoleGetResult(1), ["perm missing"]),
+        (AlarmResult(1), AlarmResult(1, (AlarmMember(1, 1),)), ["alarms unexpected"]),
+        (MemberListResult(1, (Member(1),)), MemberListResult(1), ["members missing"]),
+        (StatusResult(1, "3.5.1"), StatusResult(1, "3.5.2", leads=False), ["leads missing", "version different"]),
+        (SnapshotResult(), SnapshotResult(intact=False), ["intact missing"]),
+        (HashKVResult(1, 0, 1), HashKVResult(1, 77, 1), ["hash different"]),
+        (HashKVResult(1, 77, 1), HashKVResult(1, 0, 1), ["hash different"]),
+        (HashKVResult(1, 0, -1, 3), HashKVResult(1, 0, 2), ["compact_revision too high", "hash_revision missing"]),
+        (LockResult(1, b"l/7"), LockResult(1, b"l/8"), ["key different"]),
+        (LockResult(1, b"l/7"), Waiting(), ["waiting unexpected"]),
+        (Waiting(), LockResult(1, b"l/7"), ["waiting missing"]),
+        (Waiting(), COMPACTED, [f"error refused ({COMPACTED.message})"]),
+        (LeaderResult(1, A), LeaderResult(1), ["kv missing"]),
+        (LeaderResult(1, A), LeaderResult(1, replace(A, value=b"")), ["kv.value different"]),
+        (
+            CampaignResult(1, LeaderKey(b"e", b"e/7", 3, 7)),
+            CampaignResult(1, LeaderKey(b"e", b"e/8", 2, 8)),
+            ["leader.key different", "leader.rev too low", "leader.lease different"],
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_field_of_any_answer_is_told_by_its_path(expected: Observation, got: Observation, differ: list[str]) -> None:
+    assert [f"{field} {kind}" for field, kind in told(expected, got)] == differ

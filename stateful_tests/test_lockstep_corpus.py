@@ -16,11 +16,10 @@ from hypothesis import strategies as st
 from etcd_lockstep.cli import main
 from etcd_lockstep.corpus import BadFile, file_name, load, save
 from etcd_lockstep.lies import Symptom
-from etcd_lockstep.names import OPERATION_NAMED
 from etcd_lockstep.observation import Raised
 from etcd_lockstep.search import Lie
+from etcd_lockstep.strategies.arenas import ARENAS, Arena, Swarm
 from etcd_lockstep.strategies.dice import BYTES, Dice
-from etcd_lockstep.strategies.union import FAMILIES, Swarm, operations_of
 from etcd_lockstep.strategies.vocabulary import Vocabulary
 from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace, symbols
 from etcd_model.operations import Compact, LeaseGrant, LeaseRevoke, Put, Range
@@ -48,19 +47,23 @@ def lie(target: str = "mock", trace: Trace = ONE_PUT, symptom: tuple[str, str, s
 # There and back
 
 
-@given(st.lists(st.binary(min_size=BYTES, max_size=BYTES), min_size=2, max_size=20))
-def test_a_trace_comes_back(drawn: list[bytes]) -> None:
-    words = Vocabulary()
-    swarm = Swarm(Dice(drawn[0]), operations_of(FAMILIES, OPERATION_NAMED))
-    operations = []
-    for number in drawn[1:]:
-        operations.append(swarm.draw(Dice(number), words))
-        words.follow(operations[-1])
-    trace = tuple(operations)
-    with tempfile.TemporaryDirectory() as folder:
-        back = load(save(lie(trace=trace), Path(folder), "none"))
-    assert back.trace == trace
-    assert list(map(symbols, back.trace)) == list(map(symbols, trace))
+@pytest.mark.parametrize("arena", ARENAS, ids=lambda arena: arena.name)
+def test_a_trace_comes_back(arena: Arena) -> None:
+    @given(st.lists(st.binary(min_size=BYTES, max_size=BYTES), min_size=2, max_size=20))
+    def comes_back(drawn: list[bytes]) -> None:
+        words = Vocabulary()
+        swarm = Swarm(Dice(drawn[0]), arena, tuple(arena.weights))
+        operations = []
+        for number in drawn[1:]:
+            operations.append(swarm.draw(Dice(number), words))
+            words.follow(operations[-1])
+        trace = tuple(operations)
+        with tempfile.TemporaryDirectory() as folder:
+            back = load(save(lie(trace=trace), Path(folder), "none"))
+        assert back.trace == trace
+        assert list(map(symbols, back.trace)) == list(map(symbols, trace))
+
+    comes_back()
 
 
 def test_a_file_says_what_the_lie_says(tmp_path: Path) -> None:
@@ -186,6 +189,14 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "step-is-text": (with_step("put"), ":13: step 2: an operation is an object with 'op', not \"put\""),
     "unknown-op": (with_step({"op": "watch"}), ":13: step 2: no operation is called 'watch'"),
     "unknown-field": (with_step({"op": "put", "key": "a", "ttl": 1}), ":13: step 2: a put has no 'ttl'"),
+    "two-tokens": (
+        with_step({"op": "as", "token": "x", "operation": {"op": "as", "token": "y", "operation": {"op": "status"}}}),
+        ":13: step 2: an operation is sent with one token, not with two",
+    ),
+    "token-to-come": (
+        with_step({"op": "as", "token": {"token_of": 2}, "operation": {"op": "status"}}),
+        ":13: step 2: token can't be",
+    ),
     "wrong-type": (with_step({"op": "put", "key": 3}), ":13: step 2: key can't be 3"),
     "forward": (with_step({"op": "lease_revoke", "id": {"lease_of": 2}}), ":13: step 2: id can't be"),
     "half-a-character": (with_step({"op": "put", "key": "\ud800"}), ":13: step 2: key can't be"),

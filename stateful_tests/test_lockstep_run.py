@@ -13,7 +13,7 @@ from etcd_lockstep.servers import EtcdUnavailable, NoEtcd, RunningEtcd, parse_so
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.strategies.vocabulary import KEYS, MOST_KEYS
-from etcd_lockstep.target import Target, TargetDied
+from etcd_lockstep.target import ALL, Target, TargetDied
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model.operations import LeaseGrant, LeaseRevoke, Put, Range
 from etcd_model.results import LeaseGrantResult
@@ -79,7 +79,7 @@ def test_without_a_real_etcd_the_model_and_the_fake_take_part() -> None:
         assert names(run) == ["model", "fake"]
         assert run.etcd is None
         assert run.keys == KEYS
-        assert run.capabilities == Target.capabilities
+        assert run.capabilities == ALL
 
 
 def test_all_voters_come_first_and_who_is_held_against_them_after(etcd: RunningEtcd) -> None:

@@ -6,23 +6,46 @@ from collections.abc import Callable
 
 import pytest
 
-from etcd_lockstep.shrinking import PLAIN_TTL, Judge, ShownByKnown, Verdict, shrink
-from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace, symbols
+from etcd_lockstep.plainer import PLAIN_TTL
+from etcd_lockstep.shrinking import OPERATIONS_IN_ORDER, Judge, ShownByKnown, Verdict, shrink
+from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, Trace, symbols
 from etcd_model.operations import (
+    FENCE_KEY,
+    OPERATIONS,
+    Advance,
+    Alarm,
+    As,
+    Authenticate,
+    Campaign,
     Compact,
     Compare,
     CompareResult,
     CompareTarget,
     DeleteRange,
+    FilterType,
+    HashKV,
     LeaseGrant,
     LeaseKeepAlive,
     LeaseLeases,
     LeaseRevoke,
     LeaseTimeToLive,
+    Lock,
+    MemberAdd,
+    MemberList,
     Operation,
+    Permission,
+    Proclaim,
     Put,
     Range,
+    RoleGrantPermission,
+    RoleRevokePermission,
     Txn,
+    UserAdd,
+    WatchCancel,
+    WatchClose,
+    WatchCreate,
+    WatchProgress,
+    WatchRead,
 )
 
 ABSENT = Compare(b"k", CompareTarget.VERSION, CompareResult.EQUAL, 0)
@@ -41,6 +64,9 @@ LONG: Trace = (
     Txn((ABSENT,), (Put(b"t", b"3"), Range(b"t")), (DeleteRange(b"t"),)),
     Range(b"keys", b"\x00", keys_only=True, serializable=True),
 )
+
+
+EVERY_OPTION = WatchCreate(b"k", b"z", RevisionAt(0, 7), True, (FilterType.NOPUT,), True, 5, True, 3)
 
 
 def when(shows: Callable[[Trace], bool]) -> Judge:
@@ -140,6 +166,48 @@ def test_what_refers_to_a_lease_still_does_when_steps_before_it_are_gone() -> No
             Txn(success=(Put(b"a"),)),
         ),
         (Txn(failure=(Put(b"k", b"v"),)), lambda op: "Put" in str(op), Put(b"a")),
+        (As("x", Put(b"k", b"v", prev_kv=True)), lambda op: "Put" in str(op), Put(b"a")),
+        (As("x", Put(b"k", b"v", prev_kv=True)), lambda op: isinstance(op, As), As("x", Put(b"a"))),
+        (Advance(100), lambda op: isinstance(op, Advance), Advance(1)),
+        (Advance(100), lambda op: isinstance(op, Advance) and op.seconds > 6, Advance(7)),
+        (EVERY_OPTION, lambda op: isinstance(op, WatchCreate), WatchCreate(b"a")),
+        (
+            EVERY_OPTION,
+            lambda op: isinstance(op, WatchCreate) and bool(op.filters),
+            WatchCreate(b"a", filters=(FilterType.NOPUT,)),
+        ),
+        (
+            EVERY_OPTION,
+            lambda op: isinstance(op, WatchCreate) and bool(op.start_revision),
+            WatchCreate(b"a", start_revision=RevisionAt(0, 1)),
+        ),
+        (WatchCancel(5, 3), lambda op: isinstance(op, WatchCancel), WatchCancel(5)),
+        (WatchProgress(3), lambda op: isinstance(op, WatchProgress), WatchProgress()),
+        (WatchRead(3), lambda op: isinstance(op, WatchRead), WatchRead()),
+        (WatchClose(3), lambda op: isinstance(op, WatchClose), WatchClose()),
+        (UserAdd("u", "p", True), lambda op: isinstance(op, UserAdd), UserAdd("u", "p")),
+        (
+            RoleGrantPermission("r", Permission(2, b"k", b"z")),
+            lambda op: isinstance(op, RoleGrantPermission),
+            RoleGrantPermission("r", Permission(2, b"a")),
+        ),
+        (
+            RoleRevokePermission("r", b"k", b"z"),
+            lambda op: isinstance(op, RoleRevokePermission),
+            RoleRevokePermission("r", b"a"),
+        ),
+        (Campaign(b"e", 7, b"v"), lambda op: isinstance(op, Campaign), Campaign(b"e", 7)),
+        (Proclaim(None, b"v"), lambda op: isinstance(op, Proclaim), Proclaim()),
+        (Lock(b"l", 7), lambda op: isinstance(op, Lock), Lock(b"l", 7)),
+        (HashKV(RevisionAt(0, 7)), lambda op: isinstance(op, HashKV), HashKV()),
+        (
+            HashKV(RevisionAt(0, 7)),
+            lambda op: isinstance(op, HashKV) and bool(op.revision),
+            HashKV(RevisionAt(0, 1)),
+        ),
+        (Alarm(1, 1, 1), lambda op: isinstance(op, Alarm), Alarm(1, 0, 1)),
+        (MemberList(True), lambda op: isinstance(op, MemberList), MemberList()),
+        (MemberAdd(("x",), True), lambda op: isinstance(op, MemberAdd), MemberAdd(("x",))),
     ],
     ids=str,
 )
@@ -181,6 +249,63 @@ def test_a_judge_is_asked_for_nothing_that_refers_to_a_step_to_come() -> None:
         for index, operation in enumerate(trace):
             assert all(symbol.step <= index for symbol in symbols(operation))  # type: ignore[attr-defined]
     assert len(asked) > 10
+
+
+def test_the_usual_order_has_a_place_for_every_operation_but_a_token() -> None:
+    assert set(OPERATIONS_IN_ORDER) == set(OPERATIONS) - {As}
+    assert len(set(OPERATIONS_IN_ORDER)) == len(OPERATIONS_IN_ORDER)
+
+
+def test_what_makes_a_token_comes_before_what_uses_it_and_so_does_a_lease_granted_with_one() -> None:
+    trace: Trace = (
+        Put(b"x"),
+        Authenticate("u", "p"),
+        As(TokenOf(2), LeaseGrant(60)),
+        As(TokenOf(2), Put(b"k", lease=LeaseOf(3))),
+        Range(b"x"),
+    )
+
+    def shows(candidate: Trace) -> bool:
+        return len(candidate) == 5 and "LeaseOf" in str(candidate) and str(candidate).count("As(") == 2
+
+    assert shrink(trace, when(shows)) == (
+        Authenticate("u", "p"),
+        As(TokenOf(1), LeaseGrant(60)),
+        Put(b"a"),
+        As(TokenOf(1), Put(b"a", lease=LeaseOf(2))),
+        Range(b"a"),
+    )
+
+
+def test_streams_that_must_be_the_same_are_and_have_the_smallest_number() -> None:
+    trace: Trace = (WatchCreate(b"a", stream=4), WatchCreate(b"a", stream=2), Put(b"a"), As("x", WatchRead(4)))
+
+    def shows(candidate: Trace) -> bool:
+        """Two watchers on two streams, the first of which is read."""
+        created = [op.stream for op in candidate if isinstance(op, WatchCreate)]
+        read = [op.operation.stream for op in candidate if isinstance(op, As) and isinstance(op.operation, WatchRead)]
+        return len(created) == 2 and created[0] != created[1] and read == created[:1]
+
+    shrunk = shrink(trace, when(shows))
+    assert shrunk == (WatchCreate(b"a", stream=1), WatchCreate(b"a"), As("x", WatchRead(1)))
+
+
+def test_where_time_passes_no_lease_is_made_to_live_longer() -> None:
+    trace: Trace = (LeaseGrant(2), Put(b"a", lease=LeaseOf(1)), Advance(5), Range(b"a"))
+    asked: list[int] = []
+
+    def shows(candidate: Trace) -> bool:
+        asked.extend(op.ttl for op in candidate if isinstance(op, LeaseGrant))
+        return holds(candidate, LeaseGrant, Put, Advance, Range)
+
+    assert shrink(trace, when(shows)) == (LeaseGrant(2), Put(b"a"), Advance(1), Range(b"a"))
+    assert set(asked) == {2}
+
+
+def test_the_key_that_a_read_of_a_stream_writes_keeps_its_name() -> None:
+    trace: Trace = (Put(FENCE_KEY), Range(b"long"))
+    shrunk = shrink(trace, when(lambda candidate: len(candidate) == 2))
+    assert shrunk == (Put(FENCE_KEY), Range(b"a"))
 
 
 # What is known already.

@@ -12,7 +12,7 @@ from etcd_lockstep.lockstep import Lockstep
 from etcd_lockstep.names import OPERATION_NAMED
 from etcd_lockstep.search import Lie, Search
 from etcd_lockstep.specimens import SPECIMENS
-from etcd_lockstep.strategies.union import FAMILIES, operations_of
+from etcd_lockstep.strategies.arenas import STORE
 from etcd_lockstep.strategies.vocabulary import KEYS
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
@@ -191,13 +191,14 @@ class Run:
     def __init__(self, name: str) -> None:
         specimen = SPECIMENS[name]()
         self.search = Search(ModelTarget(Server()), [fake(), specimen], twins={name: SPECIMENS[name]()})
-        self._operations = operations_of(FAMILIES, specimen.capabilities)
+        self._operations = STORE.operations(STORE.families, specimen.capabilities)
         self.rounds = 0
 
     def one_round(self) -> None:
         self.rounds += 1
         fuzz(
             self.search,
+            STORE,
             self._operations,
             KEYS,
             seconds=None,

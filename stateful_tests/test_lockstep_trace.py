@@ -3,40 +3,66 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import fields, is_dataclass
 
 import pytest
 
 from etcd_lockstep.trace import (
     UNKNOWN_LEASE,
+    UNKNOWN_TOKEN,
     LeaseOf,
     RevisionAt,
     Symbol,
+    TokenOf,
+    bare,
     map_keys,
+    may_hold,
+    reordered,
     substitute,
     subtrace,
     symbols,
 )
 from etcd_model.operations import (
+    FENCE_KEY,
+    OPERATIONS,
+    As,
+    Authenticate,
+    Campaign,
     Compact,
     Compare,
     CompareResult,
     CompareTarget,
     DeleteRange,
+    HashKV,
+    LeaderKey,
     LeaseGrant,
     LeaseKeepAlive,
     LeaseLeases,
     LeaseRevoke,
     LeaseTimeToLive,
+    Lock,
+    MemberRemove,
     Operation,
+    Permission,
+    Proclaim,
     Put,
     Range,
+    Resign,
+    RoleGrantPermission,
+    RoleRevokePermission,
     Txn,
+    Unlock,
+    WatchCancel,
+    WatchCreate,
+    WatchRead,
 )
 
 
-def at(symbol: Symbol) -> int:
-    """A number that tells which symbol it came from."""
+def at(symbol: Symbol) -> int | str:
+    """What tells which symbol it came from."""
     match symbol:
+        case TokenOf(step=step):
+            return f"token {step}"
         case LeaseOf(step=step):
             return 1000 + step
         case RevisionAt(step=step, plus=plus):
@@ -56,6 +82,22 @@ def test_symbols_are_equal_to_their_like_and_to_no_number() -> None:
     assert LeaseOf(1) != RevisionAt(1)
     assert all(symbol != number for symbol in (LeaseOf(1), RevisionAt(1)) for number in (0, 1))
     assert all(number != symbol for symbol in (LeaseOf(1), RevisionAt(1)) for number in (0, 1))
+
+
+def test_a_token_is_equal_to_its_like_and_to_no_text() -> None:
+    assert TokenOf(1) == TokenOf(1)
+    assert TokenOf(1) not in (TokenOf(2), LeaseOf(1), "", "token of step 1")
+    assert TokenOf(1) != ""
+    assert all(text != TokenOf(1) for text in ("", "token of step 1"))
+    assert len({TokenOf(1), TokenOf(1), TokenOf(2), LeaseOf(1), ""}) == 4
+    assert As(TokenOf(1), Put(b"a")) != As("", Put(b"a"))
+
+
+def test_a_symbol_is_what_a_field_of_its_kind_holds() -> None:
+    assert all(isinstance(symbol, Symbol) for symbol in (LeaseOf(1), RevisionAt(1), TokenOf(1)))
+    assert isinstance(LeaseOf(1), int)
+    assert isinstance(TokenOf(1), str)
+    assert not isinstance(TokenOf(1), int)
 
 
 def test_equal_symbols_are_one_in_a_set_and_others_are_not() -> None:
@@ -78,6 +120,7 @@ def test_operations_are_equal_when_their_symbols_are() -> None:
 def test_a_symbol_is_never_taken_for_nothing() -> None:
     assert LeaseOf(0)
     assert RevisionAt(0)
+    assert TokenOf(0)
 
 
 def test_a_symbol_shows_itself_as_code_and_as_words() -> None:
@@ -88,14 +131,19 @@ def test_a_symbol_shows_itself_as_code_and_as_words() -> None:
         "revision after step 3",
         "revision after step 3 +7",
     ]
+    assert (repr(TokenOf(2)), str(TokenOf(2))) == ("TokenOf(2)", "token of step 2")
+    assert str(LeaseOf(0)) == "lease of no step"
 
 
 def test_a_symbol_survives_being_pickled() -> None:
-    for symbol in (LeaseOf(2), RevisionAt(3, -1)):
+    for symbol in (LeaseOf(2), RevisionAt(3, -1), TokenOf(2)):
         assert pickle.loads(pickle.dumps(symbol)) == symbol
 
 
 # Filling in.
+
+AUTHORIZED = Put(b"a", b"1")
+LEADER = LeaderKey(b"e", b"e/7", RevisionAt(1), LeaseOf(2))
 
 EVERYWHERE: tuple[tuple[Operation, Operation], ...] = (
     (
@@ -142,7 +190,44 @@ EVERYWHERE: tuple[tuple[Operation, Operation], ...] = (
             (Range(b"a", revision=2050),),
         ),
     ),
+    (As(TokenOf(1), AUTHORIZED), As("token 1", AUTHORIZED)),
+    (As("x", Put(b"a", lease=LeaseOf(2))), As("x", Put(b"a", lease=1002))),
+    (
+        As(TokenOf(1), Txn(success=(Range(b"a", revision=RevisionAt(2)),))),
+        As("token 1", Txn(success=(Range(b"a", revision=2020),))),
+    ),
+    (WatchCreate(b"a", start_revision=RevisionAt(1, 1)), WatchCreate(b"a", start_revision=2011)),
+    (HashKV(RevisionAt(1)), HashKV(2010)),
+    (Lock(b"a", LeaseOf(1)), Lock(b"a", 1001)),
+    (Campaign(b"a", LeaseOf(1), b"v"), Campaign(b"a", 1001, b"v")),
+    (Proclaim(LEADER, b"v"), Proclaim(LeaderKey(b"e", b"e/7", 2010, 1002), b"v")),
+    (As(TokenOf(3), Resign(LEADER)), As("token 3", Resign(LeaderKey(b"e", b"e/7", 2010, 1002)))),
 )
+
+
+def test_every_field_that_may_hold_a_symbol_is_filled_in() -> None:
+    """By class and field: what the table above has symbols in."""
+    filled: set[tuple[type, str]] = set()
+
+    def note(value: object) -> None:
+        for part in value if isinstance(value, tuple) else (value,):
+            if is_dataclass(part) and not isinstance(part, Symbol):
+                for field in fields(part):
+                    held = getattr(part, field.name)
+                    if isinstance(held, Symbol):
+                        filled.add((type(part), field.name))
+                    note(held)
+
+    for symbolic, _ in EVERYWHERE:
+        note(symbolic)
+    kinds = (*OPERATIONS, Compare, LeaderKey, Permission)
+    assert filled == {(kind, field.name) for kind in kinds for field in fields(kind) if may_hold(kind, field.name)}
+
+
+def test_the_id_of_a_member_is_no_lease() -> None:
+    assert may_hold(MemberRemove, "id") == ()
+    assert may_hold(LeaseRevoke, "id") == (LeaseOf,)
+    assert may_hold(Compare, "operand") == (LeaseOf, RevisionAt)
 
 
 @pytest.mark.parametrize(("symbolic", "concrete"), EVERYWHERE, ids=lambda operation: type(operation).__name__)
@@ -153,7 +238,20 @@ def test_a_symbol_is_filled_in_wherever_it_may_stand(symbolic: Operation, concre
 
 @pytest.mark.parametrize(
     "operation",
-    [Range(b"a", revision=3), Put(b"a", lease=7), DeleteRange(b"a"), Compact(2), LeaseGrant(60), LeaseLeases()],
+    [
+        Range(b"a", revision=3),
+        Put(b"a", lease=7),
+        DeleteRange(b"a"),
+        Compact(2),
+        LeaseGrant(60),
+        LeaseLeases(),
+        Txn(success=(Put(b"a"), Txn(failure=(Range(b"a"),)))),
+        As("x", Put(b"a")),
+        WatchCreate(b"a", filters=(1,)),
+        Proclaim(None),
+        Resign(LeaderKey(b"e", b"e/7", 2, 7)),
+        RoleGrantPermission("r", Permission(0, b"a")),
+    ],
     ids=str,
 )
 def test_an_operation_without_symbols_stays_itself(operation: Operation) -> None:
@@ -161,7 +259,14 @@ def test_an_operation_without_symbols_stays_itself(operation: Operation) -> None
 
 
 def test_every_symbol_of_an_operation_is_found() -> None:
-    assert sorted(map(at, symbols(EVERYWHERE[-1][0]))) == [1002, 1004, 2010, 2050]
+    txn = next(symbolic for symbolic, _ in EVERYWHERE if isinstance(symbolic, Txn))
+    assert sorted(map(str, map(at, symbols(txn)))) == ["1002", "1004", "2010", "2050"]
+    assert symbols(As(TokenOf(1), Proclaim(LEADER))) == [TokenOf(1), RevisionAt(1), LeaseOf(2)]
+
+
+def test_an_operation_is_bare_without_its_token() -> None:
+    assert bare(As(TokenOf(1), AUTHORIZED)) is AUTHORIZED
+    assert bare(AUTHORIZED) is AUTHORIZED
 
 
 def test_keys_are_renamed_everywhere_and_range_ends_nowhere() -> None:
@@ -176,6 +281,39 @@ def test_keys_are_renamed_everywhere_and_range_ends_nowhere() -> None:
         (Range(b"A"),),
     )
     assert map_keys(LeaseRevoke(7), bytes.upper) == LeaseRevoke(7)
+
+
+@pytest.mark.parametrize(
+    ("operation", "renamed"),
+    [
+        (WatchCreate(b"a", b"z"), WatchCreate(b"A", b"z")),
+        (As(TokenOf(1), Put(b"a", b"v")), As(TokenOf(1), Put(b"A", b"v"))),
+        (RoleGrantPermission("r", Permission(0, b"a", b"z")), RoleGrantPermission("r", Permission(0, b"A", b"z"))),
+        (RoleGrantPermission("r"), RoleGrantPermission("r")),
+        (RoleRevokePermission("r", b"a", b"z"), RoleRevokePermission("r", b"A", b"z")),
+    ],
+    ids=str,
+)
+def test_a_key_is_renamed_where_it_is_watched_or_permitted(operation: Operation, renamed: Operation) -> None:
+    assert map_keys(operation, bytes.upper) == renamed
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        Lock(b"a", 7),
+        Unlock(b"a/7"),
+        Campaign(b"a", 7),
+        Proclaim(LeaderKey(b"a", b"a/7", 2, 7)),
+        Range(FENCE_KEY),
+        WatchCreate(FENCE_KEY),
+        WatchCancel(0),
+        WatchRead(),
+    ],
+    ids=str,
+)
+def test_what_is_no_name_of_ones_own_is_not_renamed(operation: Operation) -> None:
+    assert map_keys(operation, bytes.upper) == operation
 
 
 # Parts of a trace.
@@ -213,3 +351,40 @@ def test_the_revision_after_a_step_that_is_gone_is_that_after_the_last_one_kept_
     assert subtrace((Put(b"a"), Range(b"a", revision=RevisionAt(1, 7))), [1]) == (
         Range(b"a", revision=RevisionAt(0, 7)),
     )
+
+
+# Tokens.
+
+AS: tuple[Operation, ...] = (
+    Put(b"a"),
+    Authenticate("u", "p"),
+    As(TokenOf(2), LeaseGrant(60)),
+    As(TokenOf(2), Put(b"a", lease=LeaseOf(3))),
+)
+
+
+def test_a_token_follows_the_step_that_made_it_and_so_does_a_lease_granted_with_one() -> None:
+    assert subtrace(AS, [1, 2, 3]) == (
+        AS[1],
+        As(TokenOf(1), LeaseGrant(60)),
+        As(TokenOf(1), Put(b"a", lease=LeaseOf(2))),
+    )
+
+
+def test_the_token_of_a_step_that_is_gone_is_one_that_nobody_has() -> None:
+    assert subtrace(AS, [0, 2, 3]) == (
+        AS[0],
+        As(UNKNOWN_TOKEN, LeaseGrant(60)),
+        As(UNKNOWN_TOKEN, Put(b"a", lease=LeaseOf(2))),
+    )
+
+
+def test_steps_change_places_only_where_none_names_what_is_not_there_yet() -> None:
+    assert reordered(AS, [1, 0, 2, 3]) == (
+        AS[1],
+        AS[0],
+        As(TokenOf(1), LeaseGrant(60)),
+        As(TokenOf(1), Put(b"a", lease=LeaseOf(3))),
+    )
+    assert reordered(AS, [0, 2, 1, 3]) is None
+    assert reordered(AS, [0, 1, 3, 2]) is None

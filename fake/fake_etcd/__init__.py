@@ -1,9 +1,21 @@
 """The fake does what etcd does: an in-memory etcd that speaks the wire's own messages, in-process or as a server."""
 
 from fake_etcd.channel import InProcessChannel
+from fake_etcd.clock import VirtualClock
 from fake_etcd.engine import Engine
 from fake_etcd.errors import EtcdError
 from fake_etcd.server import Server, serve
 from fake_etcd.stubs import stubs
+from fake_etcd.watch import StreamClosed, WatchStream
 
-__all__ = ["Engine", "EtcdError", "InProcessChannel", "Server", "serve", "stubs"]
+__all__ = [
+    "Engine",
+    "EtcdError",
+    "InProcessChannel",
+    "Server",
+    "StreamClosed",
+    "VirtualClock",
+    "WatchStream",
+    "serve",
+    "stubs",
+]

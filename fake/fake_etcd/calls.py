@@ -1,13 +1,13 @@
-"""What the in-process channel's calls return and raise: calls, futures, streams and errors, in gRPC's own shapes."""
+"""What the in-process channel's calls return and raise once they are over, in gRPC's own shapes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import grpc
 
 
 class FinishedCall(grpc.Call):
-    """A call that is over: an in-process call is, by the time anyone sees it."""
+    """A call that is over: an in-process call of a method that answers at once is, by the time anyone sees it."""
 
     def __init__(self, code: grpc.StatusCode, details: str) -> None:
         self._code = code
@@ -95,44 +95,3 @@ class InProcessRpcError(Answered, grpc.RpcError):
         return f'<InProcessRpcError: {self._code.name}, "{self._details}">'
 
     __repr__ = __str__
-
-
-class AnswerStream(FinishedCall, Iterator[Any]):
-    """A stream's answers, each made when it is asked for; the requests are consumed at the same pace."""
-
-    def __init__(self, answer: Callable[[Any], Any], requests: Iterator[Any]) -> None:
-        super().__init__(grpc.StatusCode.OK, "")
-        self._answer = answer
-        self._requests = requests
-        self._over = False
-
-    def __next__(self) -> Any:
-        if self._over:
-            self._raise_unless_ok()
-            raise StopIteration
-        try:
-            return self._answer(next(self._requests))
-        except StopIteration:
-            self._over = True
-            raise
-        except InProcessRpcError as error:
-            self._finish(error.code(), error.details())
-            raise
-
-    def is_active(self) -> bool:
-        return not self._over
-
-    def cancel(self) -> bool:
-        if self._over:
-            return False
-        self._finish(grpc.StatusCode.CANCELLED, "Locally cancelled by application!")
-        return True
-
-    def _finish(self, code: grpc.StatusCode, details: str) -> None:
-        self._over = True
-        self._code = code
-        self._details = details
-
-    def _raise_unless_ok(self) -> None:
-        if self._code is not grpc.StatusCode.OK:
-            raise InProcessRpcError(self._code, self._details)

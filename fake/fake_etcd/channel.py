@@ -1,24 +1,30 @@
 """A gRPC channel without a network: an engine in this process answers its calls.
 
 Clients of any make work over it, because it takes their own message classes through the bytes that would go over the
-wire; messages of `fake_etcd.wire.messages` are handed over as they are. Metadata, credentials and compression are
-accepted and have no effect; a timeout has one only if it is over before the call.
+wire; messages of `fake_etcd.wire.messages` are handed over as they are. Of the metadata, the token counts. Credentials
+and compression are accepted and have no effect; a timeout has one on streams and on calls that wait (Lock, Campaign),
+and on any call if it is over before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from threading import Event
+from typing import Any, TypeVar
+from weakref import WeakSet
 
 import grpc
 
-from fake_etcd.calls import Answered, AnswerStream, InProcessRpcError
-from fake_etcd.engine import Engine
+from fake_etcd.calls import Answered, InProcessRpcError
+from fake_etcd.engine import WATCH, Engine
 from fake_etcd.errors import EtcdError, not_implemented
+from fake_etcd.running_calls import AnswerStream, RunningCall, WaitingCall, WatchCall
+from fake_etcd.server import token_of
 from fake_etcd.wire.methods import METHOD
 
 Serializer = Callable[[Any], bytes]
 Deserializer = Callable[[bytes], Any]
+Running = TypeVar("Running", bound=RunningCall)
 
 
 class InProcessChannel(grpc.Channel):
@@ -27,6 +33,7 @@ class InProcessChannel(grpc.Channel):
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._closed = False
+        self._running: WeakSet[RunningCall] = WeakSet()
 
     def unary_unary(
         self,
@@ -75,7 +82,10 @@ class InProcessChannel(grpc.Channel):
         del callback
 
     def close(self) -> None:
+        """No new calls, and an end to those that are running."""
         self._closed = True
+        for call in tuple(self._running):
+            call.end(grpc.StatusCode.CANCELLED, "Channel closed!")
 
     def __enter__(self) -> InProcessChannel:
         return self
@@ -86,15 +96,16 @@ class InProcessChannel(grpc.Channel):
     def _method(self, path: str, serialize: Serializer | None, deserialize: Deserializer | None) -> _Method:
         return _Method(self, path, serialize, deserialize)
 
-    def answer(self, path: str, request: Any) -> Any:
-        """Answer one request, or raise what gRPC would."""
+    def open_engine(self) -> Engine:
+        """The engine, while the channel is open."""
         if self._closed:
-            raise ValueError("Cannot invoke RPC on closed channel!")
-        try:
-            return self._engine.call(path, request)
-        except EtcdError as error:
-            refusal = InProcessRpcError(error.code, error.message)
-        raise refusal  # outside the except clause: a remote peer's error has no context here either
+            raise ValueError("Cannot invoke RPC on closed channel!")  # gRPC's own words
+        return self._engine
+
+    def running(self, call: Running) -> Running:
+        """Know a call, to end it when the channel is closed."""
+        self._running.add(call)
+        return call
 
 
 class _Method:
@@ -104,18 +115,28 @@ class _Method:
         self, channel: InProcessChannel, path: str, serialize: Serializer | None, deserialize: Deserializer | None
     ) -> None:
         self.path = path
-        self._channel = channel
+        self.channel = channel
         self._serialize = serialize
         self._deserialize = deserialize
         method = METHOD.get(path)
         self._request_class = method.request if method else None
         self._answers_as_is = method is not None and deserialize == method.response.FromString
 
-    def __call__(self, request: Any) -> Any:
-        if self._request_class is not None and type(request) is not self._request_class:
-            data = self._serialize(request) if self._serialize else request
-            request = self._request_class.FromString(data)
-        response = self._channel.answer(self.path, request)
+    def __call__(self, request: Any, token: str = "", cancelled: Event | None = None) -> Any:
+        engine = self.channel.open_engine()
+        try:
+            return self.decode(engine.call(self.path, self.encode(request), token, cancelled))
+        except EtcdError as error:
+            raise InProcessRpcError(error.code, error.message) from None  # the engine has no context here either
+
+    def encode(self, request: Any) -> Any:
+        """A client's request as the wire's own message."""
+        if self._request_class is None or type(request) is self._request_class:
+            return request
+        return self._request_class.FromString(self._serialize(request) if self._serialize else request)
+
+    def decode(self, response: Any) -> Any:
+        """The wire's own message as what the client wants."""
         if self._answers_as_is:
             return response
         data = response.SerializeToString()
@@ -131,28 +152,45 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]  # ge
     def __init__(self, method: _Method) -> None:
         self._method = method
 
-    def __call__(self, request: Any, timeout: float | None = None, *_: Any, **__: Any) -> Any:
+    def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None, *_: Any, **__: Any) -> Any:
         _check_timeout(timeout)
-        return self._method(request)
+        if self._method.channel.open_engine().waits(self._method.path):
+            return self._wait(request, timeout, metadata).result()
+        return self._method(request, token_of(metadata) if metadata else "")
 
-    def with_call(self, request: Any, timeout: float | None = None, *_: Any, **__: Any) -> tuple[Any, grpc.Call]:
-        response = self(request, timeout)
+    def with_call(
+        self, request: Any, timeout: float | None = None, metadata: Any = None, *_: Any, **__: Any
+    ) -> tuple[Any, grpc.Call]:
+        response = self(request, timeout, metadata)
         return response, Answered(response)
 
-    def future(self, request: Any, timeout: float | None = None, *_: Any, **__: Any) -> Any:
+    def future(self, request: Any, timeout: float | None = None, metadata: Any = None, *_: Any, **__: Any) -> Any:
         try:
-            return Answered(self(request, timeout))
+            _check_timeout(timeout)
+            if self._method.channel.open_engine().waits(self._method.path):
+                return self._wait(request, timeout, metadata)
+            return Answered(self._method(request, token_of(metadata)))
         except InProcessRpcError as error:
             return error
+
+    def _wait(self, request: Any, timeout: float | None, metadata: Any) -> WaitingCall:
+        token = token_of(metadata)
+        call = WaitingCall(timeout, lambda cancelled: self._method(request, token, cancelled))
+        return self._method.channel.running(call)
 
 
 class _UnaryStream(grpc.UnaryStreamMultiCallable):  # type: ignore[type-arg]  # generic in its stubs alone
     def __init__(self, method: _Method) -> None:
         self._method = method
 
-    def __call__(self, request: Any, timeout: float | None = None, *_: Any, **__: Any) -> Any:
+    def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None, *_: Any, **__: Any) -> Any:
         _check_timeout(timeout)
-        return AnswerStream(self._method, iter((request,)))
+        method, token = self._method, token_of(metadata)
+        engine, encoded = method.channel.open_engine(), method.encode(request)
+        call = AnswerStream(
+            timeout, method.decode, lambda cancelled: engine.stream(method.path, encoded, token, cancelled)
+        )
+        return method.channel.running(call)
 
 
 class _StreamUnary(grpc.StreamUnaryMultiCallable):  # type: ignore[type-arg]  # generic in its stubs alone
@@ -180,6 +218,20 @@ class _StreamStream(grpc.StreamStreamMultiCallable):  # type: ignore[type-arg]  
     def __init__(self, method: _Method) -> None:
         self._method = method
 
-    def __call__(self, request_iterator: Iterable[Any], timeout: float | None = None, *_: Any, **__: Any) -> Any:
+    def __call__(
+        self, request_iterator: Iterable[Any], timeout: float | None = None, metadata: Any = None, *_: Any, **__: Any
+    ) -> Any:
         _check_timeout(timeout)
-        return AnswerStream(self._method, iter(request_iterator))
+        method, token = self._method, token_of(metadata)
+        engine = method.channel.open_engine()
+        if method.path == WATCH:
+            watch = WatchCall(timeout, method.decode, engine.watch(token), map(method.encode, request_iterator))
+            return method.channel.running(watch)
+
+        def answers(_cancelled: Event) -> Iterator[Any]:
+            if not engine.implements(method.path):  # said at once: a client may wait for an answer before it asks
+                raise not_implemented(method.path, known=method.path in METHOD)
+            for request in request_iterator:
+                yield engine.call(method.path, method.encode(request), token)
+
+        return method.channel.running(AnswerStream(timeout, method.decode, answers))

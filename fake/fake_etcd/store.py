@@ -5,13 +5,15 @@ them all, in execution order. Between a write and its commit, reads see the pend
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple, cast
 
 from sortedcontainers import SortedList
 
 from fake_etcd.lease import Lessor
+from fake_etcd.pages import bytes_of
 
 FROM_KEY = b"\0"
 """The range_end that means "every key from key on" (etcd: server/etcdserver/txn/util.go mkGteRange)."""
@@ -31,14 +33,34 @@ class Record(NamedTuple):
 _mod_revision = itemgetter(Record._fields.index("mod_revision"))
 
 
+def _bytes_of(records: Iterable[Record]) -> int:
+    return sum(bytes_of(len(record.key) + len(record.value)) for record in records)
+
+
 class Store:
     """Keys and their history, from the compacted revision on."""
 
-    __slots__ = ("_histories", "_index", "_lessor", "_log", "_log_start", "_pending", "compact_revision", "revision")
+    __slots__ = (
+        "_histories",
+        "_index",
+        "_lessor",
+        "_log",
+        "_log_start",
+        "_pending",
+        "_subs",
+        "compact_revision",
+        "on_commit",
+        "record_bytes",
+        "revision",
+    )
 
     def __init__(self, lessor: Lessor) -> None:
         self.revision = 1
         self.compact_revision = -1
+        self.record_bytes = 0
+        """What all records take in a database, roughly."""
+        self.on_commit: Callable[[tuple[Record, ...]], None] | None = None
+        """Told of the records of every new revision."""
         self._lessor = lessor
         self._histories: dict[bytes, list[Record]] = {}
         """Every key's records, oldest first; a key that compaction left nothing of has no entry."""
@@ -48,6 +70,8 @@ class Store:
         """The records of each revision, in execution order; the first entry is revision `_log_start`'s."""
         self._log_start = 2
         self._pending: list[Record] = []
+        self._subs: dict[bytes, int] = {}
+        """The place that a key's oldest record had in its revision, if not the first, and the log is gone."""
 
     @property
     def now(self) -> int:
@@ -115,6 +139,7 @@ class Store:
             if lease:
                 self._lessor.attach(lease, record.key)
         self._pending.append(record)
+        self.record_bytes += bytes_of(len(key) + len(value))
 
     def delete(self, record: Record) -> None:
         """End the life of a live key. etcd: server/storage/mvcc/kvstore_txn.go delete."""
@@ -123,13 +148,35 @@ class Store:
         if record.lease:
             self._lessor.detach(record.lease, record.key)
         self._pending.append(tombstone)
+        self.record_bytes += bytes_of(len(record.key))
 
     def commit(self) -> None:
         """Make the pending records the next revision; without any, the revision stays."""
         if self._pending:
-            self._log.append(tuple(self._pending))
+            records = tuple(self._pending)
+            self._log.append(records)
             self._pending = []
             self.revision += 1
+            if self.on_commit is not None:
+                self.on_commit(records)
+
+    def revisions_from(self, revision: int, keeps_tombstones: bool) -> Iterator[Sequence[Record]]:
+        """What is left of each revision from this one on, in execution order.
+
+        Of the compacted revision, compaction left every key's newest record, though a tombstone only in some releases
+        (etcd: server/storage/mvcc/key_index.go doCompact, compact).
+        """
+        first = max(revision, self._log_start)
+        for records in islice(self._log, first - self._log_start, None):
+            if records[0].mod_revision == self.compact_revision:
+                newest = {record.key: record for record in records}
+                yield [
+                    record
+                    for record in records
+                    if newest[record.key] is record and (record.version or keeps_tombstones)
+                ]
+            else:
+                yield records
 
     def reborn_at(self, revision: int) -> bytes | None:
         """A key that one txn deleted and then put at this revision, from which the store is not compacted yet."""
@@ -161,12 +208,42 @@ class Store:
                 newest += 1
             if newest < len(history):
                 if newest > 0:
+                    self.record_bytes -= _bytes_of(history[:newest])
                     del history[:newest]
             else:
+                self.record_bytes -= _bytes_of(history)
                 del self._histories[key]
                 self._index.remove(key)
                 vanished += 1
+        self._keep_subs(touched, through - 1)
         if vanished > len(self._histories):
             self._histories = dict(self._histories)  # a dict never shrinks by itself
         del self._log[: through - 1]  # the compacted revision itself stays readable, its events too
         self._log_start = revision
+
+    def _keep_subs(self, touched: set[bytes], through: int) -> None:
+        """Remember the places of records whose log entries, the first so many, are about to go."""
+        if self._subs:
+            for key in touched:
+                self._subs.pop(key, None)
+        for records in self._log[:through]:
+            for sub, record in enumerate(records):
+                history = self._histories.get(record.key) if sub else None
+                if history is not None and history[0] is record:
+                    self._subs[record.key] = sub
+
+    def stored(self) -> Iterator[tuple[int, Record]]:
+        """Every record after the compacted revision with its place in its revision, in the order of writing."""
+        for records in islice(self._log, max(0, self.compact_revision + 1 - self._log_start), None):
+            yield from enumerate(records)
+
+    def histories(self) -> Iterator[tuple[int, Sequence[Record]]]:
+        """Every key's records, oldest first, after the oldest one's place in its revision."""
+        log_start, log, subs = self._log_start, self._log, self._subs
+        for key, history in self._histories.items():
+            oldest = history[0]
+            if oldest.mod_revision < log_start:
+                yield subs.get(key, 0), history
+            else:
+                records = log[oldest.mod_revision - log_start]
+                yield next(sub for sub, record in enumerate(records) if record is oldest), history

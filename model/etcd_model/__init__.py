@@ -7,6 +7,7 @@ from etcd_model.quirks import DEFAULT_VERSION, Quirks, quirks_of
 from etcd_model.results import Result
 from etcd_model.state import Server, State
 from etcd_model.step import step
+from etcd_model.undetermined import undetermined
 
 __all__ = [
     "DEFAULT_VERSION",
@@ -20,4 +21,5 @@ __all__ = [
     "lethal",
     "quirks_of",
     "step",
+    "undetermined",
 ]

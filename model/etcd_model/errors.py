@@ -46,3 +46,57 @@ FUTURE_REVISION = Error(Code.OUT_OF_RANGE, "etcdserver: mvcc: required revision 
 LEASE_NOT_FOUND = Error(Code.NOT_FOUND, "etcdserver: requested lease not found")
 LEASE_EXIST = Error(Code.FAILED_PRECONDITION, "etcdserver: lease already exists")
 LEASE_TTL_TOO_LARGE = Error(Code.OUT_OF_RANGE, "etcdserver: too large lease TTL")
+TOO_LARGE = Error(Code.INVALID_ARGUMENT, "etcdserver: request is too large")
+NO_SPACE = Error(Code.RESOURCE_EXHAUSTED, "etcdserver: mvcc: database space exceeded")
+CORRUPT = Error(Code.DATA_LOSS, "etcdserver: corrupt cluster")
+
+ROOT_USER_NOT_EXIST = Error(Code.FAILED_PRECONDITION, "etcdserver: root user does not exist")
+ROOT_ROLE_NOT_EXIST = Error(Code.FAILED_PRECONDITION, "etcdserver: root user does not have root role")
+USER_ALREADY_EXIST = Error(Code.FAILED_PRECONDITION, "etcdserver: user name already exists")
+USER_EMPTY = Error(Code.INVALID_ARGUMENT, "etcdserver: user name is empty")
+USER_NOT_FOUND = Error(Code.FAILED_PRECONDITION, "etcdserver: user name not found")
+ROLE_ALREADY_EXIST = Error(Code.FAILED_PRECONDITION, "etcdserver: role name already exists")
+ROLE_NOT_FOUND = Error(Code.FAILED_PRECONDITION, "etcdserver: role name not found")
+ROLE_EMPTY = Error(Code.INVALID_ARGUMENT, "etcdserver: role name is empty")
+AUTH_FAILED = Error(Code.INVALID_ARGUMENT, "etcdserver: authentication failed, invalid user ID or password")
+NO_PASSWORD_USER = Error(Code.UNKNOWN, "auth: authentication failed, password was given for no password user")
+PERMISSION_NOT_GIVEN = Error(Code.INVALID_ARGUMENT, "etcdserver: permission not given")
+PERMISSION_DENIED = Error(Code.PERMISSION_DENIED, "etcdserver: permission denied")
+ROLE_NOT_GRANTED = Error(Code.FAILED_PRECONDITION, "etcdserver: role is not granted to the user")
+PERMISSION_NOT_GRANTED = Error(Code.FAILED_PRECONDITION, "etcdserver: permission is not granted to the role")
+AUTH_NOT_ENABLED = Error(Code.FAILED_PRECONDITION, "etcdserver: authentication is not enabled")
+INVALID_AUTH_TOKEN = Error(Code.UNAUTHENTICATED, "etcdserver: invalid auth token")
+INVALID_AUTH_MGMT = Error(Code.INVALID_ARGUMENT, "etcdserver: invalid auth management")
+PASSWORD_TOO_LONG = Error(Code.UNKNOWN, "bcrypt: password length exceeds 72 bytes")
+
+MEMBER_NOT_FOUND = Error(Code.NOT_FOUND, "etcdserver: member not found")
+MEMBER_BAD_URLS = Error(Code.INVALID_ARGUMENT, "etcdserver: given member URLs are invalid")
+MEMBER_NOT_LEARNER = Error(Code.FAILED_PRECONDITION, "etcdserver: can only promote a learner member")
+NOT_ENOUGH_STARTED = Error(Code.UNKNOWN, "etcdserver: re-configuration failed due to not enough started members")
+BAD_LEADER_TRANSFEREE = Error(Code.FAILED_PRECONDITION, "etcdserver: bad leader transferee")
+WRONG_DOWNGRADE_VERSION_FORMAT = Error(Code.INVALID_ARGUMENT, "etcdserver: wrong downgrade target version format")
+INVALID_DOWNGRADE_TARGET_VERSION = Error(Code.INVALID_ARGUMENT, "etcdserver: invalid downgrade target version")
+NO_INFLIGHT_DOWNGRADE = Error(Code.FAILED_PRECONDITION, "etcdserver: no inflight downgrade job")
+UNKNOWN_METHOD = Error(Code.UNKNOWN, "etcdserver: unknown method")
+
+NO_LEADER = Error(Code.UNKNOWN, "election: no leader")
+NOT_LEADER = Error(Code.UNKNOWN, "election: not leader")
+MISSING_LEADER_KEY = Error(Code.UNKNOWN, '"leader" field must be provided')
+
+
+def unimplemented(service: str, method: str) -> Error:
+    """gRPC's own answer to a method that the server does not have."""
+    return Error(Code.UNIMPLEMENTED, f"unknown method {method} for service {service}")
+
+
+def unmapped(error: Error) -> Error:
+    """An error of the auth store that etcd did not turn into a gRPC status: its own text, and no code
+    (etcd server/auth/store.go)."""
+    return _UNMAPPED[error]
+
+
+_UNMAPPED = {
+    USER_EMPTY: Error(Code.UNKNOWN, "auth: user name is empty"),
+    PERMISSION_DENIED: Error(Code.UNKNOWN, "auth: permission denied"),
+    INVALID_AUTH_TOKEN: Error(Code.UNKNOWN, "auth: invalid auth token"),
+}

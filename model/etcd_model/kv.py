@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from etcd_model import ranges
+from etcd_model.admission import admit
 from etcd_model.errors import (
     COMPACTED,
     EMPTY_KEY,
@@ -15,6 +14,7 @@ from etcd_model.errors import (
     VALUE_PROVIDED,
     Error,
 )
+from etcd_model.history_hash import compacted, settled
 from etcd_model.operations import Compact, DeleteRange, Put, Range
 from etcd_model.results import CompactResult, DeleteRangeResult, PutResult, RangeResult
 from etcd_model.state import Draft, State
@@ -22,8 +22,10 @@ from etcd_model.state import Draft, State
 
 def range_(state: State, operation: Range) -> tuple[State, RangeResult | Error]:
     """A revision of zero or less is the current one; the header always tells the current one."""
-    error = ranges.check(operation, state.server.quirks) or ranges.check_revision(
-        max(operation.revision, 0) or state.revision, state
+    error = (
+        ranges.check(operation, state.server.quirks)
+        or (admit(state, operation) if state.guarded else None)
+        or ranges.check_revision(max(operation.revision, 0) or state.revision, state)
     )
     if error:
         return state, error
@@ -33,7 +35,7 @@ def range_(state: State, operation: Range) -> tuple[State, RangeResult | Error]:
 
 def put(state: State, operation: Put) -> tuple[State, PutResult | Error]:
     """An unknown lease is found out before a missing key is; inside a txn it is the other way round."""
-    error = check_put(operation)
+    error = check_put(operation) or admit(state, operation)
     if error:
         return state, error
     if operation.lease and operation.lease not in state.leases:
@@ -69,7 +71,7 @@ def execute_put(draft: Draft, operation: Put) -> PutResult:
 
 def delete_range(state: State, operation: DeleteRange) -> tuple[State, DeleteRangeResult | Error]:
     """Deleting nothing succeeds, and makes no revision."""
-    error = check_delete_range(operation)
+    error = check_delete_range(operation) or admit(state, operation)
     if error:
         return state, error
     draft = Draft(state)
@@ -96,8 +98,7 @@ def compact(state: State, operation: Compact) -> tuple[State, CompactResult | Er
     In a fresh store, whose compact revision is -1, revision 0 can be compacted once.
     """
     if operation.revision <= state.compact_revision:
-        return state, COMPACTED
+        return settled(state) if operation.physical else state, COMPACTED
     if operation.revision > state.revision:
         return state, FUTURE_REVISION
-    kept = tuple(commit for commit in state.commits if commit.revision >= operation.revision)
-    return replace(state, commits=kept, compact_revision=operation.revision), CompactResult(state.revision)
+    return compacted(state, operation), CompactResult(state.revision)

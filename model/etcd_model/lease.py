@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from etcd_model.errors import LEASE_EXIST, LEASE_NOT_FOUND, LEASE_TTL_TOO_LARGE, Error
-from etcd_model.operations import LeaseGrant, LeaseKeepAlive, LeaseLeases, LeaseRevoke, LeaseTimeToLive
+from etcd_model.events import deliver
+from etcd_model.history_hash import settled
+from etcd_model.operations import Advance, LeaseGrant, LeaseKeepAlive, LeaseLeases, LeaseRevoke, LeaseTimeToLive
 from etcd_model.results import (
+    AdvanceResult,
     LeaseGrantResult,
     LeaseKeepAliveResult,
     LeaseLeasesResult,
@@ -44,12 +47,24 @@ def revoke(state: State, operation: LeaseRevoke) -> tuple[State, LeaseRevokeResu
     """All keys of the lease go in one revision, in ascending order; with no key there is none."""
     if operation.id not in state.leases:
         return state, LEASE_NOT_FOUND
-    draft = Draft(state)
-    for key in attached(state, operation.id):
-        draft.delete(key)
-    left = {lease_id: lease for lease_id, lease in state.leases.items() if lease_id != operation.id}
-    state = replace(draft.commit(state), leases=left)
+    state = expire(state, operation.id)
     return state, LeaseRevokeResult(state.revision)
+
+
+def expire(state: State, lease_id: int) -> State:
+    """The lease is gone, and its keys with it. Whoever watches a real server's leases expire does this when one did."""
+    draft = Draft(state)
+    for key in attached(state, lease_id):
+        draft.delete(key)
+    left = {held: lease for held, lease in state.leases.items() if held != lease_id}
+    state = replace(draft.commit(state), leases=left)
+    return deliver(state) if state.streams else state
+
+
+def overdue(state: State) -> tuple[int, ...]:
+    """The leases whose time is up but which have not expired yet, the soonest first. `advance` leaves none."""
+    due = [(lease.expiry, lease_id) for lease_id, lease in state.leases.items() if lease.expiry <= state.now]
+    return tuple(lease_id for _, lease_id in sorted(due))
 
 
 def keep_alive(state: State, operation: LeaseKeepAlive) -> tuple[State, LeaseKeepAliveResult]:
@@ -63,13 +78,14 @@ def keep_alive(state: State, operation: LeaseKeepAlive) -> tuple[State, LeaseKee
 
 def time_to_live(state: State, operation: LeaseTimeToLive) -> tuple[State, LeaseTimeToLiveResult]:
     """An unknown lease is answered with a TTL of -1. What remains is truncated to whole seconds, and some of
-    the last one is always gone by the time of the answer: a fresh lease of 10 s reads 9."""
+    the last one is always gone by the time of the answer: a fresh lease of 10 s reads 9. Of an overdue one
+    nothing remains."""
     lease = state.leases.get(operation.id)
     if lease is None:
         return state, LeaseTimeToLiveResult(state.revision, operation.id, ttl=-1)
     keys = tuple(attached(state, operation.id)) if operation.keys else ()
     return state, LeaseTimeToLiveResult(
-        state.revision, operation.id, lease.expiry - state.now - 1, granted_ttl=lease.ttl, keys=keys
+        state.revision, operation.id, max(lease.expiry - state.now - 1, 0), granted_ttl=lease.ttl, keys=keys
     )
 
 
@@ -77,3 +93,13 @@ def leases(state: State, _operation: LeaseLeases) -> tuple[State, LeaseLeasesRes
     """The soonest to expire comes first."""
     ids = sorted(state.leases, key=lambda lease_id: (state.leases[lease_id].expiry, lease_id))
     return state, LeaseLeasesResult(state.revision, tuple(ids))
+
+
+def advance(state: State, operation: Advance) -> tuple[State, AdvanceResult]:
+    """Time passes, and what is due by then expires, the soonest first: every lease by itself, in a revision of its own
+    if it has keys (etcd server/etcdserver/server.go, revokeExpiredLeases). Those of one moment go in no
+    certain order in a real etcd, by id here. A second is enough for any compaction to be carried out."""
+    state = replace(settled(state) if operation.seconds > 0 else state, now=state.now + operation.seconds)
+    for lease_id in overdue(state):
+        state = expire(state, lease_id)
+    return state, AdvanceResult()

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 
-from etcd_model.operations import Compact, DeleteRange, Operation, Put, Range, RequestOp, SortTarget, Txn
+from etcd_model.maintenance import changes_cluster
+from etcd_model.operations import (
+    Alarm,
+    AlarmAction,
+    AlarmType,
+    As,
+    Compact,
+    DeleteRange,
+    Downgrade,
+    MemberAdd,
+    MemberUpdate,
+    Operation,
+    Put,
+    Range,
+    RequestOp,
+    RoleGrantPermission,
+    SortTarget,
+    Txn,
+)
 from etcd_model.quirks import Quirks
 from etcd_model.ranges import FROM_KEY
 from etcd_model.state import DeleteEvent, PutEvent, State
 
 _SORT_TARGETS = frozenset(SortTarget)
+_ALARM_TYPES = frozenset(AlarmType)
 
 
 def lethal(operation: Operation, state: State) -> str | None:
@@ -21,12 +41,25 @@ def lethal(operation: Operation, state: State) -> str | None:
       value or the lease of a key it has deleted panics while it is being applied, in every version and
       again at each restart, since it is in the log by then. This is judged by what the txn holds anywhere:
       too careful rather than not enough.
+    - A RoleGrantPermission without a permission panics, if there is the role, where that is not refused.
+    - An Alarm of an unknown action panics where its answer is made. An alarm of an unknown type panics in 3.5, and
+      again at each restart; in 3.4 one of type NONE for member 0 does: the backend takes no empty key.
+    - A change of the cluster is not the server's death, but the end of what it was.
     - Where a txn has deleted and then put one key, a compaction at its very revision loses the put
       (`Quirks.compaction_keeps_tombstones`).
     """
     match operation:
         case Range() | Txn():
             return _lethal_request(operation, state.server.quirks)
+        case As():
+            return lethal(operation.operation, replace(state, token=operation.token))
+        case RoleGrantPermission(perm=None) if operation.name in state.auth.roles:
+            refused = state.server.quirks.missing_permission_refused
+            return None if refused else "a RoleGrantPermission without a permission kills this version"
+        case Alarm() if operation.action != AlarmAction.GET:
+            return _lethal_alarm(operation, state.server.quirks)
+        case MemberAdd() | MemberUpdate() | Downgrade():
+            return changes_cluster(state, operation)
         case Compact() if state.server.quirks.compaction_keeps_tombstones:
             return _lethal_compaction(operation, state)
         case _:
@@ -47,6 +80,19 @@ def _lethal_request(operation: Range | Txn, quirks: Quirks) -> str | None:
         for request in requests
     ):
         return "a from-key delete and a put with ignore_value or ignore_lease in one txn kill etcd for good"
+    return None
+
+
+def _lethal_alarm(operation: Alarm, quirks: Quirks) -> str | None:
+    if operation.action == AlarmAction.DEACTIVATE:
+        return None
+    if operation.action != AlarmAction.ACTIVATE:
+        return "an Alarm of an unknown action kills etcd"
+    if not quirks.alarm_none_ignored:
+        nameless = not operation.alarm and not operation.member_id
+        return "an alarm of type NONE for no member kills etcd 3.4 for good" if nameless else None
+    if not quirks.alarms_in_layers and operation.alarm not in _ALARM_TYPES:
+        return "an alarm of an unknown type kills etcd 3.5 for good"
     return None
 
 

@@ -6,7 +6,7 @@ Nothing else in the model asks which version it is.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 DEFAULT_VERSION = "3.5.16"
 
@@ -17,6 +17,43 @@ SINCE: dict[str, tuple[str, ...]] = {
     "txn_put_checks_lease_first": ("3.7.0",),
     "keys_only_leaves_out_lease": ("3.7.0",),
     "compaction_keeps_tombstones": ("3.4.34", "3.5.16", "3.6.0"),
+    "watch_refusal_has_reason": ("3.4.22", "3.5.6", "3.6.0"),
+    "watch_negative_start_refused": ("3.4.38", "3.5.24", "3.6.6"),
+    "progress_only_if_synced": ("3.4.25", "3.5.8", "3.6.0"),
+    "progress_not_deferred": ("3.4.31", "3.5.13", "3.6.0"),
+    "progress_awaits_start": ("3.4.38", "3.5.22", "3.6.2"),
+    "hash_of_compact_revision": ("3.4.27", "3.5.10", "3.6.0"),
+    "hash_kv_tells_revision": ("3.6.0",),
+    "compactions_hashed": ("3.5.5", "3.6.0"),
+    "compaction_hashed_after_finished_one": ("3.5.10", "3.6.0"),
+    "auth_off_ignores_tokens": ("3.4.28", "3.5.10", "3.6.0"),
+    "authenticate_ignores_tokens": ("3.4.28", "3.5.0"),
+    "bearer_tokens": ("3.5.32", "3.6.13"),
+    "passwords_hashed_first": ("3.5.0",),
+    "long_passwords_refused": ("3.4.28", "3.5.10", "3.6.0"),
+    "permission_range_validated": ("3.4.25", "3.5.8", "3.6.0"),
+    "missing_permission_refused": ("3.4.25", "3.5.0"),
+    "root_role_shown": ("3.6.0",),
+    "auth_status": ("3.5.0",),
+    "auth_status_open": ("3.7.0",),
+    "nested_txns_guarded": ("3.4.42", "3.5.28", "3.6.11"),
+    "txn_puts_guarded": ("3.4.44", "3.5.30", "3.6.11"),
+    "lease_keys_guarded": ("3.4.26", "3.5.9", "3.6.0"),
+    "leases_and_compaction_guarded": ("3.4.42", "3.5.28", "3.6.9"),
+    "watch_from_key_guarded": ("3.5.33", "3.6.14", "3.7.1"),
+    "maintenance_errors_mapped": ("3.6.0",),
+    "status_guarded": ("3.4.42", "3.5.28", "3.6.0"),
+    "status_open_to_users": ("3.5.32", "3.6.12"),
+    "alarms_open_to_users": ("3.4.43", "3.5.29", "3.6.10"),
+    "member_list_guarded": ("3.4.43", "3.5.29", "3.6.10"),
+    "alarm_has_header": ("3.5.0",),
+    "alarm_none_ignored": ("3.5.0",),
+    "alarms_in_layers": ("3.6.0",),
+    "nested_puts_cost": ("3.5.33", "3.6.14", "3.7.1"),
+    "downgrade": ("3.5.0",),
+    "storage_version": ("3.6.0",),
+    "downgrade_tells_minor": ("3.6.0",),
+    "alarm_text_trimmed": ("3.7.0",),
 }
 """The first version with each quirk, in every line of releases that got it."""
 
@@ -25,6 +62,8 @@ SINCE: dict[str, tuple[str, ...]] = {
 class Quirks:
     """Which behaviours a version has."""
 
+    version: str
+    """The version itself, for what tells it: nobody asks it anything else."""
     sort_options_validated: bool
     """An unknown sort order or target is refused (etcd server/etcdserver/api/v3rpc/key.go, checkRangeRequest)."""
     txn_checked_in_order: bool
@@ -39,6 +78,103 @@ class Quirks:
     """A tombstone at the revision of a compaction survives it; a put of the same key in the same revision does not,
     and the server dies when the key is read (etcd server/storage/mvcc/key_index.go, doCompact).
     Measured on 3.5.16, 3.5.30, 3.6.16 and 3.7.3."""
+    watch_refusal_has_reason: bool
+    """A watch refused for lack of permission is told the very reason, with watch id -1. Before, the reason was always
+    PermissionDenied and the id the one asked for; and the responses of a watcher that has the id of a refusal
+    were held back from then on, until the id was given anew
+    (etcd server/etcdserver/api/v3rpc/watch.go, recvLoop and sendLoop)."""
+    watch_negative_start_refused: bool
+    """A watch with a negative start is refused. Before, it was cancelled like one from the compacted past; only -1 in a
+    store that was never compacted was not, and told nothing of the past (same file, recvLoop)."""
+    progress_only_if_synced: bool
+    """A progress request is answered if the stream has watchers and all of them are synced; before, always
+    (etcd server/storage/mvcc/watchable_store.go, progressIfSync)."""
+    progress_not_deferred: bool
+    """One that can't be answered yet is forgotten; before, it was answered after some later event
+    (etcd server/etcdserver/api/v3rpc/watch.go, deferredProgress)."""
+    progress_awaits_start: bool
+    """A watcher that starts in the future is not synced either (same file as progressIfSync)."""
+    hash_of_compact_revision: bool
+    """HashKV hashes the compact revision itself too (etcd server/storage/mvcc/kvstore.go, hashByRev)."""
+    hash_kv_tells_revision: bool
+    """The answer of HashKV has the revision that was hashed."""
+    compactions_hashed: bool
+    """HashKV at a revision that was compacted gives out the hash made then (`records.CompactionHash`)."""
+    compaction_hashed_after_finished_one: bool
+    """The hash is remembered only where the compaction before it was finished."""
+    auth_off_ignores_tokens: bool
+    """A token that comes while auth is off is not looked at; before, it was refused, since no token is known then
+    (etcd server/auth/store.go, AuthInfoFromCtx)."""
+    authenticate_ignores_tokens: bool
+    """Nor is one that comes with an Authenticate (etcd server/etcdserver/v3_server.go,
+    processInternalRaftRequestOnce)."""
+    bearer_tokens: bool
+    """A token may be preceded by `Bearer ` (etcd server/auth/store.go, AuthInfoFromCtx)."""
+    passwords_hashed_first: bool
+    """A password is hashed before the request is looked at any further, but for an empty one that is to replace
+    another: that one is stored as no hash at all, and nothing matches it (etcd server/etcdserver/v3_server.go,
+    UserAdd and UserChangePassword). Before, it was hashed where the request is applied (auth/store.go)."""
+    long_passwords_refused: bool
+    """A password of more than 72 bytes is refused, where it was cut. It is x/crypto's doing, and so depends on what
+    a server was built with; this is what etcd's own go.mod asks for."""
+    permission_range_validated: bool
+    """A permission with an empty key, or an end that is not after it, is refused (etcd server/auth/store.go,
+    RoleGrantPermission)."""
+    missing_permission_refused: bool
+    """So is a RoleGrantPermission without a permission, which killed the server before."""
+    root_role_shown: bool
+    """The role `root` shows a permission for everything (etcd server/auth/store.go, RoleGet)."""
+    auth_status: bool
+    """There is an AuthStatus."""
+    auth_status_open: bool
+    """And anybody may ask for it (etcd server/etcdserver/apply/auth.go, needAdminPermission). Measured on 3.7.3."""
+    nested_txns_guarded: bool
+    """The permissions for what a nested txn does are looked at (etcd server/etcdserver/apply/apply_auth.go,
+    checkTxnReqsPermission)."""
+    txn_puts_guarded: bool
+    """A put in a txn needs what one of its own does: the right to read for prev_kv, and to write all keys of its lease
+    (same file, checkPutAuth)."""
+    lease_keys_guarded: bool
+    """Who asks for the keys of a lease must be allowed to read them (etcd server/etcdserver/v3_server.go,
+    checkLeaseTimeToLive)."""
+    leases_and_compaction_guarded: bool
+    """Lease calls need a user, and rights to the keys of the leases concerned; Compact and Alarm need root
+    (same file, requireAuthInfo; api/v3rpc/key.go and maintenance.go)."""
+    watch_from_key_guarded: bool
+    """A watch of every key from one on needs the right to all these, and not only to the first
+    (etcd server/etcdserver/api/v3rpc/watch.go, recvLoop)."""
+    maintenance_errors_mapped: bool
+    """Hash, HashKV, Defragment and Snapshot refuse with a proper code
+    (etcd server/etcdserver/api/v3rpc/maintenance.go)."""
+    status_guarded: bool
+    """Status, MoveLeader and Downgrade need root (same file)."""
+    status_open_to_users: bool
+    """Status needs just some user (same file)."""
+    alarms_open_to_users: bool
+    """So does asking for alarms (same file)."""
+    member_list_guarded: bool
+    """So does MemberList (etcd server/etcdserver/server.go)."""
+    alarm_has_header: bool
+    """The answer to an Alarm has a header (etcd server/etcdserver/api/v3rpc/maintenance.go)."""
+    alarm_none_ignored: bool
+    """An alarm of type NONE can't be activated, and one of an unknown type kills the server until
+    `alarms_in_layers` (etcd server/etcdserver/apply.go, Alarm)."""
+    alarms_in_layers: bool
+    """Each active alarm refuses what it refuses, and permissions are looked at as ever. Before, the alarm that was
+    activated last was the only one to refuse anything, the first to be deactivated ended that, and in between nothing
+    that goes through raft was held against permissions (etcd server/etcdserver/apply/uber_applier.go,
+    restoreAlarms). Measured on 3.4.23 and 3.5.30."""
+    nested_puts_cost: bool
+    """A nested put counts as a put where there is no space (etcd server/storage/quota.go, costTxnReq)."""
+    downgrade: bool
+    """There is a Downgrade."""
+    storage_version: bool
+    """Status tells the version of the storage's schema (etcd server/etcdserver/api/v3rpc/maintenance.go)."""
+    downgrade_tells_minor: bool
+    """A Downgrade is answered with `3.6` instead of `3.6.0`, and CANCEL is answered so too where there is nothing to
+    cancel (etcd server/etcdserver/v3_server.go, downgradeCancel)."""
+    alarm_text_trimmed: bool
+    """The texts of alarms in a Status don't end with a space. Measured on 3.7.3."""
 
 
 def parse_version(version: str) -> tuple[int, int, int]:
@@ -53,7 +189,7 @@ def parse_version(version: str) -> tuple[int, int, int]:
 def quirks_of(version: str) -> Quirks:
     """The quirks of a version, given as `3.5.16`."""
     number = parse_version(version)
-    return Quirks(**{field.name: _has(number, SINCE[field.name]) for field in fields(Quirks)})
+    return Quirks(version.removeprefix("v"), **{quirk: _has(number, since) for quirk, since in SINCE.items()})
 
 
 def _has(version: tuple[int, int, int], since: tuple[str, ...]) -> bool:

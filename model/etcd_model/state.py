@@ -11,8 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from etcd_model.auth.store import AuthStore
 from etcd_model.quirks import DEFAULT_VERSION, Quirks, quirks_of
-from etcd_model.results import KeyValue
+from etcd_model.records import Past
+from etcd_model.results import AlarmMember, KeyValue
+from etcd_model.streams import Stream
 
 Keys = Mapping[bytes, KeyValue]
 """The live keys at one revision."""
@@ -77,6 +80,22 @@ class State:
     """The next id to pick for a lease, far from those that callers pick. No id is picked twice."""
     now: int = 0
     """The virtual clock, in seconds."""
+    auth: AuthStore = field(default_factory=AuthStore)
+    token: str = ""
+    """What the request that is being answered was sent with; empty where it has none."""
+    alarms: frozenset[AlarmMember] = frozenset()
+    refusing: frozenset[int] = frozenset()
+    """The types of alarm for whose sake requests are refused: not always those of `alarms`
+    (`Quirks.alarms_in_layers`)."""
+    streams: Mapping[int, Stream] = field(default_factory=dict)
+    """The open watch streams, by their number."""
+    past: Past = field(default_factory=Past)
+    """What is known of the compacted history."""
+
+    @property
+    def guarded(self) -> bool:
+        """Whether anything but its size could stand in a well-formed request's way."""
+        return self.auth.enabled or bool(self.token) or bool(self.refusing)
 
     @property
     def revision(self) -> int:
@@ -130,3 +149,13 @@ class Draft:
         if not self.events:
             return state
         return replace(state, commits=(*state.commits, Commit(self.revision, tuple(self.events), self.keys)))
+
+
+def emptied(server: Server, key: bytes) -> State:
+    """A store that was emptied, as a real one can be: all leases revoked and all keys deleted, then `key` put and
+    deleted once more, and a physical compaction at that. Revision 1 is the one of that last deletion.
+
+    There is no emptier one: every revision has an event, so that some tombstone is left at the compact revision
+    (`Quirks.compaction_keeps_tombstones`), for watchers from there to see.
+    """
+    return State(server, commits=(Commit(1, (DeleteEvent(key, 1),), {}),), compact_revision=1)

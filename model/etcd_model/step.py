@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from etcd_model import kv, lease
-from etcd_model.exhaustive import assert_never
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, get_args
+
+from etcd_model import auth, kv, lease, lock, maintenance, watch
+from etcd_model.admission import admit_call
+from etcd_model.auth.permission import bare
+from etcd_model.events import deliver
 from etcd_model.operations import (
+    FENCE_KEY,
+    Advance,
+    As,
+    AuthOperation,
     Compact,
     DeleteRange,
     LeaseGrant,
@@ -12,38 +22,84 @@ from etcd_model.operations import (
     LeaseLeases,
     LeaseRevoke,
     LeaseTimeToLive,
+    LockOperation,
+    MaintenanceOperation,
     Operation,
     Put,
     Range,
     Txn,
+    WatchOperation,
+    WatchRead,
 )
 from etcd_model.results import Result
+from etcd_model.sizes import check_message
 from etcd_model.state import State
 from etcd_model.txn import txn
+
+Step = Callable[[State, Any], tuple[State, Result]]
+
+
+def admitted(run: Step) -> Step:
+    """A call that is looked at only if it is not refused for its caller's or an alarm's sake."""
+
+    def checked(state: State, operation: Any) -> tuple[State, Result]:
+        error = admit_call(state, operation) if state.guarded else None
+        return (state, error) if error else run(state, operation)
+
+    return checked
+
+
+def _read(state: State, operation: WatchRead) -> tuple[State, Result]:
+    """The fence is put as any other key is, so that all that follows from a put follows from it."""
+    return watch.read(state, operation, put_fence=lambda before: step(before, Put(FENCE_KEY)))
+
+
+def framed(run: Step) -> Step:
+    """A call that may be longer than what gRPC takes."""
+
+    def checked(state: State, operation: Any) -> tuple[State, Result]:
+        error = check_message(operation)
+        return (state, error) if error else run(state, operation)
+
+    return checked
+
+
+_STEPS: dict[type[Operation], Step] = {
+    Range: framed(kv.range_),
+    Put: framed(kv.put),
+    DeleteRange: framed(kv.delete_range),
+    Txn: framed(txn),
+    Compact: admitted(kv.compact),
+    LeaseGrant: admitted(lease.grant),
+    LeaseRevoke: admitted(lease.revoke),
+    LeaseKeepAlive: admitted(lease.keep_alive),
+    LeaseTimeToLive: admitted(lease.time_to_live),
+    LeaseLeases: admitted(lease.leases),
+    Advance: lease.advance,
+    **dict.fromkeys(get_args(WatchOperation), watch.step),
+    WatchRead: _read,
+    **dict.fromkeys(get_args(AuthOperation), auth.step),
+    **dict.fromkeys(get_args(MaintenanceOperation), maintenance.step),
+    **dict.fromkeys(get_args(LockOperation), framed(lock.step)),
+}
 
 
 def step(state: State, operation: Operation) -> tuple[State, Result]:
     """What etcd would answer, and the state it would be in. Pure: no clock, no I/O, no randomness."""
-    match operation:
-        case Range():
-            return kv.range_(state, operation)
-        case Put():
-            return kv.put(state, operation)
-        case DeleteRange():
-            return kv.delete_range(state, operation)
-        case Txn():
-            return txn(state, operation)
-        case Compact():
-            return kv.compact(state, operation)
-        case LeaseGrant():
-            return lease.grant(state, operation)
-        case LeaseRevoke():
-            return lease.revoke(state, operation)
-        case LeaseKeepAlive():
-            return lease.keep_alive(state, operation)
-        case LeaseTimeToLive():
-            return lease.time_to_live(state, operation)
-        case LeaseLeases():
-            return lease.leases(state, operation)
-        case _:
-            assert_never(operation)
+    if isinstance(operation, As):
+        return _step_as(state, operation)
+    run = _STEPS.get(type(operation))
+    if run is None:
+        raise AssertionError(f"not an operation of etcd: {operation!r}")
+    after, result = run(state, operation)
+    return (deliver(after) if after.streams else after), result
+
+
+def _step_as(state: State, operation: As) -> tuple[State, Result]:
+    """The state knows the token just while its request is answered. To be looked at keeps a token alive."""
+    used = state.auth.used(bare(state, operation.token), state.now)
+    if used is not state.auth:
+        state = replace(state, auth=used)
+    asked = replace(state, token=operation.token)
+    answered, result = step(asked, operation.operation)
+    return state if answered is asked else replace(answered, token=state.token), result

@@ -2,9 +2,10 @@
 
 1. The structure: sizes, keys, options, of both branches and of everything nested.
 2. No key is written twice, in either branch.
-3. The compares, nested ones included, all against the state before the txn.
-4. On the path that will be taken: keys that must exist, leases, revisions. Any failure refuses it all.
-5. The operations, in order; each sees what those before it wrote.
+3. The caller, the size, alarms, permissions.
+4. The compares, nested ones included, all against the state before the txn.
+5. On the path that will be taken: keys that must exist, leases, revisions. Any failure refuses it all.
+6. The operations, in order; each sees what those before it wrote.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from etcd_model import kv, ranges
+from etcd_model.admission import admit
 from etcd_model.errors import DUPLICATE_KEY, EMPTY_KEY, KEY_NOT_FOUND, LEASE_NOT_FOUND, TOO_MANY_OPS, Error
 from etcd_model.exhaustive import assert_never
 from etcd_model.operations import Compare, CompareResult, CompareTarget, DeleteRange, Put, Range, RequestOp, Txn
@@ -26,6 +28,7 @@ def txn(state: State, operation: Txn) -> tuple[State, TxnResult | Error]:
     error = (
         _check_structure(operation, state.server.max_txn_ops, state.server.quirks)
         or _check_duplicates(operation)
+        or admit(state, operation)
         or _check_taken_path(operation, state)
     )
     if error:

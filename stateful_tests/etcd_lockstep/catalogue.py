@@ -8,7 +8,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from etcd_lockstep import servers
 from etcd_lockstep.lockstep import UNDECIDED
+from etcd_lockstep.servers import EtcdSource, NoEtcd
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.own import OwnTarget
@@ -52,6 +54,31 @@ def find(name: str) -> str | Own:
             f"no target is called {name!r}: `etcd-lockstep targets` lists them, and your own is package.module:Class"
         )
     return Own(name, _user_class(name))
+
+
+def find_two(first: str, second: str) -> tuple[EtcdSource, str | Own | EtcdSource]:
+    """The two targets of a `diff`: the one that is the judge, which is an etcd, and the one that is held against it.
+
+    Raises `UnknownTarget`, with a line that says what is wrong.
+    """
+    one, other = _etcd_or_target(first), _etcd_or_target(second)
+    if not isinstance(one, str | Own):
+        return one, other
+    if not isinstance(other, str | Own):
+        return other, one
+    raise UnknownTarget(
+        f"neither {first} nor {second} is an etcd: name one ({servers.ACCEPTED}), "
+        f"or hold each against the model and the fake with `etcd-lockstep fuzz --etcd none --against {first}`"
+    )
+
+
+def _etcd_or_target(name: str) -> str | Own | EtcdSource:
+    if name.partition(":")[0] not in servers.KINDS:
+        return find(name)
+    source = servers.parse_source(name)
+    if isinstance(source, NoEtcd):
+        raise UnknownTarget("none is no target")
+    return source
 
 
 def _user_class(name: str) -> Callable[[], Target]:

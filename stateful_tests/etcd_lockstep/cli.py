@@ -15,10 +15,12 @@ from typing import NoReturn
 from rich.console import Console
 
 from etcd_lockstep import servers
-from etcd_lockstep.catalogue import UnknownTarget, find
-from etcd_lockstep.commands import Exit, FuzzOptions, NothingToDo, run_fuzz, run_replay, run_targets
+from etcd_lockstep.campaign import NothingToDo, Plan
+from etcd_lockstep.catalogue import Own, UnknownTarget, find, find_two
+from etcd_lockstep.commands import Exit, FuzzOptions, run_fuzz, run_replay, run_targets
 from etcd_lockstep.fuzzing import STEPS
-from etcd_lockstep.strategies.union import FAMILIES
+from etcd_lockstep.servers import EtcdSource
+from etcd_lockstep.strategies.families import FAMILIES
 from etcd_lockstep.target import TargetDied
 
 DEFAULT_SECONDS = 60.0
@@ -56,6 +58,17 @@ def _one_line(text: str) -> str:
 
 
 def _fuzz(console: Console, options: argparse.Namespace) -> Exit:
+    return _search(console, options, servers.parse_source(options.etcd), [find(name) for name in options.against])
+
+
+def _diff(console: Console, options: argparse.Namespace) -> Exit:
+    judge, judged = find_two(*options.targets)
+    return _search(console, options, judge, [judged])
+
+
+def _search(
+    console: Console, options: argparse.Namespace, source: EtcdSource, against: Sequence[str | Own | EtcdSource]
+) -> Exit:
     seconds = options.seconds
     if seconds is None and options.examples is None:
         seconds = DEFAULT_SECONDS
@@ -66,17 +79,19 @@ def _fuzz(console: Console, options: argparse.Namespace) -> Exit:
     return run_fuzz(
         console,
         FuzzOptions(
-            source=servers.parse_source(options.etcd),
-            against=[find(name) for name in options.against],
-            seconds=seconds,
-            examples=options.examples,
-            steps=options.steps,
-            seed=random.randrange(2**32) if options.seed is None else options.seed,
-            seeded=options.seed is not None,
-            families=options.families,
+            Plan(
+                source=source,
+                against=against,
+                families=options.families,
+                seconds=seconds,
+                examples=options.examples,
+                steps=options.steps,
+                seed=random.randrange(2**32) if options.seed is None else options.seed,
+                remember=options.seed is None,
+                allow_destroy=options.allow_destroy,
+            ),
             json_file=options.json,
             corpus=options.corpus,
-            allow_destroy=options.allow_destroy,
         ),
     )
 
@@ -111,7 +126,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"etcd-lockstep {version('etcd-lockstep')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    shared = _Parser(add_help=False)
+    destroying = _Parser(add_help=False)
+    destroying.add_argument(
+        "--allow-destroy", action="store_true", help="delete everything that a named endpoint holds, and then use it"
+    )
+    shared = _Parser(add_help=False, parents=[destroying])
     shared.add_argument(
         "--against",
         action="append",
@@ -122,33 +141,23 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument(
         "--etcd", default="auto", metavar="SOURCE", help=f"where the real etcd comes from: {servers.ACCEPTED}"
     )
-    shared.add_argument(
-        "--allow-destroy", action="store_true", help="delete everything that a named endpoint holds, and then use it"
-    )
-
-    fuzz = commands.add_parser("fuzz", parents=[shared], epilog=_EPILOGUE, help="search for lies")
-    fuzz.add_argument(
-        "--seconds", type=_seconds, metavar="N", help=f"how long to search (default {DEFAULT_SECONDS:.0f})"
-    )
-    fuzz.add_argument("--examples", type=_positive, metavar="N", help="how many examples of Hypothesis to run instead")
-    fuzz.add_argument(
-        "--steps",
-        type=_positive,
-        default=STEPS,
-        metavar="N",
-        help=f"at most so many steps an example (default {STEPS})",
-    )
-    fuzz.add_argument("--seed", type=_seed, metavar="N", help="draw the same sequences as another run with this seed")
-    fuzz.add_argument(
-        "--families",
-        type=_families,
-        default=tuple(FAMILIES),
-        metavar="A,B",
-        help=f"only these families of operations: {','.join(FAMILIES)}",
-    )
-    fuzz.add_argument("--json", type=Path, metavar="FILE", help="write a summary there")
-    fuzz.add_argument("--corpus", type=Path, metavar="DIR", help="file lies there, to be replayed from now on")
+    search = _search_options()
+    fuzz = commands.add_parser("fuzz", parents=[shared, search], epilog=_EPILOGUE, help="search for lies")
     fuzz.set_defaults(command=_fuzz)
+
+    diff = commands.add_parser(
+        "diff",
+        parents=[destroying, search],
+        epilog=_EPILOGUE,
+        help="list the lies between two targets, one of them an etcd",
+    )
+    diff.add_argument(
+        "targets",
+        nargs=2,
+        metavar="TARGET",
+        help=f"an etcd ({servers.ACCEPTED}), a target that `targets` lists, or package.module:Class",
+    )
+    diff.set_defaults(command=_diff)
 
     replay = commands.add_parser("replay", parents=[shared], epilog=_EPILOGUE, help="run corpus files again")
     replay.add_argument("files", nargs="+", type=Path, metavar="FILE", help="corpus files, or folders of them")
@@ -157,6 +166,34 @@ def _parser() -> argparse.ArgumentParser:
     targets = commands.add_parser("targets", help="list targets and specimens")
     targets.set_defaults(command=_targets)
     return parser
+
+
+def _search_options() -> argparse.ArgumentParser:
+    search = _Parser(add_help=False)
+    search.add_argument(
+        "--seconds", type=_seconds, metavar="N", help=f"how long to search (default {DEFAULT_SECONDS:.0f})"
+    )
+    search.add_argument(
+        "--examples", type=_positive, metavar="N", help="how many examples of Hypothesis to run instead, in each arena"
+    )
+    search.add_argument(
+        "--steps",
+        type=_positive,
+        default=STEPS,
+        metavar="N",
+        help=f"at most so many steps an example (default {STEPS})",
+    )
+    search.add_argument("--seed", type=_seed, metavar="N", help="draw the same sequences as another run with this seed")
+    search.add_argument(
+        "--families",
+        type=_families,
+        default=tuple(FAMILIES),
+        metavar="A,B",
+        help=f"only these families of operations: {','.join(FAMILIES)}",
+    )
+    search.add_argument("--json", type=Path, metavar="FILE", help="write a summary there")
+    search.add_argument("--corpus", type=Path, metavar="DIR", help="file lies there, to be replayed from now on")
+    return search
 
 
 def _positive(text: str) -> int:

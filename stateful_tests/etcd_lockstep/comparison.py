@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections import Counter
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 
 from etcd_lockstep.observation import Observation, Raised
+from etcd_lockstep.trace import Symbol
 from etcd_model.errors import Error
-from etcd_model.results import KeyValue, TxnResult
+from etcd_model.results import Event, KeyValue, TxnResult, Waiting, Watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,17 @@ class Difference:
     told like that of the outer one's responses."""
     kind: str
     """`missing`, `unexpected`, `too few`, `too many`, `too low`, `too high`, `different`, `out of order`,
-    `refused (…)`, `accepted (…)`, `raised …`."""
+    `refused (…)`, `accepted (…)`, `raised …`; of a watch's events what is in `BROKEN_PROMISES`."""
+
+
+BROKEN_PROMISES = {
+    "lost events": "reliable",
+    "events twice": "unique",
+    "out of order": "ordered",
+    "a revision was split": "atomic",
+}
+"""What may be wrong with the events of a watcher as a whole, and the promise of etcd's that it breaks
+(etcd documentation, "KV API guarantees": watch APIs)."""
 
 
 def differences(expected: Observation, got: Observation) -> list[Difference]:
@@ -41,6 +53,10 @@ def differences(expected: Observation, got: Observation) -> list[Difference]:
             return [Difference("error", f"accepted ({expected.message})")]
         case _, Error():
             return [Difference("error", f"refused ({got.message})")]
+        case Waiting(), _ if not isinstance(got, Waiting):
+            return [Difference("waiting", "missing")]
+        case _, Waiting() if not isinstance(expected, Waiting):
+            return [Difference("waiting", "unexpected")]
         case _ if type(expected) is not type(got):
             return [Difference("answer", "of another operation")]
         case _:
@@ -80,24 +96,31 @@ def _compare_values(path: str, expected: object, got: object) -> Iterator[Differ
             yield from _compare_kvs(path, expected, got)
         case tuple(), tuple() if path.endswith("responses"):
             yield from _compare_responses(path, expected, got)
+        case tuple(), tuple() if path == "watches":
+            yield from _compare_watches(path, expected, got)
         case tuple(), tuple():
             if set(expected) - set(got):
                 yield Difference(path, "missing")
             if set(got) - set(expected):
                 yield Difference(path, "unexpected")
             if set(got) == set(expected):
-                yield Difference(path, "different")
-        case KeyValue(), KeyValue():
+                yield Difference(path, "out of order" if Counter(got) == Counter(expected) else "different")
+        case _ if is_dataclass(expected) and type(expected) is type(got) and not isinstance(expected, Symbol):
             yield from _compare_fields(f"{path}.", expected, got)
         case _:
             last = path.rpartition(".")[2]
-            yield Difference(
-                path, "different" if last == "value" else _kind(expected, got, sized=last not in ("id", "lease"))
-            )
+            yield Difference(path, "different" if last in _UNRANKED else _kind(expected, got, sized=last not in _NAMES))
+
+
+_UNRANKED = ("value", "hash", "watch_id")
+"""Fields of which zero is a value like any other."""
+
+_NAMES = ("id", "lease")
+"""Numbers that have no size: they are names."""
 
 
 def _kind(expected: object, got: object, *, sized: bool) -> str:
-    """An absent field of a message reads as zero. A lease's id has no size: it is a name."""
+    """An absent field of a message reads as zero."""
     if not got:
         return "missing"
     if not expected:
@@ -134,3 +157,67 @@ def _compare_responses(path: str, expected: Sequence[object], got: Sequence[obje
                 yield Difference(difference.field.replace("responses.responses", "responses"), difference.kind)
         else:
             yield from _compare_fields(f"{path}.", one, other)
+
+
+def _compare_watches(path: str, expected: Sequence[Watched], got: Sequence[Watched]) -> Iterator[Difference]:
+    """Watcher by watcher. An id may be there more than once: after a cancellation it can be given again."""
+    wanted, there = _numbered(expected), _numbered(got)
+    if wanted.keys() - there.keys():
+        yield Difference(path, "missing")
+    if there.keys() - wanted.keys():
+        yield Difference(path, "unexpected")
+    if [name for name in wanted if name in there] != [name for name in there if name in wanted]:
+        yield Difference(path, "out of order")
+    for name, watched in wanted.items():
+        if name in there:
+            yield from _compare_watched(f"{path}.", watched, there[name])
+
+
+def _numbered(watches: Sequence[Watched]) -> dict[tuple[int, int], Watched]:
+    """By watch id, and the how manieth of that id it is."""
+    seen: Counter[int] = Counter()
+    numbered = {}
+    for watched in watches:
+        numbered[watched.watch_id, seen[watched.watch_id]] = watched
+        seen[watched.watch_id] += 1
+    return numbered
+
+
+def _compare_watched(prefix: str, expected: Watched, got: Watched) -> Iterator[Difference]:
+    yield from _compare_events(prefix, expected.events, got.events)
+    if expected.atomic and not got.atomic:
+        yield Difference(f"{prefix}events", "a revision was split")
+    yield from _compare_fields(prefix, replace(expected, events=(), atomic=True), replace(got, events=(), atomic=True))
+
+
+def _compare_events(prefix: str, expected: Sequence[Event], got: Sequence[Event]) -> Iterator[Difference]:
+    """What a watcher is promised (`BROKEN_PROMISES`), then event by event. An event is told by its type, its key and
+    its revision: what is changed in it besides is no other event."""
+    wanted, there = Counter(map(_told, expected)), Counter(map(_told, got))
+    path = f"{prefix}events"
+    if wanted - there:
+        yield Difference(path, "lost events")
+    extra = there - wanted
+    if any(event in wanted for event in extra):
+        yield Difference(path, "events twice")
+    if any(event not in wanted for event in extra):
+        yield Difference(path, "unexpected events")
+    common = wanted & there
+    if _firsts(expected, common) != _firsts(got, common):
+        yield Difference(path, "out of order")
+    same = {_told(event): event for event in reversed(got)}
+    for event in expected:
+        other = same.get(_told(event))
+        if other is not None:
+            yield from _compare_fields(f"{prefix}kv.", event.kv, other.kv)
+            if event.prev_kv != other.prev_kv:
+                yield Difference(f"{prefix}prev_kv", _kind(event.prev_kv, other.prev_kv, sized=False))
+
+
+def _told(event: Event) -> tuple[int, bytes, int]:
+    return event.type, event.kv.key, event.kv.mod_revision
+
+
+def _firsts(events: Sequence[Event], common: Container[tuple[int, bytes, int]]) -> list[tuple[int, bytes, int]]:
+    """These events in the order in which each comes first."""
+    return [event for event in dict.fromkeys(map(_told, events)) if event in common]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis import seed as with_seed
@@ -14,6 +15,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from etcd_lockstep.machine import BURST, Failed, TimeUp, lockstep_machine
 from etcd_lockstep.search import LieFound, Search
+from etcd_lockstep.strategies.arenas import Arena
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup
@@ -25,16 +27,20 @@ ROUND = 200
 
 def fuzz(
     search: Search,
+    arena: Arena,
     operations: Sequence[str],
     keys: Sequence[bytes],
     *,
+    last_look: bool = False,
     seconds: float | None,
     examples: int | None,
     seed: int,
     steps: int = STEPS,
     remember: bool = True,
+    until: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Draw sequences until `seconds` have passed or `examples` have been run, whichever is given and comes first.
+    """Draw sequences of an arena's operations until `seconds` have passed or `examples` have been run, whichever is given and comes first;
+    or `until` says, after a round, that it is enough.
 
     What is found stands in `search.lies`. `remember`: Hypothesis's database is read and written, so that a lie
     found before is found first; without it, the same seed draws the same sequences.
@@ -42,7 +48,7 @@ def fuzz(
     A round ends with each new lie: Hypothesis is told of it as the failure that it is, and starts afresh.
     """
     deadline = time.monotonic() + seconds if seconds is not None else float("inf")
-    machine = lockstep_machine(search, operations, keys, steps=steps, deadline=deadline)
+    machine = lockstep_machine(search, arena, operations, keys, last_look=last_look, steps=steps, deadline=deadline)
     left = examples
     for number in itertools.count():
         before = search.examples
@@ -67,9 +73,9 @@ def fuzz(
         except BaseExceptionGroup as group:
             if group.split(LieFound)[1] is not None:
                 raise
-        if time.monotonic() > deadline:
-            return
         if left is not None:
             left -= search.examples - before
-            if left <= 0:
-                return
+        if time.monotonic() > deadline or (left is not None and left <= 0) or until():
+            with suppress(LieFound):
+                search.flush()
+            return

@@ -19,12 +19,33 @@ from functools import lru_cache
 from itertools import islice
 
 from etcd_lockstep.comparison import Difference
-from etcd_lockstep.names import operation_name
-from etcd_lockstep.trace import LeaseOf, Symbol, Trace, subtrace, symbols
-from etcd_model.operations import Compare, CompareTarget, LeaseRevoke, Operation, Put, Txn
+from etcd_lockstep.names import operation_name, spelled, told_name
+from etcd_lockstep.trace import LeaseOf, Symbol, TokenOf, Trace, bare, subtrace, symbols
+from etcd_model.operations import (
+    Advance,
+    As,
+    Compare,
+    CompareTarget,
+    LeaseRevoke,
+    Operation,
+    Permission,
+    Put,
+    RoleGrantPermission,
+    Txn,
+    WatchCancel,
+)
 from etcd_model.ranges import FROM_KEY
 
 _KV_FIELDS = frozenset({"create_revision", "mod_revision", "version", "lease", "value"})
+_KVS = ("kv", "kvs")
+
+_SUBJECTS = frozenset(
+    {"key", "value", "ttl", "seconds", "stream", "name", "password", "user", "role", "target_id", "leader"}
+)
+"""What an operation is about: no option of it."""
+
+_SPELLED = frozenset({"filters", "perm_type", "action", "alarm"})
+"""Options of which each value is another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +83,11 @@ def symptom(target: str, operation: Operation, difference: Difference) -> Sympto
     A field that a target never fills is one lie, not one for each operation that carries it; and a read in a txn
     lies like a read of its own.
     """
-    name, field = operation_name(type(operation)), difference.field
+    name, field = told_name(operation), difference.field
     container, _, last = field.rpartition(".")
     if difference.kind == "missing" and last == "revision":
         return Symptom(target, "*", "header.revision", "missing")
-    if difference.kind == "missing" and last in _KV_FIELDS - {"value"} and container:
+    if difference.kind == "missing" and last in _KV_FIELDS - {"value"} and container.endswith(_KVS):
         return Symptom(target, "*", f"kv.{last}", "missing")
     inner = field.removeprefix("responses.")
     return Symptom(target, _ANSWERED_BY.get(inner.partition(".")[0], name), inner, difference.kind)
@@ -78,30 +99,42 @@ def features(operation: Operation) -> frozenset[str]:
     return frozenset(_features(operation))
 
 
-def _features(operation: Operation | Compare) -> Iterator[str]:
-    if isinstance(operation, Txn):
-        for compare in operation.compare:
-            yield from (f"compare.{feature}" for feature in _features(compare))
-        for branch in ("success", "failure"):
-            for request in getattr(operation, branch):
-                name = f"{branch}.{operation_name(type(request))}"
-                yield name
-                yield from (f"{name}.{feature}" for feature in _features(request))
-        return
-    if isinstance(operation, Compare):
-        yield CompareTarget(operation.target).name
-        if operation.range_end:
-            yield "range_end"
-        return
-    if isinstance(operation, Put) and not operation.lease:
-        yield "no lease"
+def _features(operation: Operation | Compare | Permission) -> Iterator[str]:
+    match operation:
+        case As():
+            yield "token" if isinstance(operation.token, Symbol) else "unknown_token"
+            yield from _features(operation.operation)
+            return
+        case Txn():
+            for compare in operation.compare:
+                yield from (f"compare.{feature}" for feature in _features(compare))
+            for branch in ("success", "failure"):
+                for request in getattr(operation, branch):
+                    name = f"{branch}.{operation_name(type(request))}"
+                    yield name
+                    yield from (f"{name}.{feature}" for feature in _features(request))
+            return
+        case Compare():
+            yield CompareTarget(operation.target).name
+            if operation.range_end:
+                yield "range_end"
+            return
+        case WatchCancel():
+            return
+        case Put(lease=0):
+            yield "no lease"
+        case RoleGrantPermission(perm=Permission() as perm):
+            yield from _features(perm)
+            return
     for field in fields(operation):
         value = getattr(operation, field.name)
         if field.name == "range_end" and value:
             yield "range_end"
             if value == FROM_KEY:
                 yield "from_key"
-        elif field.name not in ("key", "value", "ttl") and value:
+        elif field.name in _SPELLED:
+            yield from spelled(type(operation), field.name, value)
+        elif field.name not in _SUBJECTS and value:
             yield field.name
 
 
@@ -123,7 +156,7 @@ def _told(step: tuple[str, frozenset[str]]) -> str:
 
 def pattern(trace: Trace) -> Pattern:
     """The pattern of a trace."""
-    return Pattern(tuple((operation_name(type(operation)), features(operation)) for operation in trace))
+    return Pattern(tuple((told_name(operation), features(operation)) for operation in trace))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +243,7 @@ class KnownLies:
         if not used or "." not in found.field or not found.field.startswith("kv"):
             return False
         return any(
-            type(lie.trace[-1]) is type(trace[-1]) and features(lie.trace[-1]) == used
+            type(bare(lie.trace[-1])) is type(bare(trace[-1])) and features(lie.trace[-1]) == used
             for known, lies in self._lies.items()
             if known.target == found.target and known.field.startswith("kv")
             for lie in lies
@@ -230,7 +263,7 @@ def _bare(trace: Trace) -> tuple[tuple[str, bool, bool], ...]:
     """The operations without their options: only whether there are any, and whether a lease is among them."""
     return tuple(
         (
-            operation_name(type(operation)),
+            told_name(operation),
             bool(features(operation) - {"no lease"}),
             any(map(_is_lease, symbols(operation))),
         )
@@ -246,11 +279,11 @@ def _embeddings(small: Trace, large: Trace) -> Iterator[tuple[int, ...]]:
     """The ways to find the steps of `small`, in order, among those of `large`, the latest first: the last step
     is the last step, and every operation uses at least the same features.
 
-    That a put has no lease only counts as a feature where a lease is revoked.
+    That a put has no lease only counts as a feature where a lease is revoked, or may expire.
     """
-    exact = any(isinstance(operation, LeaseRevoke) for operation in small)
+    exact = any(isinstance(bare(operation), LeaseRevoke | Advance) for operation in small)
     wanted = [
-        (type(operation), frozenset(f for f in features(operation) if exact or not f.endswith("no lease")))
+        (type(bare(operation)), frozenset(f for f in features(operation) if exact or not f.endswith("no lease")))
         for operation in small
     ]
     earliest: list[int] = []
@@ -275,25 +308,30 @@ def _embeddings(small: Trace, large: Trace) -> Iterator[tuple[int, ...]]:
 
 
 def _matches(kind: type[Operation], wanted: frozenset[str], operation: Operation) -> bool:
-    """An operation may also be found inside a txn."""
-    if type(operation) is kind:
+    """An operation may also be found inside a txn, and in a request with a token."""
+    inner = bare(operation)
+    if type(inner) is kind:
         return wanted <= features(operation)
-    return isinstance(operation, Txn) and any(
-        _matches(kind, wanted, request) for request in (*operation.success, *operation.failure)
+    return isinstance(inner, Txn) and any(
+        _matches(kind, wanted, request) for request in (*inner.success, *inner.failure)
     )
 
 
 def _with_grants(trace: Trace, kept: Sequence[int]) -> tuple[int, ...]:
-    """The steps, and those that granted the leases they name."""
-    grants = {symbol.step - 1 for index in kept for symbol in symbols(trace[index]) if isinstance(symbol, LeaseOf)}
-    return tuple(sorted({*kept, *grants}))
+    """The steps, and those that made the leases and the tokens they name."""
+    made = {symbol.step - 1 for index in kept for symbol in _made(trace[index])}
+    return tuple(sorted({*kept, *made}))
+
+
+def _made(operation: Operation) -> list[LeaseOf | TokenOf]:
+    """What an operation names that a step before made."""
+    return [symbol for symbol in symbols(operation) if isinstance(symbol, LeaseOf | TokenOf)]
 
 
 def _leases_agree(small: Trace, large: Trace, kept: Sequence[int]) -> bool:
-    """Whether what refers to the lease of one step in `small` does so in `large`."""
+    """Whether what refers to the lease or the token of one step in `small` does so in `large`."""
     for step, index in enumerate(kept):
-        wanted = [symbol.step for symbol in symbols(small[step]) if isinstance(symbol, LeaseOf)]
-        there = {symbol.step for symbol in symbols(large[index]) if isinstance(symbol, LeaseOf)}
-        if any(kept[granted - 1] + 1 not in there for granted in wanted):
+        there = {(type(symbol), symbol.step) for symbol in _made(large[index])}
+        if any((type(wanted), kept[wanted.step - 1] + 1) not in there for wanted in _made(small[step])):
             return False
     return True

@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from etcd_lockstep.comparison import Difference, differences
 from etcd_lockstep.names import operation_name
 from etcd_lockstep.observation import Observation, Raised, View, allow_for_elapsed, observe
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.trace import LeaseOf, RevisionAt, Symbol, substitute, symbols
-from etcd_model import lethal
-from etcd_model.operations import LeaseGrant, Operation, Range
+from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, Symbol, TokenOf, bare, substitute, symbols
+from etcd_model import State, lethal, undetermined
+from etcd_model.history_hash import history_hash
+from etcd_model.operations import HashKV, LeaseGrant, Operation, Range
 from etcd_model.ranges import FROM_KEY
-from etcd_model.results import LeaseGrantResult, LeaseTimeToLiveResult, RangeResult
+from etcd_model.results import AuthenticateResult, HashKVResult, LeaseGrantResult, LeaseTimeToLiveResult, RangeResult
 
 REFERENCES = ("model", "fake", "etcd")
 """The targets that vote. Whatever else takes part is held against what they agree on."""
@@ -31,6 +33,16 @@ class Divergence:
     odd_one_out: str
     differences: tuple[Difference, ...]
     """The most telling first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a target said to one operation: as it came, and as it is compared."""
+
+    asked: Operation
+    """As the target was asked it."""
+    raw: Observation
+    observation: Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +95,9 @@ class Lockstep:
         for target in self.targets:
             try:
                 revision = target.reset()
+                self._views[target.name] = View(revision or _first_revision(target), target.auth_revision())
             except TargetDied as died:
                 raise Died(target, str(died)) from died
-            self._views[target.name] = View(revision or _first_revision(target))
         self._revisions = [self._model.state.revision]
         self._started = time.monotonic()
         self._soonest_expiry = float("inf")
@@ -97,14 +109,14 @@ class Lockstep:
         """
         symbolic = bool(symbols(operation))
         concrete = {
-            name: self._concrete(operation, view) if symbolic else operation for name, view in self._views.items()
+            target.name: self._concrete(operation, target) if symbolic else operation for target in self.targets
         }
-        self._refuse(operation, concrete[self._model.name])
+        self.refuse_inexpressible(operation)
+        self._refuse_open(concrete[self._model.name])
         self._revisions.append(0)
         observations: dict[str, Observation] = {}
         for target in self.targets:
-            name = target.name
-            observations[name] = self._observed(target, self._views[name], concrete[name])
+            observations[target.name] = self._ask(target, concrete[target.name]).observation
         self._revisions[-1] = self._model.state.revision
         elapsed = time.monotonic() - self._started
         expected = observations[self._model.name]
@@ -117,7 +129,8 @@ class Lockstep:
                 observations[name] = allow_for_elapsed(observation, expected, elapsed)
         return Step(observations, self._vote(observations))
 
-    def _refuse(self, operation: Operation, concrete: Operation) -> None:
+    def refuse_inexpressible(self, operation: Operation) -> None:
+        """Raise `NotApplied` where a target has no words for an operation."""
         for target in self.targets:
             try:
                 expressible = target.can_express(operation)
@@ -125,29 +138,57 @@ class Lockstep:
                 raise Died(target, f"its can_express() raised {type(error).__name__}: {error}") from error
             if not expressible:
                 raise NotApplied(f"{target.name} has no words for it")
-        reason = lethal(concrete, self._model.state)
+
+    def _refuse_open(self, concrete: Operation) -> None:
+        reason = not_to_be_asked(concrete, self._model.state)
         if reason:
             raise NotApplied(reason)
 
-    def _observed(self, target: Target, view: View, operation: Operation) -> Observation:
+    def _ask(self, target: Target, operation: Operation) -> Answer:
+        """Apply an operation whose symbols are filled in, as the step that has begun."""
         try:
             result = target.apply(operation)
         except TargetDied as died:
             raise Died(target, str(died)) from died
         except Exception as error:  # whatever a target throws is its answer
-            return Raised(type(error).__name__, str(error))
-        if isinstance(result, LeaseGrantResult):
-            assert isinstance(operation, LeaseGrant)
-            view.name_lease(self.steps, result.id, picked_by_server=operation.id == 0)
-        return observe(result, view)
+            raised = Raised(type(error).__name__, str(error))
+            return Answer(operation, raised, raised)
+        self._views[target.name].learn(self.steps, operation, result)
+        return Answer(operation, result, self._observe(target, operation, result, self._model.state))
 
-    def _concrete(self, operation: Operation, view: View) -> Operation:
-        def fill_in(symbol: Symbol) -> int:
+    def _observe(self, target: Target, operation: Operation, raw: Observation, state: State) -> Observation:
+        """The observation of a target's answer to an operation as it was asked; `state` is the model's after it."""
+        if isinstance(raw, Raised):
+            return raw
+        view = self._views[target.name]
+        if isinstance(raw, HashKVResult):
+            asked = bare(operation)
+            assert isinstance(asked, HashKV)
+            return observe(raw, view, self._history_hash(view, asked.revision, state))
+        return observe(raw, view)
+
+    def _history_hash(self, view: View, revision: int, state: State) -> int:
+        """The hash over the model's history, in the numbers of a target's revisions and leases."""
+        models = self._views[self._model.name]
+
+        def lease_of(lease_id: int) -> int:
+            return view.raw_lease(models.lease(lease_id))
+
+        shared = max(view.revision(revision), 0) if revision > 0 else 0
+        return history_hash(state, shared, revision_of=view.raw, lease_of=lease_of)
+
+    def _concrete(self, operation: Operation, target: Target, revisions: Sequence[int] | None = None) -> Operation:
+        """The operation as a target is asked it. `revisions`: the model's after each step."""
+        view, after_step = self._views[target.name], self._revisions if revisions is None else revisions
+
+        def fill_in(symbol: Symbol) -> Any:
             match symbol:
                 case LeaseOf(step=step):
                     return view.lease_ids.get(step, 0)
                 case RevisionAt(step=step, plus=plus):
-                    return view.raw(max(self._revisions[step] + plus, 1))
+                    return view.raw(max(after_step[step] + plus, 1))
+                case TokenOf(step=step):
+                    return view.tokens.get(step, UNKNOWN_TOKEN)
                 case _:
                     raise AssertionError(symbol)
 
@@ -167,6 +208,11 @@ class Lockstep:
                 found.append(Divergence(name, tuple(differences(consensus, observation))))
                 self._views[name].resynchronize(getattr(consensus, "revision", 0))
         return tuple(found)
+
+
+def not_to_be_asked(operation: Operation, state: State) -> str | None:
+    """Why no target is asked an operation in this state of the model; or None."""
+    return lethal(operation, state) or undetermined(operation, state)
 
 
 def _first_revision(target: Target) -> int:

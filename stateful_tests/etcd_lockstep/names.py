@@ -1,8 +1,26 @@
-"""The names of operations as reports, options and corpus files write them: etcd's requests in snake case."""
+"""The names of operations and of enum numbers as reports, options and corpus files write them: etcd's requests in
+snake case, and its enums' own names."""
 
 import re
+from collections.abc import Sequence
+from enum import IntEnum
 
-from etcd_model.operations import OPERATIONS, Operation
+from etcd_lockstep.trace import bare
+from etcd_model.operations import (
+    OPERATIONS,
+    Alarm,
+    AlarmAction,
+    AlarmType,
+    CompareResult,
+    CompareTarget,
+    Downgrade,
+    DowngradeAction,
+    FilterType,
+    Operation,
+    PermissionType,
+    SortOrder,
+    SortTarget,
+)
 
 OPERATION_NAMED: dict[str, type[Operation]] = {
     re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation.__name__).lower(): operation for operation in OPERATIONS
@@ -13,3 +31,32 @@ _NAMES: dict[type, str] = {operation: name for name, operation in OPERATION_NAME
 def operation_name(operation: type[Operation]) -> str:
     """`LeaseGrant` is `lease_grant`."""
     return _NAMES[operation]
+
+
+def told_name(operation: Operation) -> str:
+    """The name of an operation; where it is sent with a token, that of the operation itself."""
+    return _NAMES[type(bare(operation))]
+
+
+_ENUMS: dict[str, type[IntEnum]] = {
+    "sort_order": SortOrder,
+    "sort_target": SortTarget,
+    "target": CompareTarget,
+    "result": CompareResult,
+    "filters": FilterType,
+    "perm_type": PermissionType,
+    "alarm": AlarmType,
+}
+_ACTIONS: dict[type, type[IntEnum]] = {Alarm: AlarmAction, Downgrade: DowngradeAction}
+
+
+def enum_of(kind: type, field: str) -> type[IntEnum] | None:
+    """The enum whose numbers stand in a field of an operation, of a part of one, or of an answer."""
+    return _ACTIONS.get(kind) if field == "action" else _ENUMS.get(field)
+
+
+def spelled(kind: type, field: str, value: int | Sequence[int]) -> list[str]:
+    """The name of the number in such a field, or the number where it has none; one for each of several."""
+    enum = enum_of(kind, field)
+    numbers = [value] if isinstance(value, int) else value
+    return [enum(number).name if enum and number in list(enum) else str(int(number)) for number in numbers]

@@ -1,7 +1,8 @@
 """Operations and answers as JSON: what corpus files and `--json` hold.
 
 An operation is an object with `op` and the fields that are set. A symbol is an object: `{"lease_of": 2}`,
-`{"revision_at": 3, "plus": 1}`. Bytes are text where they are printable ASCII, else `{"hex": "6100"}`.
+`{"revision_at": 3, "plus": 1}`, `{"token_of": 4}`. Bytes are text where they are printable ASCII, else
+`{"hex": "6100"}`; a long run of one byte is `{"repeat": "x", "times": 1500000}`.
 """
 
 from __future__ import annotations
@@ -12,33 +13,24 @@ from dataclasses import MISSING, fields
 from enum import IntEnum
 from typing import Any, TypeAlias
 
-from etcd_lockstep.names import OPERATION_NAMED, operation_name
+from etcd_lockstep.names import OPERATION_NAMED, enum_of, operation_name
 from etcd_lockstep.observation import Observation
-from etcd_lockstep.trace import LeaseOf, RevisionAt
-from etcd_model.operations import Compare, CompareResult, CompareTarget, Operation, SortOrder, SortTarget, Txn
+from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, may_hold
+from etcd_model.operations import As, Compare, CompareTarget, LeaderKey, Operation, Permission, Txn
 
 Json: TypeAlias = "dict[str, Any]"
 
-_ENUMS: dict[str, type[IntEnum]] = {
-    "sort_order": SortOrder,
-    "sort_target": SortTarget,
-    "target": CompareTarget,
-    "result": CompareResult,
-}
 _SHOWN = 60
 """How many characters of a wrong value a message shows."""
 _PRINTABLE = re.compile(rb"[\x20-\x7e]*")
 _INT32 = range(-(2**31), 2**31)
 _INT64 = range(-(2**63), 2**63)
-_MAY_BE_LEASE = ("id", "lease", "operand")
-_MAY_BE_REVISION = (
-    "revision",
-    "min_mod_revision",
-    "max_mod_revision",
-    "min_create_revision",
-    "max_create_revision",
-    "operand",
-)
+_REPEATED_FROM = 257
+"""Bytes of one value so many times are told by their number: a value of a megabyte is no line to read."""
+_LONGEST = 2**24
+"""More of them than any server takes, and fewer than a machine minds."""
+_LONGEST_PAUSE = 3600
+"""Seconds of an Advance, which a real server is waited for."""
 
 
 DEEPEST = 32
@@ -56,6 +48,10 @@ def to_json(value: object) -> Any:
             return {"lease_of": step}
         case RevisionAt(step=step, plus=plus):
             return {"revision_at": step, "plus": plus} if plus else {"revision_at": step}
+        case TokenOf(step=step):
+            return {"token_of": step}
+        case bytes() if len(value) >= _REPEATED_FROM and len(set(value)) == 1:
+            return {"repeat": to_json(value[:1]), "times": len(value)}
         case bytes():
             return value.decode() if _PRINTABLE.fullmatch(value) else {"hex": value.hex()}
         case IntEnum():
@@ -73,15 +69,19 @@ def to_json(value: object) -> Any:
 def _set_fields(value: object) -> Json:
     """The fields of a dataclass that do not have their default."""
     return {
-        field.name: to_json(_named(field.name, getattr(value, field.name)))
+        field.name: to_json(_named(type(value), field.name, getattr(value, field.name)))
         for field in fields(value)  # type: ignore[arg-type]  # one of our frozen dataclasses
         if field.default is MISSING or getattr(value, field.name) != field.default
     }
 
 
-def _named(name: str, value: Any) -> object:
-    enum = _ENUMS.get(name)
-    return enum(value) if enum and value in list(enum) else value
+def _named(kind: type, name: str, value: Any) -> object:
+    enum = enum_of(kind, name)
+    if enum is None:
+        return value
+    if isinstance(value, tuple):
+        return tuple(_named(kind, name, one) for one in value)
+    return enum(value) if value in list(enum) else value
 
 
 def answer_to_json(observation: Observation) -> Json:
@@ -98,6 +98,8 @@ def operation_from_json(value: object, step: int, depth: int = 0) -> Operation:
         raise BadNotation(f"no operation is called {name!r}: there are {', '.join(OPERATION_NAMED)}")
     if operation is Txn:
         return _txn(given, step, depth)
+    if operation is As and isinstance(given.get("operation"), dict) and given["operation"].get("op") == "as":
+        raise BadNotation("an operation is sent with one token, not with two")
     built: Operation = _build(operation, given, step)
     return built
 
@@ -121,7 +123,7 @@ def _txn(given: Json, step: int, depth: int) -> Txn:
         branches[name] = tuple(operation_from_json(one, step, depth + 1) for one in given.get(name, []))
         for request in branches[name]:
             if operation_name(type(request)) not in ("range", "put", "delete_range", "txn"):
-                raise BadNotation(f"a txn can't hold a {operation_name(type(request))}")
+                raise BadNotation(f"a txn can't hold {_a(type(request))}")
     compares = tuple(_compare(one, step) for one in given.get("compare", []))
     return Txn(compares, **branches)
 
@@ -135,43 +137,91 @@ def _compare(value: object, step: int) -> Compare:
     return compare
 
 
+_PARTS: dict[str, type] = {"Compare": Compare, "Permission": Permission, "LeaderKey": LeaderKey}
+
+
 def _build(kind: Any, given: Json, step: int) -> Any:
     known = {field.name: field for field in fields(kind)}
-    name = "compare" if kind is Compare else operation_name(kind)
     for field in given:
         if field not in known:
-            raise BadNotation(f"a {name} has no {field!r}")
+            raise BadNotation(f"{_a(kind)} has no {field!r}")
     for field, declared in known.items():
         if declared.default is MISSING and field not in given:
-            raise BadNotation(f"a {name} needs {field!r}")
-    return kind(**{field: _value(field, str(known[field].type), one, step) for field, one in given.items()})
+            raise BadNotation(f"{_a(kind)} needs {field!r}")
+    return kind(**{field: _value(kind, field, str(known[field].type), one, step) for field, one in given.items()})
 
 
-def _value(name: str, kind: str, value: object, step: int) -> object:
-    enum = _ENUMS.get(name)
+def _a(kind: type) -> str:
+    """`a put`, `an alarm`, `a leader key`."""
+    name = (
+        "leader key"
+        if kind is LeaderKey
+        else kind.__name__.lower()
+        if kind in _PARTS.values()
+        else operation_name(kind)
+    )
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def _value(kind: type, name: str, declared: str, value: object, step: int) -> object:
+    """The value of a field that is declared as an `int`, `tuple[str, ...]`, `Permission | None`, …"""
+    if declared.startswith("tuple["):
+        if not isinstance(value, list):
+            raise BadNotation(f"{name} is a list, not {_shown(value)}")
+        return tuple(
+            _value(kind, name, declared.removeprefix("tuple[").removesuffix(", ...]"), one, step) for one in value
+        )
+    if declared == "Operation":
+        return operation_from_json(value, step)
+    part = _PARTS.get(declared.removesuffix(" | None"))
+    if part is not None:
+        if not isinstance(value, dict):
+            raise BadNotation(f"{name} is an object, not {_shown(value)}")
+        return _build(part, value, step)
+    enum = enum_of(kind, name)
     if enum and isinstance(value, str):
         if value not in enum.__members__:
             raise BadNotation(f"{name} is one of {', '.join(enum.__members__)}, not {_shown(value)}")
         return enum[value]
+    symbols = may_hold(kind, name)
     match value:
-        case bool() if kind == "bool":
+        case bool() if declared == "bool":
             return value
-        case int() if "int" in kind and _is_int(value) and value in (_INT32 if enum else _INT64):
+        case int() if "int" in declared and _is_int(value) and value in _numbers(name, enum):
             return value
-        case str() if "bytes" in kind and not any(map(_is_surrogate, value)):
+        case str() if "bytes" in declared and not any(map(_is_surrogate, value)):
             return value.encode()
-        case {"hex": str(digits), **rest} if "bytes" in kind and not rest:
+        case str() if declared == "str" and not any(map(_is_surrogate, value)):
+            return value
+        case {"hex": str(digits), **rest} if "bytes" in declared and not rest:
             try:
                 return bytes.fromhex(digits)
             except ValueError as error:
                 raise BadNotation(f"{name}: {digits!r} is not hexadecimal") from error
-        case {"lease_of": int(of), **rest} if name in _MAY_BE_LEASE and not rest and _is_int(of) and 0 < of < step:
+        case {"repeat": one, "times": int(times), **rest} if "bytes" in declared and not rest and _is_int(times):
+            return _repeated(kind, name, one, times, step)
+        case {"lease_of": int(of), **rest} if LeaseOf in symbols and not rest and _is_int(of) and 0 < of < step:
             return LeaseOf(of)
-        case {"revision_at": int(at), **rest} if name in _MAY_BE_REVISION and rest.keys() <= {"plus"}:
+        case {"token_of": int(of), **rest} if TokenOf in symbols and not rest and _is_int(of) and 0 < of < step:
+            return TokenOf(of)
+        case {"revision_at": int(at), **rest} if RevisionAt in symbols and rest.keys() <= {"plus"}:
             plus: Any = rest.get("plus", 0)
             if _is_int(at) and 0 <= at < step and _is_int(plus) and plus in _INT64:
                 return RevisionAt(at, plus)
     raise BadNotation(f"{name} can't be {_shown(value)} at step {step}")
+
+
+def _numbers(name: str, enum: object) -> range:
+    if name == "seconds":
+        return range(_LONGEST_PAUSE + 1)
+    return _INT32 if enum else _INT64
+
+
+def _repeated(kind: type, name: str, one: object, times: int, step: int) -> bytes:
+    byte = _value(kind, name, "bytes", one, step)
+    if not isinstance(byte, bytes) or len(byte) != 1 or times not in range(_LONGEST + 1):
+        raise BadNotation(f"{name} is one byte, at most {_LONGEST} times, not {_shown(one)} {times} times")
+    return byte * times
 
 
 def _is_int(value: object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -19,11 +20,11 @@ _LINE_EVERY = 10.0
 class Progress:
     """A context manager that shows how a search is getting on until it is left."""
 
-    def __init__(self, console: Console, search: Search, seconds: float | None, examples: int | None) -> None:
+    def __init__(self, console: Console, searches: Sequence[Search], seconds: float | None) -> None:
+        """`searches` may grow meanwhile. `seconds`: how long they are to take together."""
         self._console = console
-        self._search = search
+        self._searches = searches
         self._seconds = seconds
-        self._examples = examples
         self._started = time.monotonic()
         self._doing = ""
         self._done = threading.Event()
@@ -39,16 +40,14 @@ class Progress:
         return time.monotonic() - self._started
 
     def _line(self) -> Text:
-        search, elapsed = self._search, self.elapsed
-        rate = search.steps / elapsed if elapsed > 0.5 else 0
-        line = (
-            f"{search.sequences:,} sequences  {search.steps:,} steps  {rate:,.0f} steps/s  "
-            f"{len(search.lies)} {'lie' if len(search.lies) == 1 else 'lies'}"
-        )
+        elapsed = self.elapsed
+        sequences = sum(search.sequences for search in self._searches)
+        steps = sum(search.steps for search in self._searches)
+        lies = sum(len(search.lies) for search in self._searches)
+        rate = steps / elapsed if elapsed > 0.5 else 0
+        line = f"{sequences:,} sequences  {steps:,} steps  {rate:,.0f} steps/s  {lies} {'lie' if lies == 1 else 'lies'}"
         if self._seconds is not None:
             line += f"  {max(self._seconds - elapsed, 0):.0f} s left"
-        if self._examples is not None:
-            line += f"  {search.examples:,} of {self._examples:,} examples"
         return Text(f"{line}  {self._doing}".rstrip(), style="cyan", overflow="ellipsis", no_wrap=True)
 
     def _print_lines(self) -> None:

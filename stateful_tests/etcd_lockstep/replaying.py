@@ -9,7 +9,7 @@ from enum import Enum
 from etcd_lockstep.corpus import CorpusFile
 from etcd_lockstep.lies import symptom
 from etcd_lockstep.lockstep import REFERENCES, UNDECIDED, Died, Lockstep, NotApplied, Overtaken
-from etcd_lockstep.names import operation_name
+from etcd_lockstep.names import told_name
 from etcd_lockstep.search import DIED
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
@@ -80,7 +80,7 @@ def _died(file: CorpusFile, died: Died, step: int) -> Replay:
 
 def _unable(trace: Trace, others: Sequence[Target]) -> str:
     for target in others:
-        missing = sorted({operation_name(type(operation)) for operation in trace} - target.capabilities)
+        missing = sorted(set(map(told_name, trace)) - target.capabilities)
         if missing:
             return f"{target.name} knows no {', '.join(missing)}"
     return ""

@@ -10,11 +10,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from etcd_lockstep.comparison import BROKEN_PROMISES
 from etcd_lockstep.corpus import file_name
 from etcd_lockstep.lockstep import REFERENCES, UNDECIDED
 from etcd_lockstep.search import DIED, Lie
+from etcd_lockstep.trace import Trace, bare
 from etcd_lockstep.wording import NONE, answer_fields, operation_in_words, printable, telling
-from etcd_model.operations import Txn
+from etcd_model.operations import Txn, WatchCreate, WatchRead
 
 
 def headline(lie: Lie) -> str:
@@ -43,14 +45,33 @@ def _about(lie: Lie) -> str:
             return f"it accepts a {operation} that should be refused ({reason})"
         case "error", "refused":
             return f"it refuses a {operation} that should be accepted ({reason})"
+        case "watches.events", _:
+            return (
+                f"a watch is not {_promise(lie.trace, kind)}: {kind}" if kind in BROKEN_PROMISES else f"watch: {kind}"
+            )
+        case "waiting", "missing":
+            return f"it grants a {operation} that should wait"
+        case "waiting", "unexpected":
+            return f"it lets a {operation} wait that should be granted"
         case "answer", "raised":
             return f"it raises {reason} on a {operation}"
         case _ if operation == "*":
             return f"{field} {kind}, in any answer"
-        case _ if isinstance(lie.trace[-1], Txn) and operation != "txn":
+        case _ if isinstance(bare(lie.trace[-1]), Txn) and operation != "txn":
             return f"{operation} in a txn: {field} {kind}"
         case _:
             return f"{operation}: {field} {kind}"
+
+
+def _promise(trace: Trace, kind: str) -> str:
+    """What is promised of a watch and not kept. History that a watcher asks for and doesn't get is another matter
+    than an event that gets lost."""
+    read = bare(trace[-1])
+    if kind == "lost events" and isinstance(read, WatchRead):
+        created = [one for one in map(bare, trace) if isinstance(one, WatchCreate) and one.stream == read.stream]
+        if any(one.start_revision for one in created):
+            return "resumable"
+    return BROKEN_PROMISES[kind]
 
 
 def lie_report(lie: Lie, number: int) -> RenderableType:
@@ -119,7 +140,7 @@ def _differing(answers: Sequence[Mapping[str, str]]) -> list[str]:
 def _rank(field: str, lie: Lie) -> int:
     """What the lie is about comes first; the header's revision, which follows from much else, last."""
     about = lie.symptom.field.removeprefix("header.").partition(".")[0]
-    if field == about or (about == "responses" and field.startswith("response ")):
+    if field == about or field.rstrip("0123456789") == {"responses": "response ", "watches": "watch "}.get(about):
         return 0
     return 2 if field == "revision" else 1
 

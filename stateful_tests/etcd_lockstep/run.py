@@ -8,13 +8,15 @@ from types import TracebackType
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import Own, UnknownTarget
-from etcd_lockstep.servers import EtcdSource, NoEtcd, RunningEtcd
+from etcd_lockstep.lanes import Lane
+from etcd_lockstep.servers import EtcdSource, NoEtcd, RunningEtcd, Settings
 from etcd_lockstep.strategies.vocabulary import KEYS, MOST_KEYS
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.etcd import EtcdTarget
 from etcd_lockstep.targets.etcd3 import Etcd3Target
 from etcd_lockstep.targets.fake import FakeServerTarget, FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
+from etcd_lockstep.targets.wire import WireTarget
 from etcd_model.quirks import DEFAULT_VERSION, parse_version, quirks_of
 from etcd_model.state import Server
 
@@ -22,45 +24,82 @@ from etcd_model.state import Server
 class Run:
     """The model, the fake, a real etcd unless there is to be none, and what is held against them.
 
+    Where several lanes are wanted, each has its own; there is one where the targets or the etcd can't be had twice.
     A context manager. Raises what `servers.start`, `servers.refuse_unless_empty` and a target's constructor do.
     """
 
     def __init__(
         self,
         source: EtcdSource,
-        against: Sequence[str | Own],
+        against: Sequence[str | Own | EtcdSource],
         *,
+        settings: Settings = Settings(),
+        lanes: int = 1,
         allow_destroy: bool = False,
         progress: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self.etcd: RunningEtcd | None = None
-        """The real etcd of the run."""
-        self.others: list[Target] = []
-        """Every target beside the model."""
+        """The real etcd of the run; of the first lane."""
+        self.lanes: list[Lane] = []
         self.twins: dict[str, Target] = {}
-        """Second instances, by name, of those that can have one."""
+        """Second instances, by name, of those of the first lane's targets that can have one."""
+        self._source = source
+        self._settings = settings
+        self._allow_destroy = allow_destroy
+        self._progress = progress
         self._stack = ExitStack()
         with self._stack as stack:
-            self._start(source, against, allow_destroy=allow_destroy, progress=progress)
+            self._start(against, lanes)
             self._stack = stack.pop_all()
 
-    def _start(
-        self, source: EtcdSource, against: Sequence[str | Own], *, allow_destroy: bool, progress: Callable[[str], None]
-    ) -> None:
-        client_alone = isinstance(source, servers.Endpoint) and "etcd3" in against
-        real: EtcdTarget | None = None
-        if not isinstance(source, NoEtcd):
-            self.etcd = self._stack.enter_context(servers.start(source, progress))
-            if not self.etcd.owned:
-                servers.refuse_unless_empty(self.etcd.address, allow_destroy)
-            real = EtcdTarget(self.etcd)
-            self._stack.callback(real.close)
+    def _start(self, against: Sequence[str | Own | EtcdSource], lanes: int) -> None:
+        if any(isinstance(source, servers.Endpoint) for source in (self._source, *against)):
+            lanes = 1
+        etcds = self._etcds(self._source, lanes)
+        self.etcd = etcds[0] if etcds else None
         self.version = self.etcd.version if self.etcd else DEFAULT_VERSION
         """Of etcd: that which the model and the fake take after."""
-        release = ".".join(map(str, parse_version(self.version)))
+        self._release = ".".join(map(str, parse_version(self.version)))
+        for number in range(max(len(etcds), 1)):
+            self._add_lane(etcds[number] if etcds else None, against)
+            if any(target.shared_store and not isinstance(target, WireTarget) for target in self.others):
+                break  # a store of the user's is there once
+        self.capabilities = frozenset.intersection(*(target.capabilities for target in self.others))
+        """The operations that every target knows."""
+        wished = dict.fromkeys(key for target in self.others for key in target.keys)
+        self.keys = tuple(wished)[:MOST_KEYS] or KEYS
+
+    @property
+    def model(self) -> ModelTarget:
+        """That of the first lane."""
+        return self.lanes[0].model
+
+    @property
+    def others(self) -> Sequence[Target]:
+        """Every target beside the model; of the first lane."""
+        return self.lanes[0].others
+
+    def _etcds(self, source: EtcdSource, number: int) -> list[RunningEtcd]:
+        if isinstance(source, NoEtcd):
+            return []
+        etcds = servers.start_many(source, number, self._progress, self._settings)
+        for etcd in etcds:
+            self._stack.enter_context(etcd)
+            if not etcd.owned:
+                servers.refuse_unless_empty(etcd.address, self._allow_destroy)
+        return etcds
+
+    def _add_lane(self, etcd: RunningEtcd | None, against: Sequence[str | Own | EtcdSource]) -> None:
+        client_alone = isinstance(self._source, servers.Endpoint) and "etcd3" in against
+        real: EtcdTarget | None = None
+        if etcd is not None:
+            real = EtcdTarget(etcd)
+            self._stack.callback(real.close)
         min_lease_ttl = real.min_lease_ttl() if real else Server().min_lease_ttl
-        self.model = ModelTarget(Server(quirks_of(release), min_lease_ttl))
-        self._add(FakeTarget(release, min_lease_ttl))
+        model = ModelTarget(Server(quirks_of(self._release), min_lease_ttl))
+        others: list[Target] = []
+        self.lanes.append(Lane(model, others))
+        self._add(FakeTarget(self._release, min_lease_ttl))
         if real and not client_alone:
             self._add(real)
         for wanted in against:
@@ -68,33 +107,46 @@ class Run:
                 target = wanted.make()
                 self._add(target, twin=None if target.shared_store else wanted.make())
             elif wanted == "fake-server":
-                self._add(FakeServerTarget(release, min_lease_ttl), twin=FakeServerTarget(release, min_lease_ttl))
+                self._add(*(FakeServerTarget(self._release, min_lease_ttl) for _ in range(2)))
+            elif isinstance(wanted, str):
+                self._add(self._etcd3())
             else:
-                self._add(self._etcd3(source, progress))
-        self.capabilities = frozenset.intersection(*(target.capabilities for target in self.others))
-        """The operations that every target knows."""
-        wished = dict.fromkeys(key for target in self.others for key in target.keys)
-        self.keys = tuple(wished)[:MOST_KEYS] or KEYS
+                self._add(*self._second_etcd(wanted))
 
     def _add(self, target: Target, twin: Target | None = None) -> None:
         self._stack.callback(target.close)
         if twin is not None:
             self._stack.callback(twin.close)
-            self.twins[target.name] = twin
-        if target.name in (self.model.name, *(other.name for other in self.others)):
+            if len(self.lanes) == 1:
+                self.twins[target.name] = twin
+        lane = self.lanes[-1]
+        if target.name in (lane.model.name, *(other.name for other in lane.others)):
             raise UnknownTarget(f"two targets of the run are called {target.name!r}: give yours another name")
-        self.others.append(target)
+        lane.others.append(target)
 
-    def _etcd3(self, source: EtcdSource, progress: Callable[[str], None]) -> Target:
+    def _etcd3(self) -> Target:
         """A client needs a store that nobody else writes to: a second server, or the endpoint for itself."""
-        if isinstance(source, NoEtcd):
+        if isinstance(self._source, NoEtcd):
             raise UnknownTarget("etcd3 is a client: it needs a real etcd, so it can't go with --etcd none")
         assert self.etcd is not None
-        own = self.etcd if not self.etcd.owned else self._stack.enter_context(servers.start(source, progress))
+        own = (
+            self.etcd
+            if not self.etcd.owned
+            else self._stack.enter_context(servers.start(self._source, self._progress, self._settings))
+        )
         try:
             return Etcd3Target(own.address)
         except ImportError as error:
             raise UnknownTarget(str(error)) from error
+
+    def _second_etcd(self, source: EtcdSource) -> list[Target]:
+        """An etcd that is not the judge but the judged; in the first lane, with a twin where there can be one."""
+        targets: list[Target] = []
+        for etcd in self._etcds(source, 1 if self.lanes[1:] or isinstance(source, servers.Endpoint) else 2):
+            target = EtcdTarget(etcd)
+            target.name = f"etcd {etcd.version} ({etcd.address})" if not etcd.owned else f"etcd {etcd.version}"
+            targets.append(target)
+        return targets
 
     def close(self) -> None:
         self._stack.close()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from etcd_lockstep.comparison import Difference
+from etcd_lockstep.coverage import Coverage
 from etcd_lockstep.lies import KnownLie, KnownLies, Symptom, features, symptom
 from etcd_lockstep.lockstep import REFERENCES, UNDECIDED, Died, Divergence, Lockstep, NotApplied, Overtaken, Step
 from etcd_lockstep.observation import Observation
@@ -100,11 +101,14 @@ class Search:
         others: Sequence[Target],
         *,
         twins: Mapping[str, Target] | None = None,
+        lockstep: type[Lockstep] = Lockstep,
+        known: Sequence[Lie] = (),
         on_shrinking: Callable[[str], None] = lambda _what: None,
         on_lie: Callable[[Lie], None] = lambda _lie: None,
     ) -> None:
         """`others` take part beside the model. `twins`, by name, are second instances of some of them, to run
-        parts of a trace on while its own sequence goes on; without a twin, the sequence ends there. `on_shrinking`
+        parts of a trace on while its own sequence goes on; without a twin, the sequence ends there. `known` are
+        lies that another search has found in the same targets: they are not told again. `on_shrinking`
         is told what is being shrunk, and then an empty text; `on_lie` each lie once it is recorded."""
         self.targets: tuple[Target, ...] = (model, *others)
         self.lies: list[Lie] = []
@@ -114,15 +118,19 @@ class Search:
         self.steps = 0
         self.overtaken = 0
         """Sequences given up because leases may have expired meanwhile."""
+        self.coverage = Coverage()
+        """What all targets have agreed on."""
         self._others = tuple(others)
         self._on_shrinking = on_shrinking
         self._on_lie = on_lie
-        self._all = Lockstep(model, others)
-        self._pairs = {name: Lockstep(ModelTarget(model.server), [twin]) for name, twin in (twins or {}).items()}
+        self._all = lockstep(model, others)
+        self._pairs = {name: lockstep(ModelTarget(model.server), [twin]) for name, twin in (twins or {}).items()}
         near = [other for other in others if other.name != "etcd"]
-        self._near = Lockstep(model, near) if twins and near != list(others) else self._all
+        self._near = lockstep(model, near) if twins and near != list(others) else self._all
         self._current = self._all
         self._known = KnownLies(self._shows)
+        for lie in known:
+            self._known.add(KnownLie(lie.symptom, lie.trace))
         self._trace: Trace = ()
         self.over = True
         """Whether the sequence has come to its end, or none has begun."""
@@ -179,6 +187,8 @@ class Search:
             judged = self._run(self._trace, self._all)  # the real etcd, which didn't run along, says who is wrong
             step = judged if judged.divergences else step
             self.over = True
+        if not step.divergences:
+            self.coverage.agreed(operation, step.observations[self.targets[0].name])
         for divergence in step.divergences:
             self._judge(operation, divergence)
         return True
@@ -211,6 +221,9 @@ class Search:
                 return
         # A voter that is wrong no longer holds the store that the others are held against.
         self.over |= self._disturbed or divergence.odd_one_out in (*REFERENCES, UNDECIDED)
+
+    def flush(self) -> None:
+        """Run what was drawn and not yet run: nothing, where each step is run as it is drawn."""
 
     # What becomes of a lie
 

@@ -6,31 +6,72 @@ left plainer, as long as the trace still shows the same thing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
+from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum, auto
 from itertools import combinations
-from typing import Any
+from typing import get_args
 
-from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace, map_keys, reordered, subtrace, symbols
+from etcd_lockstep.plainer import plainer
+from etcd_lockstep.trace import LeaseOf, Trace, bare, map_keys, reordered, subtrace, symbols
 from etcd_model.operations import (
+    Advance,
+    Alarm,
+    As,
+    AuthDisable,
+    AuthEnable,
+    Authenticate,
+    AuthStatus,
+    Campaign,
     Compact,
-    Compare,
-    CompareResult,
-    CompareTarget,
+    Defragment,
     DeleteRange,
+    Downgrade,
+    Hash,
+    HashKV,
+    Leader,
     LeaseGrant,
     LeaseKeepAlive,
     LeaseLeases,
     LeaseRevoke,
     LeaseTimeToLive,
+    Lock,
+    MemberAdd,
+    MemberList,
+    MemberPromote,
+    MemberRemove,
+    MemberUpdate,
+    MoveLeader,
+    Observe,
     Operation,
+    Proclaim,
     Put,
     Range,
-    RequestOp,
+    Resign,
+    RoleAdd,
+    RoleDelete,
+    RoleGet,
+    RoleGrantPermission,
+    RoleList,
+    RoleRevokePermission,
+    Snapshot,
+    Status,
     Txn,
+    Unlock,
+    UserAdd,
+    UserChangePassword,
+    UserDelete,
+    UserGet,
+    UserGrantRole,
+    UserList,
+    UserRevokeRole,
+    WatchCancel,
+    WatchClose,
+    WatchCreate,
+    WatchOperation,
+    WatchProgress,
+    WatchRead,
 )
-from etcd_model.ranges import FROM_KEY
 
 
 class Verdict(Enum):
@@ -45,20 +86,63 @@ class Verdict(Enum):
 
 Judge = Callable[[Trace], Verdict]
 
-PLAIN_TTL = 60
-EQUAL, NOT_EQUAL = CompareResult.EQUAL, CompareResult.NOT_EQUAL
-OPERATIONS_IN_ORDER = (
+OPERATIONS_IN_ORDER: tuple[type[Operation], ...] = (
+    MemberAdd,
+    UserAdd,
+    RoleAdd,
+    RoleGrantPermission,
+    UserGrantRole,
+    AuthEnable,
+    Authenticate,
     LeaseGrant,
+    WatchCreate,
     Put,
     Txn,
+    Lock,
+    Campaign,
+    Proclaim,
     DeleteRange,
     LeaseKeepAlive,
+    Unlock,
+    Resign,
     LeaseRevoke,
     Compact,
+    Alarm,
+    Defragment,
+    MoveLeader,
+    Downgrade,
+    MemberUpdate,
+    MemberPromote,
+    MemberRemove,
+    UserChangePassword,
+    RoleRevokePermission,
+    UserRevokeRole,
+    RoleDelete,
+    UserDelete,
+    AuthDisable,
+    Advance,
+    WatchProgress,
+    WatchCancel,
+    WatchClose,
     LeaseTimeToLive,
     LeaseLeases,
+    Leader,
+    Observe,
+    AuthStatus,
+    UserGet,
+    UserList,
+    RoleGet,
+    RoleList,
+    MemberList,
+    Status,
+    Hash,
+    HashKV,
+    Snapshot,
+    WatchRead,
     Range,
 )
+"""What makes something comes first, then what uses it, what takes it away, and what only reads."""
+
 _PAIRS_UP_TO = 12
 """Steps below which every two of them are tried together: a grant goes only along with its revoke."""
 
@@ -82,7 +166,7 @@ def shrink(trace: Trace, judge: Judge) -> Trace:
     accepts = _Acceptance(judge, trace)
     while True:
         smaller = _fewer_steps(trace, accepts)
-        for make in (_plainer_steps, _plainer_keys, _in_order):
+        for make in (_plainer_steps, _plainer_keys, _plainer_streams, _in_order):
             smaller = make(smaller, accepts)
         if smaller == trace:
             return trace
@@ -134,8 +218,11 @@ def _plainer_steps(trace: Trace, accepts: _Acceptance) -> Trace:
 
 
 def _plainer_step(trace: Trace, index: int, accepts: _Acceptance) -> Trace:
-    revokes = any(isinstance(operation, LeaseRevoke) for operation in trace)
-    for operation in _plainer(trace[index]):
+    revokes = any(isinstance(bare(operation), LeaseRevoke | Advance) for operation in trace)
+    timed = any(isinstance(bare(operation), Advance) for operation in trace)
+    for operation in plainer(trace[index]):
+        if timed and _lives_longer(operation, trace[index]):
+            continue
         candidate = (*trace[:index], operation, *trace[index + 1 :])
         if accepts(candidate, faithful=not (revokes and _leased(trace[index]) and not _leased(operation))):
             return _plainer_step(candidate, index, accepts)
@@ -146,11 +233,21 @@ def _in_order(trace: Trace, accepts: _Acceptance) -> Trace:
     """Steps that need no order in the usual one: grants first, revokes late. So one lie has one trace."""
     for index in range(len(trace) - 2):
         first, second = trace[index : index + 2]
-        if OPERATIONS_IN_ORDER.index(type(second)) < OPERATIONS_IN_ORDER.index(type(first)):
+        if _place(second) < _place(first):
             swapped = reordered(trace, [*range(index), index + 1, index, *range(index + 2, len(trace))])
             if swapped is not None and accepts(swapped):
                 return _in_order(swapped, accepts)
     return trace
+
+
+def _place(operation: Operation) -> int:
+    return OPERATIONS_IN_ORDER.index(type(bare(operation)))
+
+
+def _lives_longer(operation: Operation, than: Operation) -> bool:
+    """A lease that is to expire is no plainer for living longer: a real server is waited for."""
+    one, other = bare(operation), bare(than)
+    return isinstance(one, LeaseGrant) and isinstance(other, LeaseGrant) and one.ttl > other.ttl
 
 
 def _leased(operation: Operation) -> bool:
@@ -173,104 +270,29 @@ def _renamed(trace: Trace, old: bytes, new: bytes) -> Trace:
     return tuple(map_keys(operation, lambda key: new if key == old else key) for operation in trace)
 
 
+def _plainer_streams(trace: Trace, accepts: _Acceptance) -> Trace:
+    """Every watch stream given a smaller number, everywhere at once."""
+    streams = {operation.stream for operation in map(bare, trace) if isinstance(operation, get_args(WatchOperation))}
+    for old in sorted(streams, reverse=True):
+        for new in range(old):
+            candidate = tuple(_on_stream(operation, old, new) for operation in trace)
+            if accepts(candidate, faithful=False):
+                return _plainer_streams(candidate, accepts)
+    return trace
+
+
+def _on_stream(operation: Operation, old: int, new: int) -> Operation:
+    match operation:
+        case As():
+            return replace(operation, operation=_on_stream(operation.operation, old, new))
+        case WatchCreate() | WatchCancel() | WatchProgress() | WatchRead() | WatchClose() if operation.stream == old:
+            return replace(operation, stream=new)
+        case _:
+            return operation
+
+
 def _size(key: bytes) -> tuple[int, bytes]:
     return len(key), key
-
-
-def _plainer(operation: RequestOp | Operation) -> Iterator[Operation]:
-    """Operations a little plainer than this one, the boldest first."""
-    match operation:
-        case Txn():
-            yield from _plainer_txn(operation)
-        case Put():
-            yield from _without_options(operation, "prev_kv", "ignore_value", "ignore_lease", "lease")
-            yield from (
-                replace(operation, value=value) for value in (b"", b"1") if _size(value) < _size(operation.value)
-            )
-        case Range():
-            yield from _without_options(
-                operation, *(field.name for field in fields(operation) if field.name not in ("key", "revision"))
-            )
-            yield from _plainer_revisions(operation, "revision")
-            if operation.range_end == FROM_KEY and operation.key:
-                yield replace(operation, range_end=operation.key + b"\xff")
-        case DeleteRange():
-            yield from _without_options(operation, "range_end", "prev_kv")
-        case Compact():
-            yield from _without_options(operation, "physical")
-            yield from _plainer_revisions(operation, "revision", or_none=False)
-        case LeaseGrant():
-            yield from _without_options(operation, "id")
-            if operation.ttl != PLAIN_TTL:
-                yield replace(operation, ttl=PLAIN_TTL)
-        case LeaseTimeToLive():
-            yield from _without_options(operation, "keys")
-        case LeaseRevoke() | LeaseKeepAlive() | LeaseLeases():
-            return
-
-
-def _without_options(operation: Operation, *names: str) -> Iterator[Operation]:
-    defaults = {field.name: field.default for field in fields(operation)}
-    for name in names:
-        if getattr(operation, name) != defaults[name]:
-            yield _with(operation, name, defaults[name])
-
-
-def _with(operation: Operation, name: str, value: object) -> Operation:
-    changed: dict[str, Any] = {name: value}
-    return replace(operation, **changed)
-
-
-def _plainer_revisions(operation: Range | Compact, name: str, *, or_none: bool = True) -> Iterator[Operation]:
-    revision = getattr(operation, name)
-    if or_none and revision:
-        yield _with(operation, name, 0)
-    if isinstance(revision, RevisionAt) and revision.plus not in (0, 1):
-        yield _with(operation, name, RevisionAt(revision.step, 1 if revision.plus > 1 else 0))
-
-
-def _plainer_txn(operation: Txn) -> Iterator[Operation]:
-    """One of its operations in its place, then without its parts, then with plainer parts."""
-    yield from operation.success
-    yield from operation.failure
-    if operation.compare:
-        yield replace(operation, compare=())
-        if operation.success or operation.failure:
-            yield Txn(operation.compare)
-    for name in ("compare", "success", "failure"):
-        parts: tuple[RequestOp | Compare, ...] = getattr(operation, name)
-        size = len(parts) // 2
-        while size:
-            for start in range(0, len(parts), size):
-                yield _with(operation, name, parts[:start] + parts[start + size :])
-            size //= 2
-        if len(parts) == 1:
-            yield _with(operation, name, ())
-        for index, part in enumerate(parts):
-            plainer = _plainer_compare(part) if isinstance(part, Compare) else _plainer_request(part)
-            for one in plainer:
-                yield _with(operation, name, (*parts[:index], one, *parts[index + 1 :]))
-    if operation.failure and not operation.success:
-        yield Txn(success=operation.failure)
-
-
-def _plainer_request(request: RequestOp) -> Iterator[RequestOp]:
-    for plainer in _plainer(request):
-        assert isinstance(plainer, Range | Put | DeleteRange | Txn)
-        yield plainer
-
-
-def _plainer_compare(compare: Compare) -> Iterator[Compare]:
-    """Whether the key is there at all is the plainest thing to compare."""
-    plain = (Compare(compare.key, CompareTarget.VERSION, result, 0) for result in (EQUAL, NOT_EQUAL))
-    if compare.target != CompareTarget.VERSION or compare.operand or compare.result not in (EQUAL, NOT_EQUAL):
-        yield from plain
-    if compare.range_end:
-        yield replace(compare, range_end=b"")
-    if isinstance(compare.operand, int) and compare.operand:
-        yield replace(compare, operand=0)
-    if isinstance(compare.operand, bytes) and compare.operand:
-        yield replace(compare, operand=b"")
 
 
 def _keys(trace: Trace) -> set[bytes]:

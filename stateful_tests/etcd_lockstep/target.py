@@ -6,9 +6,28 @@ A target of your own is a subclass of `Target` with three methods; see docs/targ
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from etcd_lockstep.names import operation_name
-from etcd_model.operations import OPERATIONS, Operation
+from etcd_lockstep.names import OPERATION_NAMED
+from etcd_model.operations import Operation
 from etcd_model.results import Result
+
+BASIC = frozenset(
+    {
+        "range",
+        "put",
+        "delete_range",
+        "txn",
+        "compact",
+        "lease_grant",
+        "lease_revoke",
+        "lease_keep_alive",
+        "lease_time_to_live",
+        "lease_leases",
+    }
+)
+"""The operations of the KV and Lease services: what a target is asked that says nothing else."""
+
+ALL = frozenset(OPERATION_NAMED)
+"""Every operation that there is; `as` among them is any of the others, sent with a token."""
 
 
 class TargetDied(Exception):
@@ -25,7 +44,7 @@ class Target(ABC):
     name: str
     """What reports call it."""
 
-    capabilities: frozenset[str] = frozenset(map(operation_name, OPERATIONS))
+    capabilities: frozenset[str] = BASIC
     """The operations that it knows (`range`, `put`, `txn`, …); it is never asked another."""
 
     keys: ClassVar[tuple[bytes, ...]] = ()
@@ -34,12 +53,19 @@ class Target(ABC):
     shared_store: bool = False
     """Whether two instances have one store, as two clients of one server have. Then there is but one instance."""
 
+    real_time: bool = False
+    """Whether an `Advance` waits: its leases live by the time on the wall. Otherwise they live by nothing but that."""
+
     @abstractmethod
     def reset(self) -> int | None:
-        """Forget every key and every lease. Called before each sequence.
+        """Forget every key and every lease, and whatever else it holds. Called before each sequence.
 
         Returns the revision that the store stands at, where that is known; otherwise it is read.
         """
+
+    def auth_revision(self) -> int:
+        """The revision that its users and roles stand at after a reset, from which `AuthStatus` counts on."""
+        return 1
 
     @abstractmethod
     def apply(self, operation: Operation) -> Result:

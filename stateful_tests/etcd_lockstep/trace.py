@@ -1,8 +1,8 @@
-"""Traces: sequences of operations in which lease ids and revisions are symbolic.
+"""Traces: sequences of operations in which lease ids, revisions and tokens are symbolic.
 
-A lease id that a server picked, and every revision, differs from run to run and from target to
-target. So a trace says "the lease that step 2 granted" and "the revision after step 5", and what
-that is on a target is filled in just before the operation is applied to it.
+A lease id or a token that a server picked, and every revision, differs from run to run and from
+target to target. So a trace says "the lease that step 2 granted" and "the revision after step 5",
+and what that is on a target is filled in just before the operation is applied to it.
 
 Steps count from 1, as reports do. Step 0 is the empty store.
 """
@@ -10,39 +10,38 @@ Steps count from 1, as reports do. Step 0 is the empty store.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import dataclass, fields
+from operator import attrgetter, is_not
+from typing import Any, TypeAlias, get_args
 
-from etcd_model.exhaustive import assert_never
 from etcd_model.operations import (
-    Compact,
+    FENCE_KEY,
+    OPERATIONS,
+    As,
     Compare,
     DeleteRange,
-    LeaseGrant,
-    LeaseKeepAlive,
-    LeaseLeases,
-    LeaseRevoke,
-    LeaseTimeToLive,
+    LeaderKey,
+    LeaseOperation,
     Operation,
+    Permission,
     Put,
     Range,
-    RequestOp,
-    Txn,
+    RoleRevokePermission,
+    WatchCreate,
 )
 
 Trace: TypeAlias = tuple[Operation, ...]
 
 
-class Symbol(int):
-    """Stands in an operation where an int will: an int to the type checker, equal only to its own like."""
+class Symbol:
+    """Stands in an operation where an int or a text will: one to the type checker, equal only to its own like."""
 
-    def __new__(cls, *_args: object) -> Symbol:
-        return super().__new__(cls, 0)
+    __slots__ = ()
 
     def __bool__(self) -> bool:
         return True
 
-    # Those of int would say that every symbol is 0.
+    # Those of int and str would say that every symbol is the same.
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and vars(other) == vars(self)
@@ -54,9 +53,23 @@ class Symbol(int):
         return hash((type(self), *vars(self).values()))
 
 
+class IntSymbol(Symbol, int):
+    """Stands where an int will."""
+
+    def __new__(cls, *_args: object) -> IntSymbol:
+        return super().__new__(cls, 0)
+
+
+class TextSymbol(Symbol, str):
+    """Stands where a text will."""
+
+    def __new__(cls, *_args: object) -> TextSymbol:
+        return super().__new__(cls, "")
+
+
 @dataclass(frozen=True, repr=False, eq=False)
-class LeaseOf(Symbol):
-    """The id of the lease that a step granted."""
+class LeaseOf(IntSymbol):
+    """The id of the lease that a step granted. In an answer, that of step 0 is one of which no answer has told."""
 
     step: int
 
@@ -64,11 +77,11 @@ class LeaseOf(Symbol):
         return f"LeaseOf({self.step})"
 
     def __str__(self) -> str:
-        return f"lease of step {self.step}"
+        return f"lease of step {self.step}" if self.step else "lease of no step"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class RevisionAt(Symbol):
+class RevisionAt(IntSymbol):
     """The store's revision after a step, and `plus` more."""
 
     step: int
@@ -82,86 +95,186 @@ class RevisionAt(Symbol):
         return f"{anchor} {self.plus:+}" if self.plus else anchor
 
 
-Substitution: TypeAlias = Callable[[Symbol], int]
+@dataclass(frozen=True, repr=False, eq=False)
+class TokenOf(TextSymbol):
+    """The token that the Authenticate of a step returned."""
+
+    step: int
+
+    def __repr__(self) -> str:
+        return f"TokenOf({self.step})"
+
+    def __str__(self) -> str:
+        return f"token of step {self.step}"
+
+
+def bare(operation: Operation) -> Operation:
+    """The operation itself, without the token that it may be sent with."""
+    while isinstance(operation, As):
+        operation = operation.operation
+    return operation
+
+
+# Where symbols and keys may stand, found once for each class of operation.
+
+_REVISIONS = frozenset(
+    {
+        "revision",
+        "min_mod_revision",
+        "max_mod_revision",
+        "min_create_revision",
+        "max_create_revision",
+        "start_revision",
+        "rev",
+    }
+)
+_KEYED: tuple[type, ...] = (Range, Put, DeleteRange, Compare, WatchCreate, Permission, RoleRevokePermission)
+"""What has a key that can have another name. That of a lock or of a leader is made of a name and a lease's id."""
+_SIMPLE = frozenset({"int", "bytes", "str", "bool", "int | bytes"})
+
+
+def may_hold(kind: type, field: str) -> tuple[type[Symbol], ...]:
+    """The symbols that may stand in a field of an operation, or of a part of one. An `id` may be a member's."""
+    if field == "operand":
+        return LeaseOf, RevisionAt
+    if field in _REVISIONS:
+        return (RevisionAt,)
+    if field == "lease" or (field == "id" and kind in get_args(LeaseOperation)):
+        return (LeaseOf,)
+    return (TokenOf,) if kind is As and field == "token" else ()
+
+
+class _Shape:
+    """Where in the fields of one class of operations, or of parts of them, there is what to be looked at."""
+
+    __slots__ = ("has_key", "key", "leaf", "many", "one", "symbolic", "values")
+
+    def __init__(self, kind: type) -> None:
+        declared = [(field.name, str(field.type).removesuffix(" | None")) for field in fields(kind)]
+        held = [of.removeprefix("tuple[").removesuffix(", ...]") for _name, of in declared]
+        self.values = _reader(tuple(name for name, _of in declared))
+        self.symbolic = tuple(at for at, (name, _of) in enumerate(declared) if may_hold(kind, name))
+        parts = [at for at, of in enumerate(held) if of not in _SIMPLE]
+        self.one = tuple(at for at in parts if declared[at][1] == held[at])
+        """The fields that hold a dataclass, or nothing."""
+        self.many = tuple(at for at in parts if declared[at][1] != held[at])
+        """The fields that hold a tuple of dataclasses."""
+        self.leaf = not (self.one or self.many)
+        self.has_key = kind in _KEYED
+        self.key = next((at for at, (name, _of) in enumerate(declared) if name == "key"), -1)
+
+
+def _reader(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """What reads so many fields at once."""
+    if not names:
+        return lambda _value: ()
+    read = attrgetter(*names)
+    return read if len(names) > 1 else lambda value: (read(value),)
+
+
+_SHAPES = {kind: _Shape(kind) for kind in (*OPERATIONS, Compare, LeaderKey, Permission)}
+_SYMBOLIC = {
+    kind: (_reader(tuple(field.name for field in fields(kind) if may_hold(kind, field.name))), shape)
+    for kind, shape in _SHAPES.items()
+}
+
+_ONLY = {
+    kind: attrgetter(*names)
+    for kind, shape in _SHAPES.items()
+    if shape.leaf and len(names := [field.name for field in fields(kind) if may_hold(kind, field.name)]) == 1
+}
+"""Of the classes in which one field may be symbolic: what reads it. Most operations of a run are such."""
+
+Substitution: TypeAlias = Callable[[Symbol], "int | str"]
 
 
 def substitute(operation: Operation, f: Substitution) -> Operation:
     """The operation with every symbol in it replaced by `f` of it; itself where there is none."""
-    match operation:
-        case Range():
-            return _substitute_range(operation, f)
-        case Put():
-            return replace(operation, lease=f(operation.lease)) if isinstance(operation.lease, Symbol) else operation
-        case Txn():
-            return _substitute_txn(operation, f)
-        case Compact():
-            if isinstance(operation.revision, Symbol):
-                return replace(operation, revision=f(operation.revision))
-            return operation
-        case LeaseGrant() | LeaseRevoke() | LeaseKeepAlive() | LeaseTimeToLive():
-            return replace(operation, id=f(operation.id)) if isinstance(operation.id, Symbol) else operation
-        case DeleteRange() | LeaseLeases():
-            return operation
-        case _:
-            assert_never(operation)
+    only = _ONLY.get(type(operation))
+    if only is not None and not isinstance(only(operation), Symbol):
+        return operation
+    replaced: Operation = _substitute(operation, f)
+    return replaced
 
 
-_RANGE_REVISIONS = ("revision", "min_mod_revision", "max_mod_revision", "min_create_revision", "max_create_revision")
-
-
-def _substitute_range(operation: Range, f: Substitution) -> Range:
-    changed: dict[str, Any] = {
-        name: f(value) for name in _RANGE_REVISIONS if isinstance(value := getattr(operation, name), Symbol)
-    }
-    return replace(operation, **changed) if changed else operation
-
-
-def _substitute_txn(operation: Txn, f: Substitution) -> Txn:
-    return Txn(
-        tuple(_substitute_compare(compare, f) for compare in operation.compare),
-        tuple(_request(substitute(request, f)) for request in operation.success),
-        tuple(_request(substitute(request, f)) for request in operation.failure),
-    )
-
-
-def _substitute_compare(compare: Compare, f: Substitution) -> Compare:
-    return replace(compare, operand=f(compare.operand)) if isinstance(compare.operand, Symbol) else compare
+def _substitute(value: Any, f: Substitution) -> Any:
+    read, shape = _SYMBOLIC[type(value)]
+    if shape.leaf:
+        for held in read(value):
+            if isinstance(held, Symbol):
+                break
+        else:
+            return value
+    values = list(shape.values(value))
+    changed = False
+    for at in shape.symbolic:
+        held = values[at]
+        if isinstance(held, Symbol):
+            values[at] = f(held)
+            changed = True
+    for at in shape.one:
+        held = values[at]
+        if held is not None:
+            values[at] = _substitute(held, f)
+            changed = changed or values[at] is not held
+    for at in shape.many:
+        held = values[at]
+        if held:
+            values[at] = tuple([_substitute(part, f) for part in held])
+            changed = changed or any(map(is_not, values[at], held))
+    return type(value)(*values) if changed else value
 
 
 def symbols(operation: Operation) -> list[Symbol]:
     """Every symbol in an operation."""
     found: list[Symbol] = []
-
-    def note(symbol: Symbol) -> int:
-        found.append(symbol)
-        return symbol
-
-    substitute(operation, note)
+    _collect(operation, found)
     return found
 
 
+def _collect(value: Any, found: list[Symbol]) -> None:
+    read, shape = _SYMBOLIC[type(value)]
+    for held in read(value):
+        if isinstance(held, Symbol):
+            found.append(held)
+    if shape.leaf:
+        return
+    values = shape.values(value)
+    for at in shape.one:
+        if values[at] is not None:
+            _collect(values[at], found)
+    for at in shape.many:
+        for part in values[at]:
+            _collect(part, found)
+
+
 def map_keys(operation: Operation, f: Callable[[bytes], bytes]) -> Operation:
-    """The operation with every key in it replaced by `f` of it. Range ends stay: they are not keys."""
-    match operation:
-        case Range() | Put() | DeleteRange():
-            return replace(operation, key=f(operation.key))
-        case Txn():
-            return Txn(
-                tuple(replace(compare, key=f(compare.key)) for compare in operation.compare),
-                tuple(_request(map_keys(request, f)) for request in operation.success),
-                tuple(_request(map_keys(request, f)) for request in operation.failure),
-            )
-        case _:
-            return operation
+    """The operation with every key in it replaced by `f` of it. Range ends stay: they are not keys. So do the keys
+    of locks and leaders, which hold the id of a lease, and the key that a `WatchRead` writes."""
+    mapped: Operation = _map_keys(operation, f)
+    return mapped
 
 
-def _request(operation: Operation) -> RequestOp:
-    assert isinstance(operation, Range | Put | DeleteRange | Txn)
-    return operation
+def _map_keys(value: Any, f: Callable[[bytes], bytes]) -> Any:
+    shape = _SHAPES[type(value)]
+    if shape.leaf and not shape.has_key:
+        return value
+    values = list(shape.values(value))
+    if shape.has_key and values[shape.key] != FENCE_KEY:
+        values[shape.key] = f(values[shape.key])
+    for at in shape.one:
+        if values[at] is not None:
+            values[at] = _map_keys(values[at], f)
+    for at in shape.many:
+        values[at] = tuple([_map_keys(part, f) for part in values[at]])
+    return type(value)(*values)
 
 
 UNKNOWN_LEASE = 404
 """A lease id that nobody grants; stands in where the step that granted a lease is taken out of a trace."""
+
+UNKNOWN_TOKEN = "no.such.token"
+"""A token that no server hands out; stands in where the Authenticate that made one is taken out of a trace."""
 
 
 def subtrace(trace: Trace, kept: Sequence[int]) -> Trace:
@@ -171,10 +284,12 @@ def subtrace(trace: Trace, kept: Sequence[int]) -> Trace:
     """
     new_step = {index + 1: position + 1 for position, index in enumerate(kept)}
 
-    def renumber(symbol: Symbol) -> int:
+    def renumber(symbol: Symbol) -> int | str:
         match symbol:
             case LeaseOf(step=step):
                 return LeaseOf(new_step[step]) if step in new_step else UNKNOWN_LEASE
+            case TokenOf(step=step):
+                return TokenOf(new_step[step]) if step in new_step else UNKNOWN_TOKEN
             case RevisionAt(step=step, plus=plus):
                 return RevisionAt(max((new for old, new in new_step.items() if old <= step), default=0), plus)
             case _:
@@ -184,19 +299,20 @@ def subtrace(trace: Trace, kept: Sequence[int]) -> Trace:
 
 
 def reordered(trace: Trace, order: Sequence[int]) -> Trace | None:
-    """The steps in another order, given as indices from 0; None where a step would name a lease not yet granted.
+    """The steps in another order, given as indices from 0; None where a step would name a lease or a token that is
+    not there yet.
 
     A revision stays that after the same step, or the last one before if that would be a later one.
     """
     new_step = {index + 1: position + 1 for position, index in enumerate(order)}
     forward = False
 
-    def renumber(symbol: Symbol) -> int:
+    def renumber(symbol: Symbol) -> int | str:
         nonlocal forward
         match symbol:
-            case LeaseOf(step=step):
+            case LeaseOf(step=step) | TokenOf(step=step):
                 forward |= new_step[step] >= position
-                return LeaseOf(new_step[step])
+                return type(symbol)(new_step[step])
             case RevisionAt(step=step, plus=plus):
                 return RevisionAt(min(new_step[step], position - 1) if step else 0, plus)
             case _:

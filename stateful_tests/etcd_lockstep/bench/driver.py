@@ -23,7 +23,7 @@ from etcd_lockstep.fuzzing import ROUND, STEPS, fuzz
 from etcd_lockstep.machine import BURST, TimeUp
 from etcd_lockstep.run import Run
 from etcd_lockstep.search import Search
-from etcd_lockstep.strategies.union import FAMILIES, operations_of
+from etcd_lockstep.strategies.arenas import STORE
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.etcd import EtcdTarget
 from etcd_lockstep.targets.wire import Wire
@@ -31,6 +31,9 @@ from etcd_model.operations import Compact, Compare, CompareTarget, LeaseGrant, O
 from etcd_model.results import LeaseGrantResult, Result
 from fake_etcd.stubs import bind
 from fake_etcd.wire.methods import METHOD
+
+REQUESTS = ("kv", "txn", "lease", "compact")
+"""The families of which each operation is one request, so that the same can be sent over bare stubs."""
 
 # Lockstep over bare stubs
 
@@ -141,9 +144,9 @@ def drive(
 ) -> tuple[int, float]:
     """Fuzz the model and some others; the steps that were made, each one operation, and what that took by a clock."""
     search = Search(run.model, others)  # without twins: all take part in every sequence
-    operations = operations_of(FAMILIES, run.capabilities)
+    operations = STORE.operations(REQUESTS, run.capabilities)
     started = clock()
-    fuzz(search, operations, run.keys, seconds=seconds, examples=None, seed=seed, remember=False)
+    fuzz(search, STORE, operations, run.keys, seconds=seconds, examples=None, seed=seed, remember=False)
     return max(search.steps, 1), clock() - started
 
 

@@ -9,6 +9,7 @@ from etcd_lockstep.servers.running import Progress, RunningEtcd
 from etcd_lockstep.servers.settings import Settings
 from etcd_lockstep.servers.sources import (
     ACCEPTED,
+    KINDS,
     Auto,
     Binary,
     Container,
@@ -23,6 +24,7 @@ from etcd_lockstep.servers.starting import start, start_many
 
 __all__ = [
     "ACCEPTED",
+    "KINDS",
     "Auto",
     "BadSource",
     "Binary",

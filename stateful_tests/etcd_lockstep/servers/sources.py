@@ -9,6 +9,9 @@ from etcd_lockstep.servers.releases import is_release, is_series
 
 ACCEPTED = "auto, none, container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:HOST:PORT"
 
+KINDS = ("auto", "none", "container", "binary", "version", "endpoint")
+"""What an etcd's name begins with."""
+
 
 @dataclass(frozen=True, slots=True)
 class NoEtcd:

@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from etcd_lockstep.strategies.dice import Dice
-from etcd_lockstep.trace import UNKNOWN_LEASE, LeaseOf, RevisionAt
-from etcd_model.operations import LeaseGrant, LeaseRevoke, Operation, Put, Txn
+from etcd_lockstep.trace import UNKNOWN_LEASE, LeaseOf, RevisionAt, TokenOf, bare
+from etcd_model.operations import (
+    Authenticate,
+    Campaign,
+    LeaderKey,
+    LeaseGrant,
+    LeaseRevoke,
+    Operation,
+    Put,
+    Txn,
+    WatchClose,
+    WatchCreate,
+)
 from etcd_model.ranges import FROM_KEY
 
 KEYS = (b"a", b"ab", b"b", b"a\x00", b"aa", b"a\xff")
@@ -35,20 +46,47 @@ class Vocabulary:
         """Leases that were granted and not revoked."""
         self.stale: list[LeaseOf] = []
         """Leases that were revoked."""
+        self.own_leases: list[int] = []
+        """The ids of those that were granted under an id of the caller's own."""
         self.written: list[bytes] = []
         """Keys that were put, the last one last."""
+        self.streams: list[int] = []
+        """Watch streams that are open."""
+        self.campaigns: list[LeaderKey] = []
+        """What the campaigns of this sequence will have brought, if they won."""
+        self.tokens: list[tuple[str, str]] = []
+        """Names of users, and the tokens that they got."""
         self.steps = 0
         self.range_ends = self._range_ends()
 
     def follow(self, operation: Operation) -> None:
         """The operation has been applied, as the next step."""
         self.steps += 1
-        self.written += [put.key for put in puts(operation) if put.key]
-        if isinstance(operation, LeaseGrant):
-            self.live.append(LeaseOf(self.steps))
-        elif isinstance(operation, LeaseRevoke) and operation.id in self.live:
-            self.live.remove(operation.id)  # type: ignore[arg-type]  # it is one of them
-            self.stale.append(operation.id)  # type: ignore[arg-type]  # as above
+        match bare(operation):
+            case Put() | Txn() as write:
+                self.written += [put.key for put in puts(write) if put.key]
+            case LeaseGrant(id=own):
+                self.live.append(LeaseOf(self.steps))
+                if own and own not in self.own_leases:
+                    self.own_leases.append(own)
+            case LeaseRevoke(id=LeaseOf() as lease) if lease in self.live:
+                self.live.remove(lease)
+                self.stale.append(lease)
+            case WatchCreate(stream=stream) if stream not in self.streams:
+                self.streams.append(stream)
+            case WatchClose(stream=stream) if stream in self.streams:
+                self.streams.remove(stream)
+            case Campaign(name, lease):
+                key = name + b"/" + f"{lease:x}".encode()
+                self.campaigns.append(LeaderKey(name, key, RevisionAt(self.steps), lease))
+            case Authenticate(name):
+                self.tokens = [*self.tokens[-7:], (name, TokenOf(self.steps))]
+            case _:
+                pass
+
+    def stream(self, dice: Dice) -> int:
+        """A stream that is open, or the first."""
+        return dice.pick(self.streams) if self.streams else 0
 
     def _range_ends(self) -> tuple[bytes, ...]:
         prefixes = [key[:-1] + bytes([key[-1] + 1]) for key in self.keys if key[-1] < 0xFF]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from etcd_lockstep.servers import EtcdUnavailable, RunningEtcd
 from etcd_lockstep.target import TargetDied
+from etcd_lockstep.targets.footprint import Footprint
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import Operation, Result
 from etcd_model.operations import LeaseGrant, LeaseRevoke
@@ -26,6 +27,7 @@ class EtcdTarget(WireTarget):
 
     def revive(self) -> None:
         """Raises `TargetDied` where it can't be started, or is not ours to start."""
+        self._wire.footprint = Footprint()  # what it left is gone with it
         self.close()
         try:
             self._running.restart()

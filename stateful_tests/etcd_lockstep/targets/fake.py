@@ -2,43 +2,131 @@
 
 from __future__ import annotations
 
+import time
+from threading import Event
+from typing import Any
+
+from google.protobuf.message import Message
+
 from etcd_lockstep.codec import decode, encode
-from etcd_lockstep.target import Target
+from etcd_lockstep.target import ALL, Target
+from etcd_lockstep.targets.client import Client
+from etcd_lockstep.targets.watching import Duplex, StreamEnded
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import Error, Operation, Result
 from etcd_model.errors import Code
-from etcd_model.operations import Compact
-from fake_etcd import Engine, EtcdError, serve
+from etcd_model.operations import Campaign, Compact, Lock, Observe
+from etcd_model.results import Waiting
+from fake_etcd import Engine, EtcdError, StreamClosed, VirtualClock, WatchStream, serve
+from fake_etcd.wire import messages
 
 
 class FakeTarget(Target):
-    """The fake's engine, called directly with wire messages."""
+    """The fake's engine, called directly with wire messages. Its clock is a virtual one."""
 
     name = "fake"
+    capabilities = ALL
 
     def __init__(self, version: str, min_lease_ttl: int) -> None:
-        self._engine = Engine(version, min_lease_ttl=min_lease_ttl)
+        clock = VirtualClock()
+        self._engine = Engine(version, min_lease_ttl=min_lease_ttl, clock=clock)
+        self._client = _InProcess(self._engine, clock)
 
     def reset(self) -> int:
         """Empty and compacted, as a real etcd stands after its reset."""
+        self._client.close_streams()
         self._engine.reset()
         result = self.apply(Compact(1))
         return result.revision if not isinstance(result, Error) else 0
 
     def apply(self, operation: Operation) -> Result:
+        return self._client.apply(operation)
+
+
+class _InProcess(Client):
+    """A client in the engine's own process. Nothing that it asks for is waited for."""
+
+    def __init__(self, engine: Engine, clock: VirtualClock) -> None:
+        super().__init__()
+        self._engine = engine
+        self._clock = clock
+        self._impatient = Event()
+        self._impatient.set()
+
+    def exchange(self, path: str, request: Message, token: str) -> Message | Error:
+        try:
+            return self._engine.call(path, request, token)
+        except EtcdError as error:
+            return _answer(error)
+
+    def acquire(self, operation: Lock | Campaign, token: str) -> Result:
         path, request = encode(operation)
         try:
-            answer = self._engine.call(path, request)
+            return decode(operation, self._engine.call(path, request, token, self._impatient))
         except EtcdError as error:
-            return Error(Code(error.code.value[0]), error.message)
-        return decode(operation, answer)
+            answer = _answer(error)
+            return Waiting() if answer.code is Code.CANCELLED else answer
+
+    def observe(self, operation: Observe, token: str) -> Message | Error | None:
+        path, request = encode(operation)
+        try:
+            return next(iter(self._engine.stream(path, request, token, self._impatient)), None)
+        except EtcdError as error:
+            answer = _answer(error)
+            return None if answer.code is Code.CANCELLED else answer
+
+    def all(self, path: str, request: Message, token: str) -> list[Any] | Error:
+        try:
+            return list(self._engine.stream(path, request, token))
+        except EtcdError as error:
+            return _answer(error)
+
+    def open_watch(self, token: str) -> Duplex:
+        return _InProcessWatch(self._engine.watch(token))
+
+    def pass_time(self, seconds: int) -> None:
+        self._clock.advance(seconds)
+
+
+class _InProcessWatch:
+    """A stream of the engine's: a `Duplex`."""
+
+    def __init__(self, stream: WatchStream) -> None:
+        self._stream = stream
+
+    def send(self, request: messages.WatchRequest) -> None:
+        try:
+            self._stream.send(request)
+        except EtcdError as error:
+            raise StreamEnded(_answer(error)) from error
+        except StreamClosed:
+            raise StreamEnded(_CLOSED) from None
+
+    def receive(self, timeout: float) -> messages.WatchResponse | None:
+        try:
+            return self._stream.receive(timeout)
+        except EtcdError as error:
+            raise StreamEnded(_answer(error)) from error
+        except StreamClosed:
+            raise StreamEnded(_CLOSED) from None
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+_CLOSED = Error(Code.UNAVAILABLE, "the server ended the stream")
+
+
+def _answer(error: EtcdError) -> Error:
+    return Error(Code(error.code.value[0]), error.message)
 
 
 class FakeServerTarget(WireTarget):
     """The fake behind gRPC, on a loopback port of its own."""
 
     def __init__(self, version: str, min_lease_ttl: int) -> None:
-        self._server = serve(Engine(version, min_lease_ttl=min_lease_ttl), "127.0.0.1:0")
+        engine = Engine(version, min_lease_ttl=min_lease_ttl, clock=time.monotonic)
+        self._server = serve(engine, "127.0.0.1:0")
         super().__init__("fake-server", self._server.address)
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """The model as a target."""
 
-from etcd_lockstep.target import Target
+from etcd_lockstep.target import ALL, Target
 from etcd_model import Operation, Result, Server, State, step
 
 
@@ -8,6 +8,7 @@ class ModelTarget(Target):
     """The reference model, started as a real etcd stands after its reset: empty, and compacted there."""
 
     name = "model"
+    capabilities = ALL
 
     def __init__(self, server: Server) -> None:
         self.server = server

@@ -4,35 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
+from typing import get_args
 
 from etcd_lockstep.target import Target, TargetDied
-from etcd_model import Error, Operation, Result
-from etcd_model.results import (
-    CompactResult,
-    DeleteRangeResult,
-    LeaseGrantResult,
-    LeaseKeepAliveResult,
-    LeaseLeasesResult,
-    LeaseRevokeResult,
-    LeaseTimeToLiveResult,
-    PutResult,
-    RangeResult,
-    TxnResult,
-)
+from etcd_model import Operation, Result
 
-_RESULTS = (
-    RangeResult,
-    PutResult,
-    DeleteRangeResult,
-    TxnResult,
-    CompactResult,
-    LeaseGrantResult,
-    LeaseRevokeResult,
-    LeaseKeepAliveResult,
-    LeaseTimeToLiveResult,
-    LeaseLeasesResult,
-    Error,
-)
+_RESULTS = frozenset(get_args(Result))
 _PLAIN: dict[str, type] = {"int": int, "bool": bool, "bytes": bytes, "str": str}
 
 
@@ -45,6 +22,7 @@ class OwnTarget(Target):
         self.capabilities = frozenset(own.capabilities)
         self.keys = tuple(own.keys)  # type: ignore[misc]  # one instance's, not the class's
         self.shared_store = own.shared_store
+        self.real_time = own.real_time
         self._own = own
         self._failed_reset = ""
 
@@ -57,6 +35,9 @@ class OwnTarget(Target):
         except Exception as error:
             self._failed_reset = f"its reset() raised {type(error).__name__}: {error}"
             raise TargetDied(self._failed_reset) from error
+
+    def auth_revision(self) -> int:
+        return self._own.auth_revision()
 
     def apply(self, operation: Operation) -> Result:
         result = self._own.apply(operation)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import grpc
@@ -9,69 +12,145 @@ from google.protobuf.message import Message
 
 from etcd_lockstep.codec import decode, encode
 from etcd_lockstep.servers import open_channel
-from etcd_lockstep.target import Target, TargetDied
-from etcd_model.errors import COMPACTED, Code, Error
-from etcd_model.operations import Compact, DeleteRange, LeaseLeases, LeaseRevoke, Operation
+from etcd_lockstep.target import ALL, Target, TargetDied
+from etcd_lockstep.targets.client import Client
+from etcd_lockstep.targets.footprint import NOTED, Footprint
+from etcd_lockstep.targets.transport import CALL_TIMEOUT, Incoming, WatchCall, definite, token_metadata
+from etcd_lockstep.targets.waiting import ANSWER_SECONDS, SILENCE_SECONDS, acquire, contenders
+from etcd_lockstep.targets.watching import Duplex, StreamEnded
+from etcd_model.errors import COMPACTED, LEASE_NOT_FOUND, Error
+from etcd_model.operations import (
+    AuthStatus,
+    Campaign,
+    Compact,
+    DeleteRange,
+    LeaseLeases,
+    LeaseRevoke,
+    Lock,
+    Observe,
+    Operation,
+)
 from etcd_model.ranges import FROM_KEY
-from etcd_model.results import CompactResult, DeleteRangeResult, LeaseLeasesResult, LeaseRevokeResult, Result
+from etcd_model.results import (
+    AuthStatusResult,
+    CompactResult,
+    DeleteRangeResult,
+    LeaseLeasesResult,
+    LeaseRevokeResult,
+    Result,
+)
+from fake_etcd.stubs import bind
 from fake_etcd.wire.methods import METHOD
 
-CALL_TIMEOUT = 10.0
-"""Seconds after which a target has stopped answering. An idle etcd answers in milliseconds."""
-
-_INDEFINITE = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
-"""What the transport says when nobody knows whether the request was carried out."""
+_WATCH = "/etcdserverpb.Watch/Watch"
 
 
-class Wire:
-    """Operations over one channel."""
+class _Methods(dict[str, Callable[..., Any]]):
+    """The methods of a channel by their paths, bound as they are needed."""
 
     def __init__(self, channel: grpc.Channel) -> None:
-        self._calls = {
-            method.path: (channel.stream_stream if method.client_streaming else channel.unary_unary)(
-                method.path,
-                request_serializer=method.request.SerializeToString,
-                response_deserializer=method.response.FromString,
-            )
-            for method in METHOD.values()
-            if method.client_streaming or not method.server_streaming
-        }
+        super().__init__()
+        self._channel = channel
 
-    def apply(self, operation: Operation) -> Result:
-        """Raises `TargetDied` where the answer is unknown."""
-        path, request = encode(operation)
+    def __missing__(self, path: str) -> Callable[..., Any]:
+        method = self[path] = bind(self._channel, METHOD[path])
+        return method
+
+
+class Wire(Client):
+    """Operations over one channel."""
+
+    def __init__(self, channel: grpc.Channel, settle: float = 0.0) -> None:
+        super().__init__(settle)
+        self.footprint = Footprint()
+        self._methods = _Methods(channel)
+        for noted in NOTED:
+            self._specialities[noted] = self._noting(self._specialities.get(noted, self.ask))
+
+    def _noting(self, answer: Callable[[Any, str], Result]) -> Callable[[Any, str], Result]:
+        def note(operation: Operation, token: str) -> Result:
+            result: Result | None = None
+            try:
+                result = answer(operation, token)
+            finally:
+                self.footprint.note(operation, result)
+            return result
+
+        return note
+
+    def exchange(self, path: str, request: Message, token: str) -> Message | Error:
+        call = self._methods[path]
+        metadata = token_metadata(token)
         try:
-            answer = self._call(path, request)
+            if not METHOD[path].client_streaming:
+                answer: Message = call(request, timeout=CALL_TIMEOUT, metadata=metadata)
+                return answer
+            stream = call(iter((request,)), timeout=CALL_TIMEOUT, metadata=metadata)
+            for answer in stream:
+                stream.cancel()
+                return answer
         except grpc.RpcError as error:
-            if not isinstance(error, grpc.Call):
-                raise
-            if error.code() in _INDEFINITE:
-                raise TargetDied(f"{error.code().name}: {error.details()}") from error
-            return Error(Code(error.code().value[0]), error.details() or "")
-        return decode(operation, answer)
-
-    def _call(self, path: str, request: Message) -> Message:
-        call: Any = self._calls[path]
-        if not METHOD[path].client_streaming:
-            answer: Message = call(request, timeout=CALL_TIMEOUT)
-            return answer
-        stream = call(iter((request,)), timeout=CALL_TIMEOUT)
-        for answer in stream:
-            stream.cancel()
-            return answer
+            return definite(error)
         raise TargetDied(f"the stream of {path} ended without an answer")
+
+    def acquire(self, operation: Lock | Campaign, token: str) -> Result:
+        return acquire(self, operation, token)
+
+    def begin(self, operation: Lock | Campaign, token: str) -> Any:
+        """Send a request; the future of its answer."""
+        path, request = encode(operation)
+        method: Any = self._methods[path]
+        return method.future(request, timeout=CALL_TIMEOUT, metadata=token_metadata(token))
+
+    def end(self, operation: Lock | Campaign, call: Any, seconds: float) -> Result | None:
+        """The answer of a call; None where it doesn't come in so many seconds."""
+        try:
+            return decode(operation, call.result(timeout=seconds))
+        except grpc.FutureTimeoutError:
+            return None
+        except grpc.RpcError as error:
+            return definite(error)
+
+    def observe(self, operation: Observe, token: str) -> Message | Error | None:
+        path, request = encode(operation)
+        seconds = SILENCE_SECONDS if contenders(self, operation.name, token) == [] else ANSWER_SECONDS
+        stream = Incoming(self._methods[path](request, metadata=token_metadata(token)))
+        try:
+            message: Message | None = stream.receive(seconds)
+            return message
+        except StreamEnded as ended:
+            return ended.error
+        finally:
+            stream.close()
+
+    def all(self, path: str, request: Message, token: str) -> list[Any] | Error:
+        try:
+            return list(self._methods[path](request, timeout=CALL_TIMEOUT, metadata=token_metadata(token)))
+        except grpc.RpcError as error:
+            return definite(error)
+
+    def open_watch(self, token: str) -> Duplex:
+        return WatchCall(self._methods[_WATCH], token_metadata(token))
+
+    def pass_time(self, seconds: int) -> None:
+        time.sleep(seconds)
 
 
 def empty_store(wire: Wire) -> int:
     """Revoke every lease, delete every key, compact the history. Returns the revision after it.
 
+    The compaction is a physical one: until what it leaves out is gone from the backend as well, it is in the hash
+    over a history without keys (etcd server/storage/mvcc/hash.go). It takes no longer.
+
     Raises `TargetDied` where the store refuses.
     """
     leases = _expect(wire.apply(LeaseLeases()), LeaseLeasesResult)
     for lease_id in leases.leases:
-        _expect(wire.apply(LeaseRevoke(lease_id)), LeaseRevokeResult)
+        revoked = wire.apply(LeaseRevoke(lease_id))
+        if revoked != LEASE_NOT_FOUND:  # which it is where it has just expired
+            _expect(revoked, LeaseRevokeResult)
     emptied = _expect(wire.apply(DeleteRange(b"\x00", FROM_KEY)), DeleteRangeResult)
-    compacted = wire.apply(Compact(emptied.revision))
+    compacted = wire.apply(Compact(emptied.revision, physical=True))
     if compacted != COMPACTED:  # which it is where nothing was written since the last reset
         _expect(compacted, CompactResult)
     return emptied.revision
@@ -89,22 +168,55 @@ def _expect(result: Result, kind: type[R]) -> R:
 class WireTarget(Target):
     """A target at an address. Its store is emptied at every reset."""
 
+    capabilities = ALL
     shared_store = True
+    real_time = True
 
-    def __init__(self, name: str, address: str) -> None:
+    def __init__(self, name: str, address: str, settle: float = 0.0) -> None:
+        """`settle`: so many seconds are waited at each reading of a watch stream, for what is yet to come. A server
+        that delivers the events of one stream in the order of their revisions, as etcd does, needs none."""
         self.name = name
+        self._settle = settle
         self.connect(address)
 
     def connect(self, address: str) -> None:
         """Talk to this address from now on."""
         self._channel = open_channel(address)
-        self._wire = Wire(self._channel)
+        self._wire = Wire(self._channel, self._settle)
+        self._auth_revision: int | None = None
 
     def reset(self) -> int:
+        self._wire.close_streams()
+        self._undo()
+        revision = self.empty()
+        self._wire.begin_at(revision)
+        return revision
+
+    def empty(self) -> int:
+        """Forget every key and every lease. Returns the revision after it."""
         return empty_store(self._wire)
+
+    def _undo(self) -> None:
+        """Undo what is beside keys and leases. Raises `TargetDied` where that can't be done."""
+        left = self._wire.footprint
+        if left.auth:
+            self._auth_revision = None
+        left.undo(self._wire)
+        self._wire.footprint = Footprint()  # where it raises, what is left is still known
+
+    def auth_revision(self) -> int:
+        """As `AuthStatus` tells it; 0 where there is none, as in etcd 3.4."""
+        if self._auth_revision is None:
+            status = self._wire.ask(AuthStatus())
+            self._auth_revision = status.auth_revision if isinstance(status, AuthStatusResult) else 0
+        return self._auth_revision
 
     def apply(self, operation: Operation) -> Result:
         return self._wire.apply(operation)
 
     def close(self) -> None:
+        """Whoever comes after may not be locked out: auth is turned off, if it was a sequence that turned it on."""
+        self._wire.close_streams()
+        with suppress(TargetDied):
+            self._undo()
         self._channel.close()

@@ -1,9 +1,4 @@
-"""etcd's requests as data. Field names, defaults and enum numbers are those of etcd's `rpc.proto`.
-
-Keys, values and range ends are bytes; revisions, leases, limits and versions are int64; a TTL
-is in seconds. Enum fields accept any int, as the wire does: servers differ in what they make of
-an unknown one.
-"""
+"""The KV service."""
 
 from __future__ import annotations
 
@@ -117,67 +112,5 @@ class Compact:
     physical: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseGrant:
-    """`Lease.LeaseGrant`. `ttl` is in seconds; id 0 lets the server pick one."""
-
-    ttl: int
-    id: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseRevoke:
-    """`Lease.LeaseRevoke`."""
-
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseKeepAlive:
-    """One request on the stream of `Lease.LeaseKeepAlive`."""
-
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseTimeToLive:
-    """`Lease.LeaseTimeToLive`; `keys` asks for the attached keys too."""
-
-    id: int
-    keys: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseLeases:
-    """`Lease.LeaseLeases`: the ids of all leases."""
-
-
 RequestOp: TypeAlias = "Range | Put | DeleteRange | Txn"
 """What a branch of a `Txn` may hold; a Txn among them is a nested one."""
-
-Operation: TypeAlias = (
-    Range
-    | Put
-    | DeleteRange
-    | Txn
-    | Compact
-    | LeaseGrant
-    | LeaseRevoke
-    | LeaseKeepAlive
-    | LeaseTimeToLive
-    | LeaseLeases
-)
-"""Every request that the model answers."""
-
-OPERATIONS: tuple[type[Operation], ...] = (
-    Range,
-    Put,
-    DeleteRange,
-    Txn,
-    Compact,
-    LeaseGrant,
-    LeaseRevoke,
-    LeaseKeepAlive,
-    LeaseTimeToLive,
-    LeaseLeases,
-)

@@ -1,25 +1,17 @@
-"""Operations to wire messages, and wire messages to results. It stands once, and serves every target
-that speaks etcd's wire: the fake in-process, the fake as a server, a real etcd, any endpoint."""
+"""The KV service."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from google.protobuf.message import Message
-
+from etcd_lockstep.codec.coding import Decoders, Encoders, Malformed
 from etcd_model import results
 from etcd_model.operations import (
     Compact,
     Compare,
     CompareTarget,
     DeleteRange,
-    LeaseGrant,
-    LeaseKeepAlive,
-    LeaseLeases,
-    LeaseRevoke,
-    LeaseTimeToLive,
-    Operation,
     Put,
     Range,
     RequestOp,
@@ -28,9 +20,6 @@ from etcd_model.operations import (
 from fake_etcd.wire import messages as wire
 
 _KV = "/etcdserverpb.KV/"
-_LEASE = "/etcdserverpb.Lease/"
-
-# Messages are built with all fields by keyword: protobuf leaves zeros off the wire by itself.
 
 
 def _range(op: Range) -> wire.RangeRequest:
@@ -106,43 +95,30 @@ def _txn(op: Txn) -> wire.TxnRequest:
     )
 
 
-_ENCODERS: dict[type[Operation], tuple[str, Callable[[Any], Message]]] = {
+ENCODERS: Encoders = {
     Range: (_KV + "Range", _range),
     Put: (_KV + "Put", _put),
     DeleteRange: (_KV + "DeleteRange", _delete_range),
     Txn: (_KV + "Txn", _txn),
     Compact: (_KV + "Compact", lambda op: wire.CompactionRequest(revision=op.revision, physical=op.physical)),
-    LeaseGrant: (_LEASE + "LeaseGrant", lambda op: wire.LeaseGrantRequest(TTL=op.ttl, ID=op.id)),
-    LeaseRevoke: (_LEASE + "LeaseRevoke", lambda op: wire.LeaseRevokeRequest(ID=op.id)),
-    LeaseKeepAlive: (_LEASE + "LeaseKeepAlive", lambda op: wire.LeaseKeepAliveRequest(ID=op.id)),
-    LeaseTimeToLive: (
-        _LEASE + "LeaseTimeToLive",
-        lambda op: wire.LeaseTimeToLiveRequest(ID=op.id, keys=op.keys),
-    ),
-    LeaseLeases: (_LEASE + "LeaseLeases", lambda _op: wire.LeaseLeasesRequest()),
 }
 
 
-def encode(operation: Operation) -> tuple[str, Message]:
-    """The path of the method and the request message."""
-    path, encoder = _ENCODERS[type(operation)]
-    return path, encoder(operation)
-
-
-def _kv(kv: wire.KeyValue) -> results.KeyValue:
+def key_value(kv: wire.KeyValue) -> results.KeyValue:
+    """A `mvccpb.KeyValue`."""
     return results.KeyValue(kv.key, kv.value, kv.create_revision, kv.mod_revision, kv.version, kv.lease)
 
 
 def _range_result(answer: wire.RangeResponse) -> results.RangeResult:
-    return results.RangeResult(answer.header.revision, tuple(map(_kv, answer.kvs)), answer.more, answer.count)
+    return results.RangeResult(answer.header.revision, tuple(map(key_value, answer.kvs)), answer.more, answer.count)
 
 
 def _put_result(answer: wire.PutResponse) -> results.PutResult:
-    return results.PutResult(answer.header.revision, _kv(answer.prev_kv) if answer.HasField("prev_kv") else None)
+    return results.PutResult(answer.header.revision, key_value(answer.prev_kv) if answer.HasField("prev_kv") else None)
 
 
 def _delete_range_result(answer: wire.DeleteRangeResponse) -> results.DeleteRangeResult:
-    return results.DeleteRangeResult(answer.header.revision, answer.deleted, tuple(map(_kv, answer.prev_kvs)))
+    return results.DeleteRangeResult(answer.header.revision, answer.deleted, tuple(map(key_value, answer.prev_kvs)))
 
 
 _RESPONSE_OPS: dict[str, Callable[[Any], results.ResponseOp]] = {
@@ -167,28 +143,10 @@ def _txn_result(answer: wire.TxnResponse) -> results.TxnResult:
     )
 
 
-_DECODERS: dict[type[Operation], Callable[[Any], results.Answer]] = {
+DECODERS: Decoders = {
     Range: _range_result,
     Put: _put_result,
     DeleteRange: _delete_range_result,
     Txn: _txn_result,
     Compact: lambda answer: results.CompactResult(answer.header.revision),
-    LeaseGrant: lambda answer: results.LeaseGrantResult(answer.header.revision, answer.ID, answer.TTL),
-    LeaseRevoke: lambda answer: results.LeaseRevokeResult(answer.header.revision),
-    LeaseKeepAlive: lambda answer: results.LeaseKeepAliveResult(answer.header.revision, answer.ID, answer.TTL),
-    LeaseTimeToLive: lambda answer: results.LeaseTimeToLiveResult(
-        answer.header.revision, answer.ID, answer.TTL, answer.grantedTTL, tuple(answer.keys)
-    ),
-    LeaseLeases: lambda answer: results.LeaseLeasesResult(
-        answer.header.revision, tuple(lease.ID for lease in answer.leases)
-    ),
 }
-
-
-class Malformed(Exception):
-    """An answer that is no answer of etcd's."""
-
-
-def decode(operation: Operation, answer: Message) -> results.Answer:
-    """The result that a response message carries. Raises `Malformed`."""
-    return _DECODERS[type(operation)](answer)

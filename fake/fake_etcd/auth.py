@@ -1,0 +1,286 @@
+"""Auth: users, roles, and who a caller is (etcd: server/auth/store.go)."""
+
+from bisect import bisect_left
+from collections.abc import Callable
+
+from fake_etcd.auth_grants import Grants
+from fake_etcd.auth_passwords import Password
+from fake_etcd.auth_tokens import SimpleTokens
+from fake_etcd.errors import (
+    AuthFailed,
+    AuthNotEnabled,
+    InvalidAuthMgmt,
+    InvalidAuthToken,
+    NoPasswordUser,
+    PermissionDenied,
+    PermissionNotGranted,
+    RoleAlreadyExist,
+    RoleEmpty,
+    RoleNotFound,
+    RoleNotGranted,
+    RootRoleNotExist,
+    RootUserNotExist,
+    UserAlreadyExist,
+    UserEmpty,
+    UserNotFound,
+)
+from fake_etcd.quirks import Quirks
+from fake_etcd.wire.messages import Permission
+
+ROOT = "root"
+"""The name of the user without whom auth can't be on, and of the role that may do everything."""
+
+
+class User:
+    """One user. Without a password, nobody can log in as it."""
+
+    __slots__ = ("password", "roles")
+
+    def __init__(self, password: Password | None) -> None:
+        self.password = password
+        self.roles: list[str] = []
+        """Sorted names; the role root need not exist."""
+
+
+class AuthStore:
+    """Whether auth is on, and who may do what. It never acts by itself: the clock is only read.
+
+    A caller is told by name; "" is somebody who gave no token.
+    """
+
+    __slots__ = ("_grants", "_quirks", "_roles", "_tokens", "_users", "enabled", "revision")
+
+    def __init__(self, quirks: Quirks, clock: Callable[[], float]) -> None:
+        self.enabled = False
+        self.revision = 1
+        self._quirks = quirks
+        self._users: dict[str, User] = {}
+        self._roles: dict[str, list[Permission]] = {}
+        """Every role's permissions, in order of their keys."""
+        self._tokens = SimpleTokens(clock, quirks.bearer_tokens_understood)
+        self._grants: dict[str, Grants] = {}
+        """The users' grants, as far as somebody asked for them since the last change."""
+
+    # Who asks, and what for
+
+    def user_of(self, token: str) -> str:
+        """Whom a token stands for; "" without one, and while auth is off. etcd: AuthInfoFromCtx."""
+        if not token or (not self.enabled and self._quirks.tokens_ignored_while_auth_is_off):
+            return ""
+        user = self._tokens.user_of(token)
+        if user is None:
+            raise InvalidAuthToken()
+        return user
+
+    def require_user(self, token: str) -> str:
+        """While auth is on, somebody must ask. etcd: requireAuthInfo."""
+        if not self.enabled:
+            return ""
+        user = self.user_of(token)
+        if not user:
+            raise UserEmpty()
+        return user
+
+    def require_root(self, user: str) -> None:
+        """While auth is on, a user with the role root must ask. etcd: IsAdminPermitted."""
+        if not self.enabled:
+            return
+        if not user:
+            raise UserEmpty()
+        if not self.is_root(user):
+            raise PermissionDenied()
+
+    def is_root(self, user: str) -> bool:
+        """Whether a user has the role root."""
+        return self.has_role(user, ROOT)
+
+    def has_role(self, user: str, role: str) -> bool:
+        """Whether a role is granted to a user, who need not exist."""
+        found = self._users.get(user)
+        return found is not None and role in found.roles
+
+    def require(self, user: str, key: bytes, range_end: bytes, kind: int) -> None:
+        """While auth is on, the user must be granted the key or range. etcd: isOpPermitted."""
+        if not self.enabled:
+            return
+        if not user:
+            raise UserEmpty()
+        if not self.is_root(user) and not self._grants_of(user).cover(key, range_end, kind):
+            raise PermissionDenied()
+
+    def _grants_of(self, name: str) -> Grants:
+        grants = self._grants.get(name)
+        if grants is None:
+            roles = self._user(name).roles
+            permissions = (permission for role in roles for permission in self._roles.get(role, ()))
+            grants = self._grants[name] = Grants(permissions)
+        return grants
+
+    # On and off, and logging in
+
+    def enable(self) -> None:
+        """Turn auth on; it may be already. The revision stays."""
+        if self.enabled:
+            return
+        root = self._users.get(ROOT)
+        if root is None:
+            raise RootUserNotExist()
+        if ROOT not in root.roles:
+            raise RootRoleNotExist()
+        self.enabled = True
+
+    def disable(self) -> None:
+        """Turn auth off, which ends every token; users and roles stay."""
+        if self.enabled:
+            self.enabled = False
+            self._tokens.drop_all()
+            self._changed()
+
+    def check_password(self, name: str, password: str) -> None:
+        """Refuse a login. etcd: CheckPassword."""
+        if not self.enabled:
+            raise AuthNotEnabled()
+        user = self._users.get(name)
+        if user is None:
+            raise AuthFailed()
+        if user.password is None:
+            raise NoPasswordUser()
+        if not user.password.matches(password):
+            raise AuthFailed()
+
+    def assign_token(self, name: str, index: int) -> str:
+        """A token for a user who has logged in."""
+        return self._tokens.assign(name, index)
+
+    # Users
+
+    def users(self) -> list[str]:
+        """All users' names, sorted."""
+        return sorted(self._users, key=str.encode)
+
+    def user_roles(self, name: str) -> list[str]:
+        """A user's roles, sorted."""
+        return self._user(name).roles
+
+    def has_password(self, name: str) -> bool:
+        """Whether a user can log in at all."""
+        return self._user(name).password is not None
+
+    def add_user(self, name: str, password: Password | None) -> None:
+        if not name:
+            raise UserEmpty()
+        if name in self._users:
+            raise UserAlreadyExist()
+        self._users[name] = User(password)
+        self._changed()
+
+    def delete_user(self, name: str) -> None:
+        if self.enabled and name == ROOT:
+            raise InvalidAuthMgmt()
+        self._user(name)
+        del self._users[name]
+        self._changed()
+        self._tokens.drop_of(name)
+
+    def change_password(self, name: str, password: Password) -> None:
+        """A user without a password stays without."""
+        user = self._user(name)
+        if user.password is not None:
+            user.password = password
+        self._changed()
+        self._tokens.drop_of(name)
+
+    def grant_role(self, name: str, role: str) -> None:
+        """Granting anew what is granted changes nothing, not even the revision."""
+        user = self._user(name)
+        if role != ROOT:
+            self.role_permissions(role)
+        if role not in user.roles:
+            user.roles.append(role)
+            user.roles.sort(key=str.encode)
+            self._changed()
+
+    def revoke_role(self, name: str, role: str) -> None:
+        if self.enabled and name == ROOT and role == ROOT:
+            raise InvalidAuthMgmt()
+        user = self._user(name)
+        if role not in user.roles:
+            raise RoleNotGranted()
+        user.roles.remove(role)
+        self._changed()
+
+    def _user(self, name: str) -> User:
+        user = self._users.get(name)
+        if user is None:
+            raise UserNotFound()
+        return user
+
+    # Roles
+
+    def roles(self) -> list[str]:
+        """All roles' names, sorted."""
+        return sorted(self._roles, key=str.encode)
+
+    def role_permissions(self, name: str) -> list[Permission]:
+        """A role's permissions, in order of their keys."""
+        permissions = self._roles.get(name)
+        if permissions is None:
+            raise RoleNotFound()
+        return permissions
+
+    def add_role(self, name: str) -> None:
+        if not name:
+            raise RoleEmpty()
+        if name in self._roles:
+            raise RoleAlreadyExist()
+        self._roles[name] = []
+        self._changed()
+
+    def delete_role(self, name: str) -> None:
+        """It is taken from all users."""
+        if self.enabled and name == ROOT:
+            raise InvalidAuthMgmt()
+        self.role_permissions(name)
+        del self._roles[name]
+        for user in self._users.values():
+            if name in user.roles:
+                user.roles.remove(name)
+        self._changed()
+
+    def grant_permission(self, role: str, permission: Permission) -> None:
+        """Of several permissions with the same key, only the first is looked at: one with the same end is replaced.
+
+        So a grant can leave a range twice in a role, with two types. The revision grows in any case.
+        """
+        permissions = self.role_permissions(role)
+        keys = [granted.key for granted in permissions]
+        place = bisect_left(keys, permission.key)
+        if place < len(keys) and _same_range(permissions[place], permission.key, permission.range_end):
+            permissions[place].permType = permission.permType
+        else:
+            permissions.append(_copy(permission))
+            permissions.sort(key=lambda granted: granted.key)
+        self._changed()
+
+    def revoke_permission(self, role: str, key: bytes, range_end: bytes) -> None:
+        """All permissions of exactly this range."""
+        permissions = self.role_permissions(role)
+        left = [granted for granted in permissions if not _same_range(granted, key, range_end)]
+        if len(left) == len(permissions):
+            raise PermissionNotGranted()
+        self._roles[role] = left
+        self._changed()
+
+    def _changed(self) -> None:
+        self.revision += 1
+        self._grants.clear()
+
+
+def _same_range(permission: Permission, key: bytes, range_end: bytes) -> bool:
+    return permission.key == key and permission.range_end == range_end
+
+
+def _copy(permission: Permission) -> Permission:
+    copy = Permission()
+    copy.CopyFrom(permission)
+    return copy

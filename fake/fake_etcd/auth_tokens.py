@@ -1,0 +1,60 @@
+"""Simple tokens (etcd: server/auth/simple_token.go)."""
+
+from collections.abc import Callable
+from secrets import choice
+from string import ascii_letters
+
+LIFETIME = 300.0
+"""Seconds from a token's last use to its end. etcd: simpleTokenTTLDefault."""
+
+_LETTERS = 16
+_BEARER = "Bearer "
+
+
+class SimpleTokens:
+    """Which token stands for which user, until when. The clock is only read."""
+
+    __slots__ = ("_clock", "_ends", "_takes_bearer", "_users")
+
+    def __init__(self, clock: Callable[[], float], takes_bearer: bool) -> None:
+        self._clock = clock
+        self._takes_bearer = takes_bearer
+        self._users: dict[str, str] = {}
+        self._ends: dict[str, float] = {}
+
+    def assign(self, user: str, index: int) -> str:
+        """A new token for a user, with the raft index of the call that asked for it."""
+        token = "".join(choice(ascii_letters) for _ in range(_LETTERS)) + f".{index}"
+        self._users[token] = user
+        self._ends[token] = self._clock() + LIFETIME
+        return token
+
+    def user_of(self, token: str) -> str | None:
+        """The user that a token stands for, whose life starts anew; None if it is over or never was.
+
+        etcd waits with a token that claims a raft index yet to come; here it is one that never was.
+        """
+        if self._takes_bearer:
+            token = token.removeprefix(_BEARER)
+        user = self._users.get(token)
+        if user is None:
+            return None
+        now = self._clock()
+        if now > self._ends[token]:
+            self._drop(token)
+            return None
+        self._ends[token] = now + LIFETIME
+        return user
+
+    def drop_of(self, user: str) -> None:
+        """A user's tokens are over. etcd: invalidateUser."""
+        for token in [token for token, owner in self._users.items() if owner == user]:
+            self._drop(token)
+
+    def drop_all(self) -> None:
+        """No token is valid any more. etcd: disable."""
+        self._users.clear()
+        self._ends.clear()
+
+    def _drop(self, token: str) -> None:
+        del self._users[token], self._ends[token]

@@ -1,0 +1,187 @@
+"""What every service works on: the state, the lock around it, and what all answers have in common."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Condition, Event, Lock
+
+from google.protobuf.message import Message
+from grpc import StatusCode
+
+from fake_etcd.alarms import NOSPACE, Alarms
+from fake_etcd.auth import AuthStore
+from fake_etcd.backend import Backend
+from fake_etcd.errors import EtcdError, NoSpace, TooLarge, frame_too_large
+from fake_etcd.hash_kv import CompactionHashes
+from fake_etcd.lease import Lease, Lessor
+from fake_etcd.quirks import Quirks
+from fake_etcd.store import Record, Store
+from fake_etcd.watch_hub import WatchHub
+from fake_etcd.wire import messages as pb
+
+MAX_REQUEST_BYTES = 1_572_864
+"""etcd's --max-request-bytes, which holds for a write's raft entry: the request and an envelope around it."""
+
+MAX_FRAME_BYTES = MAX_REQUEST_BYTES + 512 * 1024
+"""The longest message that etcd receives at all (etcd: server/etcdserver/api/v3rpc/grpc.go grpcOverheadBytes)."""
+
+_ENVELOPE_BYTES = 18
+"""What the raft entry adds to a request of this size: a 14-byte header (13 if the server's request ids happen to be
+small: real servers differ by one byte here) and the request's own tag and length."""
+
+CLUSTER_ID = 0xCDF818194E3A8C32
+MEMBER_ID = 0x8E9E05C52164694D
+RAFT_TERM = 2
+
+_FIRST_RAFT_INDEX = 4
+"""Where a real server's first proposal by a client stands, give or take."""
+
+_PATIENCE = 0.05
+"""Seconds that a waiting call sleeps at most before it looks whether it was cancelled, or what time it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an engine is started with; a reset doesn't change it."""
+
+    min_lease_ttl: int
+    max_txn_ops: int
+    clock: Callable[[], float]
+    watch_progress_interval: float
+    quota_bytes: int
+
+
+class Core:
+    """The state and its lock. Every handler of a service runs with the lock held."""
+
+    __slots__ = (
+        "_header",
+        "_resets",
+        "alarms",
+        "auth",
+        "backend",
+        "changed",
+        "downgrade_target",
+        "hashes",
+        "hub",
+        "lessor",
+        "lock",
+        "quirks",
+        "raft_index",
+        "settings",
+        "store",
+        "timed",
+    )
+
+    def __init__(self, quirks: Quirks, settings: Settings) -> None:
+        self.quirks = quirks
+        self.settings = settings
+        self.lock = Lock()
+        self.changed = Condition(self.lock)
+        """Notified of every commit that somebody waits for, and of a reset."""
+        self._header = pb.ResponseHeader(cluster_id=CLUSTER_ID, member_id=MEMBER_ID, raft_term=RAFT_TERM)
+        """Every unary reply's header but for its revision."""
+        self.hub = WatchHub()
+        self.timed = False
+        """Whether time can go by at all."""
+        self._resets = 0
+        with self.lock:
+            self.reset()
+
+    def reset(self) -> None:
+        """An empty store at revision 1, no leases, no users. What waits or watches is over. With the lock held."""
+        self.hub.close()
+        self.lessor = Lessor(self.settings.min_lease_ttl, self.settings.clock)
+        self.store = Store(self.lessor)
+        self.hashes = CompactionHashes()
+        self.auth = AuthStore(self.quirks, self.settings.clock)
+        self.alarms = Alarms(self.quirks)
+        self.downgrade_target = ""
+        self.backend = Backend(self.store, self.settings.quota_bytes)
+        self.raft_index = _FIRST_RAFT_INDEX
+        self._resets += 1
+        self.changed.notify_all()
+
+    @property
+    def storage_version(self) -> str:
+        """The release without its patch, which the cluster and its database have too."""
+        return self.quirks.version.rpartition(".")[0] + ".0"
+
+    def fill(self, header: pb.ResponseHeader) -> None:
+        """What every unary answer's header tells: the ids, and the store's revision."""
+        self._header.revision = self.store.revision
+        header.CopyFrom(self._header)
+
+    def propose(self, size: int = 0, token: str = "") -> str:
+        """Put a write of this many bytes to raft. Tells the user whom the token stands for ("": nobody).
+
+        etcd: server/etcdserver/v3_server.go processInternalRaftRequestOnce.
+        """
+        user = self.auth.user_of(token) if token else ""
+        if size + _ENVELOPE_BYTES > MAX_REQUEST_BYTES:
+            raise TooLarge()
+        self.raft_index += 1
+        return user
+
+    def require_root(self, token: str) -> None:
+        """While auth is on, root must ask. etcd: api/v3rpc/auth.go isPermitted."""
+        if token or self.auth.enabled:
+            self.auth.require_root(self.auth.user_of(token))
+
+    def check_room(self, cost: int, token: str) -> None:
+        """Refuse what the database has no room for, before anything else is looked at, and raise the alarm.
+
+        Raising it takes a proposal, so it needs a token that isn't invalid (etcd: api/v3rpc/quota.go check).
+        """
+        if self.backend.has_room(cost):
+            return
+        with suppress(EtcdError):
+            self.propose(token=token)
+            self.alarms.activate(MEMBER_ID, NOSPACE)
+        raise NoSpace()
+
+    def revoke(self, lease: Lease) -> None:
+        """All the lease's keys go in byte order, in one revision. etcd: server/lease/lessor.go Revoke."""
+        store = self.store
+        for key in sorted(lease.keys):
+            for record in store.scan(key, b""):
+                store.delete(record)
+        self.lessor.forget(lease.id)
+        store.commit()
+
+    def tick(self) -> None:
+        """Revoke the leases whose time is over, each in a revision of its own; tell watchers about progress."""
+        now = self.settings.clock()
+        while not self.alarms.corrupt and (lease := self.lessor.due(now)) is not None:
+            self.raft_index += 1
+            self.revoke(lease)
+        self.hub.tick(now)
+
+    def listen(self) -> None:
+        """Have every commit told to watchers and to calls that wait: somebody is there, from now until a reset."""
+        self.store.on_commit = self._committed
+
+    def _committed(self, records: Sequence[Record]) -> None:
+        self.hub.deliver(records)
+        self.changed.notify_all()
+
+    def wait(self, cancelled: Event | None) -> None:
+        """Let others in, until something may have been committed or a while is over. With the lock held.
+
+        Raises CANCELLED once the caller has given up, or the state was reset.
+        """
+        resets = self._resets
+        if not (cancelled is not None and cancelled.is_set()):
+            self.listen()
+            self.changed.wait(_PATIENCE)
+            self.tick()
+        if (cancelled is not None and cancelled.is_set()) or resets != self._resets:
+            raise EtcdError(StatusCode.CANCELLED, "context canceled")
+
+
+def frame_size(request: Message) -> int:
+    """The request's size, if gRPC would deliver it at all."""
+    size = request.ByteSize()
+    if size > MAX_FRAME_BYTES:
+        raise frame_too_large(size, MAX_FRAME_BYTES)
+    return size

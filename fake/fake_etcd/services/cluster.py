@@ -1,0 +1,89 @@
+"""The Cluster service: one member, which stays alone."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from grpc import StatusCode
+
+from fake_etcd.core import CLUSTER_ID, MEMBER_ID, RAFT_TERM, Core
+from fake_etcd.errors import (
+    EtcdError,
+    MemberBadURLs,
+    MemberNotFound,
+    MemberNotLearner,
+    NotEnoughStarted,
+    PeerURLExist,
+)
+from fake_etcd.services.service import Handler, Service
+from fake_etcd.wire import messages as pb
+
+_NAME = "default"
+_CLIENT_URLS = ("http://localhost:2379",)
+_PEER_URLS = ("http://localhost:2380",)
+
+
+class Cluster(Service):
+    """etcd: server/etcdserver/api/v3rpc/member.go, server/etcdserver/server.go AddMember and so on.
+
+    A header here tells no revision.
+    """
+
+    def __init__(self, core: Core) -> None:
+        super().__init__(core)
+        self._peer_urls: tuple[str, ...] = _PEER_URLS
+
+    def reset(self) -> None:
+        self._peer_urls = _PEER_URLS
+
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            "/etcdserverpb.Cluster/MemberAdd": self.member_add,
+            "/etcdserverpb.Cluster/MemberRemove": self.member_remove,
+            "/etcdserverpb.Cluster/MemberUpdate": self.member_update,
+            "/etcdserverpb.Cluster/MemberList": self.member_list,
+            "/etcdserverpb.Cluster/MemberPromote": self.member_promote,
+        }
+
+    def member_add(self, request: pb.MemberAddRequest, token: str) -> pb.MemberAddResponse:
+        """A real server would add the member, and a voting one's absence would then stop it."""
+        if not _are_urls(request.peerURLs):
+            raise MemberBadURLs()
+        self.core.require_root(token)
+        if set(request.peerURLs) & set(self._peer_urls):
+            raise PeerURLExist()
+        raise EtcdError(StatusCode.UNIMPLEMENTED, "fake-etcd: a cluster of one member can't be given another")
+
+    def member_remove(self, request: pb.MemberRemoveRequest, token: str) -> pb.MemberRemoveResponse:
+        self.core.require_root(token)
+        if request.ID == MEMBER_ID:
+            raise NotEnoughStarted()
+        raise MemberNotFound()
+
+    def member_update(self, request: pb.MemberUpdateRequest, token: str) -> pb.MemberUpdateResponse:
+        """The URLs aren't looked at."""
+        self.core.require_root(token)
+        if request.ID != MEMBER_ID:
+            raise MemberNotFound()
+        self._peer_urls = tuple(request.peerURLs)
+        return pb.MemberUpdateResponse(header=_header(), members=[self._member()])
+
+    def member_list(self, _request: pb.MemberListRequest, token: str) -> pb.MemberListResponse:
+        if self.core.quirks.member_list_needs_a_user:
+            self.core.auth.require_user(token)
+        return pb.MemberListResponse(header=_header(), members=[self._member()])
+
+    def member_promote(self, request: pb.MemberPromoteRequest, token: str) -> pb.MemberPromoteResponse:
+        self.core.require_root(token)
+        raise MemberNotLearner() if request.ID == MEMBER_ID else MemberNotFound()
+
+    def _member(self) -> pb.Member:
+        return pb.Member(ID=MEMBER_ID, name=_NAME, peerURLs=self._peer_urls, clientURLs=_CLIENT_URLS)
+
+
+def _header() -> pb.ResponseHeader:
+    return pb.ResponseHeader(cluster_id=CLUSTER_ID, member_id=MEMBER_ID, raft_term=RAFT_TERM)
+
+
+def _are_urls(urls: Sequence[str]) -> bool:
+    """etcd: client/pkg/types/urls.go NewURLs."""
+    return bool(urls) and all(re.fullmatch(r"https?://[^/]*:[^/:]*|unixs?://.*", url.strip()) for url in urls)

@@ -1,0 +1,119 @@
+"""The Maintenance service, besides HashKV and Downgrade."""
+
+import zlib
+from collections.abc import Iterator, Mapping
+from threading import Event
+
+from fake_etcd import permissions, snapshot
+from fake_etcd.core import MEMBER_ID, RAFT_TERM
+from fake_etcd.errors import BadLeaderTransferee, EtcdError, would_crash
+from fake_etcd.services.service import Handler, Service, StreamHandler
+from fake_etcd.wire import messages as pb
+
+_GET = pb.AlarmRequest.AlarmAction.Value("GET")
+_ACTIVATE = pb.AlarmRequest.AlarmAction.Value("ACTIVATE")
+_DEACTIVATE = pb.AlarmRequest.AlarmAction.Value("DEACTIVATE")
+
+
+class Maintenance(Service):
+    """etcd: server/etcdserver/api/v3rpc/maintenance.go."""
+
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            "/etcdserverpb.Maintenance/Status": self.status,
+            "/etcdserverpb.Maintenance/Alarm": self.alarm,
+            "/etcdserverpb.Maintenance/Defragment": self.defragment,
+            "/etcdserverpb.Maintenance/Hash": self.hash,
+            "/etcdserverpb.Maintenance/MoveLeader": self.move_leader,
+        }
+
+    def streams(self) -> Mapping[str, StreamHandler]:
+        return {"/etcdserverpb.Maintenance/Snapshot": self.snapshot}
+
+    def status(self, _request: pb.StatusRequest, token: str) -> pb.StatusResponse:
+        """Index and sizes are no more than plausible."""
+        core = self.core
+        if core.quirks.status_needs_only_a_user:
+            core.auth.require_user(token)
+        elif core.quirks.status_needs_root:
+            core.require_root(token)
+        response = pb.StatusResponse(
+            version=core.quirks.version,
+            dbSize=core.backend.size,
+            dbSizeInUse=core.backend.in_use,
+            leader=MEMBER_ID,
+            raftIndex=core.raft_index,
+            raftAppliedIndex=core.raft_index,
+            raftTerm=RAFT_TERM,
+            errors=core.alarms.texts(),
+        )
+        if core.quirks.status_tells_storage:
+            response.storageVersion = core.storage_version
+            response.dbSizeQuota = core.settings.quota_bytes
+            response.downgradeInfo.SetInParent()
+            if core.downgrade_target:
+                response.downgradeInfo.enabled = True
+                response.downgradeInfo.targetVersion = core.downgrade_target
+        core.fill(response.header)
+        return response
+
+    def alarm(self, request: pb.AlarmRequest, token: str) -> pb.AlarmResponse:
+        core = self.core
+        if request.action == _GET and core.quirks.alarm_get_needs_only_a_user:
+            core.auth.require_user(token)
+        elif core.quirks.alarm_needs_root:
+            core.require_root(token)
+        try:
+            core.propose(token=token)
+        except EtcdError as error:
+            raise error if core.quirks.alarm_tells_header else permissions.inner(error) from None
+        response = pb.AlarmResponse()
+        if request.action == _GET:
+            response.alarms.extend(core.alarms.get(request.alarm))
+        elif request.action == _ACTIVATE:
+            response.alarms.extend(core.alarms.activate(request.memberID, request.alarm))
+        elif request.action == _DEACTIVATE:
+            response.alarms.extend(core.alarms.deactivate(request.memberID, request.alarm))
+        else:
+            raise would_crash(core.quirks.version, "an alarm with an unknown action")
+        if core.quirks.alarm_tells_header:
+            core.fill(response.header)
+        return response
+
+    def defragment(self, _request: pb.DefragmentRequest, token: str) -> pb.DefragmentResponse:
+        """Answers without a header."""
+        self._check(token)
+        self.core.backend.defragment()
+        return pb.DefragmentResponse()
+
+    def hash(self, _request: pb.HashRequest, token: str) -> pb.HashResponse:
+        """Equal for equal contents, and unlike any real server's: that hashes its whole database, ids and all."""
+        self._check(token)
+        core = self.core
+        response = pb.HashResponse()
+        for data in snapshot.records(core):
+            response.hash = zlib.crc32(data, response.hash)
+        core.fill(response.header)
+        return response
+
+    def move_leader(self, request: pb.MoveLeaderRequest, token: str) -> pb.MoveLeaderResponse:
+        """To the one member there is, which leads already. Answers without a header."""
+        if self.core.quirks.move_leader_and_downgrade_need_root:
+            self.core.require_root(token)
+        if request.targetID != MEMBER_ID:
+            raise BadLeaderTransferee()
+        return pb.MoveLeaderResponse()
+
+    def snapshot(
+        self, _request: pb.SnapshotRequest, token: str, _cancelled: Event | None
+    ) -> Iterator[pb.SnapshotResponse]:
+        """All blobs are of the state at the call. Nothing can be restored from them: see `snapshot`."""
+        with self.core.lock:
+            self._check(token)
+            blobs = snapshot.take(self.core)
+        yield from blobs
+
+    def _check(self, token: str) -> None:
+        core = self.core
+        if token or core.auth.enabled:
+            permissions.check_maintenance(core.auth, core.quirks, token)

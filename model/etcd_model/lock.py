@@ -1,0 +1,238 @@
+"""The Lock and Election services: etcd's own client recipes, run by the server (etcd client/v3/concurrency).
+
+They are made of requests to the server itself, which are checked as any others are, with the caller's token; what
+refuses one of them refuses the call, with its text, and without its code.
+
+The keys of a lock or an election are `<name>/<lease id in hex>`. Whose was created first owns the lock or leads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from etcd_model import kv, lease
+from etcd_model.admission import admit_call
+from etcd_model.errors import MISSING_LEADER_KEY, NO_LEADER, NOT_LEADER, Code, Error
+from etcd_model.exhaustive import assert_never
+from etcd_model.operations import (
+    Campaign,
+    Compare,
+    CompareResult,
+    CompareTarget,
+    DeleteRange,
+    Leader,
+    LeaderKey,
+    LeaseGrant,
+    Lock,
+    LockOperation,
+    Observe,
+    Proclaim,
+    Put,
+    Range,
+    Resign,
+    SortOrder,
+    SortTarget,
+    Txn,
+    Unlock,
+)
+from etcd_model.results import (
+    CampaignResult,
+    ElectionResult,
+    LeaderResult,
+    LeaseGrantResult,
+    LockResult,
+    RangeResult,
+    Result,
+    TxnResult,
+    UnlockResult,
+    Waiting,
+)
+from etcd_model.state import PutEvent, State
+from etcd_model.txn import txn
+
+SESSION_TTL = 60
+"""Seconds: that of the lease of a session that was given none (etcd client/v3/concurrency/session.go)."""
+
+
+def step(state: State, operation: LockOperation) -> tuple[State, Result]:
+    """One call. Some of what it is made of may be done when another part is refused."""
+    state, result = _call(state, operation)
+    return state, Error(Code.UNKNOWN, result.message) if isinstance(result, Error) else result
+
+
+def _call(state: State, operation: LockOperation) -> tuple[State, Result]:
+    match operation:
+        case Lock():
+            return _lock(state, operation)
+        case Unlock():
+            return _unlock(state, operation)
+        case Campaign():
+            return _campaign(state, operation)
+        case Proclaim():
+            return _proclaim(state, operation)
+        case Leader():
+            return _leader(state, operation.name)
+        case Observe():
+            return _observe(state, operation.name)
+        case Resign():
+            return _resign(state, operation)
+        case _:
+            assert_never(operation)
+
+
+def key_of(name: bytes, lease_id: int) -> bytes:
+    """The key of one who locks or campaigns (Go's %x of a negative number has a minus)."""
+    return _prefix(name) + f"{lease_id:x}".encode()
+
+
+def _prefix(name: bytes) -> bytes:
+    return name + b"/"
+
+
+def _end(name: bytes) -> bytes:
+    """The end of the range of keys that begin with the prefix."""
+    return name + b"0"
+
+
+def _first_created(name: bytes) -> Range:
+    return Range(_prefix(name), _end(name), limit=1, sort_order=SortOrder.ASCEND, sort_target=SortTarget.CREATE)
+
+
+def _created_at(key: bytes, revision: int) -> tuple[Compare, ...]:
+    return (Compare(key, CompareTarget.CREATE, CompareResult.EQUAL, revision),)
+
+
+def _session(state: State, lease_id: int) -> tuple[State, int | Error]:
+    """The lease given, be there one of that id or not; for 0 a new one (session.go, NewSession)."""
+    if lease_id:
+        return state, lease_id
+    operation = LeaseGrant(SESSION_TTL)
+    error = admit_call(state, operation) if state.guarded else None
+    if error:
+        return state, error
+    state, granted = lease.grant(state, operation)
+    return state, granted.id if isinstance(granted, LeaseGrantResult) else granted
+
+
+def _enter(state: State, key: bytes, request: Txn) -> tuple[State, tuple[TxnResult, int] | Error]:
+    """Write the key unless it is there. With the answer, the revision at which it was created."""
+    state, answer = txn(state, request)
+    if isinstance(answer, Error):
+        return state, answer
+    return state, (answer, state.keys[key].create_revision)
+
+
+def _is_first(state: State, name: bytes, created: int) -> bool:
+    """Whether no key of that name was created before. Keys of one revision are first together."""
+    prefix = _prefix(name)
+    return not any(key.startswith(prefix) and kv.create_revision < created for key, kv in state.keys.items())
+
+
+def _lock(state: State, operation: Lock) -> tuple[State, LockResult | Waiting | Error]:
+    """Who comes again with the lease that has the lock has it (mutex.go, Lock). Who waits is in the store all the
+    while: there is a revision with the key, and one without it."""
+    state, lease_id = _session(state, operation.lease)
+    if isinstance(lease_id, Error):
+        return state, lease_id
+    key, owner = key_of(operation.name, lease_id), _first_created(operation.name)
+    request = Txn(_created_at(key, 0), (Put(key, lease=lease_id), owner), (Range(key), owner))
+    state, entered = _enter(state, key, request)
+    if isinstance(entered, Error):
+        return state, entered
+    answer, created = entered
+    if _is_first(state, operation.name, created):
+        return state, LockResult(answer.revision, key)
+    state, _ = kv.delete_range(_without_token(state), DeleteRange(key))
+    return state, Waiting()
+
+
+def _unlock(state: State, operation: Unlock) -> tuple[State, UnlockResult | Error]:
+    state, deleted = kv.delete_range(state, DeleteRange(operation.key))
+    return state, deleted if isinstance(deleted, Error) else UnlockResult(deleted.revision)
+
+
+def _campaign(state: State, operation: Campaign) -> tuple[State, CampaignResult | Waiting | Error]:
+    """Who comes again with another value writes that, and is told of the revision before (election.go, Campaign)."""
+    state, lease_id = _session(state, operation.lease)
+    if isinstance(lease_id, Error):
+        return state, lease_id
+    key = key_of(operation.name, lease_id)
+    request = Txn(_created_at(key, 0), (Put(key, operation.value, lease=lease_id),), (Range(key),))
+    state, entered = _enter(state, key, request)
+    if isinstance(entered, Error):
+        return state, entered
+    answer, created = entered
+    if not answer.succeeded and state.keys[key].value != operation.value:
+        again = Txn(_created_at(key, created), (Put(key, operation.value, lease=lease_id),))
+        state, proclaimed = txn(state, again)
+        if isinstance(proclaimed, Error):
+            state, _ = txn(state, Txn(_created_at(key, created), (DeleteRange(key),)))
+            return state, proclaimed
+    if _is_first(state, operation.name, created):
+        return state, CampaignResult(answer.revision, LeaderKey(operation.name, key, created, lease_id))
+    state, _ = txn(_without_token(state), Txn(_created_at(key, created), (DeleteRange(key),)))
+    return state, Waiting()
+
+
+def _without_token(state: State) -> State:
+    """Who gives up waiting cleans up after itself, but not in the caller's name: under auth the key stays, until
+    its lease ends. Such a call is `undetermined`."""
+    return replace(state, token="") if state.token else state
+
+
+def _proclaim(state: State, operation: Proclaim) -> tuple[State, ElectionResult | Error]:
+    """The key gets the lease named, which may be another than before (v3election/election.go, Proclaim)."""
+    leader = operation.leader
+    if leader is None:
+        return state, MISSING_LEADER_KEY
+    state, lease_id = _session(state, leader.lease)
+    if isinstance(lease_id, Error):
+        return state, lease_id
+    request = Txn(_created_at(leader.key, leader.rev), (Put(leader.key, operation.value, lease=lease_id),))
+    state, answer = txn(state, request)
+    if isinstance(answer, Error):
+        return state, answer
+    return state, ElectionResult(answer.revision) if answer.succeeded else NOT_LEADER
+
+
+def _resign(state: State, operation: Resign) -> tuple[State, ElectionResult | Error]:
+    """Who leads no more resigns all the same (v3election/election.go, Resign)."""
+    leader = operation.leader
+    if leader is None:
+        return state, MISSING_LEADER_KEY
+    state, lease_id = _session(state, leader.lease)
+    if isinstance(lease_id, Error):
+        return state, lease_id
+    state, answer = txn(state, Txn(_created_at(leader.key, leader.rev), (DeleteRange(leader.key),)))
+    return state, answer if isinstance(answer, Error) else ElectionResult(answer.revision)
+
+
+def _leader(state: State, name: bytes) -> tuple[State, LeaderResult | Error]:
+    state, answer = kv.range_(state, _first_created(name))
+    if isinstance(answer, Error):
+        return state, answer
+    return state, LeaderResult(answer.revision, answer.kvs[0]) if answer.kvs else NO_LEADER
+
+
+def _observe(state: State, name: bytes) -> tuple[State, LeaderResult]:
+    """The leader; or where there is none whoever was put in the current revision, to be gone in it again. What
+    refuses the read ends the stream, and nobody is told (election.go, observe)."""
+    state, answer = kv.range_(state, _first_created(name))
+    if not isinstance(answer, RangeResult):
+        return state, LeaderResult(0)
+    if answer.kvs:
+        return state, LeaderResult(answer.revision, answer.kvs[0])
+    prefix = _prefix(name)
+    for event in state.commits[-1].events:
+        if isinstance(event, PutEvent) and event.kv.key.startswith(prefix):
+            return state, LeaderResult(state.revision, event.kv)
+    return state, LeaderResult(0)
+
+
+def left_behind(state: State, operation: Lock | Campaign) -> str | None:
+    """Why a call whose wait is cancelled would not clean up after itself, if it would not: what cleans up has no
+    token (mutex.go, Lock; election.go, Campaign)."""
+    if not state.auth.enabled:
+        return None
+    _, result = step(state, operation)
+    return "under auth, who gives up waiting leaves its key behind" if isinstance(result, Waiting) else None

@@ -1,0 +1,260 @@
+"""The Maintenance and Cluster services, as far as a cluster of one member goes.
+
+What would change the membership or the cluster's version for good is answered here as if nothing came of it: such
+calls are `lethal`, and sent to nobody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from etcd_model.auth.permission import Caller, caller, check_admin, check_user
+from etcd_model.errors import (
+    BAD_LEADER_TRANSFEREE,
+    INVALID_DOWNGRADE_TARGET_VERSION,
+    MEMBER_BAD_URLS,
+    MEMBER_NOT_FOUND,
+    MEMBER_NOT_LEARNER,
+    NO_INFLIGHT_DOWNGRADE,
+    NOT_ENOUGH_STARTED,
+    UNKNOWN_METHOD,
+    WRONG_DOWNGRADE_VERSION_FORMAT,
+    Error,
+    unimplemented,
+    unmapped,
+)
+from etcd_model.exhaustive import assert_never
+from etcd_model.history_hash import hash_kv
+from etcd_model.operations import (
+    MEMBER_ID,
+    Alarm,
+    AlarmAction,
+    AlarmType,
+    Defragment,
+    Downgrade,
+    DowngradeAction,
+    Hash,
+    HashKV,
+    MaintenanceOperation,
+    MemberAdd,
+    MemberList,
+    MemberPromote,
+    MemberRemove,
+    MemberUpdate,
+    MoveLeader,
+    Snapshot,
+    Status,
+)
+from etcd_model.quirks import Quirks, parse_version
+from etcd_model.results import (
+    AlarmMember,
+    AlarmResult,
+    DowngradeResult,
+    MaintenanceResult,
+    Member,
+    MemberListResult,
+    Result,
+    SnapshotResult,
+    StatusResult,
+)
+from etcd_model.state import State
+
+_MEMBERS = MemberListResult(members=(Member(MEMBER_ID),))
+"""What every answer of the Cluster service tells; their headers have no revision."""
+
+
+def step(state: State, operation: MaintenanceOperation) -> tuple[State, Result]:
+    """Who asks, then what is asked."""
+    error = _refusal(state, operation) if state.auth.enabled or state.token else None
+    match operation:
+        case Downgrade() if not state.server.quirks.downgrade:
+            return state, unimplemented("etcdserverpb.Maintenance", "Downgrade")
+        case MemberAdd() if not _peer_urls_are_valid(operation.peer_urls):
+            return state, MEMBER_BAD_URLS
+        case _ if error:
+            return state, error
+        case Status():
+            return state, _status(state)
+        case Alarm():
+            return _alarm(state, operation)
+        case Defragment():
+            return state, MaintenanceResult()
+        case Hash():
+            return state, MaintenanceResult(state.revision)
+        case HashKV():
+            return hash_kv(state, operation)
+        case Snapshot():
+            return state, SnapshotResult()
+        case MoveLeader():
+            return state, MaintenanceResult() if operation.target_id == MEMBER_ID else BAD_LEADER_TRANSFEREE
+        case Downgrade():
+            return state, _downgrade(state, operation)
+        case MemberList() | MemberAdd():
+            return state, _MEMBERS
+        case MemberRemove():
+            return state, NOT_ENOUGH_STARTED if operation.id == MEMBER_ID else MEMBER_NOT_FOUND
+        case MemberUpdate():
+            return state, _MEMBERS if operation.id == MEMBER_ID else MEMBER_NOT_FOUND
+        case MemberPromote():
+            return state, MEMBER_NOT_LEARNER if operation.id == MEMBER_ID else MEMBER_NOT_FOUND
+        case _:
+            assert_never(operation)
+
+
+Check = Callable[[State, Caller], Error | None]
+
+
+def _refusal(state: State, operation: MaintenanceOperation) -> Error | None:
+    """Whom each call is for (etcd server/etcdserver/api/v3rpc/maintenance.go, authMaintenanceServer; server.go,
+    checkMembershipOperationPermission). Calls that are for anybody don't look at the token either, but for Alarm,
+    which goes through raft."""
+    check = _guard(operation, state.server.quirks)
+    if check is None and not isinstance(operation, Alarm):
+        return None
+    name = caller(state, state.token)
+    error = name if isinstance(name, Error) else check(state, name) if check else None
+    if error and _is_unmapped(operation, state.server.quirks):
+        return unmapped(error)
+    return error
+
+
+def _is_unmapped(operation: MaintenanceOperation, quirks: Quirks) -> bool:
+    """Whether a refusal goes out as it is. An Alarm that is for anybody is one that 3.4 just hands on."""
+    match operation:
+        case Hash() | HashKV() | Defragment() | Snapshot():
+            return not quirks.maintenance_errors_mapped
+        case Alarm():
+            return not quirks.alarm_has_header and not quirks.leases_and_compaction_guarded
+        case _:
+            return False
+
+
+def _guard(operation: MaintenanceOperation, quirks: Quirks) -> Check | None:
+    match operation:
+        case Status():
+            if quirks.status_open_to_users:
+                return check_user
+            return check_admin if quirks.status_guarded else None
+        case MoveLeader() | Downgrade():
+            return check_admin if quirks.status_guarded else None
+        case Alarm():
+            if quirks.alarms_open_to_users and operation.action == AlarmAction.GET:
+                return check_user
+            return check_admin if quirks.leases_and_compaction_guarded else None
+        case MemberList():
+            return check_user if quirks.member_list_guarded else None
+        case _:
+            return check_admin
+
+
+def _status(state: State) -> StatusResult:
+    quirks = state.server.quirks
+    return StatusResult(
+        state.revision,
+        quirks.version,
+        errors=tuple(_text(alarm, quirks) for alarm in _in_order(state.alarms)),
+        storage_version=cluster_version(quirks) if quirks.storage_version else "",
+    )
+
+
+def cluster_version(quirks: Quirks) -> str:
+    """That of a cluster whose members are all of one version: `3.6.0`, whatever the patch."""
+    major, minor, _ = parse_version(quirks.version)
+    return f"{major}.{minor}.0"
+
+
+def _text(alarm: AlarmMember, quirks: Quirks) -> str:
+    """An alarm as protobuf's text format spells it: zeros are left out, and what is left is followed by a space, or
+    separated by one."""
+    fields = [f"memberID:{alarm.member_id}"] if alarm.member_id else []
+    if alarm.alarm:
+        fields.append(f"alarm:{_ALARM_NAMES.get(alarm.alarm, alarm.alarm)}")
+    return " ".join(fields) if quirks.alarm_text_trimmed else "".join(f"{field} " for field in fields)
+
+
+_ALARM_NAMES = {int(alarm): alarm.name for alarm in AlarmType}
+
+
+def _in_order(alarms: frozenset[AlarmMember]) -> tuple[AlarmMember, ...]:
+    """etcd's order is that of a Go map."""
+    return tuple(sorted(alarms, key=lambda alarm: (alarm.alarm, alarm.member_id)))
+
+
+def _alarm(state: State, operation: Alarm) -> tuple[State, AlarmResult]:
+    """An alarm is activated or deactivated for any member, be there one of that id or not
+    (etcd server/etcdserver/apply/apply.go, Alarm; api/v3alarm/alarms.go)."""
+    quirks = state.server.quirks
+    revision = state.revision if quirks.alarm_has_header else 0
+    named = AlarmMember(operation.member_id, operation.alarm)
+    match operation.action:
+        case AlarmAction.GET:
+            of_type = {alarm for alarm in state.alarms if operation.alarm in (AlarmType.NONE, alarm.alarm)}
+            return state, AlarmResult(revision, _in_order(frozenset(of_type)))
+        case AlarmAction.ACTIVATE if operation.alarm != AlarmType.NONE or not quirks.alarm_none_ignored:
+            after = state.alarms | {named}
+        case AlarmAction.DEACTIVATE if named in state.alarms:
+            after = state.alarms - {named}
+        case _:
+            return state, AlarmResult(revision)
+    if after != state.alarms:
+        state = replace(state, alarms=after, refusing=_refusing(state, named.alarm, after))
+    return state, AlarmResult(revision, (named,))
+
+
+def _refusing(state: State, changed: int, after: frozenset[AlarmMember]) -> frozenset[int]:
+    """`Quirks.alarms_in_layers`; before, only the first alarm of a type and the last one that goes mattered."""
+    kinds = {alarm.alarm for alarm in after} & _REFUSING
+    if state.server.quirks.alarms_in_layers:
+        return frozenset(kinds)
+    were = {alarm.alarm for alarm in state.alarms} & _REFUSING
+    if (changed in kinds) == (changed in were):
+        return state.refusing
+    return frozenset({changed}) if changed in kinds else frozenset()
+
+
+_REFUSING = frozenset({AlarmType.NOSPACE, AlarmType.CORRUPT})
+
+
+def _downgrade(state: State, operation: Downgrade) -> DowngradeResult | Error:
+    """One minor version down is possible (etcd server/etcdserver/v3_server.go, Downgrade; version/version.go)."""
+    quirks = state.server.quirks
+    major, minor, _ = parse_version(quirks.version)
+    told = f"{major}.{minor}" if quirks.downgrade_tells_minor else cluster_version(quirks)
+    match operation.action:
+        case DowngradeAction.VALIDATE | DowngradeAction.ENABLE:
+            target = re.fullmatch(r"(\d+)\.(\d+)(\.\d+([-+].*)?)?", operation.version, re.ASCII)
+            if target is None:
+                return WRONG_DOWNGRADE_VERSION_FORMAT
+            if (int(target[1]), int(target[2])) != (major, minor - 1):
+                return INVALID_DOWNGRADE_TARGET_VERSION
+            return DowngradeResult(state.revision, told)
+        case DowngradeAction.CANCEL:
+            return DowngradeResult(state.revision, told) if quirks.downgrade_tells_minor else NO_INFLIGHT_DOWNGRADE
+        case _:
+            return UNKNOWN_METHOD
+
+
+def _peer_urls_are_valid(urls: tuple[str, ...]) -> bool:
+    """Whether etcd could take them (etcd client/pkg/types/urls.go, NewURLs): a scheme, a host, a port, and no path.
+    In doubt they are valid."""
+    return bool(urls) and all(_PEER_URL.fullmatch(url) for url in urls)
+
+
+_PEER_URL = re.compile(r"\s*(https?://[^/?#]*:\d*|unixs?://[^/?#]*)([?#].*)?\s*", re.IGNORECASE | re.DOTALL)
+
+
+def changes_cluster(state: State, operation: Any) -> str | None:
+    """Why a call would leave the cluster another one, if it would."""
+    match operation:
+        case MemberAdd():
+            why = "a member that is added takes the quorum from a cluster of one"
+        case MemberUpdate():
+            why = "a member's peer URLs can't be brought back"
+        case Downgrade(action=DowngradeAction.ENABLE):
+            why = "a cluster that is being downgraded refuses the version it runs"
+        case _:
+            return None
+    return None if isinstance(step(state, operation)[1], Error) else why

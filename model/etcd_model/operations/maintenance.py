@@ -1,0 +1,122 @@
+"""The Maintenance and Cluster services, as far as a cluster of one member goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class AlarmAction(IntEnum):
+    """`AlarmRequest.AlarmAction`."""
+
+    GET = 0
+    ACTIVATE = 1
+    DEACTIVATE = 2
+
+
+class AlarmType(IntEnum):
+    """`AlarmType`."""
+
+    NONE = 0
+    NOSPACE = 1
+    CORRUPT = 2
+
+
+class DowngradeAction(IntEnum):
+    """`DowngradeRequest.DowngradeAction`."""
+
+    VALIDATE = 0
+    ENABLE = 1
+    CANCEL = 2
+
+
+MEMBER_ID = 1
+"""The id of the one member, in the model's state and in traces; every server has its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`Maintenance.Status`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """`Maintenance.Alarm`."""
+
+    action: int = AlarmAction.GET
+    member_id: int = 0
+    alarm: int = AlarmType.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Defragment:
+    """`Maintenance.Defragment`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hash:
+    """`Maintenance.Hash`: a hash over the whole backend, which differs between any two servers."""
+
+
+@dataclass(frozen=True, slots=True)
+class HashKV:
+    """`Maintenance.HashKV`: a hash over the records of the history up to `revision`; 0 is the current one."""
+
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """`Maintenance.Snapshot`, read to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveLeader:
+    """`Maintenance.MoveLeader`."""
+
+    target_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Downgrade:
+    """`Maintenance.Downgrade` (3.5 and newer)."""
+
+    action: int
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberList:
+    """`Cluster.MemberList`."""
+
+    linearizable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MemberAdd:
+    """`Cluster.MemberAdd`."""
+
+    peer_urls: tuple[str, ...] = ()
+    is_learner: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRemove:
+    """`Cluster.MemberRemove`."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemberUpdate:
+    """`Cluster.MemberUpdate`."""
+
+    id: int
+    peer_urls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MemberPromote:
+    """`Cluster.MemberPromote`."""
+
+    id: int

@@ -1,0 +1,132 @@
+"""What etcd leaves open: operations whose outcome is a race inside the server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from etcd_model import auth
+from etcd_model.auth.left_open import inverted_range, token_waits
+from etcd_model.errors import Error
+from etcd_model.events import survivors
+from etcd_model.history_hash import hash_left_open
+from etcd_model.kv import put
+from etcd_model.lock import left_behind
+from etcd_model.operations import (
+    FENCE_KEY,
+    Advance,
+    AlarmType,
+    As,
+    Campaign,
+    Compact,
+    DeleteRange,
+    HashKV,
+    Lock,
+    Operation,
+    Proclaim,
+    Put,
+    Range,
+    Txn,
+    Unlock,
+    WatchCancel,
+    WatchCreate,
+    WatchProgress,
+    WatchRead,
+)
+from etcd_model.sizes import near_limit
+from etcd_model.state import State
+from etcd_model.watch import muted_by, opened, refusal, synced
+
+CATCHING_UP = "a watcher of the stream may still be catching up: read the stream first"
+OWED = "what the watcher is owed may still be on its way: read the stream first"
+
+
+def undetermined(operation: Operation, state: State) -> str | None:
+    """Why nobody can tell what etcd would do with the operation now; or None. Mostly a read of the stream that the
+    operation is about makes it definite."""
+    match operation:
+        case As(token=token, operation=inner):
+            return token_waits(state, token) or undetermined(inner, replace(state, token=token))
+        case Put() | Range() | DeleteRange() | Txn() | Proclaim() | Unlock():
+            return NEAR_LIMIT if near_limit(operation) else inverted_range(state, operation)
+        case Lock() | Campaign():
+            return NEAR_LIMIT if near_limit(operation) else left_behind(state, operation)
+        case Advance():
+            return _advance(operation, state)
+        case WatchCreate():
+            token = opened(state, operation.stream).token
+            return inverted_range(replace(state, token=token), operation) or _create(operation, state)
+        case WatchCancel():
+            stream = opened(state, operation.stream)
+            watcher = stream.registered(operation.watch_id)
+            if watcher is None:
+                return None
+            return CATCHING_UP if stream.catching_up else OWED if watcher.owed else None
+        case WatchProgress():
+            stream = opened(state, operation.stream)
+            if stream.catching_up:
+                return CATCHING_UP
+            if not state.server.quirks.progress_not_deferred and not synced(state, stream):
+                return _DEFERRED if any(watcher.registered for watcher in stream.watchers) else None
+            return None
+        case WatchRead():
+            return _read(operation, state)
+        case Compact():
+            return _compact(state)
+        case HashKV():
+            return hash_left_open(state, operation.revision)
+        case _:
+            return None
+
+
+NEAR_LIMIT = "the request is so long that it may be too long"
+
+
+def _advance(operation: Advance, state: State) -> str | None:
+    """A lease that is due is revoked by a request, which a corrupt cluster refuses: it is tried again, and again."""
+    if AlarmType.CORRUPT not in state.refusing:
+        return None
+    due = any(lease.expiry <= state.now + operation.seconds for lease in state.leases.values())
+    return "a lease is due, and can't be revoked for the alarm's sake" if due else None
+
+
+_DEFERRED = "this version answers the progress request after some later event"
+
+
+def _create(operation: WatchCreate, state: State) -> str | None:
+    """A watcher from revision -1 of a store that was never compacted is told of nothing that happens before etcd
+    has synced it, and neither are others that wait for that (etcd server/storage/mvcc/watchable_store.go,
+    rangeEvents, where -1 is the greatest revision of all)."""
+    stream, refused = opened(state, operation.stream), refusal(state, operation)
+    if refused:
+        muted = muted_by(state, stream, refused) is not stream and stream.registered(refused.watch_id)
+        return CATCHING_UP if muted and stream.catching_up else OWED if muted and muted.owed else None
+    if operation.start_revision < 0 and operation.start_revision >= state.compact_revision:
+        return "when the watcher is synced is left open, and what comes before that is lost to it"
+    if not state.past.settled and operation.start_revision == state.compact_revision:
+        commit = state.commits[0]
+        if commit.revision == state.compact_revision and len(survivors(commit, state.server.quirks)) < len(
+            commit.events
+        ):
+            return "a compaction may still be on its way, and takes events from under the watcher"
+    return None
+
+
+def _read(operation: WatchRead, state: State) -> str | None:
+    """Not a race: where the fence can't be watched, or not be put, there is nothing to wait for."""
+    stream = opened(state, operation.stream)
+    reason = auth.check_watch(state, stream.token, FENCE_KEY, b"")
+    if reason:
+        return f"the fence can't be watched: {reason}"
+    _, result = put(state, Put(FENCE_KEY))
+    return f"the fence can't be put: {result.message}" if isinstance(result, Error) else None
+
+
+def _compact(state: State) -> str | None:
+    for stream in state.streams.values():
+        if stream.catching_up:
+            return CATCHING_UP
+        if any(watcher.prev_kv and watcher.owed for watcher in stream.watchers):
+            return (
+                "the previous values that a watcher is owed may be compacted before it is told: read its stream first"
+            )
+    return None

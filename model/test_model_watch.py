@@ -1,0 +1,588 @@
+"""Watch streams, as transcripts: what was done, and what a stream had delivered by then."""
+
+from __future__ import annotations
+
+import pytest
+
+from etcd_model import Error, Operation, Result, Server, State, quirks_of, step, undetermined
+from etcd_model.operations import (
+    FENCE_KEY,
+    Advance,
+    As,
+    AuthEnable,
+    Authenticate,
+    Compact,
+    DeleteRange,
+    FilterType,
+    LeaseGrant,
+    LeaseRevoke,
+    Permission,
+    PermissionType,
+    Put,
+    RoleAdd,
+    RoleGrantPermission,
+    Txn,
+    UserAdd,
+    UserGrantRole,
+    WatchCancel,
+    WatchClose,
+    WatchCreate,
+    WatchProgress,
+    WatchRead,
+)
+from etcd_model.results import (
+    AuthenticateResult,
+    Event,
+    KeyValue,
+    StreamResult,
+    WatchCreateResult,
+    Watched,
+    WatchReadResult,
+)
+from etcd_model.state import emptied
+
+EVERY = b"\x00"
+NO_PUT, NO_DELETE = FilterType.NOPUT, FilterType.NODELETE
+OLD, NEW = "3.5.1", "3.7.3"
+
+
+def of(version: str, *operations: Operation) -> State:
+    return run(State(server=Server(quirks=quirks_of(version))), *operations)[0]
+
+
+def run(state: State, *operations: Operation) -> tuple[State, list[Result]]:
+    results = []
+    for operation in operations:
+        assert undetermined(operation, state) is None, operation
+        state, result = step(state, operation)
+        results.append(result)
+    return state, results
+
+
+def read(state: State, stream: int = 0) -> WatchReadResult:
+    result = run(state, WatchRead(stream))[1][0]
+    assert isinstance(result, WatchReadResult)
+    return result
+
+
+def watched(state: State, stream: int = 0) -> list[str]:
+    """What its first watcher was sent, each event in a word."""
+    return words(read(state, stream).watches[0])
+
+
+def words(watched_: Watched) -> list[str]:
+    return [word(event) for event in watched_.events]
+
+
+def word(event: Event) -> str:
+    """`+key=value@revision` or `-key@revision`, and `<value` for what was there before."""
+    kv, before = event.kv, "" if event.prev_kv is None else f"<{event.prev_kv.value.decode()}"
+    if event.type == 1:
+        return f"-{kv.key.decode()}@{kv.mod_revision}{before}"
+    return f"+{kv.key.decode()}={kv.value.decode()}@{kv.mod_revision}{before}"
+
+
+def created(state: State, operation: WatchCreate) -> WatchCreateResult:
+    result = run(state, operation)[1][0]
+    assert isinstance(result, WatchCreateResult)
+    return result
+
+
+def revisions(results: list[Result]) -> list[int]:
+    return [result.revision for result in results if not isinstance(result, Error)]
+
+
+# What is seen.
+
+
+def test_a_watcher_sees_what_happens_to_its_key_from_then_on() -> None:
+    state = of(
+        NEW, Put(b"a", b"0"), WatchCreate(b"a"), Put(b"a", b"1"), Put(b"b"), DeleteRange(b"a"), DeleteRange(b"a")
+    )
+    assert watched(state) == ["+a=1@3", "-a@5"]
+
+
+def test_a_put_is_told_in_full_and_of_a_deletion_the_key_and_the_revision() -> None:
+    state = of(
+        NEW,
+        LeaseGrant(60, id=7),
+        WatchCreate(b"a"),
+        Put(b"a", b"1", lease=7),
+        Put(b"a", b"2", lease=7),
+        DeleteRange(b"a"),
+    )
+    assert read(state).watches[0].events == (
+        Event(0, KeyValue(b"a", b"1", 2, 2, 1, 7)),
+        Event(0, KeyValue(b"a", b"2", 2, 3, 2, 7)),
+        Event(1, KeyValue(b"a", b"", 0, 4, 0)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "range_end", "seen"),
+    [
+        (b"b", b"", "b"),
+        (b"b", b"d", "bc"),
+        (b"b", EVERY, "bcd~"),
+        (b"", EVERY, "\0abcd~"),
+        (b"", b"", "\0"),
+        (b"", b"b", "\0a"),
+        (b"c", b"\x00\x00", None),
+    ],
+)
+def test_a_watcher_sees_the_keys_of_its_range(key: bytes, range_end: bytes, seen: str | None) -> None:
+    puts = [Put(bytes([byte])) for byte in b"\0abcd~"]
+    state, results = run(of(NEW), WatchCreate(key, range_end), *puts)
+    if seen is None:
+        assert results[0] == WatchCreateResult(1, -1, canceled=True, cancel_reason="mvcc: watcher range is empty")
+    else:
+        keys = [event.kv.key for event in read(state).watches[0].events]
+        fence = [FENCE_KEY] if range_end == EVERY else []
+        assert keys == [*(bytes([byte]) for byte in seen.encode()), *fence]
+
+
+def test_a_txn_is_seen_in_the_order_of_its_execution_and_a_range_delete_in_that_of_the_keys() -> None:
+    txn = Txn(success=(Put(b"c"), Put(b"a"), Txn(success=(Put(b"b"),))))
+    state = of(NEW, WatchCreate(b"a", b"z"), txn, DeleteRange(b"a", b"z"))
+    assert watched(state) == ["+c=@2", "+a=@2", "+b=@2", "-a@3", "-b@3", "-c@3"]
+
+
+@pytest.mark.parametrize("end", [LeaseRevoke(7), Advance(60)], ids=str)
+def test_the_end_of_a_lease_is_seen_as_deletions(end: Operation) -> None:
+    state = of(NEW, LeaseGrant(60, id=7), Put(b"b", lease=7), Put(b"a", lease=7), WatchCreate(b"a", b"z"), end)
+    assert watched(state) == ["-a@4", "-b@4"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "seen"),
+    [
+        ((), ["+a=@2", "-a@3"]),
+        ((NO_PUT,), ["-a@3"]),
+        ((NO_DELETE,), ["+a=@2"]),
+        ((NO_PUT, NO_DELETE), []),
+        ((7,), ["+a=@2", "-a@3"]),
+        ((7, NO_PUT), ["-a@3"]),
+    ],
+)
+def test_filters_leave_out_and_unknown_ones_do_not(filters: tuple[int, ...], seen: list[str]) -> None:
+    live = of(NEW, WatchCreate(b"a", filters=filters), Put(b"a"), DeleteRange(b"a"))
+    late = of(NEW, Put(b"a"), DeleteRange(b"a"), WatchCreate(b"a", filters=filters, start_revision=1))
+    assert watched(live) == watched(late) == seen
+
+
+# Where it begins.
+
+
+@pytest.mark.parametrize(
+    ("start", "seen"),
+    [
+        (0, ["+a=3@5"]),
+        (1, ["+a=1@2", "+a=2@3", "-a@4", "+a=3@5"]),
+        (3, ["+a=2@3", "-a@4", "+a=3@5"]),
+        (4, ["-a@4", "+a=3@5"]),
+        (5, ["+a=3@5"]),
+        (6, []),
+        (99, []),
+    ],
+)
+def test_a_watcher_begins_at_its_start_be_it_past_or_future(start: int, seen: list[str]) -> None:
+    state, _ = run(
+        of(NEW, Put(b"a", b"1"), Put(b"a", b"2"), DeleteRange(b"a")), WatchCreate(b"a", start_revision=start)
+    )
+    assert watched(step(state, Put(b"a", b"3"))[0]) == seen
+
+
+def test_a_start_in_the_future_comes() -> None:
+    state = of(NEW, WatchCreate(b"a", start_revision=4), Put(b"a", b"1"), Put(b"a", b"2"), Put(b"a", b"3"))
+    assert watched(state) == ["+a=3@4"]
+
+
+def test_the_reply_to_a_creation_tells_the_current_revision() -> None:
+    state = of(NEW, Put(b"a"), Put(b"a"))
+    for start in (0, 1, 3, 99):
+        assert created(state, WatchCreate(b"a", start_revision=start)) == WatchCreateResult(3, 0)
+
+
+@pytest.mark.parametrize("version", [OLD, NEW])
+def test_a_start_in_the_compacted_past_is_cancelled_after_it_was_created_and_the_id_stays_taken(version: str) -> None:
+    state = of(version, Put(b"a"), Put(b"a"), Compact(3))
+    state, results = run(state, WatchCreate(b"a", start_revision=2, watch_id=5), WatchCreate(b"a", watch_id=5))
+    assert [(result.watch_id, result.canceled) for result in results if isinstance(result, WatchCreateResult)] == [
+        (5, False),
+        (-1, True),
+    ]
+    state, _ = run(state, Put(b"a"))
+    assert read(state).watches == (Watched(5, cancels=("",), compact_revision=3),)
+    state, _ = run(state, WatchRead(), WatchCancel(5), WatchCreate(b"a", watch_id=5), Put(b"a"))
+    cancelled, again = read(state).watches
+    assert cancelled == Watched(5, cancels=("", ""), compact_revision=0)
+    assert words(again) == ["+a=@7"]
+
+
+def test_the_compact_revision_itself_can_be_watched_from() -> None:
+    state = of(NEW, Put(b"a", b"1"), Put(b"a", b"2"), Put(b"a", b"3"), Compact(3, physical=True))
+    assert watched(run(state, WatchCreate(b"a", start_revision=3))[0]) == ["+a=2@3", "+a=3@4"]
+
+
+@pytest.mark.parametrize(
+    ("version", "seen"), [("3.4.23", []), (OLD, []), ("3.5.16", ["-a@3"]), ("3.6.16", ["-a@3"]), (NEW, ["-a@3"])]
+)
+def test_a_deletion_at_the_compact_revision_is_seen_where_tombstones_are_kept(version: str, seen: list[str]) -> None:
+    state = of(version, Put(b"a"), DeleteRange(b"a"), Compact(3, physical=True))
+    assert watched(run(state, WatchCreate(b"a", start_revision=3, prev_kv=True))[0]) == seen
+    emptied_ = emptied(Server(quirks=quirks_of(version)), b"a")
+    assert [event[:2] for event in watched(run(emptied_, WatchCreate(b"a", start_revision=1))[0])] == [
+        event[:2] for event in seen
+    ]
+
+
+def test_of_two_writes_of_a_key_at_the_compact_revision_the_last_is_seen() -> None:
+    txn = Txn(success=(Txn(success=(Put(b"a", b"1"),)), Put(b"b", b"2"), DeleteRange(b"a", EVERY), Put(b"z")))
+    state = of(NEW, txn, Put(b"c"))
+    watch = WatchCreate(b"a", b"{", start_revision=2)
+    assert watched(run(state, watch)[0]) == ["+a=1@2", "+b=2@2", "-a@2", "-b@2", "+z=@2", "+c=@3"]
+    assert watched(run(state, Compact(2, physical=True), watch)[0]) == ["-a@2", "-b@2", "+z=@2", "+c=@3"]
+
+
+def test_what_was_delivered_stays_delivered_when_the_history_is_compacted() -> None:
+    state = of(NEW, WatchCreate(b"a"), Put(b"a", b"1"), Put(b"a", b"2"), Compact(3), Put(b"a", b"3"))
+    assert watched(state) == ["+a=1@2", "+a=2@3", "+a=3@4"]
+
+
+# A negative start.
+
+
+@pytest.mark.parametrize("version", ["3.5.30", "3.6.16", NEW])
+@pytest.mark.parametrize("start", [-1, -5])
+def test_a_negative_start_is_refused_before_anything_else_is_looked_at(version: str, start: int) -> None:
+    reason = "etcdserver: mvcc: required revision has been compacted"
+    state, results = run(
+        of(version, Put(b"a"), WatchCreate(b"a", watch_id=3)),
+        WatchCreate(b"b", b"a", start_revision=start, watch_id=3),
+        WatchCreate(b"b"),
+    )
+    assert results[0] == WatchCreateResult(2, -1, canceled=True, cancel_reason=reason)
+    assert results[1] == WatchCreateResult(2, 0)
+    assert [watch.watch_id for watch in read(state).watches] == [3, 0]
+
+
+@pytest.mark.parametrize("version", ["3.4.23", OLD, "3.5.16"])
+def test_before_a_negative_start_was_one_in_the_compacted_past(version: str) -> None:
+    state = of(version, Put(b"a"), WatchCreate(b"a", start_revision=-2))
+    assert read(state).watches == (Watched(0, cancels=("",), compact_revision=-1),)
+    state = of(version, Put(b"a"), Compact(2), WatchCreate(b"a", start_revision=-1))
+    assert read(state).watches == (Watched(0, cancels=("",), compact_revision=2),)
+
+
+def test_a_watcher_that_a_compaction_at_0_cancels_is_not_told_so() -> None:
+    state = of(OLD, Compact(0), WatchCreate(b"a", start_revision=-1), Put(b"a"))
+    assert read(state).watches == (Watched(0),)
+
+
+def test_from_minus_1_in_a_store_never_compacted_it_is_left_open_what_is_seen() -> None:
+    watch = WatchCreate(b"a", start_revision=-1)
+    assert undetermined(watch, of(OLD, Put(b"a")))
+    assert undetermined(watch, of(OLD, Put(b"a"), Compact(1))) is None
+    assert undetermined(watch, of(NEW, Put(b"a"))) is None
+
+
+# What was there before.
+
+
+def test_the_previous_value_is_told_where_there_was_one() -> None:
+    watch = WatchCreate(b"a", prev_kv=True)
+    state = of(NEW, Put(b"a", b"0"), watch, Put(b"a", b"1"), DeleteRange(b"a"), Put(b"a", b"2"), Put(b"a", b"3"))
+    assert watched(state) == ["+a=1@3<0", "-a@4<1", "+a=2@5", "+a=3@6<2"]
+
+
+def test_the_previous_value_is_told_in_full() -> None:
+    state = of(NEW, LeaseGrant(60, id=7), Put(b"a", b"0", lease=7), WatchCreate(b"a", prev_kv=True), DeleteRange(b"a"))
+    assert read(state).watches[0].events[0].prev_kv == KeyValue(b"a", b"0", 2, 2, 1, 7)
+
+
+@pytest.mark.parametrize("start", [0, 3])
+def test_the_previous_value_is_that_of_the_revision_before_for_each_event_of_a_txn(start: int) -> None:
+    before = of(NEW, Put(b"a", b"0"))
+    watch = WatchCreate(b"a", EVERY, prev_kv=True, start_revision=start)
+    txn = Txn(success=(Put(b"a", b"1"), Put(b"new", b"1"), DeleteRange(b"a", EVERY)))
+    state = run(before, *((txn, watch) if start else (watch, txn)))[0]
+    assert watched(state)[:4] == ["+a=1@3<0", "+new=1@3", "-a@3<0", "-new@3"]
+
+
+def test_a_put_after_a_deletion_in_one_txn_creates_the_key_and_has_nothing_before_it() -> None:
+    txn = Txn(success=(DeleteRange(b"a", EVERY), Put(b"a", b"1")))
+    state = of(NEW, Put(b"a", b"0"), WatchCreate(b"a", prev_kv=True), txn)
+    assert watched(state) == ["-a@3<0", "+a=1@3"]
+
+
+def test_the_previous_value_is_left_out_where_it_is_compacted() -> None:
+    state = of(NEW, Put(b"a", b"1"), Put(b"a", b"2"), Put(b"a", b"3"), Compact(3, physical=True))
+    state, _ = run(state, WatchCreate(b"a", start_revision=3, prev_kv=True))
+    assert watched(state) == ["+a=2@3", "+a=3@4<2"]
+
+
+# Ids, and what is refused.
+
+
+def test_ids_are_picked_from_a_counter_that_never_goes_back() -> None:
+    state, results = run(
+        of(NEW),
+        WatchCreate(b"a", watch_id=1),
+        WatchCreate(b"a"),
+        WatchCreate(b"a"),
+        WatchCreate(b"b", b"a"),
+        WatchCancel(0),
+        WatchCreate(b"a"),
+        WatchCreate(b"a", watch_id=-7),
+        WatchCreate(b"a", stream=1),
+    )
+    ids = [result.watch_id for result in results if isinstance(result, WatchCreateResult)]
+    assert ids == [1, 0, 2, -1, 3, -7, 0]
+    assert [watch.watch_id for watch in read(state).watches] == [1, 0, 2, 3, -7]
+
+
+@pytest.mark.parametrize("end", [b"b", b"a"])
+def test_an_empty_range_is_refused(end: bytes) -> None:
+    reply = WatchCreateResult(1, -1, canceled=True, cancel_reason="mvcc: watcher range is empty")
+    state, results = run(of(NEW), WatchCreate(b"b", end, watch_id=7))
+    assert results == [reply]
+    assert read(state).watches == ()
+
+
+def test_an_id_that_is_taken_is_refused_and_the_one_that_has_it_goes_on() -> None:
+    state, results = run(of(NEW, WatchCreate(b"a", watch_id=5)), WatchCreate(b"b", watch_id=5), Put(b"a"), Put(b"b"))
+    reason = "mvcc: duplicate watch ID provided on the WatchStream"
+    assert results[0] == WatchCreateResult(1, -1, canceled=True, cancel_reason=reason)
+    assert watched(state) == ["+a=@2"]
+
+
+def test_a_cancelled_id_can_be_taken_again_and_makes_an_entry_of_its_own() -> None:
+    state = of(NEW, WatchCreate(b"a", watch_id=9), WatchCancel(9), WatchCreate(b"b", watch_id=9), Put(b"a"), Put(b"b"))
+    first, second = read(state).watches
+    assert (first.cancels, words(first)) == (("",), [])
+    assert (second.cancels, words(second)) == ((), ["+b=@3"])
+
+
+def test_to_cancel_what_is_not_there_has_no_reply() -> None:
+    state, results = run(of(NEW, WatchCreate(b"a")), WatchCancel(42), WatchCancel(0), WatchCancel(0))
+    assert results == [StreamResult()] * 3
+    assert read(state).watches == (Watched(0, cancels=("",)),)
+
+
+# Progress. The table of facts: what is on the stream, and which versions answer.
+
+PROGRESS: dict[str, tuple[list[Operation], set[str]]] = {
+    "nothing": ([], {OLD, "3.4.23"}),
+    "only a refused one": ([WatchCreate(b"b", b"a")], {OLD, "3.4.23"}),
+    "only a cancelled one": ([WatchCreate(b"a"), WatchCancel(0)], {OLD, "3.4.23"}),
+    "a synced one": ([WatchCreate(b"a")], {OLD, "3.4.23", "3.5.16", "3.5.30", "3.6.16", NEW}),
+    "one that starts with the next revision": ([WatchCreate(b"a", start_revision=6)], {OLD, "3.4.23", "3.5.16"}),
+    "a synced one and one of the future": (
+        [WatchCreate(b"a"), WatchCreate(b"a", start_revision=99)],
+        {OLD, "3.4.23", "3.5.16"},
+    ),
+    "one that a compaction cancelled": (
+        [WatchCreate(b"a", start_revision=1), WatchRead(), WatchCreate(b"a")],
+        {OLD, "3.4.23"},
+    ),
+    "one that a compaction cancelled, cancelled": (
+        [WatchCreate(b"a", start_revision=1), WatchRead(), WatchCreate(b"a"), WatchCancel(0)],
+        {OLD, "3.4.23", "3.5.16", "3.5.30", "3.6.16", NEW},
+    ),
+}
+
+
+@pytest.mark.parametrize("version", ["3.4.23", OLD, "3.5.16", "3.5.30", "3.6.16", NEW])
+@pytest.mark.parametrize("on_the_stream", PROGRESS)
+def test_a_progress_request_is_answered_if_the_stream_has_made_progress(version: str, on_the_stream: str) -> None:
+    operations, answering = PROGRESS[on_the_stream]
+    state = of(version, Put(b"a"), Put(b"a"), Put(b"a"), Compact(4), Put(b"b"), *operations)
+    revision = state.revision
+    assert read(run(state, WatchProgress())[0]).progress == ((revision,) if version in answering else ())
+
+
+def test_each_progress_request_has_an_answer_that_tells_the_revision_of_its_moment() -> None:
+    state = of(NEW, WatchCreate(b"a", start_revision=3), WatchProgress(), Put(b"b"), WatchProgress())
+    state, _ = run(state, Put(b"b"), WatchProgress(), WatchProgress())
+    assert read(state).progress == (3, 3)
+
+
+def test_versions_that_answer_a_progress_request_later_leave_open_when() -> None:
+    on_the_stream = WatchCreate(b"a", start_revision=1)
+    for version, left_open in (("3.5.7", False), ("3.5.8", True), ("3.5.12", True), ("3.5.13", False)):
+        state = of(version, Put(b"a"), Compact(2), on_the_stream, WatchRead())
+        assert bool(undetermined(WatchProgress(), state)) is left_open
+        assert undetermined(WatchProgress(1), state) is None
+
+
+# Reading.
+
+
+def test_a_read_puts_the_fence_like_any_other_key() -> None:
+    state = of(NEW, LeaseGrant(60, id=7), Put(FENCE_KEY, b"mine", lease=7), WatchCreate(FENCE_KEY), WatchRead())
+    assert state.keys[FENCE_KEY] == KeyValue(FENCE_KEY, b"", 2, 3, 2, 0)
+    result = read(state)
+    assert result.revision == 4
+    assert words(result.watches[0]) == ["+~fence=@3", "+~fence=@4"]
+
+
+def test_a_read_puts_it_twice_once_the_stream_had_to_catch_up() -> None:
+    state = of(NEW, Put(b"a"), WatchCreate(b"a", start_revision=2), WatchCreate(b"a", stream=1))
+    state, results = run(state, WatchRead(), WatchRead(), WatchRead(1))
+    assert revisions(results) == [4, 5, 6]
+    from_7 = WatchCreate(b"a", start_revision=7)
+    assert revisions(run(state, from_7, WatchRead(), from_7, WatchRead())[1]) == [6, 7, 7, 9]
+
+
+def test_a_read_tells_everything_since_the_stream_was_opened_so_it_can_be_repeated() -> None:
+    state = of(NEW, WatchCreate(b"a"), Put(b"a"), WatchRead(), Put(b"a"), WatchRead())
+    assert watched(state) == watched(run(state, WatchRead())[0]) == ["+a=@2", "+a=@4"]
+
+
+def test_a_stream_of_nothing_is_opened_by_reading_it() -> None:
+    assert run(of(NEW), WatchRead(4))[1] == [WatchReadResult(2)]
+
+
+def test_streams_know_nothing_of_each_other_and_a_closed_one_begins_anew() -> None:
+    state = of(NEW, WatchCreate(b"a"), WatchCreate(b"b", stream=1), Put(b"a"), Put(b"b"))
+    assert (watched(state, 0), watched(state, 1)) == (["+a=@2"], ["+b=@3"])
+    state, results = run(state, WatchClose(), WatchClose(), WatchCreate(b"a"), Put(b"a"))
+    assert results[:3] == [StreamResult(), StreamResult(), WatchCreateResult(3, 0)]
+    assert (watched(state, 0), watched(state, 1)) == (["+a=@4"], ["+b=@3"])
+
+
+def test_with_no_stream_a_step_leaves_no_trace_of_watching() -> None:
+    state = of(NEW, Put(b"a"), WatchClose())
+    assert dict(state.streams) == {}
+    assert step(state, WatchClose())[0] is state
+
+
+# What is left open.
+
+
+def test_while_a_stream_may_be_catching_up_most_is_left_open_until_it_is_read() -> None:
+    state = of(NEW, Put(b"a"), WatchCreate(b"b"), WatchCreate(b"a", start_revision=1))
+    left_open: list[Operation] = [WatchProgress(), WatchCancel(0), WatchCancel(1), Compact(1), Compact(99)]
+    for operation in left_open:
+        assert undetermined(operation, state), operation
+        assert undetermined(As("token", operation), state), operation
+        assert undetermined(operation, run(state, WatchRead())[0]) is None, operation
+    others: list[Operation] = [
+        WatchProgress(1),
+        WatchCancel(42),
+        WatchClose(),
+        WatchRead(),
+        WatchCreate(b"a"),
+        Put(b"a"),
+    ]
+    for operation in others:
+        assert undetermined(operation, state) is None, operation
+
+
+def test_what_a_watcher_is_owed_is_read_before_it_is_cancelled() -> None:
+    state = of(NEW, WatchCreate(b"a"), WatchCreate(b"b"), Put(b"a"))
+    assert undetermined(WatchCancel(0), state)
+    assert undetermined(WatchCancel(1), state) is None
+    assert undetermined(WatchCancel(0), run(state, WatchRead())[0]) is None
+
+
+def test_previous_values_are_read_before_they_are_compacted() -> None:
+    state = of(NEW, WatchCreate(b"a", prev_kv=True, stream=1), WatchCreate(b"a"))
+    assert undetermined(Compact(1), state) is None
+    state, _ = run(state, Put(b"a"))
+    assert undetermined(Compact(1), run(state, WatchRead(0))[0])
+    assert undetermined(Compact(1), run(state, WatchRead(1))[0]) is None
+
+
+def test_what_a_compaction_on_its_way_takes_from_under_a_watcher_is_left_open() -> None:
+    twice = Txn(success=(Txn(success=(Put(b"a"),)), DeleteRange(b"a", EVERY)))
+    watch = WatchCreate(b"a", start_revision=2)
+    assert undetermined(watch, of(NEW, twice, Compact(2)))
+    assert undetermined(watch, of(NEW, twice, Compact(2, physical=True))) is None
+    assert undetermined(watch, of(NEW, Put(b"a"), Compact(2))) is None
+    for version, left_open in ((OLD, True), (NEW, False)):
+        state = of(version, Put(b"a"), DeleteRange(b"a"), Compact(3))
+        assert bool(undetermined(WatchCreate(b"a", start_revision=3), state)) is left_open
+
+
+# Who may watch.
+
+
+def guarded(version: str) -> tuple[State, str]:
+    """A store with auth on, and the token of a user who may do everything to `a` and to the fence."""
+    keys = (b"a", FENCE_KEY)
+    state = of(
+        version,
+        RoleAdd("root"),
+        UserAdd("root", "r"),
+        UserGrantRole("root", "root"),
+        RoleAdd("some"),
+        *(RoleGrantPermission("some", Permission(PermissionType.READWRITE, key)) for key in keys),
+        UserAdd("u", "p"),
+        UserGrantRole("u", "some"),
+        AuthEnable(),
+    )
+    state, result = step(state, Authenticate("u", "p"))
+    assert isinstance(result, AuthenticateResult), result
+    return state, result.token
+
+
+def test_a_watcher_needs_the_permission_to_read_its_range_when_it_is_created() -> None:
+    state, token = guarded(NEW)
+    denied = "rpc error: code = PermissionDenied desc = etcdserver: permission denied"
+    state, results = run(
+        state, *(As(token, WatchCreate(key, watch_id=5)) for key in (b"b", b"a")), As(token, Put(b"a"))
+    )
+    assert results[:2] == [WatchCreateResult(1, -1, canceled=True, cancel_reason=denied), WatchCreateResult(1, 5)]
+    result = run(state, As(token, WatchRead()))[1][0]
+    assert isinstance(result, WatchReadResult)
+    assert words(result.watches[0]) == ["+a=@2"]
+
+
+def test_a_stream_has_the_token_that_it_was_opened_with() -> None:
+    state, token = guarded(NEW)
+    state, (anonymous,) = run(state, WatchCreate(b"a"))
+    assert isinstance(anonymous, WatchCreateResult)
+    assert anonymous.cancel_reason == "rpc error: code = InvalidArgument desc = etcdserver: user name is empty"
+    assert created(state, WatchCreate(b"a")) == anonymous
+    _, (still, anew) = run(state, As(token, WatchCreate(b"a")), As(token, WatchCreate(b"a", stream=1)))
+    assert (still, anew) == (anonymous, WatchCreateResult(1, 0))
+
+
+def test_a_stream_whose_fence_nobody_may_see_is_not_read() -> None:
+    state, token = guarded(NEW)
+    assert undetermined(WatchRead(), state)
+    assert isinstance(step(state, WatchRead())[1], Error)
+    assert undetermined(As(token, WatchRead()), state) is None
+    opened = run(state, WatchCreate(b"a"))[0]
+    assert undetermined(As(token, WatchRead()), opened)
+
+
+def test_before_3_5_6_a_refusal_mutes_the_watcher_that_has_its_id_until_that_is_given_anew() -> None:
+    state, token = guarded(OLD)
+    state, results = run(
+        state,
+        As(token, WatchCreate(b"a", watch_id=5)),
+        As(token, WatchCreate(b"b", watch_id=5)),
+        As(token, Put(b"a", b"1")),
+    )
+    denied = "rpc error: code = PermissionDenied desc = etcdserver: permission denied"
+    assert results[1] == WatchCreateResult(1, 5, canceled=True, cancel_reason=denied)
+    state, (muted,) = run(state, As(token, WatchRead()))
+    assert isinstance(muted, WatchReadResult)
+    assert muted.watches == (Watched(5),)
+    state, (_, _, heard) = run(state, WatchCancel(5), As(token, WatchCreate(b"a", watch_id=5)), As(token, WatchRead()))
+    assert isinstance(heard, WatchReadResult)
+    assert [(watch.cancels, words(watch)) for watch in heard.watches] == [(("",), []), ((), ["+a=1@2"])]
+
+
+@pytest.mark.parametrize(("version", "seen"), [(OLD, []), ("3.4.23", ["+a=@2"]), (NEW, ["+a=@2"])])
+def test_before_3_5_6_any_refusal_mutes_the_watcher_minus_1(version: str, seen: list[str]) -> None:
+    state = of(version, WatchCreate(b"a", watch_id=-1), WatchCreate(b"b", b"a"), Put(b"a"))
+    assert watched(state) == seen
+
+
+def test_what_is_on_its_way_when_a_refusal_mutes_it_is_left_open() -> None:
+    state = of(OLD, WatchCreate(b"a", watch_id=-1), Put(b"a"))
+    assert undetermined(WatchCreate(b"b", b"a"), state)
+    assert undetermined(WatchCreate(b"b", b"a"), run(state, WatchRead())[0]) is None

@@ -1,0 +1,131 @@
+"""A fuzz run: arena by arena, each for its share of the time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from etcd_lockstep.catalogue import Own
+from etcd_lockstep.fuzzing import STEPS, fuzz
+from etcd_lockstep.lanes import LanedSearch
+from etcd_lockstep.run import Run
+from etcd_lockstep.search import Lie, Search
+from etcd_lockstep.servers import EtcdSource
+from etcd_lockstep.strategies.arenas import ARENAS, Arena
+from etcd_lockstep.strategies.families import FAMILIES
+
+
+class NothingToDo(ValueError):
+    """The options leave nothing to run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is searched, on what, and for how long."""
+
+    source: EtcdSource
+    against: Sequence[str | Own | EtcdSource] = ()
+    families: Collection[str] = tuple(FAMILIES)
+    seconds: float | None = None
+    """Of all arenas together."""
+    examples: int | None = None
+    """Of each arena."""
+    steps: int = STEPS
+    seed: int = 0
+    remember: bool = True
+    """Whether Hypothesis's database of earlier runs is read and written."""
+    allow_destroy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One arena of a run, its targets started."""
+
+    arena: Arena
+    run: Run
+    search: Search
+    operations: tuple[str, ...]
+    seconds: float | None
+
+
+class Campaign:
+    """The stages of a run, one after the other, and what they have found so far."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        progress: Callable[[str], None] = lambda _line: None,
+        on_shrinking: Callable[[str], None] = lambda _what: None,
+        on_lie: Callable[[Lie, Run], None] = lambda _lie, _run: None,
+    ) -> None:
+        """`progress` is told what a long wait is for; `on_shrinking` and `on_lie` as in `Search`."""
+        self.plan = plan
+        self.searches: list[Search] = []
+        """One a stage, in their order."""
+        self._progress = progress
+        self._on_shrinking = on_shrinking
+        self._on_lie = on_lie
+
+    @property
+    def lies(self) -> list[Lie]:
+        """All that were found."""
+        return [lie for search in self.searches for lie in search.lies]
+
+    def stages(self) -> Iterator[Stage]:
+        """Each stage, to be run before the next is asked for. Raises `NothingToDo`, and what `Run` does."""
+        asked = [arena for arena in ARENAS if set(arena.families) & set(self.plan.families)]
+        left, total = self.plan.seconds, 0
+        for arena in asked:
+            with self._started(arena) as run:
+                if not total:  # the targets are the same everywhere, and so is what they know
+                    asked_here = [one for one in asked if one.operations(self.plan.families, run.capabilities)]
+                    total = sum(one.share for one in asked_here)
+                operations = arena.operations(self.plan.families, run.capabilities)
+                if not operations:
+                    continue
+                seconds = left if left is None else left * arena.share / total
+                yield Stage(arena, run, self._search(run, timed="advance" in operations), operations, seconds)
+        if not self.searches:
+            raise NothingToDo(f"no target of this run knows an operation of {', '.join(self.plan.families)}")
+
+    def fuzz(self, stage: Stage) -> None:
+        """Run one stage. Raises `TargetGone`."""
+        fuzz(
+            stage.search,
+            stage.arena,
+            stage.operations,
+            stage.run.keys,
+            last_look="hash_kv" in stage.run.capabilities,
+            seconds=stage.seconds,
+            examples=self.plan.examples,
+            seed=self.plan.seed,
+            steps=self.plan.steps,
+            remember=self.plan.remember,
+        )
+
+    @contextmanager
+    def _started(self, arena: Arena) -> Iterator[Run]:
+        with Run(
+            self.plan.source,
+            self.plan.against,
+            settings=arena.settings,
+            lanes=arena.lanes,
+            allow_destroy=self.plan.allow_destroy,
+            progress=self._progress,
+        ) as run:
+            yield run
+
+    def _search(self, run: Run, *, timed: bool) -> Search:
+        options: dict[str, Any] = {
+            "twins": run.twins,
+            "known": self.lies,
+            "on_lie": lambda lie: self._on_lie(lie, run),
+            "on_shrinking": self._on_shrinking,
+        }
+        search = LanedSearch(run.lanes, **options) if timed else Search(run.model, run.others, **options)
+        self.searches.append(search)
+        return search

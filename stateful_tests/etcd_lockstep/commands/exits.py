@@ -1,0 +1,13 @@
+"""What every command's exit code says."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """The exit codes of every command."""
+
+    AGREED = 0
+    LIES = 1
+    REFUSED = 2
+    UNREACHABLE = 3
+    INTERRUPTED = 130

@@ -1,0 +1,187 @@
+"""`fuzz`: search for lies, report and file them. `diff` is the same search, between two targets."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from etcd_lockstep.campaign import Campaign, Plan, Stage
+from etcd_lockstep.commands.exits import Exit
+from etcd_lockstep.corpus import answers, file_name, save
+from etcd_lockstep.coverage import Coverage
+from etcd_lockstep.interrupts import Interrupts
+from etcd_lockstep.notation import to_json
+from etcd_lockstep.progress import Progress
+from etcd_lockstep.report import print_lies
+from etcd_lockstep.run import Run
+from etcd_lockstep.search import Lie, TargetGone
+
+SCRATCH = Path("lies-found")
+"""Where lies are filed unless a corpus is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class FuzzOptions:
+    """The options of `fuzz`, checked."""
+
+    plan: Plan
+    json_file: Path | None = None
+    corpus: Path | None = None
+
+
+class _Filed:
+    """The corpus files of the lies found."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: dict[str, Path] = {}
+        self._found_with: dict[str, str] = {}
+
+    def file(self, lie: Lie, run: Run) -> None:
+        """Write a lie's file as soon as it is found."""
+        self._found_with[file_name(lie)] = run.etcd.how if run.etcd else "none"
+        with suppress(OSError):  # it is tried again at the end, and then said
+            self._save(lie)
+
+    def file_the_rest(self, lies: Sequence[Lie]) -> list[str]:
+        """File what couldn't be filed when it was found, or was interrupted there. Why not, for each that still
+        can't."""
+        unfiled = []
+        for lie in lies:
+            if file_name(lie) not in self.files:
+                try:
+                    self._save(lie)
+                except OSError as error:
+                    unfiled.append(f"{self.folder / file_name(lie)} can't be written: {error.strerror}")
+        return unfiled
+
+    def _save(self, lie: Lie) -> None:
+        self.files[file_name(lie)] = save(lie, self.folder, self._found_with.get(file_name(lie), "none"))
+
+
+def run_fuzz(console: Console, options: FuzzOptions) -> Exit:
+    """Search for lies, report and file them."""
+    plan = options.plan
+    if options.corpus is not None:
+        options.corpus.mkdir(parents=True, exist_ok=True)
+    filed = _Filed(options.corpus or SCRATCH)
+    campaign = Campaign(
+        plan,
+        progress=console.print,
+        on_lie=filed.file,
+        on_shrinking=lambda what: progress.doing(f"shrinking: {what}" if what else ""),
+    )
+    progress = Progress(console, campaign.searches, plan.seconds)
+    stages: list[Stage] = []
+    started = time.monotonic()
+    interrupts = Interrupts()
+    code = None
+    try:
+        with interrupts:
+            for stage in campaign.stages():
+                if not stages:
+                    print_participants(console, stage.run)
+                    console.print(f"seed {plan.seed}", style="dim")
+                    started = time.monotonic()
+                stages.append(stage)
+                console.print(f"{stage.arena.name}: {', '.join(stage.operations)}", style="dim")
+                with progress:
+                    campaign.fuzz(stage)
+    except TargetGone as gone:
+        console.print(str(gone), style="bold red")
+        code = Exit.UNREACHABLE
+    except BaseException:
+        if not interrupts.came or not stages:
+            raise
+        code = Exit.INTERRUPTED  # of which Hypothesis, where it was just beginning, makes an AssertionError
+    seconds = time.monotonic() - started
+    unfiled = filed.file_the_rest(campaign.lies)
+    print_lies(console, campaign.lies, filed.files)
+    for reason in unfiled:
+        console.print(reason, style="bold red", soft_wrap=True)
+    _print_summary(console, campaign, seconds, filed.folder if filed.files else None, code)
+    if options.json_file:
+        summary = _summary(stages, campaign, seconds, filed.files)
+        options.json_file.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    if code is None and not any(search.steps for search in campaign.searches):
+        return Exit.REFUSED
+    return code if code is not None else Exit.LIES if campaign.lies else Exit.AGREED
+
+
+def print_participants(console: Console, run: Run) -> None:
+    """The first line of a run: which etcd, and who takes part."""
+    console.print(run.etcd.how if run.etcd else f"no real etcd; the model and the fake take after etcd {run.version}")
+    console.print(f"targets {', '.join((run.model.name, *(target.name for target in run.others)))}", style="dim")
+
+
+def _print_summary(
+    console: Console, campaign: Campaign, seconds: float, folder: Path | None, code: Exit | None
+) -> None:
+    """`code`: of a run that was cut short."""
+    sequences = sum(search.sequences for search in campaign.searches)
+    steps = sum(search.steps for search in campaign.searches)
+    overtaken = sum(search.overtaken for search in campaign.searches)
+    done = f"{sequences:,} sequences, {steps:,} steps in {seconds:.0f} s ({steps / seconds:,.0f} steps/s)"
+    if overtaken:
+        done += f"; {overtaken} sequences given up because too much may have expired meanwhile to tell"
+    number = len(campaign.lies)
+    if number:
+        verdict = f"{number} {'lie' if number == 1 else 'lies'}" + (f", filed in {folder}" if folder else "")
+    elif not steps:
+        verdict = "not one operation was run"
+    else:
+        verdict = "every answer agreed" + (" until then" if code else "")
+    if code is Exit.INTERRUPTED:
+        verdict = f"interrupted: {verdict}"
+    agreed = code is None and steps and not number
+    console.print(verdict, style="bold green" if agreed else "bold red", soft_wrap=True)
+    console.print(done)
+
+
+def _summary(
+    stages: Sequence[Stage], campaign: Campaign, seconds: float, files: dict[str, Path]
+) -> dict[str, Any]:
+    first = stages[0].run
+    coverage = Coverage()
+    for search in campaign.searches:
+        coverage.add(search.coverage)
+    steps = sum(search.steps for search in campaign.searches)
+    return {
+        "etcd": {"version": first.etcd.version, "how": first.etcd.how} if first.etcd else None,
+        "targets": [first.model.name, *(target.name for target in first.others)],
+        "seed": campaign.plan.seed,
+        "sequences": sum(search.sequences for search in campaign.searches),
+        "steps": steps,
+        "seconds": round(seconds, 3),
+        "steps_per_second": round(steps / seconds, 1),
+        "arenas": {
+            stage.arena.name: {
+                "sequences": stage.search.sequences,
+                "steps": stage.search.steps,
+                "given_up": stage.search.overtaken,
+            }
+            for stage in stages
+        },
+        "lies": [
+            {
+                "fingerprint": lie.fingerprint,
+                "odd_one_out": lie.odd_one_out,
+                "step": len(lie.trace),
+                "field": lie.symptom.field,
+                "difference": lie.symptom.kind,
+                "trace": [to_json(operation) for operation in lie.trace],
+                "answers": answers(lie),
+                "file": str(files[file_name(lie)]) if file_name(lie) in files else None,
+                **({"note": lie.note} if lie.note else {}),
+            }
+            for lie in campaign.lies
+        ],
+        "coverage": coverage.to_json(),
+    }

@@ -1,0 +1,58 @@
+"""`replay`: run corpus files again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from etcd_lockstep.campaign import NothingToDo
+from etcd_lockstep.catalogue import Own
+from etcd_lockstep.commands.exits import Exit
+from etcd_lockstep.commands.fuzz import print_participants
+from etcd_lockstep.corpus import BadFile, CorpusFile, load
+from etcd_lockstep.replaying import Outcome, replay
+from etcd_lockstep.run import Run
+from etcd_lockstep.servers import EtcdSource
+
+_STYLES = {Outcome.FIXED: "green", Outcome.STILL_LIES: "red", Outcome.NOT_REPLAYED: "yellow"}
+
+
+def run_replay(
+    console: Console, paths: Sequence[Path], source: EtcdSource, against: Sequence[str | Own], *, allow_destroy: bool
+) -> Exit:
+    """Replay corpus files, and folders of them."""
+    files: list[CorpusFile] = []
+    broken: list[BadFile] = []
+    for path in _json_files(paths):
+        try:
+            files.append(load(path))
+        except BadFile as error:
+            broken.append(error)
+    lying = False
+    if files:
+        with Run(source, against, allow_destroy=allow_destroy, progress=console.print) as run:
+            print_participants(console, run)
+            for file in files:
+                result = replay(file, run.model, run.others)
+                lying |= result.outcome is Outcome.STILL_LIES
+                verdict = Text(f"{result.outcome.value:<12}", style=_STYLES[result.outcome])
+                console.print(Text.assemble(verdict, f" {file.path}"), soft_wrap=True)
+                if result.remark:
+                    console.print(Padding(Text(result.remark, style="dim"), (0, 0, 0, 13), expand=False))
+    for reason in broken:
+        console.print(str(reason), style="bold red", soft_wrap=True)
+    if broken:
+        return Exit.REFUSED
+    return Exit.LIES if lying else Exit.AGREED
+
+
+def _json_files(paths: Sequence[Path]) -> list[Path]:
+    """The files named, and those in the folders named. Raises `NothingToDo` where there are none."""
+    files = [file for path in paths for file in (sorted(path.glob("*.json")) if path.is_dir() else [path])]
+    if not files:
+        raise NothingToDo(f"no corpus file in {', '.join(map(str, paths))}")
+    return files

@@ -1,0 +1,86 @@
+"""Coverage: on how many steps all targets agreed, by the fields that the request used and by the error it met."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import lru_cache
+from typing import Any
+
+from etcd_lockstep.names import operation_name
+from etcd_lockstep.observation import Observation
+from etcd_lockstep.trace import Symbol, bare
+from etcd_model.errors import Error
+from etcd_model.operations import Compare, CompareTarget, Operation, Txn
+
+OK = ""
+"""Stands where an error would."""
+
+
+@dataclass(slots=True)
+class Coverage:
+    """Counts of agreed steps."""
+
+    fields: Counter[str] = field(default_factory=Counter)
+    """By `put.lease`: how many agreed requests had that field set. A request in a txn counts like one of its own."""
+    answers: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By operation and error message: how many agreed answers were that error; `OK` where they were none."""
+
+    def agreed(self, operation: Operation, observation: Observation) -> None:
+        """All targets have given this answer to an operation."""
+        self.fields.update(fields_used(operation))
+        message = observation.message if isinstance(observation, Error) else OK
+        self.answers[operation_name(type(bare(operation))), message] += 1
+
+    def add(self, other: Coverage) -> None:
+        """Count what another search has seen, too."""
+        self.fields.update(other.fields)
+        self.answers.update(other.answers)
+
+    def to_json(self) -> dict[str, Any]:
+        """As `fuzz --json` writes it."""
+        return {
+            "fields": dict(sorted(self.fields.items())),
+            "answers": [
+                {"operation": operation, "error": error, "steps": steps}
+                for (operation, error), steps in sorted(self.answers.items())
+            ],
+        }
+
+
+@lru_cache(maxsize=8192)
+def fields_used(operation: Operation) -> frozenset[str]:
+    """The fields that are set in an operation and its parts, each with what it is a field of: `put.lease`."""
+    return frozenset(_fields(bare(operation)))
+
+
+def _fields(value: Any) -> Iterator[str]:
+    name = _snake(type(value).__name__)
+    for one in fields(value):
+        held = getattr(value, one.name)
+        if held or name == "compare":
+            yield f"{name}.{one.name}"
+        for part in held if isinstance(held, tuple) else (held,):
+            if is_dataclass(part) and not isinstance(part, Symbol):
+                yield from _fields(part)
+    match value:
+        case Compare(target=target):
+            yield f"compare.{_OPERANDS.get(target, 'operand')}"
+        case Txn(success=success, failure=failure):
+            for request in (*success, *failure):
+                yield f"request_op.request_{_snake(type(request).__name__)}"
+
+
+_OPERANDS = {
+    CompareTarget.VERSION: "version",
+    CompareTarget.CREATE: "create_revision",
+    CompareTarget.MOD: "mod_revision",
+    CompareTarget.VALUE: "value",
+    CompareTarget.LEASE: "lease",
+}
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()

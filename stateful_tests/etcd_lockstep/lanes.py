@@ -1,0 +1,131 @@
+"""Lanes: many short sequences that wait at the same time.
+
+A sequence in which leases expire mostly waits. So sequences are drawn first, on the model alone, and then run side
+by side, each on targets of its own; what they show is judged when all of them are through.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from etcd_lockstep.coverage import Coverage
+from etcd_lockstep.lockstep import Died, Divergence, Lockstep, NotApplied, Overtaken
+from etcd_lockstep.search import LieFound, Search
+from etcd_lockstep.target import Target
+from etcd_lockstep.targets.model import ModelTarget
+from etcd_lockstep.timed import TimedLockstep
+from etcd_lockstep.trace import Trace
+from etcd_model.operations import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One set of targets."""
+
+    model: ModelTarget
+    others: list[Target]
+    """Beside the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the last step of a trace, run in a lane, showed."""
+
+    trace: Trace
+    divergences: tuple[Divergence, ...] = ()
+    died: Died | None = None
+
+
+class LanedSearch(Search):
+    """A search whose sequences run in batches, one to a lane."""
+
+    def __init__(self, lanes: Sequence[Lane], **options: Any) -> None:
+        """`options` are those of `Search`."""
+        first = lanes[0]
+        super().__init__(first.model, first.others, lockstep=TimedLockstep, **options)
+        self._lanes = [self._all, *(TimedLockstep(lane.model, lane.others) for lane in lanes[1:])]
+        self._guide = Lockstep(ModelTarget(first.model.server), ())
+        self._drawn: Trace = ()
+        self._batch: list[Trace] = []
+        self._stopped = threading.Event()
+        self._counting = threading.Lock()
+
+    def start(self) -> None:
+        """Begin to draw a sequence; run those drawn before, if there is one for each lane. Raises `LieFound`."""
+        if self._drawn:
+            self._batch.append(self._drawn)
+            self._drawn = ()
+        if len(self._batch) == len(self._lanes):
+            self.flush()
+        self._guide.start()
+        self.over = False
+
+    def step(self, operation: Operation) -> bool:
+        """Draw one step. Whether it was taken."""
+        if self.over:
+            return False
+        try:
+            self._all.refuse_inexpressible(operation)
+            self._guide.step(operation)
+        except NotApplied:
+            return False
+        except Overtaken:
+            self.over = True
+            return False
+        self._drawn = (*self._drawn, operation)
+        return True
+
+    def flush(self) -> None:
+        """Run what was drawn. Raises `LieFound`, once all that was seen is judged, for the first that is new."""
+        batch, self._batch = self._batch, []
+        self.over = True
+        self.sequences += len(batch)
+        found: LieFound | None = None
+        for seen in self._run_batch(batch):
+            try:
+                if seen.died:
+                    self._died(seen.died, seen.trace)
+                self._trace = seen.trace
+                for divergence in seen.divergences:
+                    self._judge(seen.trace[-1], divergence)
+            except LieFound as lie:
+                found = found or lie
+        if found:
+            raise found
+
+    def _run_batch(self, batch: Sequence[Trace]) -> list[_Seen]:
+        with ThreadPoolExecutor(len(self._lanes)) as pool:
+            try:
+                return [seen for seen in pool.map(self._run_lane, self._lanes, batch) if seen is not None]
+            except BaseException:
+                self._stopped.set()
+                raise
+
+    def _run_lane(self, lockstep: Lockstep, trace: Trace) -> _Seen | None:
+        coverage = Coverage()
+        try:
+            lockstep.start()
+            for number, operation in enumerate(trace, 1):
+                if self._stopped.is_set():
+                    return None
+                step = lockstep.step(operation)
+                with self._counting:
+                    self.steps += 1
+                if step.divergences:
+                    return _Seen(trace[:number], step.divergences)
+                coverage.agreed(operation, step.observations[lockstep.targets[0].name])
+        except Overtaken:
+            with self._counting:
+                self.overtaken += 1
+        except NotApplied:
+            pass  # where something expired earlier or later than for the guide, a request may be one that is never sent
+        except Died as died:
+            return _Seen(trace[: lockstep.steps], died=died)
+        finally:
+            with self._counting:
+                self.coverage.add(coverage)
+        return None

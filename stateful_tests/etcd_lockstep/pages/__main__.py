@@ -1,0 +1,74 @@
+"""`python -m etcd_lockstep.pages quirks|fidelity`: make a page of docs/ from real runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from etcd_lockstep import servers
+from etcd_lockstep.notation import operation_from_json
+from etcd_lockstep.pages import fidelity, quirks
+from etcd_lockstep.trace import Trace
+
+WITNESSES = Path("stateful_tests/quirks")
+"""Where the trace of each quirk is kept."""
+
+
+def main() -> int:
+    """Exit code 0; 1 where a server did not answer as the model of its version; 3 where no etcd can be had."""
+    parser = argparse.ArgumentParser(prog="etcd_lockstep.pages", description=__doc__)
+    pages = parser.add_subparsers(required=True, metavar="PAGE")
+    one = pages.add_parser("quirks", help="what differs between the versions at hand")
+    one.add_argument("--page", type=Path, default=Path("docs/quirks.md"))
+    one.set_defaults(make=_quirks)
+    other = pages.add_parser("fidelity", help="how much of the API is exercised, on the newest of each series at hand")
+    other.add_argument("--page", type=Path, default=Path("docs/fidelity.md"))
+    other.add_argument("--seconds", type=float, default=120.0, help="how long to fuzz each version")
+    other.add_argument("--seed", type=int, default=0)
+    other.set_defaults(make=_fidelity)
+    options = parser.parse_args()
+    console = Console(highlight=False, markup=False, emoji=False, stderr=True)
+    try:
+        agreed: bool = options.make(console, options)
+    except servers.EtcdUnavailable as error:
+        console.print(f"etcd-lockstep: {error}", soft_wrap=True)
+        return 3
+    return 0 if agreed else 1
+
+
+def _quirks(console: Console, options: argparse.Namespace) -> bool:
+    versions, rows = quirks.rows(WITNESSES, progress=console.print)
+    options.page.write_text(quirks.page(versions, rows), encoding="utf-8")
+    for row in rows:
+        if row.trace is None:
+            console.print(f"no trace was found that shows {row.quirk}")
+        for version in row.surprises:
+            console.print(f"etcd {version} does not answer the trace of {row.quirk} as the model of it does")
+    return not any(row.surprises for row in rows)
+
+
+def _fidelity(console: Console, options: argparse.Namespace) -> bool:
+    programs = fidelity.newest_of_each_series(servers.versions_at_hand(console.print))
+    if not programs:
+        raise servers.EtcdUnavailable("no etcd binary is at hand: scripts/fetch-etcd brings some")
+    measured = [fidelity.measure(program, options.seconds, options.seed, console.print) for program in programs]
+    options.page.write_text(fidelity.page(measured, _witnesses()), encoding="utf-8")
+    return not any(one.lies for one in measured)
+
+
+def _witnesses() -> dict[str, Trace]:
+    return {
+        file.stem: tuple(
+            operation_from_json(step, number)
+            for number, step in enumerate(json.loads(file.read_text(encoding="utf-8")), 1)
+        )
+        for file in sorted(WITNESSES.glob("*.json"))
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""docs/fidelity.md: of every field of every request, on how many steps the model, the fake and a real etcd agreed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+
+from etcd_lockstep.campaign import Campaign, Plan
+from etcd_lockstep.coverage import OK, Coverage, fields_used
+from etcd_lockstep.servers import Binary, Program
+from etcd_lockstep.trace import Trace
+from etcd_model.quirks import SINCE, parse_version
+from fake_etcd.wire.methods import METHODS
+
+NOT_EXERCISED = {
+    "AuthUserAddRequest.hashedPassword": "a bcrypt hash made by the client: neither the model nor the fake knows bcrypt",
+    "AuthUserChangePasswordRequest.hashedPassword": "as for AuthUserAddRequest",
+    "WatchRequest.create_request": "counted as the fields of WatchCreateRequest",
+}
+"""Fields that no operation of ours sets, each with its reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One version's run."""
+
+    version: str
+    steps: int
+    lies: int
+    coverage: Coverage
+
+
+def measure(program: Program, seconds: float, seed: int, progress: Callable[[str], None]) -> Measured:
+    """Fuzz every family against one version. Raises what `Campaign` does."""
+    campaign = Campaign(Plan(Binary(program.path), seconds=seconds, seed=seed, remember=False), progress=progress)
+    coverage = Coverage()
+    for stage in campaign.stages():
+        progress(f"etcd {program.version}, {stage.arena.name}: {stage.seconds:.0f} s")
+        campaign.fuzz(stage)
+    for search in campaign.searches:
+        coverage.add(search.coverage)
+    return Measured(
+        program.version, sum(search.steps for search in campaign.searches), len(campaign.lies), coverage
+    )
+
+
+def newest_of_each_series(programs: Sequence[Program]) -> list[Program]:
+    """The newest 3.4, 3.5, … of those at hand."""
+    newest = {parse_version(program.version)[:2]: program for program in programs}
+    return list(newest.values())
+
+
+def request_fields() -> Iterator[tuple[str, str]]:
+    """Every field that a request has, as `PutRequest.lease`, with the name that `Coverage` counts it under."""
+    seen: set[str] = set()
+    for method in METHODS:
+        yield from _of_message(method.request.DESCRIPTOR, seen)
+
+
+def _of_message(message: Descriptor, seen: set[str]) -> Iterator[tuple[str, str]]:
+    if message.full_name in seen:
+        return
+    seen.add(message.full_name)
+    for field in message.fields:
+        yield f"{message.name}.{field.name}", f"{_operation(message.name)}.{_snake(field.name)}"
+    for field in message.fields:
+        if field.type == FieldDescriptor.TYPE_MESSAGE:
+            yield from _of_message(field.message_type, seen)
+
+
+_CALLED = {"compaction": "compact", "user_add_options": "user_add"}
+"""Messages whose operation, or part of one, has another name."""
+
+
+def _operation(message: str) -> str:
+    name = _snake(message.removesuffix("Request"))
+    name = re.sub(r"^auth_(?=user|role)", "", name)
+    return _CALLED.get(name, name)
+
+
+def _snake(name: str) -> str:
+    """`LeaseTimeToLive`, `memberID`, `peerURLs`, `TTL`."""
+    name = name.replace("KV", "Kv").replace("URLs", "Urls").replace("ID", "Id").replace("TTL", "Ttl")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def page(measured: Sequence[Measured], witnesses: Mapping[str, Trace]) -> str:
+    """The page, in Markdown. `witnesses`: the trace that shows each quirk."""
+    versions = [one.version for one in measured]
+    lines = [
+        "# How much of etcd's API is exercised",
+        "",
+        "Made by `make fidelity`. Of every field of every request: on how many steps with that field set the model, the",
+        "fake and a real etcd of that version gave the same answer. A request in a txn counts like one of its own.",
+        "",
+        *(f"- etcd {one.version}: {one.steps:,} steps, {_lies(one.lies)}" for one in measured),
+        "",
+        *_share(measured),
+        "",
+        f"| field | {' | '.join(versions)} | differs between versions |",
+        f"|---|{'---|' * len(versions)}---|",
+    ]
+    differing = _differing(witnesses)
+    reasons = []
+    for field, counted in request_fields():
+        counts = [one.coverage.fields.get(counted, 0) for one in measured]
+        told = [f"{count:,}" if count else "—" for count in counts]
+        links = ", ".join(f"[{quirk}](quirks.md#{quirk})" for quirk in differing.get(counted, ()))
+        lines.append(f"| {field} | {' | '.join(told)} | {links} |")
+        if not any(counts):
+            reasons.append(f"- {field}: {NOT_EXERCISED.get(field, 'drawn too rarely for runs of this length')}")
+    lines += ["", "## Not exercised", "", *(reasons or ["Nothing."]), "", *_answers(measured)]
+    return "\n".join(lines) + "\n"
+
+
+def _lies(number: int) -> str:
+    return "no lie" if not number else f"{number} {'lie' if number == 1 else 'lies'}"
+
+
+def _share(measured: Sequence[Measured]) -> Iterator[str]:
+    everything = [counted for _, counted in request_fields()]
+    pairs = {pair for one in measured for pair in one.coverage.answers if pair[1] != OK}
+    yield "| etcd | fields exercised | pairs of operation and error |"
+    yield "|---|---|---|"
+    for one in measured:
+        exercised = sum(1 for counted in everything if one.coverage.fields.get(counted))
+        met = sum(1 for pair in one.coverage.answers if pair[1] != OK)
+        yield f"| {one.version} | {exercised} of {len(everything)} | {met} of {len(pairs)} met on any version |"
+
+
+def _differing(witnesses: Mapping[str, Trace]) -> dict[str, list[str]]:
+    """The quirks that show in a request with a field set: by field."""
+    found: dict[str, list[str]] = {}
+    for quirk in SINCE:
+        for used in sorted(fields_used(witnesses[quirk][-1])) if quirk in witnesses else ():
+            found.setdefault(used, []).append(quirk)
+    return found
+
+
+def _answers(measured: Sequence[Measured]) -> Iterable[str]:
+    yield "## Answers"
+    yield ""
+    yield "On how many steps all agreed on an error, or on there being none."
+    yield ""
+    yield f"| operation | answer | {' | '.join(one.version for one in measured)} |"
+    yield f"|---|---|{'---|' * len(measured)}"
+    for operation, error in sorted({pair for one in measured for pair in one.coverage.answers}):
+        told = (f"{count:,}" if (count := one.coverage.answers.get((operation, error), 0)) else "—" for one in measured)
+        yield f"| {operation} | {error or 'ok'} | {' | '.join(told)} |"

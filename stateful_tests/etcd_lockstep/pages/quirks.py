@@ -1,0 +1,183 @@
+"""docs/quirks.md: every quirk, the first version that has it, the shortest trace, and what each version answers."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from etcd_lockstep import servers
+from etcd_lockstep.lockstep import Died, Lockstep, NotApplied, Overtaken
+from etcd_lockstep.notation import operation_from_json, to_json
+from etcd_lockstep.observation import Observation
+from etcd_lockstep.pages.witnesses import find, shows
+from etcd_lockstep.servers import Program, Settings
+from etcd_lockstep.servers.binary import BinaryEtcd
+from etcd_lockstep.targets.etcd import EtcdTarget
+from etcd_lockstep.targets.model import ModelTarget
+from etcd_lockstep.trace import Trace
+from etcd_lockstep.wording import answer_fields, operation_in_words
+from etcd_model import Quirks, Server, quirks_of
+from etcd_model.quirks import SINCE, parse_version
+
+NOT_SENT = "not sent"
+"""Stands for the answer of a version that would die of the trace, or that leaves its outcome open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One quirk as the page tells it."""
+
+    quirk: str
+    about: str
+    since: tuple[str, ...]
+    trace: Trace | None
+    answers: Mapping[str, str]
+    """By version: what a real server of it said to the last step of the trace."""
+    surprises: tuple[str, ...]
+    """Versions whose server did not answer as the model of that version does."""
+
+
+def rows(
+    folder: Path, *, search: bool = True, progress: Callable[[str], None] = lambda _line: None
+) -> tuple[list[str], list[Row]]:
+    """The versions at hand, and a row for each quirk. Witnesses are kept in `folder`; those that are missing, or no
+    longer show their quirk, are searched for."""
+    programs = servers.versions_at_hand(progress)
+    if not programs:
+        raise servers.EtcdUnavailable("no etcd binary is at hand: scripts/fetch-etcd brings some")
+    versions = [program.version for program in programs]
+    releases = {version: ".".join(map(str, parse_version(version))) for version in versions}
+    traces = {
+        quirk: _witness(quirk, list(releases.values()), folder, search=search, progress=progress) for quirk in SINCE
+    }
+    answers: dict[str, dict[str, str]] = {quirk: {} for quirk in SINCE}
+    surprises: dict[str, list[str]] = {quirk: [] for quirk in SINCE}
+    for program in programs:
+        progress(f"asking etcd {program.version}")
+        for quirk, (answer, agreed) in _asked(program, releases[program.version], traces).items():
+            answers[quirk][program.version] = answer
+            if not agreed:
+                surprises[quirk].append(program.version)
+    about = _docstrings()
+    return versions, [
+        Row(quirk, about[quirk], SINCE[quirk], traces[quirk], answers[quirk], tuple(surprises[quirk]))
+        for quirk in SINCE
+    ]
+
+
+def _witness(
+    quirk: str, versions: Sequence[str], folder: Path, *, search: bool, progress: Callable[[str], None]
+) -> Trace | None:
+    path = folder / f"{quirk}.json"
+    if path.exists():
+        held = json.loads(path.read_text(encoding="utf-8"))
+        trace = tuple(operation_from_json(step, number) for number, step in enumerate(held, 1))
+        if any(shows(trace, quirk, quirks_of(version)) for version in versions):
+            return trace
+    if not search:
+        return None
+    progress(f"searching for a trace that shows {quirk}")
+    found = find(quirk, versions)
+    if found is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        steps = ",\n  ".join(json.dumps(to_json(operation)) for operation in found)
+        path.write_text(f"[\n  {steps}\n]\n", encoding="utf-8")
+    return found
+
+
+def _asked(program: Program, release: str, traces: Mapping[str, Trace | None]) -> dict[str, tuple[str, bool]]:
+    """What a version answers to the last step of each trace, and whether its model says the same all along."""
+    with BinaryEtcd(program, Settings(cheap_passwords=True)) as etcd:
+        real = EtcdTarget(etcd)
+        try:
+            lockstep = Lockstep(ModelTarget(Server(quirks_of(release), real.min_lease_ttl())), [real])
+            return {quirk: _last(lockstep, trace) for quirk, trace in traces.items() if trace is not None}
+        finally:
+            real.close()
+
+
+def _last(lockstep: Lockstep, trace: Trace) -> tuple[str, bool]:
+    agreed, said = True, NOT_SENT
+    try:
+        lockstep.start()
+        for operation in trace:
+            step = lockstep.step(operation)
+            agreed &= not step.divergences
+            said = _told(step.observations["etcd"])
+    except NotApplied:
+        return NOT_SENT, True
+    except (Overtaken, Died) as reason:
+        return str(reason), False
+    return said, agreed
+
+
+def _told(observation: Observation) -> str:
+    return "; ".join(f"{name} {said}" for name, said in answer_fields(observation).items()) or "done"
+
+
+def _docstrings() -> dict[str, str]:
+    """What stands below each field of `Quirks`."""
+    tree = ast.parse(inspect.getsource(Quirks).strip())
+    body = tree.body[0]
+    assert isinstance(body, ast.ClassDef)
+    told = {}
+    for declared, text in zip(body.body, body.body[1:], strict=False):
+        if isinstance(declared, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            assert isinstance(declared.target, ast.Name)
+            told[declared.target.id] = " ".join(str(text.value.value).split())
+    assert told.keys() == {field.name for field in fields(Quirks)} & SINCE.keys()
+    return told
+
+
+def page(versions: Sequence[str], table: Sequence[Row]) -> str:
+    """The page, in Markdown."""
+    lines = [
+        "# What differs between versions of etcd",
+        "",
+        f"Made by `make quirks` from runs of etcd {', '.join(versions)}. Each quirk is a row of the model's table",
+        "(`model/etcd_model/quirks.py`); its trace was found by the search, as the shortest one that tells a model with",
+        "the quirk from a model without it, and was then put to a real server of every version.",
+        "",
+        f"| quirk | first versions | {' | '.join(versions)} |",
+        f"|---|---|{'---|' * len(versions)}",
+    ]
+    for row in table:
+        marks = " | ".join(_mark(row, version) for version in versions)
+        lines.append(f"| [{row.quirk}](#{row.quirk}) | {', '.join(row.since)} | {marks} |")
+    lines += ["", "● has it, as measured · ○ has it not, as measured · (●) or (○) not shown by the trace on that version"]
+    for row in table:
+        lines += ["", f"## {row.quirk}", "", row.about, "", f"First in {', '.join(row.since)}.", ""]
+        if row.trace is None:
+            lines.append("No trace of ours shows it.")
+            continue
+        lines += [f"{number}. `{operation_in_words(operation)}`" for number, operation in enumerate(row.trace, 1)]
+        lines += ["", "| version | answer to the last step |", "|---|---|"]
+        for answer, said_by in _grouped(row).items():
+            lines.append(f"| {', '.join(said_by)} | `{answer.replace('|', chr(92) + '|')}` |")
+        if row.surprises:
+            lines += ["", f"**Not as the model says:** {', '.join(row.surprises)}."]
+    return "\n".join(lines) + "\n"
+
+
+def _mark(row: Row, version: str) -> str:
+    release = ".".join(map(str, parse_version(version)))
+    mark = "●" if getattr(quirks_of(release), row.quirk) else "○"
+    measured = (
+        row.trace is not None
+        and row.answers.get(version, NOT_SENT) != NOT_SENT
+        and version not in row.surprises
+        and shows(row.trace, row.quirk, quirks_of(release))
+    )
+    return mark if measured else f"({mark})"
+
+
+def _grouped(row: Row) -> dict[str, list[str]]:
+    """The versions by what they answer."""
+    grouped: dict[str, list[str]] = {}
+    for version, answer in row.answers.items():
+        grouped.setdefault(answer, []).append(version)
+    return grouped

@@ -1,0 +1,75 @@
+"""Witnesses: for each quirk, the shortest trace that tells a version which has it from one which has not.
+
+It is found by the search itself: the model is held against a model in which that one quirk is the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from etcd_lockstep.fuzzing import fuzz
+from etcd_lockstep.lockstep import Died, Lockstep, NotApplied, Overtaken
+from etcd_lockstep.search import Lie, Search
+from etcd_lockstep.strategies.arenas import ARENAS, TIME, Arena
+from etcd_lockstep.strategies.vocabulary import KEYS
+from etcd_lockstep.targets.model import ModelTarget
+from etcd_lockstep.trace import Trace
+from etcd_model import Quirks, Server, quirks_of
+
+SECONDS = 8.0
+"""How long an arena is searched for a quirk."""
+
+_ARENAS = [arena for arena in ARENAS if arena is not TIME]
+"""No quirk is about the passing of time."""
+
+
+class Otherwise(ModelTarget):
+    """The model with a quirk the other way round."""
+
+    name = "otherwise"
+
+
+def without(quirks: Quirks, quirk: str) -> Quirks:
+    """The same version, but for one quirk."""
+    return replace(quirks, **{quirk: not getattr(quirks, quirk)})
+
+
+def find(quirk: str, versions: Iterable[str], seed: int = 0) -> Trace | None:
+    """The shortest trace that shows a quirk, starting from the first of these versions that has it."""
+    contexts = [quirks for version in versions if getattr(quirks := quirks_of(version), quirk)]
+    for quirks in contexts[:1] + contexts[-1:]:
+        for arena in _ARENAS:
+            lies = _search(quirks, quirk, arena, seed)
+            if lies:
+                return min((lie.trace for lie in lies), key=lambda trace: (len(trace), len(repr(trace))))
+    return None
+
+
+def _search(quirks: Quirks, quirk: str, arena: Arena, seed: int) -> Sequence[Lie]:
+    targets = [Otherwise(Server(without(quirks, quirk))) for _ in range(2)]
+    search = Search(ModelTarget(Server(quirks)), targets[:1], twins={Otherwise.name: targets[1]})
+    operations = arena.operations(arena.families, targets[0].capabilities)
+    fuzz(
+        search,
+        arena,
+        operations,
+        KEYS,
+        last_look=True,
+        seconds=SECONDS,
+        examples=None,
+        seed=seed,
+        remember=False,
+        until=lambda: bool(search.lies),
+    )
+    return search.lies
+
+
+def shows(trace: Trace, quirk: str, quirks: Quirks) -> bool:
+    """Whether a trace tells this version from the same one with the quirk the other way round."""
+    lockstep = Lockstep(ModelTarget(Server(quirks)), [Otherwise(Server(without(quirks, quirk)))])
+    try:
+        lockstep.start()
+        return any(lockstep.step(operation).divergences for operation in trace)
+    except (NotApplied, Overtaken, Died):
+        return False

@@ -1,0 +1,242 @@
+"""Arenas: where which families meet.
+
+Most operations share one server and one state machine. What is global to a server, or takes time, has an arena of its
+own, with the operations of other families along that it is about: auth needs requests that it may refuse, an alarm
+needs writes, and leases that expire need keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from etcd_lockstep.servers import Settings
+from etcd_lockstep.strategies import auth, lease, maintenance, time
+from etcd_lockstep.strategies.dice import Dice
+from etcd_lockstep.strategies.families import DRAWS, FAMILIES, Draw
+from etcd_lockstep.strategies.vocabulary import Vocabulary
+from etcd_model.operations import HashKV, Operation
+
+LENGTHS = (50, 8, 16, 32)
+"""How many steps a sequence may have. Short ones come many to an example: where a target lies often, what is new
+is seen before much has gone wrong."""
+
+LEASES = 3
+"""From this number on, grants are drawn less often."""
+
+_NEED_A_LEASE = (lease.lease_revoke, lease.lease_keep_alive, lease.lease_time_to_live)
+
+
+def _nothing(_dice: Dice, _words: Vocabulary) -> tuple[Operation, ...]:
+    return ()
+
+
+def _hash_kv(_words: Vocabulary) -> Operation:
+    return HashKV()
+
+
+def _as_it_is(_dice: Dice, _words: Vocabulary, operation: Operation) -> Operation:
+    return operation
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """A state machine, and the server that it needs."""
+
+    name: str
+    families: tuple[str, ...]
+    """Those that are drawn here where they are asked for."""
+    weights: Mapping[str, tuple[int, ...]]
+    """By operation: the weights that it may have in a sequence, of which one is drawn for each. Operations of other
+    families than the arena's own are drawn along."""
+    share: int
+    """Of the time of a run, in tenths, where all arenas run."""
+    settings: Settings = Settings()
+    """What its server is started with."""
+    draws: Mapping[str, Draw] = field(default_factory=dict)
+    """Operations that are drawn otherwise than elsewhere."""
+    lengths: tuple[int, ...] = LENGTHS
+    prelude: Callable[[Dice, Vocabulary], tuple[Operation, ...]] = _nothing
+    """What every sequence begins with."""
+    wrap: Callable[[Dice, Vocabulary, Operation], Operation] = _as_it_is
+    """What becomes of each operation that was drawn."""
+    last_look: Callable[[Vocabulary], Operation] = _hash_kv
+    """What tells of the whole history at the end of a sequence."""
+    lanes: int = 1
+    """How many sequences run at the same time, each on a server of its own: where they mostly wait."""
+
+    def operations(self, families: Collection[str], capabilities: Collection[str]) -> tuple[str, ...]:
+        """What is drawn: the families asked for and what comes along, as far as every target knows it. Nothing
+        where no operation of those families is left."""
+        asked = {name for family in families if family in self.families for name in FAMILIES[family]}
+        own = {name for family in self.families for name in FAMILIES[family]}
+        if not asked & set(capabilities):
+            return ()
+        return tuple(name for name in self.weights if name in capabilities and (name in asked or name not in own))
+
+
+class Swarm:
+    """How the operations of one sequence are drawn: it favours some, and leaves out others."""
+
+    def __init__(self, dice: Dice, arena: Arena, operations: Collection[str]) -> None:
+        self._arena = arena
+        draws = {name: arena.draws.get(name, DRAWS[name]) for name in operations}
+        self._draws = [draw for name, draw in draws.items() for _ in range(dice.pick(arena.weights[name]))]
+        if not self._draws:
+            self._draws = list(draws.values())
+
+    def draw(self, dice: Dice, words: Vocabulary) -> Operation:
+        draw = dice.pick(self._draws)
+        if draw is lease.lease_grant and len(words.live) >= LEASES and not dice.one_in(4):
+            draw = dice.pick(self._draws)  # leases that nobody uses any more say little
+        if draw in _NEED_A_LEASE and not words.live and not words.hostile:
+            draw = self._arena.draws.get("lease_grant", lease.lease_grant)
+        return self._arena.wrap(dice, words, draw(dice, words))
+
+
+def _sometimes_large(dice: Dice, words: Vocabulary) -> Operation:
+    return maintenance.large_put(dice, words) if dice.one_in(40) else DRAWS["put"](dice, words)
+
+
+def _leased(dice: Dice, words: Vocabulary) -> Operation:
+    return time.leased_put(dice, words) if dice.pick((True, False)) else DRAWS["put"](dice, words)
+
+
+STORE = Arena(
+    "store",
+    families=("kv", "txn", "lease", "watch", "compact", "lock"),
+    weights={
+        "put": (6, 0, 12, 0),
+        "range": (6, 6, 12, 6),
+        "delete_range": (0, 2, 0, 4),
+        "txn": (6, 12, 0, 3),
+        "lease_grant": (3, 6, 0, 3),
+        "lease_revoke": (2, 4, 0, 3),
+        "lease_keep_alive": (1, 0, 0, 1),
+        "lease_time_to_live": (1, 0, 0, 2),
+        "lease_leases": (1, 0, 0, 0),
+        "compact": (1, 0, 0, 2),
+        "watch_create": (0, 4, 0, 2),
+        "watch_read": (0, 2, 0, 1),
+        "watch_cancel": (0, 1, 0, 0),
+        "watch_progress": (0, 1, 0, 0),
+        "watch_close": (0, 0, 0, 1),
+        "lock": (0, 0, 0, 2),
+        "unlock": (0, 0, 0, 2),
+        "campaign": (0, 0, 0, 2),
+        "proclaim": (0, 0, 0, 1),
+        "leader": (0, 0, 0, 1),
+        "observe": (0, 0, 0, 1),
+        "resign": (0, 0, 0, 1),
+    },
+    share=5,
+)
+
+AUTH = Arena(
+    "auth",
+    families=("auth",),
+    weights={
+        "auth_enable": (1, 1, 0, 2),
+        "auth_disable": (0, 1, 0, 0),
+        "auth_status": (1, 0, 1, 0),
+        "authenticate": (2, 1, 2, 1),
+        "user_add": (1, 0, 2, 0),
+        "user_get": (1, 0, 0, 1),
+        "user_list": (1, 0, 0, 1),
+        "user_delete": (0, 0, 1, 0),
+        "user_change_password": (0, 1, 0, 1),
+        "user_grant_role": (1, 0, 1, 2),
+        "user_revoke_role": (0, 1, 0, 1),
+        "role_add": (1, 0, 1, 0),
+        "role_get": (1, 0, 1, 0),
+        "role_list": (1, 0, 0, 0),
+        "role_delete": (0, 0, 1, 0),
+        "role_grant_permission": (1, 2, 0, 2),
+        "role_revoke_permission": (0, 1, 0, 1),
+        "put": (3, 6, 0, 4),
+        "range": (3, 6, 3, 6),
+        "delete_range": (1, 2, 0, 2),
+        "txn": (2, 6, 0, 4),
+        "lease_grant": (1, 2, 0, 1),
+        "lease_revoke": (1, 1, 0, 1),
+        "lease_keep_alive": (0, 1, 0, 1),
+        "lease_time_to_live": (0, 1, 0, 1),
+        "lease_leases": (0, 1, 0, 0),
+        "compact": (0, 1, 0, 0),
+        "watch_create": (0, 2, 0, 1),
+        "status": (0, 1, 0, 0),
+        "alarm": (0, 0, 0, 1),
+        "defragment": (0, 0, 0, 0, 1),
+        "hash": (0, 0, 1, 0),
+        "hash_kv": (0, 0, 1, 0),
+        "snapshot": (0, 0, 0, 0, 1),
+        "move_leader": (0, 0, 1, 0),
+        "downgrade": (0, 0, 0, 1),
+        "member_list": (0, 0, 1, 0),
+        "member_add": (0, 0, 0, 1),
+        "member_remove": (0, 0, 1, 0),
+        "member_update": (0, 0, 0, 1),
+        "member_promote": (0, 0, 1, 0),
+    },
+    share=2,
+    settings=Settings(cheap_passwords=True),
+    draws={"watch_create": auth.watch_create, "alarm": auth.alarm},
+    lengths=(60, 30, 40),
+    prelude=auth.prelude,
+    wrap=auth.in_a_name,
+    last_look=auth.last_look,
+)
+
+MAINTENANCE = Arena(
+    "maintenance",
+    families=("maintenance",),
+    weights={
+        "status": (2, 1, 0, 1),
+        "alarm": (2, 3, 0, 1),
+        "defragment": (0, 0, 1, 0),
+        "hash": (1, 0, 1, 0),
+        "hash_kv": (3, 1, 6, 2),
+        "snapshot": (0, 0, 1, 0),
+        "move_leader": (1, 0, 1, 0),
+        "downgrade": (1, 0, 2, 0),
+        "member_list": (1, 0, 1, 0),
+        "member_add": (1, 0, 1, 0),
+        "member_remove": (1, 0, 1, 0),
+        "member_update": (1, 0, 1, 0),
+        "member_promote": (1, 0, 1, 0),
+        "put": (6, 4, 8, 6),
+        "range": (1, 1, 0, 2),
+        "delete_range": (2, 1, 2, 1),
+        "txn": (3, 4, 2, 6),
+        "lease_grant": (1, 2, 0, 1),
+        "lease_revoke": (1, 0, 0, 1),
+        "compact": (1, 1, 2, 1),
+    },
+    share=1,
+    draws={"put": _sometimes_large},
+)
+
+TIME = Arena(
+    "time",
+    families=("time",),
+    weights={
+        "advance": (2, 3, 2, 4),
+        "lease_grant": (4, 6, 4, 6),
+        "lease_revoke": (1, 0, 1, 0),
+        "lease_keep_alive": (3, 1, 0, 4),
+        "lease_time_to_live": (3, 1, 2, 0),
+        "lease_leases": (1, 0, 1, 0),
+        "put": (6, 8, 4, 6),
+        "range": (3, 4, 2, 3),
+        "delete_range": (1, 0, 1, 0),
+        "txn": (1, 2, 0, 2),
+        "watch_create": (0, 2, 1, 0),
+        "watch_read": (0, 2, 1, 0),
+    },
+    share=2,
+    draws={"lease_grant": time.lease_grant, "put": _leased},
+    lengths=(24, 12, 16),
+    lanes=6,
+)
+
+ARENAS = (STORE, AUTH, MAINTENANCE, TIME)

@@ -1,0 +1,87 @@
+"""The lock family: Lock and Election, by a few owners who are in each other's way.
+
+A key of these services ends with the id of its owner's lease, so leases have ids of the caller's own here.
+"""
+
+from __future__ import annotations
+
+from etcd_lockstep.strategies.dice import Dice
+from etcd_lockstep.strategies.vocabulary import OWN_LEASE_IDS, Vocabulary
+from etcd_model.operations import (
+    Campaign,
+    Leader,
+    LeaderKey,
+    LeaseGrant,
+    Lock,
+    Observe,
+    Operation,
+    Proclaim,
+    Resign,
+    Unlock,
+)
+
+_NAMES = (b"a", b"lock")
+
+
+def _lease(dice: Dice, words: Vocabulary) -> int | None:
+    """An own id that is granted; sometimes one that is not, where requests may be invalid; None where there is none."""
+    if words.hostile and dice.one_in(12):
+        return dice.pick(OWN_LEASE_IDS)
+    return dice.pick(words.own_leases) if words.own_leases else None
+
+
+def _grant(dice: Dice) -> LeaseGrant:
+    return LeaseGrant(60, dice.pick(OWN_LEASE_IDS))
+
+
+def _key(name: bytes, lease: int) -> bytes:
+    """etcd client/v3/concurrency/key.go: the lease in hexadecimal, a negative one with its sign."""
+    return name + b"/" + f"{lease:x}".encode()
+
+
+def lock(dice: Dice, words: Vocabulary) -> Operation:
+    lease = _lease(dice, words)
+    return _grant(dice) if lease is None else Lock(_name(dice, words), lease)
+
+
+def unlock(dice: Dice, words: Vocabulary) -> Unlock:
+    if words.hostile and dice.one_in(10):
+        return Unlock(words.key(dice))
+    return Unlock(_key(_name(dice, words), dice.pick(words.own_leases or OWN_LEASE_IDS)))
+
+
+def campaign(dice: Dice, words: Vocabulary) -> Operation:
+    lease = _lease(dice, words)
+    return _grant(dice) if lease is None else Campaign(_name(dice, words), lease, words.value(dice))
+
+
+def proclaim(dice: Dice, words: Vocabulary) -> Proclaim:
+    return Proclaim(_leader_key(dice, words), words.value(dice))
+
+
+def resign(dice: Dice, words: Vocabulary) -> Resign:
+    return Resign(_leader_key(dice, words))
+
+
+def leader(dice: Dice, words: Vocabulary) -> Leader:
+    return Leader(_name(dice, words))
+
+
+def observe(dice: Dice, words: Vocabulary) -> Observe:
+    return Observe(_name(dice, words))
+
+
+def _name(dice: Dice, words: Vocabulary) -> bytes:
+    if words.hostile and dice.one_in(40):
+        return b""
+    return dice.pick(_NAMES)
+
+
+def _leader_key(dice: Dice, words: Vocabulary) -> LeaderKey | None:
+    """Mostly that of a campaign of this sequence."""
+    if words.hostile and dice.one_in(12):
+        return None
+    if words.campaigns and not dice.one_in(6):
+        return dice.pick(words.campaigns[-3:])
+    name, lease = dice.pick(_NAMES), dice.pick(OWN_LEASE_IDS)
+    return LeaderKey(name, _key(name, lease), words.revision(dice), lease)

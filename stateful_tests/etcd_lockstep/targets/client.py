@@ -1,0 +1,164 @@
+"""Operations over whatever carries etcd's messages: what the fake in this process and every wire have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from google.protobuf.message import Message
+
+from etcd_lockstep.codec import decode, decode_snapshot, encode
+from etcd_lockstep.targets.watching import Duplex, StreamEnded, WatchSession
+from etcd_model.errors import Error
+from etcd_model.operations import (
+    FENCE_KEY,
+    Advance,
+    Alarm,
+    As,
+    Campaign,
+    Lock,
+    MemberAdd,
+    MemberList,
+    MemberPromote,
+    MemberRemove,
+    MemberUpdate,
+    MoveLeader,
+    Observe,
+    Operation,
+    Put,
+    Snapshot,
+    Status,
+    WatchCancel,
+    WatchClose,
+    WatchCreate,
+    WatchOperation,
+    WatchProgress,
+    WatchRead,
+)
+from etcd_model.results import AdvanceResult, LeaderResult, Result, StreamResult
+from fake_etcd.wire import messages
+
+Speciality: TypeAlias = Callable[[Any, str], Result]
+"""How an operation and its token are answered, where that is not one request and its response."""
+
+_NAMING_A_MEMBER = (Status, Alarm, MoveLeader, MemberList, MemberAdd, MemberRemove, MemberUpdate, MemberPromote)
+
+
+class Client(ABC):
+    """One client of one etcd."""
+
+    def __init__(self, settle: float = 0.0) -> None:
+        """`settle`: see `WatchSession`."""
+        self._settle = settle
+        self._sessions: dict[int, WatchSession] = {}
+        """The streams that are open, by their number. Each has the token of the operation that opened it: etcd knows
+        no other (server/etcdserver/api/v3rpc/watch.go, isWatchPermitted)."""
+        self._base = 0
+        self._member_id = 0
+        self._specialities: dict[type[Operation], Speciality] = {
+            As: self._as,
+            Advance: self._advance,
+            Lock: self.acquire,
+            Campaign: self.acquire,
+            Observe: self._observe,
+            Snapshot: self._snapshot,
+            **dict.fromkeys((WatchCreate, WatchCancel, WatchProgress, WatchRead, WatchClose), self._watch),
+            **dict.fromkeys(_NAMING_A_MEMBER, self._ask_of_member),
+        }
+
+    def apply(self, operation: Operation) -> Result:
+        """Raises `TargetDied` where the answer is unknown."""
+        speciality = self._specialities.get(type(operation))
+        return speciality(operation, "") if speciality else self.ask(operation)
+
+    def begin_at(self, revision: int) -> None:
+        """A sequence begins in a store that stands at this revision."""
+        self._base = revision
+
+    def close_streams(self) -> None:
+        """Close what is open of streams, and forget what they delivered."""
+        for session in self._sessions.values():
+            session.close()
+        self._sessions.clear()
+
+    def ask(self, operation: Operation, token: str = "", member_id: int = 0) -> Result:
+        """One request and its response, translated with the id of the server's own member."""
+        path, request = encode(operation, member_id)
+        answer = self.exchange(path, request, token)
+        return answer if isinstance(answer, Error) else decode(operation, answer, member_id)
+
+    # What carries the messages
+
+    @abstractmethod
+    def exchange(self, path: str, request: Message, token: str) -> Message | Error:
+        """One request and its response."""
+
+    @abstractmethod
+    def acquire(self, operation: Lock | Campaign, token: str) -> Result:
+        """A request that waits for another owner, which is given up then."""
+
+    @abstractmethod
+    def observe(self, operation: Observe, token: str) -> Message | Error | None:
+        """The first message of a stream that goes on; None where none comes at once."""
+
+    @abstractmethod
+    def all(self, path: str, request: Message, token: str) -> list[Any] | Error:
+        """The messages of a stream that ends."""
+
+    @abstractmethod
+    def open_watch(self, token: str) -> Duplex:
+        """A call of `Watch.Watch`."""
+
+    @abstractmethod
+    def pass_time(self, seconds: int) -> None:
+        """Let so many seconds go by."""
+
+    # Specialities
+
+    def _as(self, operation: As, _token: str) -> Result:
+        sent, token = operation.operation, operation.token
+        return self._specialities.get(type(sent), self.ask)(sent, token)
+
+    def _advance(self, operation: Advance, _token: str) -> AdvanceResult:
+        self.pass_time(operation.seconds)
+        return AdvanceResult()
+
+    def _ask_of_member(self, operation: Operation, token: str) -> Result:
+        """The server's own member is learned from the first answer of it that comes."""
+        if not self._member_id:
+            path, request = encode(Status())
+            status = self.exchange(path, request, token)
+            self._member_id = status.header.member_id if isinstance(status, messages.StatusResponse) else 0
+        return self.ask(operation, token, self._member_id)
+
+    def _observe(self, operation: Observe, token: str) -> Result:
+        message = self.observe(operation, token)
+        if message is None:
+            return LeaderResult(revision=0)
+        return message if isinstance(message, Error) else decode(operation, message)
+
+    def _snapshot(self, operation: Snapshot, token: str) -> Result:
+        answer = self.all(*encode(operation), token)
+        return answer if isinstance(answer, Error) else decode_snapshot(answer)
+
+    def _watch(self, operation: WatchOperation, token: str) -> Result:
+        stream = operation.stream
+        if isinstance(operation, WatchClose):
+            if stream in self._sessions:
+                self._sessions.pop(stream).close()
+            return StreamResult()
+        session = self._sessions.get(stream)
+        if session is None:
+            session = self._sessions[stream] = WatchSession(self.open_watch(token), self._settle, self._base)
+        try:
+            match operation:
+                case WatchCreate():
+                    return session.create(operation)
+                case WatchRead():
+                    return session.read(lambda: self.ask(Put(FENCE_KEY), token))
+                case WatchCancel() | WatchProgress():
+                    return session.send(operation)
+        except StreamEnded as ended:
+            self._sessions.pop(stream).close()
+            return ended.error

@@ -1,0 +1,136 @@
+"""What a sequence may leave in a server beside keys and leases: that it has, and how it is undone.
+
+A sequence that leaves nothing of the kind costs a reset nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+from etcd_lockstep.target import TargetDied
+from etcd_model.errors import Error
+from etcd_model.operations import (
+    MEMBER_ID,
+    Alarm,
+    AlarmAction,
+    As,
+    AuthDisable,
+    AuthEnable,
+    Authenticate,
+    Downgrade,
+    DowngradeAction,
+    MemberAdd,
+    MemberList,
+    MemberRemove,
+    Operation,
+    RoleAdd,
+    RoleDelete,
+    RoleList,
+    UserAdd,
+    UserChangePassword,
+    UserDelete,
+    UserList,
+)
+from etcd_model.results import (
+    AlarmResult,
+    AuthenticateResult,
+    MemberListResult,
+    Result,
+    RoleListResult,
+    UserListResult,
+)
+
+NOTED: tuple[type[Operation], ...] = (
+    UserAdd,
+    UserChangePassword,
+    RoleAdd,
+    AuthEnable,
+    Authenticate,
+    Alarm,
+    MemberAdd,
+    Downgrade,
+)
+"""The operations that are worth a note: the first of their kind to leave something behind."""
+
+
+class Applies(Protocol):
+    """What carries out the undoing."""
+
+    def apply(self, operation: Operation) -> Result: ...
+
+
+class Footprint:
+    """What has been noted since the last reset."""
+
+    def __init__(self) -> None:
+        self.auth = False
+        self._alarms = False
+        self._members = False
+        self._downgrade = False
+        self._logins: dict[tuple[str, str], None] = {}
+        """Names with passwords that they have had, the newest last."""
+        self._tokens: list[str] = []
+
+    def note(self, operation: Operation, result: Result | None) -> None:
+        """One of `NOTED` was applied. Without a result nobody knows whether it was."""
+        if isinstance(result, Error):
+            return
+        match operation:
+            case Alarm(action=action):
+                self._alarms |= action != AlarmAction.GET
+            case Downgrade(action=action):
+                self._downgrade |= action == DowngradeAction.ENABLE
+            case MemberAdd():
+                self._members = True
+            case _:
+                self.auth = True
+        if isinstance(operation, UserAdd | UserChangePassword):
+            login = (operation.name, operation.password)
+            self._logins.pop(login, None)
+            self._logins[login] = None
+        if isinstance(result, AuthenticateResult):
+            self._tokens.append(result.token)
+
+    def undo(self, client: Applies) -> None:
+        """Raises `TargetDied` where something can't be undone."""
+        if self.auth:
+            self._disable_auth(client)
+            for user in _expect(client.apply(UserList()), UserListResult).users:
+                client.apply(UserDelete(user))
+            for role in _expect(client.apply(RoleList()), RoleListResult).roles:
+                client.apply(RoleDelete(role))
+        if self._alarms:
+            for raised in _expect(client.apply(Alarm()), AlarmResult).alarms:
+                client.apply(Alarm(AlarmAction.DEACTIVATE, raised.member_id, raised.alarm))
+        if self._members:
+            for member in _expect(client.apply(MemberList()), MemberListResult).members:
+                if member.id != MEMBER_ID:
+                    client.apply(MemberRemove(member.id))
+        if self._downgrade:
+            client.apply(Downgrade(DowngradeAction.CANCEL))
+
+    def _disable_auth(self, client: Applies) -> None:
+        """Where it is on, whoever may turn it off is looked for among those that the sequence has made."""
+        refusal = client.apply(AuthDisable())
+        if not isinstance(refusal, Error):
+            return
+        for token in reversed(self._tokens):
+            if not isinstance(client.apply(As(token, AuthDisable())), Error):
+                return
+        newest_first = reversed(tuple(self._logins))
+        for name, password in newest_first:
+            answer = client.apply(Authenticate(name, password))
+            if isinstance(answer, AuthenticateResult) and not isinstance(
+                client.apply(As(answer.token, AuthDisable())), Error
+            ):
+                return
+        raise TargetDied(f"auth can't be turned off: {refusal.message}")
+
+
+R = TypeVar("R")
+
+
+def _expect(result: Result, kind: type[R]) -> R:
+    if not isinstance(result, kind):
+        raise TargetDied(f"what the sequence left can't be undone: {result}")
+    return result

@@ -1,0 +1,92 @@
+"""Locks and elections over gRPC, whose calls wait in etcd itself: how to tell that one waits, and how it is given up.
+
+The key of a call that waits stands in the store: `<name>/<lease in hex>`. It is written before the wait and deleted
+once the client is gone (etcd client/v3/concurrency/mutex.go, Lock; election.go, Campaign), so both are seen from here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from etcd_model.errors import Code, Error
+from etcd_model.operations import Campaign, Lock, Operation, Range, SortOrder, SortTarget
+from etcd_model.results import RangeResult, Result, Waiting
+
+WAIT_SECONDS = 0.15
+"""How long a call that waits is given to come as far as that, where nothing shows that it has."""
+
+SETTLE_SECONDS = 0.02
+"""The same, once its key is there: a call that is cancelled before it has heard that its own transaction went through
+leaves the key behind (mutex.go, Lock: only what fails later is cleaned up)."""
+
+SILENCE_SECONDS = 0.05
+"""How long something is listened for that should not come."""
+
+ANSWER_SECONDS = 2.0
+"""How long a call that need not wait may take, a key to appear, and another to be gone."""
+
+_PAUSE = 0.002
+
+
+class Calls(Protocol):
+    """What this needs of a wire."""
+
+    def ask(self, operation: Operation, token: str = "") -> Result: ...
+
+    def begin(self, operation: Lock | Campaign, token: str) -> Any:
+        """Send a request; the future of its answer."""
+
+    def end(self, operation: Lock | Campaign, call: Any, seconds: float) -> Result | None:
+        """The answer of a call; None where it doesn't come in so many seconds."""
+
+
+def contenders(calls: Calls, name: bytes, token: str) -> list[bytes] | None:
+    """The keys under the name of a lock or an election, the owner's first; None where they can't be read."""
+    order, target = SortOrder.ASCEND, SortTarget.CREATE
+    found = calls.ask(Range(name + b"/", name + b"0", sort_order=order, sort_target=target, keys_only=True), token)
+    return [kv.key for kv in found.kvs] if isinstance(found, RangeResult) else None
+
+
+def acquire(calls: Calls, operation: Lock | Campaign, token: str) -> Result:
+    """The answer of a call that may wait; `Waiting` where it does, once its key is gone again."""
+    before = contenders(calls, operation.name, token)
+    own = b"%s/%x" % (operation.name, operation.lease) if operation.lease else None
+    waits = before is None or (bool(before) and before[0] != own)
+    call = calls.begin(operation, token)
+    try:
+        seconds = _until_it_waits(calls, operation, token, call, before, own) if waits else ANSWER_SECONDS
+        answer = calls.end(operation, call, seconds)
+    finally:
+        call.cancel()
+    if answer is not None:
+        return answer
+    if before is None:
+        time.sleep(WAIT_SECONDS)
+        return Waiting()
+    known = set(before) - {own}
+    if _soon(lambda: not set(contenders(calls, operation.name, token) or ()) - known):
+        return Waiting()
+    return Error(Code.DEADLINE_EXCEEDED, "the call was cancelled, and its key is still there")
+
+
+def _until_it_waits(
+    calls: Calls, operation: Lock | Campaign, token: str, call: Any, before: list[bytes] | None, own: bytes | None
+) -> float:
+    """Wait until the call's key is there, and say how many seconds it may take from there to wait."""
+    if before is None or own in before:
+        return WAIT_SECONDS
+    known = set(before)
+    _soon(lambda: call.done() or bool(set(contenders(calls, operation.name, token) or ()) - known))
+    return SETTLE_SECONDS
+
+
+def _soon(condition: Callable[[], bool]) -> bool:
+    """Wait for something, and say whether it has happened."""
+    end = time.monotonic() + ANSWER_SECONDS
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(_PAUSE)
+    return True

@@ -1,0 +1,234 @@
+"""Lockstep where time passes: each target is held against a set of possible states of the model.
+
+A lease expires at some moment between its time and a while later, and nobody can tell from outside when a real
+server looked. So for every target there is a set of states that its store may be in. Before each operation the set
+forks: a lease that may have expired by then has, or has not. Each state then says what the answer would be, and the
+target's answer leaves those standing that said so. Where none is left, that is a divergence.
+
+On a virtual clock (the fake's) every lease has its moment, and the set is for the order in which leases that are due
+at the same time expire, which etcd leaves open.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import combinations, permutations
+
+from etcd_lockstep.comparison import differences
+from etcd_lockstep.lockstep import REFERENCES, UNDECIDED, Answer, Divergence, Lockstep, NotApplied, Overtaken, Step, not_to_be_asked
+from etcd_lockstep.observation import Observation
+from etcd_lockstep.target import Target
+from etcd_model import State, step
+from etcd_model.lease import expire
+from etcd_model.operations import Advance, Campaign, LeaseKeepAlive, Lock, Operation, WatchRead
+from etcd_model.results import AdvanceResult, LeaseTimeToLiveResult, Result
+
+LATENESS = 1.5
+"""Seconds within which a real server revokes an expired lease: it looks every 0.5 s (etcd server/lease/lessor.go,
+runLoop), and the revoke then goes through raft on a machine that may be busy."""
+
+MOST_STATES = 64
+"""With more possible states than these a sequence is given up: it would prove little."""
+
+MOST_AT_ONCE = 4
+"""So many leases with keys may be due at the same time; their orders are all tried."""
+
+
+class Timeline:
+    """One target's clock, and the states that its store may be in."""
+
+    def __init__(self, target: Target, state: State) -> None:
+        self.target = target
+        self.states = [state]
+        self.revisions = [state.revision]
+        """After each step."""
+        self._virtual = 0.0
+        self._due: dict[int, tuple[float, float]] = {}
+        """By lease: between which two readings of the clock it is due to expire."""
+
+    def now(self) -> float:
+        """Seconds on the clock that the target's leases live by."""
+        return time.monotonic() if self.target.real_time else self._virtual
+
+    def advance(self, seconds: int) -> None:
+        """Time has passed, where the target's clock does not show it by itself."""
+        self._virtual += seconds
+
+    def possible(self, state: State, operation: Operation, before: float, after: float) -> Iterator[State]:
+        """The states that `state` may have become by the time that an operation, sent at `before` and answered at
+        `after`, was carried out."""
+        lateness = LATENESS if self.target.real_time else 0.0
+        gone, perhaps = [], []
+        for lease in state.leases:
+            earliest, latest = self._due[lease]
+            if latest + lateness <= before or (_renews(operation, lease) and latest <= before):
+                gone.append(lease)  # a lease that is overdue is not renewed: the request waits for its end
+            elif earliest <= after:
+                perhaps.append(lease)
+        for count in range(len(perhaps) + 1):
+            for also in combinations(perhaps, count):
+                yield from _expired(state, [*gone, *also])
+
+    def is_open(self, before: float, after: float) -> bool:
+        """Whether a lease may have expired in this time."""
+        lateness = LATENESS if self.target.real_time else 0.0
+        return any(
+            self._due[lease][0] <= after and before < self._due[lease][1] + lateness
+            for state in self.states
+            for lease in state.leases
+        )
+
+    def follow(self, was: State, now: State, before: float, after: float) -> None:
+        """Note when the leases that an operation granted or renewed are due."""
+        for lease_id, lease in now.leases.items():
+            if was.leases.get(lease_id) is not lease:
+                self._due[lease_id] = (before + lease.ttl, after + lease.ttl)
+
+    def remaining(self, lease: int, before: float, after: float) -> range:
+        """The TTLs that a server may tell of a lease, in seconds. What is left is truncated, and some of the last
+        second is always gone."""
+        earliest, latest = self._due[lease]
+        return range(max(math.ceil(earliest - after) - 1, 0), max(math.ceil(latest - before) - 1, 0) + 1)
+
+
+def _renews(operation: Operation, lease: int) -> bool:
+    return isinstance(operation, LeaseKeepAlive) and operation.id == lease
+
+
+def _expired(state: State, leases: Iterable[int]) -> Iterator[State]:
+    """The states after these leases have expired, in any order in which it matters."""
+    bound = {kv.lease for kv in state.keys.values()}
+    with_keys = [lease for lease in leases if lease in bound]
+    for lease in leases:
+        if lease not in bound:
+            state = expire(state, lease)
+    if len(with_keys) > MOST_AT_ONCE:
+        raise Overtaken
+    for order in permutations(with_keys):
+        ended = state
+        for lease in order:
+            ended = expire(ended, lease)
+        yield ended
+
+
+class TimedLockstep(Lockstep):
+    """A lockstep in which `Advance` is an operation like any other. The model's own answers are those of a store
+    whose leases expire on time."""
+
+    def start(self) -> None:
+        super().start()
+        self._timelines = {
+            target.name: Timeline(target, self._model.state) for target in self.targets if target is not self._model
+        }
+
+    def step(self, operation: Operation) -> Step:
+        """As in `Lockstep`. Raises `Overtaken` where too much may have happened for an answer to prove anything."""
+        self.refuse_inexpressible(operation)
+        asked = {name: self._in_model_terms(operation, timeline) for name, timeline in self._timelines.items()}
+        self._refuse_open(operation, asked)
+        self._revisions.append(0)
+        observations = {self._model.name: self._ask(self._model, self._concrete(operation, self._model)).observation}
+        expected: dict[str, Observation] = {}
+        for name, timeline in self._timelines.items():
+            observations[name], expected[name] = self._hold_against(timeline, operation, asked[name])
+        self._revisions[-1] = self._model.state.revision
+        return Step(observations, self._verdict(observations, expected))
+
+    def _in_model_terms(self, operation: Operation, timeline: Timeline) -> Operation:
+        return self._concrete(operation, self._model, timeline.revisions)
+
+    def _refuse_open(self, operation: Operation, asked: Mapping[str, Operation]) -> None:
+        for name, timeline in self._timelines.items():
+            for state in timeline.states:
+                reason = not_to_be_asked(asked[name], state)
+                if reason:
+                    raise NotApplied(reason)
+
+    def _hold_against(
+        self, timeline: Timeline, operation: Operation, asked: Operation
+    ) -> tuple[Observation, Observation]:
+        """What the target said, and what it should have said: the same thing, if any possible state says so."""
+        target = timeline.target
+        before = timeline.now()
+        answer = self._ask(target, self._concrete(operation, target, timeline.revisions))
+        if isinstance(operation, Advance):
+            timeline.advance(operation.seconds)
+        after = timeline.now()
+        outcomes = self._outcomes(timeline, asked, before, after)
+        standing: list[State] = []
+        observed, wanted = answer.observation, None
+        for was, state, result in outcomes:
+            should, observed = self._compared(timeline, asked, answer, state, result, before, after)
+            wanted = should if wanted is None else wanted
+            if observed == should:
+                timeline.follow(was, state, before, after)
+                if state not in standing:
+                    standing.append(state)
+                wanted = should
+        assert wanted is not None
+        if not standing:
+            if isinstance(operation, WatchRead | Lock | Campaign) and timeline.is_open(before, after):
+                raise Overtaken  # it takes several requests, and something may have expired between two of them
+            for was, state, _ in outcomes:
+                timeline.follow(was, state, before, after)
+        timeline.states = standing or [state for _, state, _ in outcomes]
+        timeline.revisions.append(timeline.states[0].revision)
+        return (wanted if standing else observed), wanted
+
+    def _outcomes(
+        self, timeline: Timeline, asked: Operation, before: float, after: float
+    ) -> list[tuple[State, State, Result]]:
+        """Of every possible state: itself, what it becomes, and what it says to the operation."""
+        if isinstance(asked, Advance):
+            return [(state, state, AdvanceResult()) for state in timeline.states]
+        outcomes = [
+            (state, *step(state, asked))
+            for earlier in timeline.states
+            for state in timeline.possible(earlier, asked, before, after)
+        ]
+        if len(outcomes) > MOST_STATES:
+            raise Overtaken
+        return outcomes
+
+    def _compared(
+        self,
+        timeline: Timeline,
+        asked: Operation,
+        answer: Answer,
+        state: State,
+        result: Result,
+        before: float,
+        after: float,
+    ) -> tuple[Observation, Observation]:
+        """What a state says, and what the target said, as they are compared."""
+        should = self._observe(self._model, asked, result, state)
+        observed = self._observe(timeline.target, answer.asked, answer.raw, state)
+        if (
+            isinstance(should, LeaseTimeToLiveResult)
+            and isinstance(result, LeaseTimeToLiveResult)
+            and isinstance(observed, LeaseTimeToLiveResult)
+            and should.ttl >= 0
+            and observed.ttl in timeline.remaining(result.id, before, after)
+        ):
+            should = replace(should, ttl=observed.ttl)
+        return should, observed
+
+    def _verdict(
+        self, observations: Mapping[str, Observation], expected: Mapping[str, Observation]
+    ) -> tuple[Divergence, ...]:
+        """Who is not with any state of the model; the model, where neither the fake nor the real etcd is."""
+        odd = [name for name, should in expected.items() if observations[name] != should]
+        voters = [name for name in expected if name in REFERENCES]
+        if len(voters) > 1 and all(name in odd for name in voters):
+            said = observations[voters[-1]]
+            return (Divergence(self._model.name, tuple(differences(said, expected[voters[-1]]))),)
+        found = []
+        for name in odd:
+            alone = UNDECIDED if voters == [name] and name == "fake" else name
+            found.append(Divergence(alone, tuple(differences(expected[name], observations[name]))))
+            if name not in REFERENCES:
+                self._views[name].resynchronize(getattr(expected[name], "revision", 0))
+        return tuple(found)

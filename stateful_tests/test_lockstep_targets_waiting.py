@@ -1,0 +1,155 @@
+"""Locks and elections that would wait: given up, and cleaned up after."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from etcd_lockstep.target import Target
+from etcd_lockstep.targets.fake import FakeServerTarget
+from etcd_model.errors import Code, Error
+from etcd_model.operations import (
+    Campaign,
+    Leader,
+    LeaseGrant,
+    LeaseRevoke,
+    Lock,
+    Observe,
+    Operation,
+    Proclaim,
+    Put,
+    Range,
+    Resign,
+    Unlock,
+)
+from etcd_model.ranges import FROM_KEY
+from etcd_model.results import (
+    CampaignResult,
+    ElectionResult,
+    LeaderResult,
+    LeaseGrantResult,
+    LockResult,
+    RangeResult,
+    UnlockResult,
+    Waiting,
+)
+
+EVERYTHING = Range(b"\x00", FROM_KEY, keys_only=True)
+
+
+@pytest.fixture(params=["fake", "fake-server", "etcd"])
+def target(request: pytest.FixtureRequest, etcd_version: str, min_lease_ttl: int) -> Iterator[Target]:
+    if request.param != "fake-server":
+        yield request.getfixturevalue("real" if request.param == "etcd" else "fake")
+        return
+    served = FakeServerTarget(etcd_version, min_lease_ttl)
+    served.reset()
+    yield served
+    served.close()
+
+
+def lease(target: Target, lease_id: int) -> int:
+    granted = target.apply(LeaseGrant(60, lease_id))
+    assert isinstance(granted, LeaseGrantResult), granted
+    return granted.id
+
+
+def everything(target: Target) -> RangeResult:
+    result = target.apply(EVERYTHING)
+    assert isinstance(result, RangeResult), result
+    return result
+
+
+def keys(target: Target) -> list[bytes]:
+    return [kv.key for kv in everything(target).kvs]
+
+
+def test_a_free_lock_is_taken_and_taken_again_and_given_back(target: Target) -> None:
+    owner = lease(target, 0xAB)
+    taken = target.apply(Lock(b"l", owner))
+    assert isinstance(taken, LockResult)
+    assert taken.key == b"l/ab"
+    again = target.apply(Lock(b"l", owner))
+    assert isinstance(again, LockResult)
+    assert again.revision == taken.revision
+    assert isinstance(target.apply(Unlock(b"l/ab")), UnlockResult)
+    assert keys(target) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(Lock(b"n", 1), Lock(b"n", 2)), (Campaign(b"n", 1, b"x"), Campaign(b"n", 2, b"y"))]
+)
+def test_whoever_would_wait_is_given_up_and_its_key_is_gone(
+    target: Target, first: Operation, second: Operation
+) -> None:
+    for lease_id in (1, 2):
+        lease(target, lease_id)
+    target.apply(first)
+    before = everything(target).revision
+    for attempt in (1, 2, 3):
+        assert target.apply(second) == Waiting()
+        assert keys(target) == [b"n/1"]
+        assert everything(target).revision == before + 2 * attempt
+
+
+def test_a_wait_takes_no_longer_than_it_must(target: Target) -> None:
+    for lease_id in (1, 2):
+        lease(target, lease_id)
+    target.apply(Lock(b"n", 1))
+    started = time.monotonic()
+    for _ in range(5):
+        assert target.apply(Lock(b"n", 2)) == Waiting()
+    assert (time.monotonic() - started) / 5 < 0.3
+
+
+def test_a_lock_without_a_lease_gets_one_and_waits_as_any_other(target: Target) -> None:
+    lease(target, 1)
+    target.apply(Lock(b"n", 1))
+    assert target.apply(Lock(b"n")) == Waiting()
+    assert keys(target) == [b"n/1"]
+    assert isinstance(target.apply(Lock(b"m")), LockResult)
+
+
+def test_a_key_that_was_there_before_the_wait_goes_with_it(target: Target) -> None:
+    for lease_id in (1, 2):
+        lease(target, lease_id)
+    target.apply(Lock(b"n", 1))
+    before = target.apply(Put(b"n/2"))
+    assert target.apply(Lock(b"n", 2)) == Waiting()
+    assert keys(target) == [b"n/1"]
+    assert everything(target).revision == before.revision + 1  # type: ignore[union-attr]  # a PutResult
+
+
+def test_a_lock_with_a_lease_that_is_not_there_is_refused(target: Target) -> None:
+    refused = target.apply(Lock(b"n", 99))
+    assert refused == Error(Code.UNKNOWN, "etcdserver: requested lease not found")
+    lease(target, 1)
+    target.apply(Lock(b"n", 1))
+    assert target.apply(Lock(b"n", 99)) == refused
+
+
+def test_a_lock_is_free_once_its_owners_lease_is_revoked(target: Target) -> None:
+    for lease_id in (1, 2):
+        lease(target, lease_id)
+    target.apply(Lock(b"n", 1))
+    target.apply(LeaseRevoke(1))
+    assert isinstance(target.apply(Lock(b"n", 2)), LockResult)
+
+
+def test_a_leader_is_observed_and_where_there_is_none_nothing_comes(target: Target) -> None:
+    lease(target, 1)
+    assert target.apply(Observe(b"e")) == LeaderResult(revision=0)
+    assert target.apply(Leader(b"e")) == Error(Code.UNKNOWN, "election: no leader")
+    won = target.apply(Campaign(b"e", 1, b"me"))
+    assert isinstance(won, CampaignResult)
+    observed, asked = target.apply(Observe(b"e")), target.apply(Leader(b"e"))
+    assert isinstance(observed, LeaderResult)
+    assert isinstance(asked, LeaderResult)
+    assert observed.kv == asked.kv
+    assert observed.kv is not None
+    assert (observed.kv.key, observed.kv.value) == (b"e/1", b"me")
+    assert isinstance(target.apply(Proclaim(won.leader, b"still me")), ElectionResult)
+    assert isinstance(target.apply(Resign(won.leader)), ElectionResult)
+    assert target.apply(Observe(b"e")) == LeaderResult(revision=0)
