@@ -27,12 +27,15 @@ _PUT_COST = 256
 class Backend:
     """The size of the database. It never shrinks, unless it is defragmented: what is compacted is filled up again."""
 
-    __slots__ = ("_limit", "_most", "_store")
+    __slots__ = ("_limit", "_most", "_roomy", "_store")
 
     def __init__(self, store: Store, limit: int) -> None:
         self._store = store
         self._limit = limit
         self._most = EMPTY_BYTES
+        self._roomy = 0
+        """What records and a request may come to together without a closer look."""
+        self._set_size(EMPTY_BYTES)
 
     @property
     def in_use(self) -> int:
@@ -48,15 +51,20 @@ class Backend:
 
     def settle(self) -> None:
         """Remember how large it is now: it is about to be compacted."""
-        self._most = max(self._most, self.in_use)
+        if self.in_use > self._most:
+            self._set_size(self.in_use)
 
     def has_room(self, cost: int) -> bool:
         """Whether a request may add this much."""
-        return self.size + cost < self._limit or self._limit < 0
+        return self._store.record_bytes + cost < self._roomy or self.size + cost < self._limit or self._limit < 0
 
     def defragment(self) -> None:
         """Give free pages back."""
-        self._most = self.in_use
+        self._set_size(self.in_use)
+
+    def _set_size(self, size: int) -> None:
+        self._most = size
+        self._roomy = min((self._limit - EMPTY_BYTES) * 32 // 33, self._limit - size)
 
 
 def cost_of_put(request: PutRequest) -> int:

@@ -48,6 +48,7 @@ def fuzz(
     A round ends with each new lie: Hypothesis is told of it as the failure that it is, and starts afresh.
     """
     deadline = time.monotonic() + seconds if seconds is not None else float("inf")
+    search.deadline = deadline
     machine = lockstep_machine(search, arena, operations, keys, last_look=last_look, steps=steps, deadline=deadline)
     left = examples
     for number in itertools.count():

@@ -1,15 +1,17 @@
 """Lanes: many short sequences that wait at the same time.
 
 A sequence in which leases expire mostly waits. So sequences are drawn first, on the model alone, and then run side
-by side, each on targets of its own; what they show is judged when all of them are through.
+by side, in lanes that have targets of their own; what they show is judged when all of them are through.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any
 
 from etcd_lockstep.coverage import Coverage
@@ -20,6 +22,10 @@ from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.timed import TimedLockstep
 from etcd_lockstep.trace import Trace
 from etcd_model.operations import Operation
+
+
+TO_A_LANE = 3
+"""How many sequences a batch has for each lane: with one, all would wait for the longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +47,13 @@ class _Seen:
 
 
 class LanedSearch(Search):
-    """A search whose sequences run in batches, one to a lane."""
+    """A search whose sequences run in batches."""
 
     def __init__(self, lanes: Sequence[Lane], **options: Any) -> None:
         """`options` are those of `Search`."""
         first = lanes[0]
         super().__init__(first.model, first.others, lockstep=TimedLockstep, **options)
-        self._lanes = [self._all, *(TimedLockstep(lane.model, lane.others) for lane in lanes[1:])]
+        self._lanes: list[Lockstep] = [self._all, *(TimedLockstep(lane.model, lane.others) for lane in lanes[1:])]
         self._guide = Lockstep(ModelTarget(first.model.server), ())
         self._drawn: Trace = ()
         self._batch: list[Trace] = []
@@ -55,11 +61,11 @@ class LanedSearch(Search):
         self._counting = threading.Lock()
 
     def start(self) -> None:
-        """Begin to draw a sequence; run those drawn before, if there is one for each lane. Raises `LieFound`."""
+        """Begin to draw a sequence; run those drawn before, if they are enough. Raises `LieFound`."""
         if self._drawn:
             self._batch.append(self._drawn)
             self._drawn = ()
-        if len(self._batch) == len(self._lanes):
+        if len(self._batch) == TO_A_LANE * len(self._lanes):
             self.flush()
         self._guide.start()
         self.over = False
@@ -83,7 +89,6 @@ class LanedSearch(Search):
         """Run what was drawn. Raises `LieFound`, once all that was seen is judged, for the first that is new."""
         batch, self._batch = self._batch, []
         self.over = True
-        self.sequences += len(batch)
         found: LieFound | None = None
         for seen in self._run_batch(batch):
             try:
@@ -98,19 +103,34 @@ class LanedSearch(Search):
             raise found
 
     def _run_batch(self, batch: Sequence[Trace]) -> list[_Seen]:
+        free = SimpleQueue[Lockstep]()
+        for lockstep in self._lanes:
+            free.put(lockstep)
+
+        def run(trace: Trace) -> _Seen | None:
+            lockstep = free.get()
+            try:
+                return self._run_in(lockstep, trace)
+            finally:
+                free.put(lockstep)
+
         with ThreadPoolExecutor(len(self._lanes)) as pool:
             try:
-                return [seen for seen in pool.map(self._run_lane, self._lanes, batch) if seen is not None]
+                return [seen for seen in pool.map(run, batch) if seen is not None]
             except BaseException:
                 self._stopped.set()
                 raise
 
-    def _run_lane(self, lockstep: Lockstep, trace: Trace) -> _Seen | None:
+    def _run_in(self, lockstep: Lockstep, trace: Trace) -> _Seen | None:
         coverage = Coverage()
         try:
+            if self._is_time_up():
+                return None
             lockstep.start()
+            with self._counting:
+                self.sequences += 1
             for number, operation in enumerate(trace, 1):
-                if self._stopped.is_set():
+                if self._is_time_up():
                     return None
                 step = lockstep.step(operation)
                 with self._counting:
@@ -129,3 +149,6 @@ class LanedSearch(Search):
             with self._counting:
                 self.coverage.add(coverage)
         return None
+
+    def _is_time_up(self) -> bool:
+        return self._stopped.is_set() or time.monotonic() > self.deadline

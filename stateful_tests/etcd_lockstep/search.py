@@ -116,6 +116,8 @@ class Search:
         """Of Hypothesis; one holds one sequence or several."""
         self.sequences = 0
         self.steps = 0
+        self.deadline = float("inf")
+        """A reading of `time.monotonic` after which nothing more need be run."""
         self.overtaken = 0
         """Sequences given up because leases may have expired meanwhile."""
         self.coverage = Coverage()

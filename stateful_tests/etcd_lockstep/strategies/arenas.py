@@ -220,8 +220,8 @@ TIME = Arena(
     "time",
     families=("time",),
     weights={
-        "advance": (2, 3, 2, 4),
-        "lease_grant": (4, 6, 4, 6),
+        "advance": (1, 2, 1, 2),
+        "lease_grant": (2, 3, 1, 3),
         "lease_revoke": (1, 0, 1, 0),
         "lease_keep_alive": (3, 1, 0, 4),
         "lease_time_to_live": (3, 1, 2, 0),
@@ -235,8 +235,9 @@ TIME = Arena(
     },
     share=2,
     draws={"lease_grant": time.lease_grant, "put": _leased},
-    lengths=(24, 12, 16),
-    lanes=6,
+    lengths=(14, 10, 18),
+    prelude=time.prelude,
+    lanes=12,
 )
 
 ARENAS = (STORE, AUTH, MAINTENANCE, TIME)

@@ -34,6 +34,7 @@ from etcd_model.operations import (
 )
 
 ROOT = "root"
+"""Always has a password: without one nobody could ever turn auth off again."""
 USERS = (ROOT, "u", "v")
 ROLES = (ROOT, "r", "s")
 PASSWORDS = ("p", "q", "")
@@ -108,7 +109,8 @@ def authenticate(dice: Dice, words: Vocabulary) -> Authenticate:
 
 
 def user_add(dice: Dice, words: Vocabulary) -> UserAdd:
-    return UserAdd(_user(dice, words), dice.pick(PASSWORDS), dice.one_in(5))
+    name = _user(dice, words)
+    return UserAdd(ROOT, "p") if name == ROOT else UserAdd(name, dice.pick(PASSWORDS), dice.one_in(5))
 
 
 def user_get(dice: Dice, words: Vocabulary) -> UserGet:
@@ -124,7 +126,8 @@ def user_delete(dice: Dice, words: Vocabulary) -> UserDelete:
 
 
 def user_change_password(dice: Dice, words: Vocabulary) -> UserChangePassword:
-    return UserChangePassword(_user(dice, words), dice.pick(PASSWORDS))
+    name = _user(dice, words)
+    return UserChangePassword(name, dice.pick(PASSWORDS[:2] if name == ROOT else PASSWORDS))
 
 
 def user_grant_role(dice: Dice, words: Vocabulary) -> UserGrantRole:

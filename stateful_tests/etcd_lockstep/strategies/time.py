@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from etcd_lockstep.strategies.dice import Dice
 from etcd_lockstep.strategies.vocabulary import Vocabulary
-from etcd_model.operations import Advance, LeaseGrant, Put
+from etcd_lockstep.trace import LeaseOf
+from etcd_model.operations import Advance, LeaseGrant, Operation, Put
 
 SECONDS = (1, 2, 2, 3)
 """Around the shortest TTL of a server with etcd's default timings, 2 s."""
 
 SHORT_TTLS = (2, 2, 1, 3, 4, 60)
+
+
+def prelude(dice: Dice, words: Vocabulary) -> tuple[Operation, ...]:
+    """Two leases that will expire soon, each with a key."""
+    return (
+        LeaseGrant(dice.pick((2, 3, 4))),
+        LeaseGrant(dice.pick((2, 3))),
+        Put(dice.pick(words.keys), words.value(dice), LeaseOf(1)),
+        Put(dice.pick(words.keys), words.value(dice), LeaseOf(2)),
+    )
 
 
 def advance(dice: Dice, _words: Vocabulary) -> Advance:

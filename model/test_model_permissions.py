@@ -1,0 +1,325 @@
+"""Who may read and write what, and where in each request's order that is looked at."""
+
+from __future__ import annotations
+
+import pytest
+
+from etcd_model import Error, Operation, Result, Server, State, quirks_of, step, undetermined
+from etcd_model.auth import check_watch
+from etcd_model.auth.permission import covers
+from etcd_model.errors import (
+    COMPACTED,
+    EMPTY_KEY,
+    FUTURE_REVISION,
+    INVALID_AUTH_TOKEN,
+    KEY_NOT_FOUND,
+    LEASE_NOT_FOUND,
+    LEASE_TTL_TOO_LARGE,
+    PERMISSION_DENIED,
+    TOO_LARGE,
+    USER_EMPTY,
+)
+from etcd_model.operations import (
+    As,
+    AuthEnable,
+    Authenticate,
+    Compact,
+    Compare,
+    CompareResult,
+    CompareTarget,
+    DeleteRange,
+    LeaseGrant,
+    LeaseKeepAlive,
+    LeaseLeases,
+    LeaseRevoke,
+    LeaseTimeToLive,
+    Permission,
+    PermissionType,
+    Put,
+    Range,
+    RoleAdd,
+    RoleGrantPermission,
+    Txn,
+    UserAdd,
+    UserGrantRole,
+)
+
+READ, WRITE, BOTH = PermissionType.READ, PermissionType.WRITE, PermissionType.READWRITE
+FROM_KEY = b"\x00"
+ROOT, USER, BAD = "token-1", "token-2", "bad"
+
+GRANTS = (
+    Permission(BOTH, b"rw", b"rx"),
+    Permission(READ, b"r", b"rw"),
+    Permission(WRITE, b"w", b"x"),
+)
+
+
+def guarded(version: str = "3.5.16", *grants: Permission) -> State:
+    """Auth is on. Lease 7 has a key that the user may write, lease 8 has one that it may not, lease 9 has none."""
+    state = State(server=Server(quirks_of(version)))
+    setup: list[Operation] = [
+        *(LeaseGrant(100, id=lease) for lease in (7, 8, 9)),
+        Put(b"rw", b"1", lease=7),
+        Put(b"z", b"1", lease=8),
+        UserAdd("root", "p"),
+        UserGrantRole("root", "root"),
+        RoleAdd("role"),
+        *(RoleGrantPermission("role", grant) for grant in grants or GRANTS),
+        UserAdd("user", "p"),
+        UserGrantRole("user", "role"),
+        AuthEnable(),
+        Authenticate("root", "p"),
+        Authenticate("user", "p"),
+    ]
+    for operation in setup:
+        state, result = step(state, operation)
+        assert not isinstance(result, Error), operation
+    return state
+
+
+def refusal(state: State, operation: Operation, token: str = USER) -> Result | None:
+    result = step(state, As(token, operation) if token else operation)[1]
+    return result if isinstance(result, Error) else None
+
+
+def exists(key: bytes, range_end: bytes = b"") -> tuple[Compare, ...]:
+    return (Compare(key, CompareTarget.VERSION, CompareResult.GREATER, 0, range_end),)
+
+
+# What a set of grants covers.
+
+
+@pytest.mark.parametrize(
+    ("granted", "key", "range_end", "covered"),
+    [
+        ([(b"a", b"")], b"a", b"", True),
+        ([(b"a", b"")], b"b", b"", False),
+        ([(b"a", b"")], b"a", b"a\0", True),
+        ([(b"a", b"")], b"a", b"b", False),
+        ([(b"a", b"c")], b"b", b"", True),
+        ([(b"a", b"c")], b"c", b"", False),
+        ([(b"a", b"c")], b"a", b"c", True),
+        ([(b"a", b"c"), (b"c", b"e")], b"b", b"d", True),
+        ([(b"a", b"c"), (b"b", b"e")], b"a", b"e", True),
+        ([(b"a", b"c"), (b"d", b"e")], b"a", b"e", False),
+        ([(b"a", b""), (b"a\0", b"")], b"a", b"a\0\0", True),
+        ([(b"a", b"c")], b"a", FROM_KEY, False),
+        ([(b"a", b"c"), (b"c", FROM_KEY)], b"b", FROM_KEY, True),
+        ([(b"b", FROM_KEY)], b"a", FROM_KEY, False),
+        ([(FROM_KEY, FROM_KEY)], b"\xff", FROM_KEY, True),
+        ([(b"a", b"c")], b"a", b"\0\0", True),
+        ([(b"a", b"c")], b"b", b"a", True),
+        ([(b"a", b"c")], b"d", b"a", False),
+        ([(b"", b"")], b"a", b"", False),
+        ([(b"c", b"a")], b"b", b"", False),
+        ([], b"a", b"", False),
+    ],
+)
+def test_a_range_needs_the_union_of_grants(
+    granted: list[tuple[bytes, bytes]], key: bytes, range_end: bytes, covered: bool
+) -> None:
+    assert covers([Permission(READ, *grant) for grant in granted], key, range_end) == covered
+
+
+# The KV service.
+
+ALLOWED: list[Operation] = [
+    Range(b"r"),
+    Range(b"r", b"rx"),
+    Range(b"r", b"rx", count_only=True),
+    Put(b"rw", prev_kv=True),
+    Put(b"w"),
+    Put(b"w", lease=7),
+    Put(b"w", lease=9),
+    DeleteRange(b"w", b"x"),
+    DeleteRange(b"rw", b"rx", prev_kv=True),
+    Txn(),
+    Txn(exists(b"r"), (Put(b"w"),), (DeleteRange(b"w"), Range(b"rv"))),
+]
+DENIED: list[Operation] = [
+    Range(b"w"),
+    Range(b"r", b"s"),
+    Range(b"r", FROM_KEY),
+    Put(b"r"),
+    Put(b"w", prev_kv=True),
+    Put(b"w", lease=8),
+    DeleteRange(b"r"),
+    DeleteRange(b"w", b"y"),
+    DeleteRange(b"w", b"x", prev_kv=True),
+    Txn(exists(b"w")),
+    Txn(exists(b"r", b"s")),
+    Txn(success=(Range(b"w"),)),
+    Txn(failure=(Put(b"r"),)),
+    Txn(failure=(DeleteRange(b"w", prev_kv=True),)),
+]
+VERSIONS = ["3.4.23", "3.4.45", "3.5.1", "3.5.16", "3.5.30", "3.6.16", "3.7.3"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("operation", ALLOWED, ids=str)
+def test_what_is_granted_is_done(version: str, operation: Operation) -> None:
+    assert refusal(guarded(version), operation) is None
+    assert refusal(guarded(version), operation, ROOT) is None
+    assert refusal(guarded(version), operation, BAD) == INVALID_AUTH_TOKEN
+    assert refusal(guarded(version), operation, "") == (None if operation == Txn() else USER_EMPTY)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("operation", DENIED, ids=str)
+def test_what_is_not_granted_is_denied(version: str, operation: Operation) -> None:
+    assert refusal(guarded(version), operation) == PERMISSION_DENIED
+    assert refusal(guarded(version), operation, ROOT) is None
+    assert refusal(guarded(version), operation, "") == USER_EMPTY
+
+
+def test_a_nested_txn_slips_through_in_old_versions() -> None:
+    nested = Txn(success=(Txn(success=(Put(b"z", b"unauthorised"),)),))
+    assert refusal(guarded("3.5.27"), nested) is None
+    assert refusal(guarded("3.5.27"), nested, "") is None
+    assert refusal(guarded("3.5.28"), nested) == PERMISSION_DENIED
+    assert refusal(guarded("3.5.28"), nested, "") == USER_EMPTY
+
+
+@pytest.mark.parametrize("put", [Put(b"w", prev_kv=True), Put(b"w", lease=8)], ids=str)
+def test_a_put_in_a_txn_needs_less_in_old_versions(put: Put) -> None:
+    assert refusal(guarded("3.5.29"), Txn(success=(put,))) is None
+    assert refusal(guarded("3.5.30"), Txn(success=(put,))) == PERMISSION_DENIED
+
+
+@pytest.mark.parametrize(
+    ("operation", "for_anybody", "for_user", "for_root"),
+    [
+        (Put(b""), EMPTY_KEY, EMPTY_KEY, EMPTY_KEY),
+        (Txn(success=(Put(b""),)), EMPTY_KEY, EMPTY_KEY, EMPTY_KEY),
+        (Put(b"r", b"v" * 1_600_000), TOO_LARGE, TOO_LARGE, TOO_LARGE),
+        (Put(b"r", lease=404), USER_EMPTY, PERMISSION_DENIED, LEASE_NOT_FOUND),
+        (Put(b"w", lease=404), USER_EMPTY, LEASE_NOT_FOUND, LEASE_NOT_FOUND),
+        (Put(b"r", ignore_value=True), USER_EMPTY, PERMISSION_DENIED, KEY_NOT_FOUND),
+        (Range(b"w", revision=99), USER_EMPTY, PERMISSION_DENIED, FUTURE_REVISION),
+        (Txn(success=(Range(b"w", revision=99),)), USER_EMPTY, PERMISSION_DENIED, FUTURE_REVISION),
+        (LeaseRevoke(404), LEASE_NOT_FOUND, LEASE_NOT_FOUND, LEASE_NOT_FOUND),
+        (LeaseGrant(2**40), LEASE_TTL_TOO_LARGE, LEASE_TTL_TOO_LARGE, LEASE_TTL_TOO_LARGE),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_permission_is_looked_at_after_the_request_and_before_the_store(
+    operation: Operation, for_anybody: Error, for_user: Error, for_root: Error
+) -> None:
+    said = [refusal(guarded(), operation, token) for token in ("", USER, ROOT)]
+    assert said == [for_anybody, for_user, for_root]
+
+
+def test_a_bad_token_is_found_out_after_the_request_and_before_its_size() -> None:
+    assert refusal(guarded(), Put(b""), BAD) == EMPTY_KEY
+    assert refusal(guarded(), Put(b"a", b"v" * 1_600_000), BAD) == INVALID_AUTH_TOKEN
+    assert refusal(guarded(), Range(b"a", revision=99), BAD) == INVALID_AUTH_TOKEN
+
+
+# Leases and compaction: the checks came late.
+
+LATE: list[tuple[Operation, Error | None, Error | None]] = [
+    (LeaseGrant(10, id=5), USER_EMPTY, None),
+    (LeaseKeepAlive(7), USER_EMPTY, None),
+    (LeaseKeepAlive(8), USER_EMPTY, PERMISSION_DENIED),
+    (LeaseKeepAlive(404), USER_EMPTY, None),
+    (LeaseTimeToLive(8), USER_EMPTY, None),
+    (LeaseLeases(), USER_EMPTY, PERMISSION_DENIED),
+    (LeaseRevoke(9), USER_EMPTY, None),
+    (Compact(1), USER_EMPTY, PERMISSION_DENIED),
+    (Compact(0), USER_EMPTY, PERMISSION_DENIED),
+]
+"""What new versions say to no token, and to the user's."""
+
+
+@pytest.mark.parametrize(("operation", "without", "with_token"), LATE, ids=str)
+@pytest.mark.parametrize(("old", "new"), [("3.4.41", "3.4.42"), ("3.5.27", "3.5.28"), ("3.6.8", "3.6.9")])
+def test_leases_and_compaction_were_for_everybody(
+    old: str, new: str, operation: Operation, without: Error | None, with_token: Error | None
+) -> None:
+    assert refusal(guarded(old), operation, "") is None
+    assert refusal(guarded(old), operation) is None
+    assert refusal(guarded(new), operation, "") == without
+    assert refusal(guarded(new), operation) == with_token
+    assert refusal(guarded(new), operation, ROOT) is None
+    assert refusal(guarded(new), operation, BAD) == INVALID_AUTH_TOKEN
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_who_revokes_a_lease_must_be_allowed_to_write_its_keys(version: str) -> None:
+    assert refusal(guarded(version), LeaseRevoke(7)) is None
+    assert refusal(guarded(version), LeaseRevoke(8)) == PERMISSION_DENIED
+    assert refusal(guarded(version), LeaseRevoke(8), "") == USER_EMPTY
+    assert refusal(guarded(version), LeaseRevoke(8), ROOT) is None
+
+
+def test_who_asks_for_the_keys_of_a_lease_must_be_allowed_to_read_them_since_3_5_9() -> None:
+    asks = LeaseTimeToLive(8, keys=True)
+    assert refusal(guarded("3.5.8"), asks, "") is None
+    assert refusal(guarded("3.5.9"), asks, "") == USER_EMPTY
+    assert refusal(guarded("3.5.9"), asks) == PERMISSION_DENIED
+    assert refusal(guarded("3.5.9"), asks, BAD) == INVALID_AUTH_TOKEN
+    assert refusal(guarded("3.5.9"), LeaseTimeToLive(404, keys=True)) is None
+    assert refusal(guarded("3.5.9"), LeaseTimeToLive(404, keys=True), "") == USER_EMPTY
+    assert refusal(guarded("3.5.9"), LeaseTimeToLive(7, keys=True)) is None
+
+
+def test_roots_compaction_is_refused_for_what_it_is() -> None:
+    assert refusal(guarded("3.6.16"), Compact(-1), ROOT) == COMPACTED
+    assert refusal(guarded("3.6.16"), Compact(-1)) == PERMISSION_DENIED
+
+
+# Watches.
+
+DENIED_TEXT = "rpc error: code = PermissionDenied desc = etcdserver: permission denied"
+EMPTY_TEXT = "rpc error: code = InvalidArgument desc = etcdserver: user name is empty"
+INVALID_TEXT = "rpc error: code = Unauthenticated desc = etcdserver: invalid auth token"
+
+
+def test_a_watch_is_refused_with_a_reason() -> None:
+    state = guarded("3.5.16")
+    assert check_watch(state, USER, b"r", b"rx") is None
+    assert check_watch(state, ROOT, b"", FROM_KEY) is None
+    assert check_watch(state, USER, b"w", b"") == DENIED_TEXT
+    assert check_watch(state, "", b"r", b"") == EMPTY_TEXT
+    assert check_watch(state, BAD, b"r", b"") == INVALID_TEXT
+    assert check_watch(State(), "", b"r", b"") is None
+
+
+def test_the_reason_is_always_the_same_in_the_first_releases_of_3_5() -> None:
+    for token in ("", BAD, USER):
+        assert check_watch(guarded("3.5.5"), token, b"w", b"") == DENIED_TEXT
+
+
+@pytest.mark.parametrize(
+    ("version", "says"), [("3.6.13", None), ("3.6.14", DENIED_TEXT), ("3.7.0", None), ("3.7.3", DENIED_TEXT)]
+)
+def test_a_watch_of_all_keys_needed_the_right_to_one(version: str, says: str | None) -> None:
+    state = guarded(version, Permission(READ, b"a"))
+    assert check_watch(state, USER, b"a", FROM_KEY) == says
+
+
+def test_a_watch_of_the_empty_key_is_one_of_the_smallest() -> None:
+    assert check_watch(guarded("3.5.16", Permission(READ, FROM_KEY)), USER, b"", b"") is None
+
+
+# What is left open.
+
+
+def test_an_inverted_range_is_left_open_for_who_has_several_grants() -> None:
+    inverted = Range(b"s", b"r")
+    for operation in (inverted, Txn(success=(Txn(failure=(inverted,)),)), DeleteRange(b"s", b"s")):
+        assert undetermined(As(USER, operation), guarded()) is not None
+        assert undetermined(As(ROOT, operation), guarded()) is None
+        assert undetermined(operation, guarded()) is None
+        assert undetermined(As(USER, operation), guarded("3.5.16", Permission(READ, b"a"))) is None
+    for operation in (Range(b"r", b"s"), Range(b"r"), Range(b"r", FROM_KEY)):
+        assert undetermined(As(USER, operation), guarded()) is None
+
+
+def test_a_token_that_names_a_raft_index_is_waited_for() -> None:
+    assert undetermined(As("abc.99999", Range(b"r")), guarded()) is not None
+    assert undetermined(As("abc.99999", Range(b"r")), State(server=Server(quirks_of("3.5.9")))) is not None
+    assert undetermined(As("abc.99999", Range(b"r")), State(server=Server(quirks_of("3.5.10")))) is None
+    for token in ("abc", "abc.x", "a.b.99999", "abc.1", USER):
+        assert undetermined(As(token, Range(b"r")), guarded()) is None
