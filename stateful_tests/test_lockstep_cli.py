@@ -317,7 +317,14 @@ def summarized(*arguments: str) -> dict[str, Any]:
 
 def test_the_summary() -> None:
     summary = summarized("--against", "slot-mock", "--examples", "30")
-    assert list(summary) == ["etcd", "targets", "seed", "sequences", "steps", "seconds", "steps_per_second"] + [
+    assert list(summary) == [
+        "etcd",
+        "targets",
+        "seed",
+        "sequences",
+        "steps",
+        "seconds",
+        "steps_per_second",
         "arenas",
         "lies",
         "coverage",

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -490,8 +491,10 @@ def test_the_complete_example_of_the_page_runs_and_lies(elsewhere: Path) -> None
 
 def test_the_server_of_the_page_is_reached(elsewhere: Path, capsys: Capture) -> None:
     class CountsOneMore(Engine):
-        def call(self, path: str, request: Message) -> Message:
-            answer = super().call(path, request)
+        def call(
+            self, path: str, request: Message, token: str = "", cancelled: threading.Event | None = None
+        ) -> Message:
+            answer = super().call(path, request, token, cancelled)
             if isinstance(answer, messages.RangeResponse):
                 answer.count += 1
             return answer

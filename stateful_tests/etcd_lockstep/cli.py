@@ -168,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _search_options() -> argparse.ArgumentParser:
+def _search_options() -> _Parser:
     search = _Parser(add_help=False)
     search.add_argument(
         "--seconds", type=_seconds, metavar="N", help=f"how long to search (default {DEFAULT_SECONDS:.0f})"

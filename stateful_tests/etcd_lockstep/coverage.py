@@ -67,7 +67,7 @@ def _fields(value: Any) -> Iterator[str]:
                 yield from _fields(part)
     match value:
         case Compare(target=target):
-            yield f"compare.{_OPERANDS.get(target, 'operand')}"
+            yield f"compare.{_OPERANDS[CompareTarget(target)]}"
         case Txn(success=success, failure=failure):
             for request in (*success, *failure):
                 yield f"request_op.request_{_snake(type(request).__name__)}"

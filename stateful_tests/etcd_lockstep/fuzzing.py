@@ -39,8 +39,8 @@ def fuzz(
     remember: bool = True,
     until: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Draw sequences of an arena's operations until `seconds` have passed or `examples` have been run, whichever is given and comes first;
-    or `until` says, after a round, that it is enough.
+    """Draw sequences of an arena's operations until `seconds` have passed or `examples` have been run, whichever is
+    given and comes first, or until `until` says after a round that it is enough.
 
     What is found stands in `search.lies`. `remember`: Hypothesis's database is read and written, so that a lie
     found before is found first; without it, the same seed draws the same sequences.

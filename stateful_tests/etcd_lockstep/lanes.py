@@ -23,7 +23,6 @@ from etcd_lockstep.timed import TimedLockstep
 from etcd_lockstep.trace import Trace
 from etcd_model.operations import Operation
 
-
 TO_A_LANE = 3
 """How many sequences a batch has for each lane: with one, all would wait for the longest."""
 

@@ -15,9 +15,9 @@ from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, Symbol, TokenOf, bare, substitute, symbols
 from etcd_model import State, lethal, undetermined
 from etcd_model.history_hash import history_hash
-from etcd_model.operations import HashKV, LeaseGrant, Operation, Range
+from etcd_model.operations import HashKV, Operation, Range
 from etcd_model.ranges import FROM_KEY
-from etcd_model.results import AuthenticateResult, HashKVResult, LeaseGrantResult, LeaseTimeToLiveResult, RangeResult
+from etcd_model.results import HashKVResult, LeaseGrantResult, LeaseTimeToLiveResult, RangeResult
 
 REFERENCES = ("model", "fake", "etcd")
 """The targets that vote. Whatever else takes part is held against what they agree on."""

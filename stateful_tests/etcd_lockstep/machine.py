@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from etcd_lockstep.search import LieFound, Search
-from etcd_lockstep.strategies.dice import BYTES, Dice
 from etcd_lockstep.strategies.arenas import Arena, Swarm
+from etcd_lockstep.strategies.dice import BYTES, Dice
 from etcd_lockstep.strategies.vocabulary import Vocabulary
 from etcd_model.operations import Operation, WatchRead
 

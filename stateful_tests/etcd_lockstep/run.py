@@ -9,7 +9,7 @@ from types import TracebackType
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import Own, UnknownTarget
 from etcd_lockstep.lanes import Lane
-from etcd_lockstep.servers import EtcdSource, NoEtcd, RunningEtcd, Settings
+from etcd_lockstep.servers import USUAL, EtcdSource, NoEtcd, RunningEtcd, Settings
 from etcd_lockstep.strategies.vocabulary import KEYS, MOST_KEYS
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.etcd import EtcdTarget
@@ -33,7 +33,7 @@ class Run:
         source: EtcdSource,
         against: Sequence[str | Own | EtcdSource],
         *,
-        settings: Settings = Settings(),
+        settings: Settings = USUAL,
         lanes: int = 1,
         allow_destroy: bool = False,
         progress: Callable[[str], None] = lambda _line: None,

@@ -18,7 +18,17 @@ from dataclasses import replace
 from itertools import combinations, permutations
 
 from etcd_lockstep.comparison import differences
-from etcd_lockstep.lockstep import REFERENCES, UNDECIDED, Answer, Divergence, Lockstep, NotApplied, Overtaken, Step, not_to_be_asked
+from etcd_lockstep.lockstep import (
+    REFERENCES,
+    UNDECIDED,
+    Answer,
+    Divergence,
+    Lockstep,
+    NotApplied,
+    Overtaken,
+    Step,
+    not_to_be_asked,
+)
 from etcd_lockstep.observation import Observation
 from etcd_lockstep.target import Target
 from etcd_model import State, step
@@ -128,7 +138,7 @@ class TimedLockstep(Lockstep):
         """As in `Lockstep`. Raises `Overtaken` where too much may have happened for an answer to prove anything."""
         self.refuse_inexpressible(operation)
         asked = {name: self._in_model_terms(operation, timeline) for name, timeline in self._timelines.items()}
-        self._refuse_open(operation, asked)
+        self._refuse_all(asked)
         self._revisions.append(0)
         observations = {self._model.name: self._ask(self._model, self._concrete(operation, self._model)).observation}
         expected: dict[str, Observation] = {}
@@ -140,7 +150,7 @@ class TimedLockstep(Lockstep):
     def _in_model_terms(self, operation: Operation, timeline: Timeline) -> Operation:
         return self._concrete(operation, self._model, timeline.revisions)
 
-    def _refuse_open(self, operation: Operation, asked: Mapping[str, Operation]) -> None:
+    def _refuse_all(self, asked: Mapping[str, Operation]) -> None:
         for name, timeline in self._timelines.items():
             for state in timeline.states:
                 reason = not_to_be_asked(asked[name], state)

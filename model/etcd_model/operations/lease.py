@@ -42,6 +42,6 @@ class LeaseLeases:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """Not a request: so many seconds go by. The model and the fake move a virtual clock, a real server is waited for."""
+    """Not a request: so many seconds go by. Virtual clocks are moved on, a real server is waited for."""
 
     seconds: int

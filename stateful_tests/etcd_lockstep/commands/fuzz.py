@@ -145,9 +145,7 @@ def _print_summary(
     console.print(done)
 
 
-def _summary(
-    stages: Sequence[Stage], campaign: Campaign, seconds: float, files: dict[str, Path]
-) -> dict[str, Any]:
+def _summary(stages: Sequence[Stage], campaign: Campaign, seconds: float, files: dict[str, Path]) -> dict[str, Any]:
     first = stages[0].run
     coverage = Coverage()
     for search in campaign.searches:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 
 from etcd_lockstep.campaign import Campaign, Plan
 from etcd_lockstep.coverage import OK, Coverage, fields_used
@@ -16,7 +17,7 @@ from etcd_model.quirks import SINCE, parse_version
 from fake_etcd.wire.methods import METHODS
 
 NOT_EXERCISED = {
-    "AuthUserAddRequest.hashedPassword": "a bcrypt hash made by the client: neither the model nor the fake knows bcrypt",
+    "AuthUserAddRequest.hashedPassword": "a bcrypt hash made by the client, which the model could not check",
     "AuthUserChangePasswordRequest.hashedPassword": "as for AuthUserAddRequest",
     "WatchRequest.create_request": "counted as the fields of WatchCreateRequest",
 }
@@ -42,9 +43,7 @@ def measure(program: Program, seconds: float, seed: int, progress: Callable[[str
         campaign.fuzz(stage)
     for search in campaign.searches:
         coverage.add(search.coverage)
-    return Measured(
-        program.version, sum(search.steps for search in campaign.searches), len(campaign.lies), coverage
-    )
+    return Measured(program.version, sum(search.steps for search in campaign.searches), len(campaign.lies), coverage)
 
 
 def newest_of_each_series(programs: Sequence[Program]) -> list[Program]:
@@ -60,7 +59,7 @@ def request_fields() -> Iterator[tuple[str, str]]:
         yield from _of_message(method.request.DESCRIPTOR, seen)
 
 
-def _of_message(message: Descriptor, seen: set[str]) -> Iterator[tuple[str, str]]:
+def _of_message(message: Any, seen: set[str]) -> Iterator[tuple[str, str]]:
     if message.full_name in seen:
         return
     seen.add(message.full_name)
@@ -93,8 +92,8 @@ def page(measured: Sequence[Measured], witnesses: Mapping[str, Trace]) -> str:
     lines = [
         "# How much of etcd's API is exercised",
         "",
-        "Made by `make fidelity`. Of every field of every request: on how many steps with that field set the model, the",
-        "fake and a real etcd of that version gave the same answer. A request in a txn counts like one of its own.",
+        "Made by `make fidelity`. Of every field of every request: on how many steps with that field set the model,",
+        "the fake and a real etcd of that version gave the same answer. A request in a txn counts like one of its own.",
         "",
         *(f"- etcd {one.version}: {one.steps:,} steps, {_lies(one.lies)}" for one in measured),
         "",

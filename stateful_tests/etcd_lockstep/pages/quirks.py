@@ -139,8 +139,8 @@ def page(versions: Sequence[str], table: Sequence[Row]) -> str:
         "# What differs between versions of etcd",
         "",
         f"Made by `make quirks` from runs of etcd {', '.join(versions)}. Each quirk is a row of the model's table",
-        "(`model/etcd_model/quirks.py`); its trace was found by the search, as the shortest one that tells a model with",
-        "the quirk from a model without it, and was then put to a real server of every version.",
+        "(`model/etcd_model/quirks.py`); its trace was found by the search, as the shortest one that tells a model",
+        "with the quirk from a model without it, and was then put to a real server of every version.",
         "",
         f"| quirk | first versions | {' | '.join(versions)} |",
         f"|---|---|{'---|' * len(versions)}",
@@ -148,7 +148,10 @@ def page(versions: Sequence[str], table: Sequence[Row]) -> str:
     for row in table:
         marks = " | ".join(_mark(row, version) for version in versions)
         lines.append(f"| [{row.quirk}](#{row.quirk}) | {', '.join(row.since)} | {marks} |")
-    lines += ["", "● has it, as measured · ○ has it not, as measured · (●) or (○) not shown by the trace on that version"]
+    lines += [
+        "",
+        "● has it, as measured · ○ has it not, as measured · (●) or (○) not shown by the trace on that version",
+    ]
     for row in table:
         lines += ["", f"## {row.quirk}", "", row.about, "", f"First in {', '.join(row.since)}.", ""]
         if row.trace is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from etcd_lockstep.fuzzing import fuzz
 from etcd_lockstep.lockstep import Died, Lockstep, NotApplied, Overtaken
@@ -32,7 +33,8 @@ class Otherwise(ModelTarget):
 
 def without(quirks: Quirks, quirk: str) -> Quirks:
     """The same version, but for one quirk."""
-    return replace(quirks, **{quirk: not getattr(quirks, quirk)})
+    other: dict[str, Any] = {quirk: not getattr(quirks, quirk)}
+    return replace(quirks, **other)
 
 
 def find(quirk: str, versions: Iterable[str], seed: int = 0) -> Trace | None:

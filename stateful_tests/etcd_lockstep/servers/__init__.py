@@ -6,7 +6,7 @@ from etcd_lockstep.servers.emptiness import refuse_unless_empty
 from etcd_lockstep.servers.errors import BadSource, EtcdUnavailable, NotEmpty
 from etcd_lockstep.servers.programs import Program
 from etcd_lockstep.servers.running import Progress, RunningEtcd
-from etcd_lockstep.servers.settings import Settings
+from etcd_lockstep.servers.settings import USUAL, Settings
 from etcd_lockstep.servers.sources import (
     ACCEPTED,
     KINDS,
@@ -25,6 +25,7 @@ from etcd_lockstep.servers.starting import start, start_many
 __all__ = [
     "ACCEPTED",
     "KINDS",
+    "USUAL",
     "Auto",
     "BadSource",
     "Binary",

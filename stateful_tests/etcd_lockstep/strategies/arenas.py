@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from etcd_lockstep.servers import Settings
+from etcd_lockstep.servers import USUAL, Settings
 from etcd_lockstep.strategies import auth, lease, maintenance, time
 from etcd_lockstep.strategies.dice import Dice
 from etcd_lockstep.strategies.families import DRAWS, FAMILIES, Draw
@@ -51,7 +51,7 @@ class Arena:
     families than the arena's own are drawn along."""
     share: int
     """Of the time of a run, in tenths, where all arenas run."""
-    settings: Settings = Settings()
+    settings: Settings = USUAL
     """What its server is started with."""
     draws: Mapping[str, Draw] = field(default_factory=dict)
     """Operations that are drawn otherwise than elsewhere."""

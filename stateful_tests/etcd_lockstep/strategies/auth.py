@@ -45,9 +45,7 @@ def prelude(dice: Dice, words: Vocabulary) -> tuple[Operation, ...]:
     if dice.one_in(4):
         return ()
     granted = tuple(
-        RoleGrantPermission(role, permission(dice, words))
-        for role in ("r", "s")
-        for _ in range(dice.pick((1, 2, 1)))
+        RoleGrantPermission(role, permission(dice, words)) for role in ("r", "s") for _ in range(dice.pick((1, 2, 1)))
     )
     return (
         UserAdd(ROOT, "p"),
@@ -162,7 +160,9 @@ def role_grant_permission(dice: Dice, words: Vocabulary) -> RoleGrantPermission:
 
 def role_revoke_permission(dice: Dice, words: Vocabulary) -> RoleRevokePermission:
     key = words.key(dice)
-    return RoleRevokePermission(_role(dice, words), key, words.range_end(dice, key) if dice.pick((True, False)) else b"")
+    return RoleRevokePermission(
+        _role(dice, words), key, words.range_end(dice, key) if dice.pick((True, False)) else b""
+    )
 
 
 def _user(dice: Dice, words: Vocabulary) -> str:
@@ -175,8 +175,6 @@ def _role(dice: Dice, words: Vocabulary) -> str:
     if words.hostile and dice.one_in(15):
         return dice.pick(("", "none"))
     return dice.pick(ROLES[::-1])
-
-
 
 
 def watch_create(dice: Dice, words: Vocabulary) -> WatchCreate:
