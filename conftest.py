@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from etcd_lockstep.servers import (
+    ACCEPTED,
     BadSource,
     EtcdUnavailable,
     NoEtcd,
@@ -23,6 +24,7 @@ from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import DEFAULT_VERSION, Quirks, Server, quirks_of
 from etcd_model.operations import LeaseGrant, LeaseRevoke
+from etcd_model.quirks import release_of
 from etcd_model.results import LeaseGrantResult
 
 _SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
@@ -46,8 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--etcd",
         metavar="SOURCE",
         default=os.environ.get("ETCD") or "auto",
-        help="the real etcd: auto, none, container[:TAG], binary[:PATH] or endpoint:HOST:PORT "
-        "(default: $ETCD, or else auto)",
+        help=f"the real etcd: {ACCEPTED} (default: $ETCD, or else auto)",
     )
     group.addoption(
         "--allow-destroy",
@@ -124,7 +125,7 @@ def etcd_address(_running: RunningEtcd) -> str:
 @pytest.fixture(scope="session")
 def etcd_version(_etcd_or_reason: RunningEtcd | Exception) -> str:
     """The release that model and fake are to be: that of the real etcd, or the default one where there is none."""
-    return DEFAULT_VERSION if isinstance(_etcd_or_reason, Exception) else _etcd_or_reason.version
+    return DEFAULT_VERSION if isinstance(_etcd_or_reason, Exception) else release_of(_etcd_or_reason.version)
 
 
 @pytest.fixture(scope="session")

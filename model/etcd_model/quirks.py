@@ -186,6 +186,11 @@ def parse_version(version: str) -> tuple[int, int, int]:
     return int(major), int(minor), int(patch)
 
 
+def release_of(version: str) -> str:
+    """The release that a version is, or is on the way to: `3.6.0` of `3.6.0-rc.1`. Raises ValueError."""
+    return ".".join(map(str, parse_version(version)))
+
+
 def quirks_of(version: str) -> Quirks:
     """The quirks of a version, given as `3.5.16`."""
     number = parse_version(version)

@@ -49,6 +49,15 @@ class Stage:
     operations: tuple[str, ...]
     seconds: float | None
 
+    @property
+    def drawn(self) -> list[str]:
+        """The families that are drawn whole, and the operations of those that are not."""
+        told = []
+        for family in FAMILIES:
+            drawn = [name for name in FAMILIES[family] if name in self.operations]
+            told += [family] if len(drawn) == len(FAMILIES[family]) else drawn
+        return told
+
 
 class Campaign:
     """The stages of a run, one after the other, and what they have found so far."""

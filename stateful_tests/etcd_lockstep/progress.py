@@ -18,7 +18,7 @@ _LINE_EVERY = 10.0
 
 
 class Progress:
-    """A context manager that shows how a search is getting on until it is left."""
+    """A context manager that shows how searches are getting on until it is left; it may be entered again."""
 
     def __init__(self, console: Console, searches: Sequence[Search], seconds: float | None) -> None:
         """`searches` may grow meanwhile. `seconds`: how long they are to take together."""
@@ -55,6 +55,7 @@ class Progress:
             self._console.print(self._line())
 
     def __enter__(self) -> Progress:
+        self._done.clear()
         if self._console.is_terminal:
             self._live.start()
         else:

@@ -91,7 +91,7 @@ def run_fuzz(console: Console, options: FuzzOptions) -> Exit:
                     console.print(f"seed {plan.seed}", style="dim")
                     started = time.monotonic()
                 stages.append(stage)
-                console.print(f"{stage.arena.name}: {', '.join(stage.operations)}", style="dim")
+                console.print(f"{stage.arena.name}: {', '.join(stage.drawn)}", style="dim")
                 with progress:
                     campaign.fuzz(stage)
     except TargetGone as gone:

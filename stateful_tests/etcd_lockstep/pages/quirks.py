@@ -21,7 +21,7 @@ from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import Trace
 from etcd_lockstep.wording import answer_fields, operation_in_words
 from etcd_model import Quirks, Server, quirks_of
-from etcd_model.quirks import SINCE, parse_version
+from etcd_model.quirks import SINCE, release_of
 
 NOT_SENT = "not sent"
 """Stands for the answer of a version that would die of the trace, or that leaves its outcome open."""
@@ -50,7 +50,7 @@ def rows(
     if not programs:
         raise servers.EtcdUnavailable("no etcd binary is at hand: scripts/fetch-etcd brings some")
     versions = [program.version for program in programs]
-    releases = {version: ".".join(map(str, parse_version(version))) for version in versions}
+    releases = {version: release_of(version) for version in versions}
     traces = {
         quirk: _witness(quirk, list(releases.values()), folder, search=search, progress=progress) for quirk in SINCE
     }
@@ -167,7 +167,7 @@ def page(versions: Sequence[str], table: Sequence[Row]) -> str:
 
 
 def _mark(row: Row, version: str) -> str:
-    release = ".".join(map(str, parse_version(version)))
+    release = release_of(version)
     mark = "●" if getattr(quirks_of(release), row.quirk) else "○"
     measured = (
         row.trace is not None

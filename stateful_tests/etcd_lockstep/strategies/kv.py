@@ -63,4 +63,4 @@ def delete_range(dice: Dice, words: Vocabulary) -> DeleteRange:
 
 def compact(dice: Dice, words: Vocabulary) -> Compact:
     """At a revision that may be compacted already, current, or yet to come."""
-    return Compact(words.revision(dice), dice.one_in(8))
+    return Compact(words.revision(dice), dice.pick((False, True)))

@@ -9,6 +9,7 @@ from etcd_lockstep.trace import UNKNOWN_LEASE, LeaseOf, RevisionAt, TokenOf, bar
 from etcd_model.operations import (
     Authenticate,
     Campaign,
+    Compact,
     LeaderKey,
     LeaseGrant,
     LeaseRevoke,
@@ -50,6 +51,8 @@ class Vocabulary:
         """The ids of those that were granted under an id of the caller's own."""
         self.written: list[bytes] = []
         """Keys that were put, the last one last."""
+        self.compacted: list[int] = []
+        """Revisions at which a compaction was asked for."""
         self.streams: list[int] = []
         """Watch streams that are open."""
         self.campaigns: list[LeaderKey] = []
@@ -72,6 +75,8 @@ class Vocabulary:
             case LeaseRevoke(id=LeaseOf() as lease) if lease in self.live:
                 self.live.remove(lease)
                 self.stale.append(lease)
+            case Compact(revision=RevisionAt() as revision):
+                self.compacted.append(revision)
             case WatchCreate(stream=stream) if stream not in self.streams:
                 self.streams.append(stream)
             case WatchClose(stream=stream) if stream in self.streams:
@@ -122,6 +127,8 @@ class Vocabulary:
         """One that was, is, or is yet to be; sometimes one that can't be."""
         if self.hostile and dice.one_in(12):
             return dice.pick((-1, -2, -(2**63)))
+        if self.compacted and dice.one_in(4):
+            return dice.pick(self.compacted[-2:])
         step = self.steps - dice.count(min(self.steps, 8)) if not dice.one_in(4) else dice.count(self.steps)
         return RevisionAt(step, dice.pick((0, 0, 0, 0, -1, 1, 0, 7)))
 

@@ -1,14 +1,32 @@
 """What etcd is known to answer, as transcripts: one table for the model, the fake, a real etcd and any other target."""
 
+from etcd_lockstep.transcripts.alarms import ALARMS
+from etcd_lockstep.transcripts.auth import AUTH
 from etcd_lockstep.transcripts.compaction import COMPACTION
 from etcd_lockstep.transcripts.compares import COMPARES
 from etcd_lockstep.transcripts.fresh import FRESH
+from etcd_lockstep.transcripts.guards import GUARDS
+from etcd_lockstep.transcripts.history import HISTORY
 from etcd_lockstep.transcripts.leases import LEASES
+from etcd_lockstep.transcripts.locks import LOCKS
+from etcd_lockstep.transcripts.maintenance import MAINTENANCE
+from etcd_lockstep.transcripts.permissions import PERMISSIONS
 from etcd_lockstep.transcripts.ranges import RANGES
-from etcd_lockstep.transcripts.transcript import Departure, Since, Transcript, replay
+from etcd_lockstep.transcripts.time import TIME
+from etcd_lockstep.transcripts.transcript import (
+    ByVersion,
+    Departure,
+    Since,
+    Transcript,
+    replay,
+    replay_in_lockstep,
+    said,
+)
 from etcd_lockstep.transcripts.txn_checks import TXN_CHECKS
 from etcd_lockstep.transcripts.txn_duplicates import TXN_DUPLICATES
 from etcd_lockstep.transcripts.txns import TXNS
+from etcd_lockstep.transcripts.watch_events import WATCH_EVENTS
+from etcd_lockstep.transcripts.watches import WATCHES
 from etcd_lockstep.transcripts.writes import WRITES
 
 TRANSCRIPTS: tuple[Transcript, ...] = (
@@ -20,7 +38,27 @@ TRANSCRIPTS: tuple[Transcript, ...] = (
     *TXNS,
     *COMPACTION,
     *LEASES,
+    *TIME,
+    *WATCHES,
+    *WATCH_EVENTS,
+    *AUTH,
+    *PERMISSIONS,
+    *GUARDS,
+    *MAINTENANCE,
+    *ALARMS,
+    *HISTORY,
+    *LOCKS,
 )
 """Each begins after a reset: in a store that is empty, at revision 1, and compacted there."""
 
-__all__ = ["FRESH", "TRANSCRIPTS", "Departure", "Since", "Transcript", "replay"]
+__all__ = [
+    "FRESH",
+    "TRANSCRIPTS",
+    "ByVersion",
+    "Departure",
+    "Since",
+    "Transcript",
+    "replay",
+    "replay_in_lockstep",
+    "said",
+]

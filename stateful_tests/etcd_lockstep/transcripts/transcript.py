@@ -1,25 +1,37 @@
-"""A transcript: operations, and what etcd says to each. Replaying one needs no model.
+"""A transcript: operations, and what etcd says to each.
 
 Expected answers are in the terms that all targets share (see `observation`): revisions count from
 1, the revision of the empty store; `LeaseOf(1)` is the id that the server picked at step 1;
-`RevisionAt(2)` in an operation is the revision that the answer to step 2 told.
+`RevisionAt(2)` in an operation is the revision that the answer to step 2 told; `TOKEN` is any token,
+and `RIGHT` the right hash.
 
 Leases are granted by etcd's default timings, where no TTL is under 2 s.
+
+Replaying one needs no model, but where time passes or a hash is asked for: when a real server revokes what has
+expired is not for a table to tell, and a hash is over the revisions as the server counts them.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from etcd_lockstep.observation import View, allow_for_elapsed, observe
+from etcd_lockstep.lockstep import NotApplied
+from etcd_lockstep.observation import Observation, View, allow_for_elapsed, observe
 from etcd_lockstep.target import Target
-from etcd_lockstep.trace import LeaseOf, RevisionAt, Symbol, substitute
+from etcd_lockstep.targets.model import ModelTarget
+from etcd_lockstep.timed import TimedLockstep
+from etcd_lockstep.trace import LeaseOf, RevisionAt, Symbol, TokenOf, bare, substitute
 from etcd_model.errors import Error
-from etcd_model.operations import LeaseGrant
+from etcd_model.operations import Advance, HashKV
 from etcd_model.operations import Operation as Op
 from etcd_model.quirks import Quirks
-from etcd_model.results import KeyValue, LeaseGrantResult, Result
+from etcd_model.results import KeyValue, Result
+
+TOKEN = "a token"
+RIGHT = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +39,42 @@ class Since:
     """An answer that changed: the quirk it changed with, and what is said without it and with it."""
 
     quirk: str
-    without: Result
-    having: Result
+    without: Answer
+    having: Answer
 
     def said_by(self, quirks: Quirks) -> Result:
-        return self.having if getattr(quirks, self.quirk) else self.without
+        return said(self.having if getattr(quirks, self.quirk) else self.without, quirks)
+
+    def quirks(self) -> Iterator[str]:
+        """All quirks that the answer depends on."""
+        yield self.quirk
+        for answer in (self.without, self.having):
+            if isinstance(answer, Since):
+                yield from answer.quirks()
+
+
+@dataclass(frozen=True, slots=True)
+class ByVersion:
+    """An answer that tells the version."""
+
+    told: Callable[[Quirks], Result]
+
+
+Answer: TypeAlias = Result | Since | ByVersion
+
+
+def said(answer: Answer, quirks: Quirks) -> Result:
+    """The answer of a version."""
+    match answer:
+        case Since():
+            return answer.said_by(quirks)
+        case ByVersion(told=told):
+            return told(quirks)
+        case _:
+            return answer
+
+
+Step: TypeAlias = tuple[Op, Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +82,27 @@ class Transcript:
     """What etcd says, step by step. The name is a sentence that tells the behaviour."""
 
     name: str
-    steps: tuple[tuple[Op, Result | Since], ...]
+    steps: tuple[Step, ...]
     needs: str = ""
-    """The quirk without which one of these requests would kill a server, or has no words for what is asked."""
+    """The quirk without which one of these requests would kill a server, or has no words for what is asked, or
+    leads elsewhere."""
+    lacks: str = ""
+    """The quirk with which it would."""
 
     def holds_for(self, quirks: Quirks) -> bool:
-        return not self.needs or bool(getattr(quirks, self.needs))
+        return (not self.needs or bool(getattr(quirks, self.needs))) and not (
+            self.lacks and getattr(quirks, self.lacks)
+        )
+
+    @property
+    def takes_a_model(self) -> bool:
+        """Whether it can be replayed in lockstep only."""
+        return any(isinstance(bare(operation), Advance | HashKV) for operation, _ in self.steps)
 
 
-def says(name: str, *steps: tuple[Op, Result | Since], needs: str = "") -> Transcript:
+def says(name: str, *steps: Step, needs: str = "", lacks: str = "") -> Transcript:
     """`says("etcd does this", (operation, answer), …)`."""
-    return Transcript(name, steps, needs)
+    return Transcript(name, steps, needs, lacks)
 
 
 def kv(key: bytes, value: bytes, create: int, mod: int, version: int, lease: int = 0) -> KeyValue:
@@ -70,25 +123,44 @@ class Departure(AssertionError):
 
 def replay(transcript: Transcript, target: Target, base: int, quirks: Quirks) -> None:
     """Raises `Departure` at the first answer that is not as written. `base` is the target's revision before it."""
-    view = View(base)
+    view = View(base, target.auth_revision())
     revisions = [1]
 
-    def fill_in(symbol: Symbol) -> int:
+    def fill_in(symbol: Symbol) -> int | str:
         match symbol:
             case LeaseOf(step=step):
                 return view.lease_ids[step]
             case RevisionAt(step=step, plus=plus):
                 return base - 1 + revisions[step] + plus
+            case TokenOf(step=step):
+                return view.tokens[step]
             case _:
                 raise AssertionError(symbol)
 
     started = time.monotonic()
     for number, (operation, answer) in enumerate(transcript.steps, 1):
-        expected = answer.said_by(quirks) if isinstance(answer, Since) else answer
+        expected = said(answer, quirks)
         result = target.apply(substitute(operation, fill_in))
-        if isinstance(result, LeaseGrantResult) and isinstance(operation, LeaseGrant):
-            view.name_lease(number, result.id, picked_by_server=operation.id == 0)
+        view.learn(number, operation, result)
         got = allow_for_elapsed(observe(result, view), expected, time.monotonic() - started)
         if got != expected:
             raise Departure(transcript, number, target, expected, got)
-        revisions.append(revisions[-1] if isinstance(expected, Error) else expected.revision)
+        revisions.append(revisions[-1] if isinstance(expected, Error) else max(revisions[-1], expected.revision))
+
+
+def replay_in_lockstep(transcript: Transcript, model: ModelTarget, *others: Target) -> None:
+    """The same, with the model beside the target: the model says what is written, and no target anything that the
+    model could not say at that time. Raises `Departure`, or `NotApplied` at a step that is to be sent to nobody."""
+    lockstep = TimedLockstep(model, others)
+    lockstep.start()
+    for number, (operation, answer) in enumerate(transcript.steps, 1):
+        expected: Observation = said(answer, model.server.quirks)
+        try:
+            step = lockstep.step(operation)
+        except NotApplied as refused:
+            raise NotApplied(f"{transcript.name}, step {number}, {operation}: {refused}") from None
+        if step.observations[model.name] != expected:
+            raise Departure(transcript, number, model, expected, step.observations[model.name])
+        for divergence in step.divergences:
+            for target in others:
+                raise Departure(transcript, number, target, expected, (step.observations[target.name], divergence))
