@@ -13,7 +13,9 @@ from etcd_lockstep.names import told_name
 from etcd_lockstep.search import DIED
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.trace import Trace
+from etcd_lockstep.timed import TimedLockstep
+from etcd_lockstep.trace import Trace, bare
+from etcd_model.operations import Advance
 
 
 class Outcome(Enum):
@@ -42,7 +44,7 @@ def replay(file: CorpusFile, model: ModelTarget, others: Sequence[Target]) -> Re
     unable = _unable(file.trace, others)
     if unable:
         return Replay(file, Outcome.NOT_REPLAYED, unable)
-    lockstep = Lockstep(model, others)
+    lockstep = (TimedLockstep if _takes_time(file.trace) else Lockstep)(model, others)
     remarks: list[str] = []
     try:
         lockstep.start()
@@ -62,6 +64,10 @@ def replay(file: CorpusFile, model: ModelTarget, others: Sequence[Target]) -> Re
     except NotApplied as reason:
         return Replay(file, Outcome.NOT_REPLAYED, str(reason))
     return Replay(file, Outcome.FIXED, f"but {remarks[0]}" if remarks else "")
+
+
+def _takes_time(trace: Trace) -> bool:
+    return any(isinstance(bare(operation), Advance) for operation in trace)
 
 
 def _same(seen: object, file: CorpusFile) -> bool:

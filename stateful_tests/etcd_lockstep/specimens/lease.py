@@ -39,9 +39,9 @@ class OneKeyPerLease(Specimen):
         result = super().apply(operation)
         match operation, result:
             case LeaseRevoke(), LeaseRevokeResult():
-                self._keep(_all_but_last(before, operation.id))
+                self._keep(all_but_last(before, operation.id))
             case LeaseTimeToLive(), LeaseTimeToLiveResult():
-                forgotten = _all_but_last(before, operation.id)
+                forgotten = all_but_last(before, operation.id)
                 return replace(result, keys=tuple(key for key in result.keys if key not in forgotten))
         return result
 
@@ -53,7 +53,7 @@ class OneKeyPerLease(Specimen):
             self.state = replace(self.state, commits=(*earlier, left))
 
 
-def _all_but_last(state: State, lease_id: int) -> Keys:
+def all_but_last(state: State, lease_id: int) -> Keys:
     """The keys of a lease but the one that was put last, as they are without it."""
     keys = sorted(attached(state, lease_id), key=lambda key: state.keys[key].mod_revision)
     return {key: replace(state.keys[key], lease=0) for key in keys[:-1]}

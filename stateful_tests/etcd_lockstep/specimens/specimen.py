@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import ClassVar
 
-from etcd_lockstep.target import Target
+from etcd_lockstep.names import operation_name
+from etcd_lockstep.target import BASIC, Target
 from etcd_model import Operation, Result, Server, State, step
 from etcd_model.operations import Compare, DeleteRange, Put, Range, RequestOp, Txn
 
@@ -14,8 +16,10 @@ class Specimen(Target):
     """Answers as the model does. A subclass is one lie: it hears a request wrongly, remembers wrongly, or
     answers wrongly, and leaves everything else to this class."""
 
+    server: ClassVar[Server] = Server()
+
     def __init__(self) -> None:
-        self._initial = State(server=Server(), compact_revision=1)
+        self._initial = State(server=self.server, compact_revision=1)
         self.state = self._initial
 
     def reset(self) -> int:
@@ -25,6 +29,11 @@ class Specimen(Target):
     def apply(self, operation: Operation) -> Result:
         self.state, result = step(self.state, operation)
         return result
+
+
+def basic_and(*operations: type[Operation]) -> frozenset[str]:
+    """The capabilities of a specimen that lies about more than keys and leases."""
+    return BASIC | frozenset(map(operation_name, operations))
 
 
 def map_requests(operation: Operation, f: Callable[[RequestOp], RequestOp]) -> Operation:

@@ -25,10 +25,10 @@ from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.timed import TimedLockstep
 from etcd_lockstep.trace import LeaseOf, RevisionAt, Symbol, TokenOf, bare, substitute
 from etcd_model.errors import Error
-from etcd_model.operations import Advance, HashKV
+from etcd_model.operations import Advance, HashKV, Put, WatchRead
 from etcd_model.operations import Operation as Op
 from etcd_model.quirks import Quirks
-from etcd_model.results import KeyValue, Result
+from etcd_model.results import Event, KeyValue, PutResult, Result, Watched, WatchReadResult
 
 TOKEN = "a token"
 RIGHT = 0
@@ -105,9 +105,31 @@ def says(name: str, *steps: Step, needs: str = "", lacks: str = "") -> Transcrip
     return Transcript(name, steps, needs, lacks)
 
 
+def written(*revisions: int, key: bytes = b"a") -> tuple[Step, ...]:
+    """One key put again and again, at these revisions, each time with the number of the put for a value."""
+    return tuple((Put(key, b"%d" % number), PutResult(revision)) for number, revision in enumerate(revisions, 1))
+
+
 def kv(key: bytes, value: bytes, create: int, mod: int, version: int, lease: int = 0) -> KeyValue:
     """A key-value in one short line."""
     return KeyValue(key, value, create, mod, version, lease)
+
+
+def was_put(
+    key: bytes, value: bytes, create: int, mod: int, version: int, lease: int = 0, prev: KeyValue | None = None
+) -> Event:
+    """The event of a put."""
+    return Event(0, kv(key, value, create, mod, version, lease), prev)
+
+
+def was_deleted(key: bytes, revision: int, prev: KeyValue | None = None) -> Event:
+    """The event of a delete, whose key-value has nothing else."""
+    return Event(1, kv(key, b"", 0, revision, 0), prev)
+
+
+def told(revision: int, *watches: Watched, progress: tuple[int, ...] = (), stream: int = 0) -> Step:
+    """All that a stream has delivered; `revision` is that of the read's own put, or second put."""
+    return WatchRead(stream), WatchReadResult(revision, watches, progress)
 
 
 class Departure(AssertionError):

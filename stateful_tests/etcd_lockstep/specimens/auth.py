@@ -1,0 +1,120 @@
+"""Lies about who may do what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from etcd_lockstep.specimens.specimen import Specimen, map_requests
+from etcd_lockstep.target import ALL
+from etcd_lockstep.trace import bare
+from etcd_model import Error, Operation, Result, State, step
+from etcd_model.errors import PERMISSION_DENIED
+from etcd_model.operations import (
+    As,
+    DeleteRange,
+    Put,
+    Range,
+    RequestOp,
+    RoleDelete,
+    Txn,
+    UserChangePassword,
+    UserDelete,
+    UserGrantRole,
+    UserRevokeRole,
+)
+
+
+class AuthSpecimen(Specimen):
+    """Carries out some of the reads and writes that it should refuse for want of permission."""
+
+    capabilities = ALL
+
+    def apply(self, operation: Operation) -> Result:
+        before, request = self.state, bare(operation)
+        result = super().apply(operation)
+        if not (
+            result == PERMISSION_DENIED
+            and isinstance(operation, As)
+            and isinstance(request, Range | Put | DeleteRange | Txn)
+            and self.permits(before, operation.token, request)
+        ):
+            return result
+        self.state = replace(before, auth=replace(before.auth, enabled=False))
+        result = super().apply(request)
+        self.state = replace(self.state, auth=before.auth)
+        return result
+
+    def permits(self, state: State, token: str, request: RequestOp) -> bool:  # noqa: ARG002
+        """Whether a request that is to be refused is carried out all the same."""
+        return False
+
+
+class TxnsNotChecked(AuthSpecimen):
+    """Whoever has a token may do anything in a txn."""
+
+    name = "permissions-not-checked-in-txns"
+
+    def permits(self, state: State, token: str, request: RequestOp) -> bool:  # noqa: ARG002
+        return isinstance(request, Txn)
+
+
+class PermissionRangeEndIgnored(AuthSpecimen):
+    """Who may read or write a key may read or write any range that begins there."""
+
+    name = "permission-range-end-ignored"
+
+    def permits(self, state: State, token: str, request: RequestOp) -> bool:
+        _, result = step(state, As(token, map_requests(request, _of_one_key)))
+        return result != PERMISSION_DENIED
+
+
+def _of_one_key(request: RequestOp) -> RequestOp:
+    return replace(request, range_end=b"") if isinstance(request, Range | DeleteRange) else request
+
+
+class RevokedRoleStillCounts(AuthSpecimen):
+    """A role that was revoked is not shown any more, but what it permits is still permitted."""
+
+    name = "revoked-role-still-counts"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._revoked: set[tuple[str, str]] = set()
+
+    def reset(self) -> int:
+        self._revoked = set()
+        return super().reset()
+
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        if not isinstance(result, Error):
+            match bare(operation):
+                case UserRevokeRole(name, role):
+                    self._revoked.add((name, role))
+                case UserGrantRole(user, role):
+                    self._revoked.discard((user, role))
+                case UserDelete(name) | RoleDelete(name):
+                    self._revoked = {pair for pair in self._revoked if name not in pair}
+        return result
+
+    def permits(self, state: State, token: str, request: RequestOp) -> bool:
+        users = dict(state.auth.users)
+        for name, role in self._revoked:
+            users[name] = replace(users[name], roles=tuple(sorted({*users[name].roles, role})))
+        _, result = step(replace(state, auth=replace(state.auth, users=users)), As(token, request))
+        return result != PERMISSION_DENIED
+
+
+class TokenSurvivesPasswordChange(Specimen):
+    """A token is good for as long as its user is there, whatever becomes of the password."""
+
+    name = "token-survives-password-change"
+    capabilities = ALL
+
+    def apply(self, operation: Operation) -> Result:
+        before = self.state
+        result = super().apply(operation)
+        if isinstance(bare(operation), UserChangePassword):
+            auth = self.state.auth
+            self.state = replace(self.state, auth=replace(auth, tokens={**before.auth.tokens, **auth.tokens}))
+        return result

@@ -1,0 +1,133 @@
+"""What time does to leases. A real server is waited for, so these are few, and each tells several things."""
+
+from __future__ import annotations
+
+from etcd_lockstep.trace import TokenOf
+from etcd_lockstep.transcripts.transcript import TOKEN, kv, says, told, was_deleted
+from etcd_model.errors import LEASE_NOT_FOUND
+from etcd_model.operations import (
+    Advance,
+    As,
+    AuthEnable,
+    Authenticate,
+    DeleteRange,
+    LeaseGrant,
+    LeaseKeepAlive,
+    LeaseLeases,
+    LeaseRevoke,
+    LeaseTimeToLive,
+    Lock,
+    Put,
+    Range,
+    UserAdd,
+    UserGrantRole,
+    WatchCreate,
+)
+from etcd_model.results import (
+    AdvanceResult,
+    AuthenticateResult,
+    AuthResult,
+    DeleteRangeResult,
+    LeaseGrantResult,
+    LeaseKeepAliveResult,
+    LeaseLeasesResult,
+    LeaseTimeToLiveResult,
+    LockResult,
+    PutResult,
+    RangeResult,
+    Waiting,
+    WatchCreateResult,
+    Watched,
+)
+
+PASSED = AdvanceResult()
+
+EXPIRY = (
+    says(
+        "each lease expires in a revision of its own, with all its keys, in order; then its id is free",
+        (LeaseGrant(2, id=7), LeaseGrantResult(1, 7, 2)),
+        (LeaseGrant(60, id=8), LeaseGrantResult(1, 8, 60)),
+        (Put(b"b", b"1", lease=7), PutResult(2)),
+        (Put(b"a", b"2", lease=7), PutResult(3)),
+        (Put(b"c", b"3", lease=8), PutResult(4)),
+        (WatchCreate(b"a", b"z", prev_kv=True), WatchCreateResult(4, 0)),
+        (Advance(1), PASSED),
+        (LeaseTimeToLive(7, keys=True), LeaseTimeToLiveResult(4, 7, 0, 2, (b"a", b"b"))),
+        (Range(b"a", b"z", count_only=True), RangeResult(4, count=3)),
+        (Advance(3), PASSED),
+        (LeaseTimeToLive(7, keys=True), LeaseTimeToLiveResult(5, 7, -1)),
+        (LeaseKeepAlive(7), LeaseKeepAliveResult(5, 7, 0)),
+        (LeaseRevoke(7), LEASE_NOT_FOUND),
+        (Put(b"a", lease=7), LEASE_NOT_FOUND),
+        (LeaseLeases(), LeaseLeasesResult(5, (8,))),
+        (Range(b"a", b"z"), RangeResult(5, (kv(b"c", b"3", 4, 4, 1, 8),), count=1)),
+        (LeaseTimeToLive(8, keys=True), LeaseTimeToLiveResult(5, 8, 55, 60, (b"c",))),
+        told(
+            6,
+            Watched(
+                0,
+                (
+                    was_deleted(b"a", 5, kv(b"a", b"2", 3, 3, 1, 7)),
+                    was_deleted(b"b", 5, kv(b"b", b"1", 2, 2, 1, 7)),
+                ),
+            ),
+        ),
+        (LeaseGrant(60, id=7), LeaseGrantResult(6, 7, 60)),
+        (LeaseTimeToLive(7, keys=True), LeaseTimeToLiveResult(6, 7, 59, 60)),
+    ),
+    says(
+        "a lease that is kept alive has its whole time before it again, and one that is not expires",
+        (LeaseGrant(3, id=7), LeaseGrantResult(1, 7, 3)),
+        (LeaseGrant(2, id=8), LeaseGrantResult(1, 8, 2)),
+        (Put(b"a", b"1", lease=7), PutResult(2)),
+        (Put(b"b", b"1", lease=8), PutResult(3)),
+        (Advance(1), PASSED),
+        (LeaseKeepAlive(7), LeaseKeepAliveResult(3, 7, 3)),
+        (LeaseTimeToLive(7), LeaseTimeToLiveResult(3, 7, 2, 3)),
+        (Advance(2), PASSED),
+        (Range(b"a", b"z"), RangeResult(4, (kv(b"a", b"1", 2, 2, 1, 7),), count=1)),
+        (LeaseTimeToLive(7), LeaseTimeToLiveResult(4, 7, 0, 3)),
+        (LeaseKeepAlive(7), LeaseKeepAliveResult(4, 7, 3)),
+        (LeaseLeases(), LeaseLeasesResult(4, (7,))),
+    ),
+    says(
+        "keys that were taken from a lease, or deleted, outlive it or not as they would anyway",
+        (LeaseGrant(2, id=7), LeaseGrantResult(1, 7, 2)),
+        (LeaseGrant(60, id=8), LeaseGrantResult(1, 8, 60)),
+        (Put(b"a", b"1", lease=7), PutResult(2)),
+        (Put(b"b", b"1", lease=7), PutResult(3)),
+        (Put(b"c", b"1", lease=7), PutResult(4)),
+        (Put(b"a", b"2"), PutResult(5)),
+        (Put(b"b", b"2", lease=8), PutResult(6)),
+        (DeleteRange(b"c"), DeleteRangeResult(7, 1)),
+        (Advance(3), PASSED),
+        (LeaseLeases(), LeaseLeasesResult(7, (8,))),
+        (
+            Range(b"a", b"z"),
+            RangeResult(7, (kv(b"a", b"2", 2, 5, 2), kv(b"b", b"2", 3, 6, 2, 8)), count=2),
+        ),
+        (Put(b"c", b"2"), PutResult(8)),
+    ),
+    says(
+        "a lock is free when the lease of its owner has expired",
+        (LeaseGrant(2, id=7), LeaseGrantResult(1, 7, 2)),
+        (LeaseGrant(60, id=8), LeaseGrantResult(1, 8, 60)),
+        (Lock(b"n", 7), LockResult(2, b"n/7")),
+        (Lock(b"n", 8), Waiting()),
+        (Advance(3), PASSED),
+        (Range(b"n/", b"n0"), RangeResult(5)),
+        (Lock(b"n", 8), LockResult(6, b"n/8")),
+    ),
+    says(
+        "a lease expires under auth as well, whoever may write its keys",
+        (LeaseGrant(2, id=7), LeaseGrantResult(1, 7, 2)),
+        (Put(b"a", b"1", lease=7), PutResult(2)),
+        (UserAdd("root", "r"), AuthResult(2)),
+        (UserGrantRole("root", "root"), AuthResult(2)),
+        (AuthEnable(), AuthResult(2)),
+        (Authenticate("root", "r"), AuthenticateResult(2, TOKEN)),
+        (Advance(3), PASSED),
+        (As(TokenOf(6), Range(b"a")), RangeResult(3)),
+        (As(TokenOf(6), LeaseLeases()), LeaseLeasesResult(3)),
+    ),
+)
