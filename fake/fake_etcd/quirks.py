@@ -44,7 +44,7 @@ _FIRST_RELEASE: dict[str, tuple[str, ...]] = {
     "alarm_get_needs_only_a_user": ("3.4.43", "3.5.29", "3.6.10"),
     "member_list_needs_a_user": ("3.4.43", "3.5.29", "3.6.10"),
     "put_free_txn_passes_over_quota": ("3.4.20", "3.5.7", "3.6.0"),
-    "nested_puts_count_for_quota": ("3.5.33", "3.6.14"),
+    "nested_puts_count_for_quota": ("3.5.33", "3.6.14", "3.7.1"),
     "alarm_tells_header": ("3.5.0",),
     "auth_status_for_everybody": ("3.7.0",),
     "authenticate_ignores_token": ("3.4.28", "3.5.0"),

@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
-from fake_etcd.engine import MAX_FRAME_BYTES, WATCH, Engine
+from fake_etcd.engine import WATCH, Engine
 from fake_etcd.errors import EtcdError
 from fake_etcd.watch import StreamClosed, WatchStream
 from fake_etcd.wire.methods import METHODS, Method
@@ -41,7 +41,7 @@ class Server:
             self._threads,
             options=[
                 ("grpc.so_reuseport", 0),  # or a second server would quietly share the first one's port
-                ("grpc.max_receive_message_length", MAX_FRAME_BYTES),
+                ("grpc.max_receive_message_length", -1),  # the engine refuses what is too long, in etcd's words
                 ("grpc.max_send_message_length", -1),
             ],
         )

@@ -8,7 +8,7 @@ while auth is off, no alarm is active and requests are small: see `State.guarded
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from etcd_model.auth.permission import (
@@ -36,9 +36,9 @@ from etcd_model.operations import (
     LeaseTimeToLive,
     Put,
     Range,
-    RequestOp,
     Txn,
 )
+from etcd_model.quota import costs
 from etcd_model.sizes import exceeds_raft_entry
 from etcd_model.state import State
 
@@ -73,25 +73,13 @@ def _refused_by_alarm(state: State, operation: Any) -> Error | None:
     if AlarmType.CORRUPT in state.refusing and isinstance(operation, _REFUSED_WHEN_CORRUPT):
         return CORRUPT
     if AlarmType.NOSPACE in state.refusing:
-        nested = state.server.quirks.nested_puts_cost
-        if isinstance(operation, Put | LeaseGrant) or (isinstance(operation, Txn) and _costs(operation, nested)):
+        quirks = state.server.quirks
+        if isinstance(operation, Put | LeaseGrant) or (isinstance(operation, Txn) and costs(operation, quirks)):
             return NO_SPACE
     return None
 
 
 _REFUSED_WHEN_CORRUPT = (Put, DeleteRange, Txn, Compact, LeaseGrant, LeaseRevoke)
-
-
-def _costs(operation: Txn, nested: bool) -> bool:
-    """Whether either branch holds a put (etcd server/storage/quota.go, costTxn)."""
-    return any(
-        isinstance(request, Put) or (nested and isinstance(request, Txn) and _costs(request, nested))
-        for request in _requests(operation)
-    )
-
-
-def _requests(operation: Txn) -> Iterable[RequestOp]:
-    return (*operation.success, *operation.failure)
 
 
 def _apply_permission(state: State, name: Caller, operation: Any) -> Error | None:

@@ -16,6 +16,7 @@ from etcd_model.errors import (
 )
 from etcd_model.history_hash import compacted, settled
 from etcd_model.operations import Compact, DeleteRange, Put, Range
+from etcd_model.quota import refused
 from etcd_model.results import CompactResult, DeleteRangeResult, PutResult, RangeResult
 from etcd_model.state import Draft, State
 
@@ -35,6 +36,8 @@ def range_(state: State, operation: Range) -> tuple[State, RangeResult | Error]:
 
 def put(state: State, operation: Put) -> tuple[State, PutResult | Error]:
     """An unknown lease is found out before a missing key is; inside a txn it is the other way round."""
+    if state.server.over_quota and (over := refused(state, operation)):
+        return over
     error = check_put(operation) or admit(state, operation)
     if error:
         return state, error

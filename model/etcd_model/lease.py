@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from etcd_model.admission import admit_call
 from etcd_model.errors import LEASE_EXIST, LEASE_NOT_FOUND, LEASE_TTL_TOO_LARGE, Error
 from etcd_model.events import deliver
 from etcd_model.history_hash import settled
 from etcd_model.operations import Advance, LeaseGrant, LeaseKeepAlive, LeaseLeases, LeaseRevoke, LeaseTimeToLive
+from etcd_model.quota import refused
 from etcd_model.results import (
     AdvanceResult,
     LeaseGrantResult,
@@ -24,6 +26,11 @@ MAX_TTL = 9_000_000_000
 
 def grant(state: State, operation: LeaseGrant) -> tuple[State, LeaseGrantResult | Error]:
     """A TTL under the server's minimum, zero and negatives included, becomes the minimum."""
+    if state.server.over_quota and (over := refused(state, operation)):
+        return over
+    error = admit_call(state, operation) if state.guarded else None
+    if error:
+        return state, error
     if operation.ttl > MAX_TTL:
         return state, LEASE_TTL_TOO_LARGE
     if operation.id in state.leases:

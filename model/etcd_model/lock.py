@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from etcd_model import kv, lease
-from etcd_model.admission import admit_call
 from etcd_model.errors import MISSING_LEADER_KEY, NO_LEADER, NOT_LEADER, Code, Error
 from etcd_model.exhaustive import assert_never
 from etcd_model.operations import (
@@ -106,11 +105,7 @@ def _session(state: State, lease_id: int) -> tuple[State, int | Error]:
     """The lease given, be there one of that id or not; for 0 a new one (session.go, NewSession)."""
     if lease_id:
         return state, lease_id
-    operation = LeaseGrant(SESSION_TTL)
-    error = admit_call(state, operation) if state.guarded else None
-    if error:
-        return state, error
-    state, granted = lease.grant(state, operation)
+    state, granted = lease.grant(state, LeaseGrant(SESSION_TTL))
     return state, granted.id if isinstance(granted, LeaseGrantResult) else granted
 
 

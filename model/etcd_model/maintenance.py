@@ -194,14 +194,20 @@ def _alarm(state: State, operation: Alarm) -> tuple[State, AlarmResult]:
             of_type = {alarm for alarm in state.alarms if operation.alarm in (AlarmType.NONE, alarm.alarm)}
             return state, AlarmResult(revision, _in_order(frozenset(of_type)))
         case AlarmAction.ACTIVATE if operation.alarm != AlarmType.NONE or not quirks.alarm_none_ignored:
-            after = state.alarms | {named}
+            return raised(state, named), AlarmResult(revision, (named,))
         case AlarmAction.DEACTIVATE if named in state.alarms:
-            after = state.alarms - {named}
+            return _with_alarms(state, named.alarm, state.alarms - {named}), AlarmResult(revision, (named,))
         case _:
             return state, AlarmResult(revision)
-    if after != state.alarms:
-        state = replace(state, alarms=after, refusing=_refusing(state, named.alarm, after))
-    return state, AlarmResult(revision, (named,))
+
+
+def raised(state: State, alarm: AlarmMember) -> State:
+    """An alarm that is raised already stays as it is."""
+    return state if alarm in state.alarms else _with_alarms(state, alarm.alarm, state.alarms | {alarm})
+
+
+def _with_alarms(state: State, changed: int, after: frozenset[AlarmMember]) -> State:
+    return replace(state, alarms=after, refusing=_refusing(state, changed, after))
 
 
 def _refusing(state: State, changed: int, after: frozenset[AlarmMember]) -> frozenset[int]:

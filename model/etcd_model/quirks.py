@@ -50,6 +50,7 @@ SINCE: dict[str, tuple[str, ...]] = {
     "alarm_none_ignored": ("3.5.0",),
     "alarms_in_layers": ("3.6.0",),
     "nested_puts_cost": ("3.5.33", "3.6.14", "3.7.1"),
+    "put_free_txns_pass": ("3.4.20", "3.5.7", "3.6.0"),
     "downgrade": ("3.5.0",),
     "storage_version": ("3.6.0",),
     "downgrade_tells_minor": ("3.6.0",),
@@ -166,6 +167,9 @@ class Quirks:
     restoreAlarms). Measured on 3.4.23 and 3.5.30."""
     nested_puts_cost: bool
     """A nested put counts as a put where there is no space (etcd server/storage/quota.go, costTxnReq)."""
+    put_free_txns_pass: bool
+    """A txn that costs nothing passes a server that is over its quota; before, every txn was refused there, one that
+    only reads too (same file, Available)."""
     downgrade: bool
     """There is a Downgrade."""
     storage_version: bool

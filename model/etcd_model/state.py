@@ -66,6 +66,8 @@ class Server:
     2 with etcd's default timings (etcd server/etcdserver/server.go, NewServer: minTTL)."""
     max_txn_ops: int = 128
     """etcd's --max-txn-ops."""
+    over_quota: bool = False
+    """Whether not even an empty store is within etcd's --quota-backend-bytes."""
 
 
 @dataclass(frozen=True, slots=True)

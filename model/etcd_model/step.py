@@ -70,7 +70,7 @@ _STEPS: dict[type[Operation], Step] = {
     DeleteRange: framed(kv.delete_range),
     Txn: framed(txn),
     Compact: admitted(kv.compact),
-    LeaseGrant: admitted(lease.grant),
+    LeaseGrant: lease.grant,
     LeaseRevoke: admitted(lease.revoke),
     LeaseKeepAlive: admitted(lease.keep_alive),
     LeaseTimeToLive: admitted(lease.time_to_live),

@@ -1,5 +1,6 @@
 """Transactions: what is checked, in which order, and what is executed.
 
+0. The quota (`quota`).
 1. The structure: sizes, keys, options, of both branches and of everything nested.
 2. No key is written twice, in either branch.
 3. The caller, the size, alarms, permissions.
@@ -19,12 +20,15 @@ from etcd_model.errors import DUPLICATE_KEY, EMPTY_KEY, KEY_NOT_FOUND, LEASE_NOT
 from etcd_model.exhaustive import assert_never
 from etcd_model.operations import Compare, CompareResult, CompareTarget, DeleteRange, Put, Range, RequestOp, Txn
 from etcd_model.quirks import Quirks
+from etcd_model.quota import refused
 from etcd_model.results import KeyValue, RangeResult, ResponseOp, TxnResult
 from etcd_model.state import Draft, Keys, State
 
 
 def txn(state: State, operation: Txn) -> tuple[State, TxnResult | Error]:
     """Check, then execute on one draft: the whole txn is one revision, or none if it wrote nothing."""
+    if state.server.over_quota and (over := refused(state, operation)):
+        return over
     error = (
         _check_structure(operation, state.server.max_txn_ops, state.server.quirks)
         or _check_duplicates(operation)

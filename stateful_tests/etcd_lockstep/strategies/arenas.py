@@ -50,9 +50,12 @@ class Arena:
     """By operation: the weights that it may have in a sequence, of which one is drawn for each. Operations of other
     families than the arena's own are drawn along."""
     share: int
-    """Of the time of a run, in tenths, where all arenas run."""
+    """Of the time of a run, next to those of the other arenas that run."""
     settings: Settings = USUAL
     """What its server is started with."""
+    settled: bool = False
+    """Whether every store must have these settings: then the arena runs where we start them all. An endpoint of a
+    user's, and a target of theirs, know nothing of our settings, and would be accused of what they can't help."""
     draws: Mapping[str, Draw] = field(default_factory=dict)
     """Operations that are drawn otherwise than elsewhere."""
     lengths: tuple[int, ...] = LENGTHS
@@ -240,4 +243,33 @@ TIME = Arena(
     lanes=12,
 )
 
-ARENAS = (STORE, AUTH, MAINTENANCE, TIME)
+QUOTA = Arena(
+    "quota",
+    families=("maintenance",),
+    weights={
+        "put": (3, 2, 1, 4),
+        "txn": (6, 8, 12, 4),
+        "range": (3, 4, 4, 2),
+        "delete_range": (1, 2, 3, 1),
+        "lease_grant": (2, 1, 0, 4),
+        "lease_revoke": (1, 0, 0, 1),
+        "lease_leases": (1, 0, 0, 1),
+        "lock": (0, 1, 0, 1),
+        "campaign": (0, 1, 0, 1),
+        "proclaim": (0, 0, 1, 1),
+        "resign": (0, 0, 1, 1),
+        "unlock": (0, 0, 0, 1),
+        "compact": (1, 1, 2, 1),
+        "alarm": (4, 3, 2, 6),
+        "status": (1, 2, 0, 1),
+        "hash_kv": (1, 0, 2, 0),
+        "defragment": (0, 1, 0, 1),
+    },
+    share=1,
+    settings=Settings(quota_bytes=1024),
+    settled=True,
+    draws={"txn": maintenance.nesting_txn, "alarm": maintenance.disarm, "lock": maintenance.lock},
+    lengths=(20, 8, 16),
+)
+
+ARENAS = (STORE, AUTH, MAINTENANCE, QUOTA, TIME)

@@ -6,8 +6,10 @@ from etcd_lockstep.strategies.dice import Dice
 from etcd_lockstep.strategies.vocabulary import Vocabulary
 from etcd_lockstep.trace import UNKNOWN_TOKEN
 from etcd_model.operations import (
+    MEMBER_ID,
     Alarm,
     AlarmAction,
+    AlarmType,
     As,
     AuthDisable,
     AuthEnable,
@@ -189,6 +191,7 @@ def last_look(words: Vocabulary) -> Operation:
     return As(tokens[-1], HashKV()) if tokens else HashKV()
 
 
-def alarm(_dice: Dice, _words: Vocabulary) -> Alarm:
-    """Who may look at alarms; an alarm that is raised refuses what auth would."""
-    return Alarm(AlarmAction.GET)
+def alarm(dice: Dice, _words: Vocabulary) -> Alarm:
+    """Who may look at alarms, and raise them: while one is raised, older versions forget to check permissions."""
+    action = dice.pick((AlarmAction.GET, AlarmAction.ACTIVATE, AlarmAction.DEACTIVATE))
+    return Alarm(action, MEMBER_ID, dice.pick((AlarmType.NOSPACE, AlarmType.CORRUPT)))

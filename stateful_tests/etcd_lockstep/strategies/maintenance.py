@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from etcd_lockstep.strategies import txn
 from etcd_lockstep.strategies.dice import Dice
-from etcd_lockstep.strategies.vocabulary import Vocabulary
+from etcd_lockstep.strategies.vocabulary import OWN_LEASE_IDS, Vocabulary
 from etcd_model.operations import (
     MEMBER_ID,
     Alarm,
@@ -14,6 +15,7 @@ from etcd_model.operations import (
     DowngradeAction,
     Hash,
     HashKV,
+    Lock,
     MemberAdd,
     MemberList,
     MemberPromote,
@@ -23,6 +25,7 @@ from etcd_model.operations import (
     Put,
     Snapshot,
     Status,
+    Txn,
 )
 
 _NO_MEMBER = 404
@@ -91,3 +94,31 @@ def member_promote(dice: Dice, _words: Vocabulary) -> MemberPromote:
 
 def large_put(dice: Dice, words: Vocabulary) -> Put:
     return Put(words.key(dice), b"x" * dice.pick(_SIZES))
+
+
+# Where there is no space
+
+
+def disarm(dice: Dice, words: Vocabulary) -> Alarm:
+    """What the server raises by itself is looked at and disarmed; sometimes it has company."""
+    if dice.one_in(6):
+        return alarm(dice, words)
+    action = dice.pick((AlarmAction.GET, AlarmAction.DEACTIVATE))
+    return Alarm(action, MEMBER_ID, AlarmType.NOSPACE)
+
+
+def nesting_txn(dice: Dice, words: Vocabulary) -> Txn:
+    """A txn with another in it, on whose puts versions differ; half of the time."""
+    drawn = txn.txn(dice, words, depth=1)
+    match dice.pick((0, 1, 2, 3)):
+        case 0:
+            return Txn(success=(drawn,))
+        case 1:
+            return Txn(drawn.compare, failure=(drawn,))
+        case _:
+            return drawn
+
+
+def lock(dice: Dice, words: Vocabulary) -> Lock:
+    """With a lease, or for a lease that the server has to grant first."""
+    return Lock(words.key(dice), dice.pick((0, *OWN_LEASE_IDS)))

@@ -27,9 +27,9 @@ class FakeTarget(Target):
     name = "fake"
     capabilities = ALL
 
-    def __init__(self, version: str, min_lease_ttl: int) -> None:
+    def __init__(self, version: str, min_lease_ttl: int, quota_bytes: int | None = None) -> None:
         clock = VirtualClock()
-        self._engine = Engine(version, min_lease_ttl=min_lease_ttl, clock=clock)
+        self._engine = Engine(version, min_lease_ttl=min_lease_ttl, clock=clock, quota_bytes=quota_bytes or 0)
         self._client = _InProcess(self._engine, clock)
 
     def reset(self) -> int:
@@ -124,8 +124,8 @@ def _answer(error: EtcdError) -> Error:
 class FakeServerTarget(WireTarget):
     """The fake behind gRPC, on a loopback port of its own."""
 
-    def __init__(self, version: str, min_lease_ttl: int) -> None:
-        engine = Engine(version, min_lease_ttl=min_lease_ttl, clock=time.monotonic)
+    def __init__(self, version: str, min_lease_ttl: int, quota_bytes: int | None = None) -> None:
+        engine = Engine(version, min_lease_ttl=min_lease_ttl, clock=time.monotonic, quota_bytes=quota_bytes or 0)
         self._server = serve(engine, "127.0.0.1:0")
         super().__init__("fake-server", self._server.address)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol, TypeVar
 
 from etcd_lockstep.target import TargetDied
-from etcd_model.errors import Error
+from etcd_model.errors import NO_SPACE, Error
 from etcd_model.operations import (
     MEMBER_ID,
     Alarm,
@@ -90,6 +90,11 @@ class Footprint:
             self._logins[login] = None
         if isinstance(result, AuthenticateResult):
             self._tokens.append(result.token)
+
+    def note_refusal(self, refusal: Error) -> None:
+        """A server that has no space left raises its alarm before it says so (etcd
+        server/etcdserver/api/v3rpc/quota.go, check); one that only has the alarm says the same."""
+        self._alarms |= refusal.message == NO_SPACE.message
 
     def undo(self, client: Applies) -> None:
         """Raises `TargetDied` where something can't be undone."""

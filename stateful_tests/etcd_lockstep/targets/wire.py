@@ -90,8 +90,13 @@ class Wire(Client):
                 stream.cancel()
                 return answer
         except grpc.RpcError as error:
-            return definite(error)
+            return self._refusal(error)
         raise TargetDied(f"the stream of {path} ended without an answer")
+
+    def _refusal(self, error: grpc.RpcError) -> Error:
+        refusal = definite(error)
+        self.footprint.note_refusal(refusal)
+        return refusal
 
     def acquire(self, operation: Lock | Campaign, token: str) -> Result:
         return acquire(self, operation, token)
@@ -109,7 +114,7 @@ class Wire(Client):
         except grpc.FutureTimeoutError:
             return None
         except grpc.RpcError as error:
-            return definite(error)
+            return self._refusal(error)
 
     def observe(self, operation: Observe, token: str) -> Message | Error | None:
         path, request = encode(operation)

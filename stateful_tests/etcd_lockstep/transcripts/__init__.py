@@ -1,7 +1,7 @@
 """What etcd is known to answer, as transcripts: one table for the model, the fake, a real etcd and any other target."""
 
 #from etcd_lockstep.transcripts.alarms import ALARMS
-#from etcd_lockstep.transcripts.auth import AUTH
+from etcd_lockstep.transcripts.auth import AUTH
 from etcd_lockstep.transcripts.compaction import COMPACTION
 from etcd_lockstep.transcripts.compares import COMPARES
 from etcd_lockstep.transcripts.fresh import FRESH
@@ -41,7 +41,7 @@ TRANSCRIPTS: tuple[Transcript, ...] = (
     *EXPIRY,
     *WATCHES,
     *WATCH_EVENTS,
-#    *AUTH,
+    *AUTH,
 #    *PERMISSIONS,
 #    *GUARDS,
 #    *MAINTENANCE,

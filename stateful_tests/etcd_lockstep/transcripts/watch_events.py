@@ -89,7 +89,7 @@ _LIVE = (
         (Put(b"a", b"1"), PutResult(3)),
         watch(WatchCreate(b"a", b"z"), revision=3),
         (
-            Txn(success=(Put(b"d", b"2"), DeleteRange(b"a", b"c"), Txn(success=(Put(b"c", b"2"),)), Put(b"b0", b"2"))),
+            Txn(success=(Put(b"d", b"2"), DeleteRange(b"a", b"c"), Txn(success=(Put(b"c", b"2"),)), Put(b"c0", b"2"))),
             TxnResult(
                 4,
                 True,
@@ -105,7 +105,7 @@ _LIVE = (
                     was_deleted(b"a", 4),
                     was_deleted(b"b", 4),
                     was_put(b"c", b"2", 4, 4, 1),
-                    was_put(b"b0", b"2", 4, 4, 1),
+                    was_put(b"c0", b"2", 4, 4, 1),
                 ),
             ),
         ),
