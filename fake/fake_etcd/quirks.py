@@ -35,7 +35,7 @@ _FIRST_RELEASE: dict[str, tuple[str, ...]] = {
     "compact_needs_root": ("3.4.42", "3.5.28", "3.6.9"),
     "lease_calls_need_a_user": ("3.4.42", "3.5.28", "3.6.9"),
     "lease_keys_need_permission": ("3.4.26", "3.5.9", "3.6.0"),
-    "watch_from_key_needs_its_permission": ("3.5.33", "3.6.14"),
+    "watch_from_key_needs_its_permission": ("3.5.33", "3.6.14", "3.7.1"),
     "maintenance_auth_errors_mapped": ("3.6.0",),
     "status_needs_root": ("3.4.42", "3.5.28", "3.6.0"),
     "status_needs_only_a_user": ("3.5.32", "3.6.12"),

@@ -73,6 +73,8 @@ from etcd_model.operations import (
 from etcd_model.ranges import FROM_KEY
 
 PLAIN_TTL = 60
+SHORTEST_TTL = 2
+"""Where leases are to expire: that of a server with etcd's default timings."""
 EQUAL, NOT_EQUAL = CompareResult.EQUAL, CompareResult.NOT_EQUAL
 
 
@@ -104,6 +106,8 @@ def plainer(operation: RequestOp | Operation) -> Iterator[Operation]:
             yield from _without_options(operation, "id")
             if operation.ttl != PLAIN_TTL:
                 yield replace(operation, ttl=PLAIN_TTL)
+            if SHORTEST_TTL < operation.ttl < PLAIN_TTL:
+                yield replace(operation, ttl=operation.ttl - 1)
         case LeaseTimeToLive():
             yield from _without_options(operation, "keys")
         case As():

@@ -166,7 +166,15 @@ def shrink(trace: Trace, judge: Judge) -> Trace:
     accepts = _Acceptance(judge, trace)
     while True:
         smaller = _fewer_steps(trace, accepts)
-        for make in (_plainer_steps, _plainer_keys, _plainer_streams, _in_order):
+        for make in (
+            _one_advance,
+            _before_auth,
+            _puts_for_watchers,
+            _plainer_steps,
+            _plainer_keys,
+            _plainer_streams,
+            _in_order,
+        ):
             smaller = make(smaller, accepts)
         if smaller == trace:
             return trace
@@ -208,6 +216,46 @@ def _without_pairs(trace: Trace, accepts: _Acceptance) -> Trace:
         candidate = subtrace(trace, [index for index in range(len(trace)) if index not in (one, other)])
         if accepts(candidate, faithful=False):
             return _without_pairs(candidate, accepts)
+    return trace
+
+
+def _one_advance(trace: Trace, accepts: _Acceptance) -> Trace:
+    """Two waits made one, as long as both."""
+    waits = [(index, operation) for index, operation in enumerate(trace[:-1]) if isinstance(operation, Advance)]
+    for (gone, one), (kept, other) in combinations(waits, 2):
+        longer = (*trace[:kept], Advance(one.seconds + other.seconds), *trace[kept + 1 :])
+        candidate = subtrace(longer, [index for index in range(len(trace)) if index != gone])
+        if accepts(candidate):
+            return _one_advance(candidate, accepts)
+    return trace
+
+
+def _before_auth(trace: Trace, accepts: _Acceptance) -> Trace:
+    """What is done in somebody's name once auth is on, done in nobody's name before."""
+    enabled = next((index for index, operation in enumerate(trace) if isinstance(operation, AuthEnable)), len(trace))
+    for index in range(enabled + 1, len(trace) - 1):
+        operation = bare(trace[index])
+        if operation is trace[index]:
+            continue
+        nameless = (*trace[:index], operation, *trace[index + 1 :])
+        order = [*range(enabled), index, *(at for at in range(enabled, len(trace)) if at != index)]
+        candidate = reordered(nameless, order)
+        if candidate is not None and accepts(candidate, faithful=False):
+            return _before_auth(candidate, accepts)
+    return trace
+
+
+def _puts_for_watchers(trace: Trace, accepts: _Acceptance) -> Trace:
+    """What a watcher is told of, put instead, if to the lie one event is as good as another."""
+    if not isinstance(trace[-1], WatchRead):
+        return trace
+    keys = sorted(_keys(trace) - {b""}, key=_size)
+    for index, operation in enumerate(trace[:-1]):
+        if isinstance(operation, DeleteRange | Txn | LeaseRevoke | Advance | WatchRead):
+            for key in keys:
+                candidate = (*trace[:index], Put(key), *trace[index + 1 :])
+                if accepts(candidate):
+                    return _puts_for_watchers(candidate, accepts)
     return trace
 
 

@@ -85,7 +85,7 @@ class Auth(Service):
         if hashes_first and not no_password:
             self._check_length(request.password)
         auth = self._manage(request, token)
-        if not hashes_first and not no_password:
+        if not hashes_first and not no_password and request.name:
             self._check_length(request.password)
         auth.add_user(request.name, None if no_password else Text(request.password))
         return self._filled(pb.AuthUserAddResponse())

@@ -40,6 +40,7 @@ ROOT = "root"
 USERS = (ROOT, "u", "v")
 ROLES = (ROOT, "r", "s")
 PASSWORDS = ("p", "q", "")
+LONG_PASSWORD = "p" * 73
 
 
 def prelude(dice: Dice, words: Vocabulary) -> tuple[Operation, ...]:
@@ -110,7 +111,7 @@ def authenticate(dice: Dice, words: Vocabulary) -> Authenticate:
 
 def user_add(dice: Dice, words: Vocabulary) -> UserAdd:
     name = _user(dice, words)
-    return UserAdd(ROOT, "p") if name == ROOT else UserAdd(name, dice.pick(PASSWORDS), dice.one_in(5))
+    return UserAdd(ROOT, "p") if name == ROOT else UserAdd(name, _password(dice, words), dice.one_in(5))
 
 
 def user_get(dice: Dice, words: Vocabulary) -> UserGet:
@@ -127,7 +128,7 @@ def user_delete(dice: Dice, words: Vocabulary) -> UserDelete:
 
 def user_change_password(dice: Dice, words: Vocabulary) -> UserChangePassword:
     name = _user(dice, words)
-    return UserChangePassword(name, dice.pick(PASSWORDS[:2] if name == ROOT else PASSWORDS))
+    return UserChangePassword(name, dice.pick(PASSWORDS[:2]) if name == ROOT else _password(dice, words))
 
 
 def user_grant_role(dice: Dice, words: Vocabulary) -> UserGrantRole:
@@ -171,6 +172,11 @@ def _user(dice: Dice, words: Vocabulary) -> str:
     if words.hostile and dice.one_in(15):
         return dice.pick(("", "nobody"))
     return dice.pick(USERS[::-1])
+
+
+def _password(dice: Dice, words: Vocabulary) -> str:
+    """Sometimes one that is longer than bcrypt takes."""
+    return LONG_PASSWORD if words.hostile and dice.one_in(12) else dice.pick(PASSWORDS)
 
 
 def _role(dice: Dice, words: Vocabulary) -> str:

@@ -5,6 +5,8 @@ A key of these services ends with the id of its owner's lease, so leases have id
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from etcd_lockstep.strategies.dice import Dice
 from etcd_lockstep.strategies.vocabulary import OWN_LEASE_IDS, Vocabulary
 from etcd_model.operations import (
@@ -24,14 +26,15 @@ _NAMES = (b"a", b"lock")
 
 
 def _lease(dice: Dice, words: Vocabulary) -> int | None:
-    """An own id that is granted; sometimes one that is not, where requests may be invalid; None where there is none."""
+    """An own id that is granted; sometimes one that is not, where requests may be invalid; None where there are not
+    two yet: who is alone is in nobody's way."""
     if words.hostile and dice.one_in(12):
         return dice.pick(OWN_LEASE_IDS)
-    return dice.pick(words.own_leases) if words.own_leases else None
+    return dice.pick(words.own_leases) if len(words.own_leases) > 1 else None
 
 
-def _grant(dice: Dice) -> LeaseGrant:
-    return LeaseGrant(60, dice.pick(OWN_LEASE_IDS))
+def _grant(dice: Dice, words: Vocabulary) -> LeaseGrant:
+    return LeaseGrant(60, dice.pick([own for own in OWN_LEASE_IDS if own not in words.own_leases]))
 
 
 def _key(name: bytes, lease: int) -> bytes:
@@ -41,7 +44,7 @@ def _key(name: bytes, lease: int) -> bytes:
 
 def lock(dice: Dice, words: Vocabulary) -> Operation:
     lease = _lease(dice, words)
-    return _grant(dice) if lease is None else Lock(_name(dice, words), lease)
+    return _grant(dice, words) if lease is None else Lock(_name(dice, words), lease)
 
 
 def unlock(dice: Dice, words: Vocabulary) -> Unlock:
@@ -52,7 +55,7 @@ def unlock(dice: Dice, words: Vocabulary) -> Unlock:
 
 def campaign(dice: Dice, words: Vocabulary) -> Operation:
     lease = _lease(dice, words)
-    return _grant(dice) if lease is None else Campaign(_name(dice, words), lease, words.value(dice))
+    return _grant(dice, words) if lease is None else Campaign(_name(dice, words), lease, words.value(dice))
 
 
 def proclaim(dice: Dice, words: Vocabulary) -> Proclaim:
@@ -78,10 +81,11 @@ def _name(dice: Dice, words: Vocabulary) -> bytes:
 
 
 def _leader_key(dice: Dice, words: Vocabulary) -> LeaderKey | None:
-    """Mostly that of a campaign of this sequence."""
+    """Mostly that of a campaign of this sequence, in the term that it won or in another."""
     if words.hostile and dice.one_in(12):
         return None
     if words.campaigns and not dice.one_in(6):
-        return dice.pick(words.campaigns[-3:])
+        leader = dice.pick(words.campaigns[-3:])
+        return replace(leader, rev=words.revision(dice)) if dice.one_in(4) else leader
     name, lease = dice.pick(_NAMES), dice.pick(OWN_LEASE_IDS)
     return LeaderKey(name, _key(name, lease), words.revision(dice), lease)
