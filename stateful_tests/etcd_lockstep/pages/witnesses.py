@@ -38,9 +38,12 @@ def without(quirks: Quirks, quirk: str) -> Quirks:
 
 
 def find(quirk: str, versions: Iterable[str], seed: int = 0) -> Trace | None:
-    """The shortest trace that shows a quirk, starting from the first of these versions that has it."""
-    contexts = [quirks for version in versions if getattr(quirks := quirks_of(version), quirk)]
-    for quirks in contexts[:1] + contexts[-1:]:
+    """The shortest trace that shows a quirk in the first of these versions that has it, or in the last that has not."""
+    having: list[Quirks] = []
+    lacking: list[Quirks] = []
+    for quirks in map(quirks_of, versions):
+        (having if getattr(quirks, quirk) else lacking).append(quirks)
+    for quirks in (*having[:1], *lacking[-1:]):
         for arena in _ARENAS:
             lies = _search(quirks, quirk, arena, seed)
             if lies:

@@ -1,18 +1,18 @@
 """What etcd is known to answer, as transcripts: one table for the model, the fake, a real etcd and any other target."""
 
-#from etcd_lockstep.transcripts.alarms import ALARMS
+from etcd_lockstep.transcripts.alarms import ALARMS
 from etcd_lockstep.transcripts.auth import AUTH
 from etcd_lockstep.transcripts.compaction import COMPACTION
 from etcd_lockstep.transcripts.compares import COMPARES
-from etcd_lockstep.transcripts.fresh import FRESH
-#from etcd_lockstep.transcripts.guards import GUARDS
-#from etcd_lockstep.transcripts.history import HISTORY
-from etcd_lockstep.transcripts.leases import LEASES
-#from etcd_lockstep.transcripts.locks import LOCKS
-#from etcd_lockstep.transcripts.maintenance import MAINTENANCE
-#from etcd_lockstep.transcripts.permissions import PERMISSIONS
-from etcd_lockstep.transcripts.ranges import RANGES
 from etcd_lockstep.transcripts.expiry import EXPIRY
+from etcd_lockstep.transcripts.fresh import FRESH
+from etcd_lockstep.transcripts.guards import GUARDS
+from etcd_lockstep.transcripts.history import HISTORY
+from etcd_lockstep.transcripts.leases import LEASES
+from etcd_lockstep.transcripts.locks import LOCKS
+from etcd_lockstep.transcripts.maintenance import MAINTENANCE
+from etcd_lockstep.transcripts.permissions import PERMISSIONS
+from etcd_lockstep.transcripts.ranges import RANGES
 from etcd_lockstep.transcripts.transcript import (
     ByVersion,
     Departure,
@@ -42,12 +42,12 @@ TRANSCRIPTS: tuple[Transcript, ...] = (
     *WATCHES,
     *WATCH_EVENTS,
     *AUTH,
-#    *PERMISSIONS,
-#    *GUARDS,
-#    *MAINTENANCE,
-#    *ALARMS,
-#    *HISTORY,
-#    *LOCKS,
+    *PERMISSIONS,
+    *GUARDS,
+    *MAINTENANCE,
+    *ALARMS,
+    *HISTORY,
+    *LOCKS,
 )
 """Each begins after a reset: in a store that is empty, at revision 1, and compacted there."""
 

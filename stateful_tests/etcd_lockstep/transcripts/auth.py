@@ -286,7 +286,10 @@ _ROLES = (
         "a permission for no key, or for a range in which there can be none, was taken, and then was not",
         (RoleAdd("r"), DONE),
         *(
-            (RoleGrantPermission("r", may(READ, key, end)), Since("permission_range_validated", DONE, INVALID_AUTH_MGMT))
+            (
+                RoleGrantPermission("r", may(READ, key, end)),
+                Since("permission_range_validated", DONE, INVALID_AUTH_MGMT),
+            )
             for key, end in ((b"", b""), (b"", FROM_KEY), (b"b", b"b"), (b"b", b"a"), (b"b", b"\x00\x00"))
         ),
         (
@@ -313,7 +316,10 @@ _ROLES = (
     says(
         "the role root tells what it was granted, and since 3.6 that it may do everything",
         (RoleAdd("root"), DONE),
-        (RoleGet("root"), Since("root_role_shown", RoleGetResult(1), RoleGetResult(1, (may(READWRITE, b"", FROM_KEY),)))),
+        (
+            RoleGet("root"),
+            Since("root_role_shown", RoleGetResult(1), RoleGetResult(1, (may(READWRITE, b"", FROM_KEY),))),
+        ),
         (RoleGrantPermission("root", may(READ, b"a")), DONE),
         (
             RoleGet("root"),

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from etcd_lockstep.transcripts.transcript import kv, says
+from etcd_lockstep.transcripts.transcript import RIGHT, Since, kv, says
 from etcd_model.errors import COMPACTED, FUTURE_REVISION
-from etcd_model.operations import Compact, LeaseLeases, Put, Range, Txn
+from etcd_model.operations import Compact, HashKV, LeaseLeases, Put, Range, Txn, WatchCreate, WatchRead
 from etcd_model.ranges import FROM_KEY
-from etcd_model.results import CompactResult, LeaseLeasesResult, PutResult, RangeResult, TxnResult
+from etcd_model.results import (
+    CompactResult,
+    HashKVResult,
+    LeaseLeasesResult,
+    PutResult,
+    RangeResult,
+    TxnResult,
+    WatchCreateResult,
+    Watched,
+    WatchReadResult,
+)
 
 FRESH = (
     says(
@@ -42,5 +52,42 @@ FRESH = (
         (Compact(2), CompactResult(3)),
         (Txn(success=(Range(b"a", revision=-1),)), COMPACTED),
         (Range(b"a", revision=1), COMPACTED),
+    ),
+    says(
+        "from below -1, a watch of a store that was never compacted is cancelled as compacted, where it is not refused",
+        (Put(b"a", b"1"), PutResult(2)),
+        (
+            WatchCreate(b"a", start_revision=-5),
+            Since(
+                "watch_negative_start_refused",
+                WatchCreateResult(2, 0),
+                WatchCreateResult(2, -1, created=True, canceled=True, cancel_reason=COMPACTED.message),
+            ),
+        ),
+        (
+            WatchRead(),
+            Since(
+                "watch_negative_start_refused",
+                WatchReadResult(4, (Watched(0, (), ("",), compact_revision=-1),)),
+                WatchReadResult(3),
+            ),
+        ),
+    ),
+    says(
+        "the hash of a store that was never compacted tells no compact revision",
+        (Put(b"a", b"1"), PutResult(2)),
+        (
+            HashKV(),
+            Since("hash_kv_tells_revision", HashKVResult(2, RIGHT, -1), HashKVResult(2, RIGHT, -1, 2)),
+        ),
+        (Compact(2, physical=True), CompactResult(2)),
+        (
+            HashKV(2),
+            Since(
+                "compactions_hashed",
+                Since("hash_of_compact_revision", COMPACTED, HashKVResult(2, RIGHT, 2)),
+                Since("hash_kv_tells_revision", HashKVResult(2, RIGHT, -1), HashKVResult(2, RIGHT, -1, 2)),
+            ),
+        ),
     ),
 )

@@ -51,6 +51,7 @@ from etcd_model.results import (
     TxnResult,
 )
 
+
 def version(key: bytes, operand: int, range_end: bytes = b"") -> Compare:
     return Compare(key, CompareTarget.VERSION, CompareResult.EQUAL, operand, range_end)
 
@@ -60,7 +61,9 @@ def denied(*operations: Operation) -> tuple[Step, ...]:
     return tuple(as_user(operation, PERMISSION_DENIED) for operation in operations)
 
 
-def covered(*granted: Permission, read: tuple[tuple[bytes, bytes], ...], unread: tuple[tuple[bytes, bytes], ...]) -> tuple[Step, ...]:
+def covered(
+    *granted: Permission, read: tuple[tuple[bytes, bytes], ...], unread: tuple[tuple[bytes, bytes], ...]
+) -> tuple[Step, ...]:
     """Which ranges may be read with these grants, and which not."""
     return (
         *realm(*granted),
@@ -154,7 +157,9 @@ _REQUESTS = (
         as_user(Put(b"w", b"1"), PutResult(2)),
         as_user(DeleteRange(b"w"), DeleteRangeResult(3, 1)),
         *denied(Range(b"w"), Range(b"w", count_only=True), Put(b"r"), DeleteRange(b"r")),
-        *denied(Put(b"w", prev_kv=True), DeleteRange(b"w", prev_kv=True), DeleteRange(b"w", b"x"), Put(b"r", prev_kv=True)),
+        *denied(
+            Put(b"w", prev_kv=True), DeleteRange(b"w", prev_kv=True), DeleteRange(b"w", b"x"), Put(b"r", prev_kv=True)
+        ),
     ),
     says(
         "a previous value is told to who may read it",
@@ -177,7 +182,10 @@ _REQUESTS = (
     says(
         "without a token, or with one that nobody has, nothing can be read or written",
         *realm(),
-        *((operation, USER_EMPTY) for operation in (Range(b"a"), Put(b"a"), DeleteRange(b"a"), Txn(success=(Put(b"a"),)))),
+        *(
+            (operation, USER_EMPTY)
+            for operation in (Range(b"a"), Put(b"a"), DeleteRange(b"a"), Txn(success=(Put(b"a"),)))
+        ),
         *(
             (As(BAD, operation), INVALID_AUTH_TOKEN)
             for operation in (Range(b"a"), Put(b"a"), DeleteRange(b"a"), Txn(success=(Put(b"a"),)), Txn())
@@ -212,7 +220,9 @@ _TXNS = (
     says(
         "a txn needs the right to all that it compares and that stands in either branch, taken or not",
         *realm(may(READ, b"r"), may(WRITE, b"w"), may(READWRITE, b"a")),
-        as_user(Txn((version(b"r", 0),), (Put(b"w", b"1"), Range(b"r"))), TxnResult(2, True, (PutResult(2), RangeResult(2)))),
+        as_user(
+            Txn((version(b"r", 0),), (Put(b"w", b"1"), Range(b"r"))), TxnResult(2, True, (PutResult(2), RangeResult(2)))
+        ),
         *denied(
             Txn((version(b"w", 0),)),
             Txn((version(b"r", 0, b"z"),)),
@@ -234,9 +244,7 @@ _TXNS = (
         *realm(may(READ, b"a")),
         as_user(
             Txn(success=(Txn(success=(Put(b"x", b"1"),)),)),
-            Since(
-                "nested_txns_guarded", TxnResult(2, True, (TxnResult(0, True, (PutResult(2),)),)), PERMISSION_DENIED
-            ),
+            Since("nested_txns_guarded", TxnResult(2, True, (TxnResult(0, True, (PutResult(2),)),)), PERMISSION_DENIED),
         ),
         (
             Txn(success=(Txn(success=(Range(b"x", count_only=True),)),)),

@@ -43,7 +43,9 @@ def watch(operation: WatchCreate, watch_id: int = 0, revision: int = 1) -> Step:
 
 def fence(*revisions: int) -> tuple[Event, ...]:
     """The puts that reading a stream makes, as watchers see them that see everything."""
-    return tuple(was_put(FENCE_KEY, b"", revisions[0], revision, number) for number, revision in enumerate(revisions, 1))
+    return tuple(
+        was_put(FENCE_KEY, b"", revisions[0], revision, number) for number, revision in enumerate(revisions, 1)
+    )
 
 
 _LIVE = (
@@ -151,10 +153,7 @@ _RANGES = (
         watch(WatchCreate(b"b", b"d"), 1),
         watch(WatchCreate(b"c", FROM_KEY), 2),
         watch(WatchCreate(b"\x00", FROM_KEY), 3),
-        *(
-            (Put(key, b"1"), PutResult(revision))
-            for revision, key in enumerate((b"a", b"b", b"b\x00", b"c", b"d"), 2)
-        ),
+        *((Put(key, b"1"), PutResult(revision)) for revision, key in enumerate((b"a", b"b", b"b\x00", b"c", b"d"), 2)),
         told(
             7,
             Watched(0, (was_put(b"b", b"1", 3, 3, 1),)),

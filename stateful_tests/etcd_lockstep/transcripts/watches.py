@@ -72,9 +72,7 @@ _CREATION = (
         (Put(b"a", b"1"), PutResult(2)),
         (Put(b"b", b"1"), PutResult(3)),
         told(4, Watched(0, (was_put(b"a", b"1", 2, 2, 1),))),
-        told(
-            5, Watched(0, (was_put(b"a", b"1", 2, 2, 1),)), Watched(1, (was_put(b"b", b"1", 3, 3, 1),)), stream=1
-        ),
+        told(5, Watched(0, (was_put(b"a", b"1", 2, 2, 1),)), Watched(1, (was_put(b"b", b"1", 3, 3, 1),)), stream=1),
         (WatchCancel(0, stream=1), SENT),
         (Put(b"a", b"2"), PutResult(6)),
         told(7, Watched(0, (was_put(b"a", b"1", 2, 2, 1), was_put(b"a", b"2", 2, 6, 2)))),
@@ -91,10 +89,7 @@ _CREATION = (
     says(
         "a start before all revisions is refused, before the range and the id are looked at",
         created(5),
-        *(
-            refused(WatchCreate(b"a", start_revision=start), 1, COMPACTED.message)
-            for start in (-1, -5, -(2**63))
-        ),
+        *(refused(WatchCreate(b"a", start_revision=start), 1, COMPACTED.message) for start in (-1, -5, -(2**63))),
         refused(WatchCreate(b"b", b"a", start_revision=-1), 1, COMPACTED.message),
         refused(WatchCreate(b"a", start_revision=-1, watch_id=5), 1, COMPACTED.message),
         created(0, picked=True),

@@ -1,0 +1,240 @@
+"""Alarms: how they are raised and taken back, and what they refuse."""
+
+from __future__ import annotations
+
+from etcd_lockstep.trace import RevisionAt
+from etcd_lockstep.transcripts.maintenance import alarms, status
+from etcd_lockstep.transcripts.transcript import Since, Step, kv, says
+from etcd_model.errors import (
+    CORRUPT,
+    DUPLICATE_KEY,
+    EMPTY_KEY,
+    LEASE_NOT_FOUND,
+    NO_SPACE,
+    Code,
+    Error,
+)
+from etcd_model.operations import (
+    MEMBER_ID,
+    Alarm,
+    AlarmAction,
+    AlarmType,
+    Compact,
+    Compare,
+    CompareResult,
+    CompareTarget,
+    Defragment,
+    DeleteRange,
+    LeaseGrant,
+    LeaseKeepAlive,
+    LeaseLeases,
+    LeaseRevoke,
+    Lock,
+    MemberList,
+    Put,
+    Range,
+    RoleAdd,
+    Status,
+    Txn,
+    Unlock,
+)
+from etcd_model.results import (
+    AuthResult,
+    CompactResult,
+    DeleteRangeResult,
+    LeaseGrantResult,
+    LeaseKeepAliveResult,
+    LeaseLeasesResult,
+    LeaseRevokeResult,
+    MaintenanceResult,
+    Member,
+    MemberListResult,
+    PutResult,
+    RangeResult,
+    TxnResult,
+)
+
+SPACE, ROT = AlarmType.NOSPACE, AlarmType.CORRUPT
+THE_MEMBER, NOBODY = MEMBER_ID, 5
+A1 = kv(b"a", b"1", 2, 2, 1)
+
+
+def activate(alarm: int, revision: int, member: int = THE_MEMBER) -> Step:
+    return Alarm(AlarmAction.ACTIVATE, member, alarm), alarms(revision, (member, alarm))
+
+
+def deactivate(alarm: int, revision: int, member: int = THE_MEMBER) -> Step:
+    return Alarm(AlarmAction.DEACTIVATE, member, alarm), alarms(revision, (member, alarm))
+
+
+def untold(error: Error) -> Error:
+    return Error(Code.UNKNOWN, error.message)
+
+
+TAKEN = Compare(b"a", CompareTarget.VERSION, CompareResult.GREATER, 0)
+
+_RAISING = (
+    says(
+        "an alarm is raised once, told as often as it is asked for, and taken back once",
+        (Alarm(), alarms(1)),
+        (Status(), status(1)),
+        activate(SPACE, 1),
+        activate(SPACE, 1),
+        (Alarm(), alarms(1, (THE_MEMBER, SPACE))),
+        (Status(), status(1, "memberID:1 alarm:NOSPACE")),
+        deactivate(SPACE, 1),
+        (Alarm(AlarmAction.DEACTIVATE, THE_MEMBER, SPACE), alarms(1)),
+        (Alarm(), alarms(1)),
+        (Status(), status(1)),
+    ),
+    says(
+        "alarms are asked for by their type, and for all members",
+        activate(SPACE, 1),
+        activate(ROT, 1, NOBODY),
+        (Alarm(), alarms(1, (THE_MEMBER, SPACE), (NOBODY, ROT))),
+        (Alarm(alarm=ROT), alarms(1, (NOBODY, ROT))),
+        (Alarm(member_id=404, alarm=SPACE), alarms(1, (THE_MEMBER, SPACE))),
+        (Alarm(alarm=9), alarms(1)),
+        (Status(), status(1, "memberID:1 alarm:NOSPACE", "memberID:5 alarm:CORRUPT")),
+    ),
+    says(
+        "an alarm may be that of a member that there is not, or of none, and refuses the same",
+        activate(SPACE, 1, NOBODY),
+        (Put(b"a"), NO_SPACE),
+        activate(SPACE, 1, 0),
+        (Status(), status(1, "alarm:NOSPACE", "memberID:5 alarm:NOSPACE")),
+        deactivate(SPACE, 1, NOBODY),
+        (Put(b"a"), NO_SPACE),
+        (Alarm(AlarmAction.DEACTIVATE, THE_MEMBER, SPACE), alarms(1)),
+        (Put(b"a"), NO_SPACE),
+        deactivate(SPACE, 1, 0),
+        (Put(b"a"), PutResult(2)),
+    ),
+    says(
+        "an alarm of no type could be raised in 3.4, and refuses nothing",
+        (
+            Alarm(AlarmAction.ACTIVATE, THE_MEMBER, AlarmType.NONE),
+            Since("alarm_none_ignored", alarms(1, (THE_MEMBER, 0)), alarms(1)),
+        ),
+        (Alarm(), Since("alarm_none_ignored", alarms(1, (THE_MEMBER, 0)), alarms(1))),
+        (Status(), Since("alarm_none_ignored", status(1, "memberID:1"), status(1))),
+        (Put(b"a"), PutResult(2)),
+    ),
+    says(
+        "an alarm of a type that there is not can be raised in 3.6, and refuses nothing",
+        activate(9, 1),
+        (Alarm(alarm=9), alarms(1, (THE_MEMBER, 9))),
+        (Status(), status(1, "memberID:1 alarm:9")),
+        (Put(b"a"), PutResult(2)),
+        deactivate(9, 2),
+        needs="alarms_in_layers",
+    ),
+)
+
+_REFUSING = (
+    says(
+        "where there is no space, nothing is put and no lease is granted, and all else goes on",
+        (LeaseGrant(60, id=7), LeaseGrantResult(1, 7, 60)),
+        (Put(b"a", b"1"), PutResult(2)),
+        (Put(b"b", b"1", lease=7), PutResult(3)),
+        (Put(b"c", b"1"), PutResult(4)),
+        activate(SPACE, 4),
+        (Put(b"a", b"2"), NO_SPACE),
+        (Put(b"a", b"1"), NO_SPACE),
+        (LeaseGrant(60), NO_SPACE),
+        (Lock(b"n", 7), untold(NO_SPACE)),
+        (Range(b"a"), RangeResult(4, (A1,), count=1)),
+        (DeleteRange(b"c"), DeleteRangeResult(5, 1)),
+        (Txn(success=(Range(b"a"),)), TxnResult(5, True, (RangeResult(5, (A1,), count=1),))),
+        (Txn((TAKEN,), (DeleteRange(b"c"), Txn())), TxnResult(5, True, (DeleteRangeResult(5), TxnResult(0, True)))),
+        (Compact(RevisionAt(4)), CompactResult(5)),
+        (LeaseKeepAlive(7), LeaseKeepAliveResult(5, 7, 60)),
+        (LeaseRevoke(7), LeaseRevokeResult(6)),
+        (RoleAdd("r"), AuthResult(6)),
+        (Defragment(), MaintenanceResult(0)),
+        (Put(b"a", b"2"), NO_SPACE),
+        deactivate(SPACE, 6),
+        (Put(b"a", b"2"), PutResult(7)),
+    ),
+    says(
+        "a txn with a put in it has no space, whether the put would be done or not; nested ones had, until 3.6",
+        (Put(b"a", b"1"), PutResult(2)),
+        activate(SPACE, 2),
+        (Txn((TAKEN,), (Put(b"a", b"2"),)), NO_SPACE),
+        (Txn((TAKEN,), (Range(b"a"),), (Put(b"a", b"2"),)), NO_SPACE),
+        (
+            Txn(success=(Txn(success=(Put(b"b", b"1"),)),)),
+            Since("nested_puts_cost", TxnResult(3, True, (TxnResult(0, True, (PutResult(3),)),)), NO_SPACE),
+        ),
+    ),
+    says(
+        "that there is no space is told after what is wrong with the request, and before what is not there",
+        (LeaseGrant(60, id=7), LeaseGrantResult(1, 7, 60)),
+        activate(SPACE, 1),
+        (Put(b""), EMPTY_KEY),
+        (Txn(success=(Put(b"a"), Put(b"a"))), DUPLICATE_KEY),
+        (Put(b"a", lease=404), NO_SPACE),
+        (Put(b"a", ignore_value=True), NO_SPACE),
+        (LeaseGrant(60, id=7), NO_SPACE),
+        (LeaseGrant(9_000_000_001), NO_SPACE),
+    ),
+    says(
+        "a corrupt cluster refuses all that writes, compacts, or touches leases, and reads and is managed",
+        (LeaseGrant(60, id=7), LeaseGrantResult(1, 7, 60)),
+        (Put(b"a", b"1"), PutResult(2)),
+        activate(ROT, 2),
+        *(
+            (operation, CORRUPT)
+            for operation in (
+                Put(b"a"),
+                Put(b"a", lease=404),
+                DeleteRange(b"none"),
+                Txn(success=(Put(b"a"),)),
+                Txn(success=(DeleteRange(b"none"),)),
+                Txn(success=(Txn(),)),
+                Compact(0),
+                LeaseGrant(60),
+                LeaseRevoke(7),
+                LeaseRevoke(404),
+            )
+        ),
+        (Lock(b"n", 7), untold(CORRUPT)),
+        (Unlock(b"n/7"), untold(CORRUPT)),
+        (Put(b""), EMPTY_KEY),
+        (Txn(success=(Put(b"a"), Put(b"a"))), DUPLICATE_KEY),
+        (Range(b"a"), RangeResult(2, (A1,), count=1)),
+        (Txn(), TxnResult(2, True)),
+        (Txn(success=(Range(b"a"),)), TxnResult(2, True, (RangeResult(2, (A1,), count=1),))),
+        (LeaseKeepAlive(7), LeaseKeepAliveResult(2, 7, 60)),
+        (LeaseLeases(), LeaseLeasesResult(2, (7,))),
+        (RoleAdd("r"), AuthResult(2)),
+        (MemberList(), MemberListResult(0, (Member(MEMBER_ID),))),
+        (Defragment(), MaintenanceResult(0)),
+        (Status(), status(2, "memberID:1 alarm:CORRUPT")),
+        deactivate(ROT, 2),
+        (LeaseRevoke(404), LEASE_NOT_FOUND),
+        (Put(b"a", b"2"), PutResult(3)),
+    ),
+    says(
+        "of two alarms only the last raised refused anything, and to take it back ended that; in 3.6 each refuses",
+        (Put(b"a", b"1"), PutResult(2)),
+        activate(ROT, 2),
+        activate(SPACE, 2),
+        (Put(b"a"), Since("alarms_in_layers", NO_SPACE, CORRUPT)),
+        (DeleteRange(b"none"), Since("alarms_in_layers", DeleteRangeResult(2), CORRUPT)),
+        deactivate(SPACE, 2),
+        (Put(b"a", b"2"), Since("alarms_in_layers", PutResult(3), CORRUPT)),
+    ),
+    says(
+        "a corrupt cluster without space is corrupt first, and then without space where that still counts",
+        (Put(b"a", b"1"), PutResult(2)),
+        activate(SPACE, 2),
+        activate(ROT, 2),
+        (Put(b"a"), CORRUPT),
+        deactivate(ROT, 2),
+        (Put(b"a", b"2"), Since("alarms_in_layers", PutResult(3), NO_SPACE)),
+        (Alarm(), Since("alarms_in_layers", alarms(3, (THE_MEMBER, SPACE)), alarms(2, (THE_MEMBER, SPACE)))),
+    ),
+)
+
+ALARMS = (*_RAISING, *_REFUSING)

@@ -1,0 +1,452 @@
+"""What the services beside KV need of who asks: compaction, leases, watches, maintenance, locks."""
+
+from __future__ import annotations
+
+from etcd_lockstep.trace import RevisionAt
+from etcd_lockstep.transcripts.maintenance import INTACT, alarms, status
+from etcd_lockstep.transcripts.people import (
+    BAD,
+    READ,
+    READWRITE,
+    WRITE,
+    as_root,
+    as_user,
+    may,
+    realm,
+)
+from etcd_lockstep.transcripts.transcript import (
+    RIGHT,
+    Answer,
+    Since,
+    Step,
+    kv,
+    says,
+    was_put,
+    written,
+)
+from etcd_model.errors import (
+    BAD_LEADER_TRANSFEREE,
+    INVALID_AUTH_TOKEN,
+    LEASE_NOT_FOUND,
+    MEMBER_BAD_URLS,
+    MEMBER_NOT_FOUND,
+    NO_LEADER,
+    NO_SPACE,
+    PERMISSION_DENIED,
+    USER_EMPTY,
+    WRONG_DOWNGRADE_VERSION_FORMAT,
+    Code,
+    Error,
+    unimplemented,
+    unmapped,
+)
+from etcd_model.operations import (
+    FENCE_KEY,
+    MEMBER_ID,
+    Alarm,
+    AlarmAction,
+    AlarmType,
+    As,
+    Campaign,
+    Compact,
+    Defragment,
+    DeleteRange,
+    Downgrade,
+    DowngradeAction,
+    Hash,
+    HashKV,
+    Leader,
+    LeaderKey,
+    LeaseGrant,
+    LeaseKeepAlive,
+    LeaseLeases,
+    LeaseRevoke,
+    LeaseTimeToLive,
+    Lock,
+    MemberAdd,
+    MemberList,
+    MemberPromote,
+    MemberRemove,
+    MemberUpdate,
+    MoveLeader,
+    Operation,
+    Put,
+    Range,
+    Resign,
+    RoleRevokePermission,
+    Snapshot,
+    Status,
+    Unlock,
+    UserList,
+    WatchCreate,
+    WatchRead,
+)
+from etcd_model.ranges import FROM_KEY
+from etcd_model.results import (
+    AuthResult,
+    CompactResult,
+    DeleteRangeResult,
+    HashKVResult,
+    LeaseGrantResult,
+    LeaseKeepAliveResult,
+    LeaseLeasesResult,
+    LeaseRevokeResult,
+    LeaseTimeToLiveResult,
+    LockResult,
+    MaintenanceResult,
+    Member,
+    MemberListResult,
+    PutResult,
+    RangeResult,
+    UnlockResult,
+    UserListResult,
+    WatchCreateResult,
+    Watched,
+    WatchReadResult,
+)
+
+GUARDED = "leases_and_compaction_guarded"
+
+
+def asked(operation: Operation, nobody: Answer, bad: Answer, user: Answer, root: Answer) -> tuple[Step, ...]:
+    """One operation without a token, with one that nobody has, with a user's and with root's."""
+    return (operation, nobody), (As(BAD, operation), bad), as_user(operation, user), as_root(operation, root)
+
+
+_COMPACTION_AND_LEASES = (
+    says(
+        "anybody could compact, and then only root",
+        *realm(),
+        *(as_root(*step) for step in written(2, 3, 4)),
+        (Compact(RevisionAt(9)), Since(GUARDED, CompactResult(4), USER_EMPTY)),
+        (As(BAD, Compact(RevisionAt(10))), INVALID_AUTH_TOKEN),
+        as_user(Compact(RevisionAt(10)), Since(GUARDED, CompactResult(4), PERMISSION_DENIED)),
+        as_root(Compact(RevisionAt(11)), CompactResult(4)),
+    ),
+    says(
+        "anybody could be granted a lease, and then only users",
+        *realm(),
+        (LeaseGrant(60, id=7), Since(GUARDED, LeaseGrantResult(1, 7, 60), USER_EMPTY)),
+        (As(BAD, LeaseGrant(60, id=8)), INVALID_AUTH_TOKEN),
+        as_user(LeaseGrant(60, id=9), LeaseGrantResult(1, 9, 60)),
+    ),
+    says(
+        "to revoke a lease is to delete its keys, and one without keys was anybody's to revoke",
+        *realm(may(WRITE, b"a")),
+        *(as_root(LeaseGrant(60, id=lease), LeaseGrantResult(1, lease, 60)) for lease in (7, 8, 9)),
+        as_root(Put(b"a", lease=7), PutResult(2)),
+        as_root(Put(b"b", lease=8), PutResult(3)),
+        (LeaseRevoke(7), USER_EMPTY),
+        (As(BAD, LeaseRevoke(7)), INVALID_AUTH_TOKEN),
+        as_user(LeaseRevoke(8), PERMISSION_DENIED),
+        as_user(LeaseRevoke(7), LeaseRevokeResult(4)),
+        (LeaseRevoke(404), Since(GUARDED, LEASE_NOT_FOUND, USER_EMPTY)),
+        as_user(LeaseRevoke(404), LEASE_NOT_FOUND),
+        (LeaseRevoke(9), Since(GUARDED, LeaseRevokeResult(4), USER_EMPTY)),
+        as_root(LeaseRevoke(8), LeaseRevokeResult(5)),
+    ),
+    says(
+        "what keeps a lease alive writes its keys: anybody could, and then who may write them",
+        *realm(may(WRITE, b"a")),
+        *(as_root(LeaseGrant(60, id=lease), LeaseGrantResult(1, lease, 60)) for lease in (7, 8)),
+        as_root(Put(b"a", lease=7), PutResult(2)),
+        as_root(Put(b"b", lease=8), PutResult(3)),
+        *asked(
+            LeaseKeepAlive(8),
+            Since(GUARDED, LeaseKeepAliveResult(3, 8, 60), USER_EMPTY),
+            Since(GUARDED, LeaseKeepAliveResult(3, 8, 60), INVALID_AUTH_TOKEN),
+            Since(GUARDED, LeaseKeepAliveResult(3, 8, 60), PERMISSION_DENIED),
+            LeaseKeepAliveResult(3, 8, 60),
+        ),
+        as_user(LeaseKeepAlive(7), LeaseKeepAliveResult(3, 7, 60)),
+        as_user(LeaseKeepAlive(404), LeaseKeepAliveResult(3, 404, 0)),
+        (LeaseKeepAlive(404), Since(GUARDED, LeaseKeepAliveResult(3, 404, 0), USER_EMPTY)),
+    ),
+    says(
+        "the keys of a lease are told to who may read them, and its time to users, since each was looked at",
+        *realm(may(READ, b"a")),
+        *(as_root(LeaseGrant(60, id=lease), LeaseGrantResult(1, lease, 60)) for lease in (7, 8)),
+        as_root(Put(b"a", lease=7), PutResult(2)),
+        as_root(Put(b"b", lease=8), PutResult(3)),
+        (LeaseTimeToLive(8), Since(GUARDED, LeaseTimeToLiveResult(3, 8, 59, 60), USER_EMPTY)),
+        as_user(LeaseTimeToLive(8), LeaseTimeToLiveResult(3, 8, 59, 60)),
+        as_user(
+            LeaseTimeToLive(8, keys=True),
+            Since("lease_keys_guarded", LeaseTimeToLiveResult(3, 8, 59, 60, (b"b",)), PERMISSION_DENIED),
+        ),
+        as_user(LeaseTimeToLive(7, keys=True), LeaseTimeToLiveResult(3, 7, 59, 60, (b"a",))),
+        as_user(LeaseTimeToLive(404, keys=True), LeaseTimeToLiveResult(3, 404, -1)),
+    ),
+    says(
+        "the list of leases was for anybody, and then for who may read all of their keys",
+        *realm(may(READ, b"a")),
+        *(as_root(LeaseGrant(60, id=lease), LeaseGrantResult(1, lease, 60)) for lease in (7, 8)),
+        as_root(Put(b"a", lease=7), PutResult(2)),
+        as_user(LeaseLeases(), LeaseLeasesResult(2, (7, 8))),
+        as_root(Put(b"b", lease=8), PutResult(3)),
+        *asked(
+            LeaseLeases(),
+            *(
+                Since(GUARDED, LeaseLeasesResult(3, (7, 8)), refusal)
+                for refusal in (USER_EMPTY, INVALID_AUTH_TOKEN, PERMISSION_DENIED)
+            ),
+            LeaseLeasesResult(3, (7, 8)),
+        ),
+    ),
+)
+
+
+def reason(error: Error) -> str:
+    """What a watch is refused with."""
+    name = {
+        Code.PERMISSION_DENIED: "PermissionDenied",
+        Code.INVALID_ARGUMENT: "InvalidArgument",
+        Code.UNAUTHENTICATED: "Unauthenticated",
+    }[error.code]
+    return f"rpc error: code = {name} desc = {error.message}"
+
+
+def refusal(error: Error, revision: int = 1, watch_id: int = 0) -> Since:
+    """The answer to a watch that may not be: it told the id that was asked for, and always the same reason."""
+    return Since(
+        "watch_refusal_has_reason",
+        WatchCreateResult(revision, watch_id, True, True, reason(PERMISSION_DENIED)),
+        WatchCreateResult(revision, -1, True, True, reason(error)),
+    )
+
+
+THE_FENCE = may(READ, FENCE_KEY)
+"""A stream can be read whose token may read the key that a read puts."""
+
+A1, A2 = was_put(b"a", b"1", 2, 2, 1), was_put(b"a", b"2", 2, 3, 2)
+
+_WATCHES = (
+    says(
+        "a watch needs the right to read its range when it is created, and never after",
+        *realm(may(READ, b"a"), THE_FENCE),
+        as_user(WatchCreate(b"a"), WatchCreateResult(1, 0)),
+        as_user(WatchCreate(b"a", b"c", watch_id=5), refusal(PERMISSION_DENIED, 1, 5)),
+        as_root(Put(b"a", b"1"), PutResult(2)),
+        as_root(RoleRevokePermission("r", b"a"), AuthResult(2)),
+        as_root(Put(b"a", b"2"), PutResult(3)),
+        as_root(WatchRead(), WatchReadResult(4, (Watched(0, (A1, A2)),))),
+        as_user(WatchCreate(b"a", watch_id=5), refusal(PERMISSION_DENIED, 4, 5)),
+    ),
+    says(
+        "a stream has the token that it was opened with, whoever goes on with it",
+        *realm(may(READ, b"a"), THE_FENCE),
+        as_user(WatchCreate(b"a"), WatchCreateResult(1, 0)),
+        (WatchCreate(b"a"), WatchCreateResult(1, 1)),
+        as_root(WatchCreate(b"b", watch_id=5), refusal(PERMISSION_DENIED, 1, 5)),
+        as_root(WatchCreate(b"b", stream=1), WatchCreateResult(1, 0)),
+    ),
+    says(
+        "a watch by nobody is refused, and before anything else about it is looked at",
+        *realm(),
+        (WatchCreate(b"a"), refusal(USER_EMPTY)),
+        (As(BAD, WatchCreate(b"a", stream=1)), refusal(INVALID_AUTH_TOKEN)),
+        as_user(WatchCreate(b"b", b"a", stream=2), refusal(PERMISSION_DENIED)),
+        as_user(WatchCreate(b"", stream=3), refusal(PERMISSION_DENIED)),
+        as_root(WatchCreate(b"a", stream=4), WatchCreateResult(1, 0)),
+    ),
+    says(
+        "the watcher with the id of such a refusal was held back, and so was the first of a stream by most",
+        *realm(may(READ, b"a"), THE_FENCE),
+        as_user(WatchCreate(b"a"), WatchCreateResult(1, 0)),
+        as_user(WatchCreate(b"b"), refusal(PERMISSION_DENIED)),
+        as_root(Put(b"a", b"1"), PutResult(2)),
+        as_root(
+            WatchRead(),
+            Since(
+                "watch_refusal_has_reason",
+                WatchReadResult(3, (Watched(0),)),
+                WatchReadResult(3, (Watched(0, (A1,)),)),
+            ),
+        ),
+    ),
+    says(
+        "a watch of all keys from one on needed the right to read that one only, until it needed them all",
+        *realm(may(READ, b"k")),
+        as_user(
+            WatchCreate(b"k", FROM_KEY, watch_id=5),
+            Since("watch_from_key_guarded", WatchCreateResult(1, 5), refusal(PERMISSION_DENIED, 1, 5)),
+        ),
+        as_user(WatchCreate(b"j", FROM_KEY, watch_id=6), refusal(PERMISSION_DENIED, 1, 6)),
+        as_user(WatchCreate(b"", FROM_KEY, watch_id=7), refusal(PERMISSION_DENIED, 1, 7)),
+    ),
+)
+
+
+def mapped(error: Error) -> Since:
+    """The refusal of a maintenance call, which had a text of its own and no code."""
+    return Since("maintenance_errors_mapped", unmapped(error), error)
+
+
+def since_guarded(answer: Answer, refused: Answer) -> Since:
+    """Status and its like were for anybody."""
+    return Since("status_guarded", answer, refused)
+
+
+def of_root(operation: Operation, answer: Answer) -> tuple[Step, ...]:
+    return asked(operation, mapped(USER_EMPTY), mapped(INVALID_AUTH_TOKEN), mapped(PERMISSION_DENIED), answer)
+
+
+MEMBERS = MemberListResult(0, (Member(MEMBER_ID),))
+NO_DOWNGRADE = unimplemented("etcdserverpb.Maintenance", "Downgrade")
+MINE = MaintenanceResult(0)
+
+_MAINTENANCE = (
+    says(
+        "hashes, snapshots and defragmentation are root's",
+        *realm(),
+        *of_root(Hash(), MaintenanceResult(1)),
+        *of_root(Defragment(), MaintenanceResult(0)),
+        *of_root(Snapshot(), INTACT),
+    ),
+    says(
+        "the hash of the history is root's",
+        *realm(),
+        as_root(Put(b"a", b"1"), PutResult(2)),
+        *of_root(HashKV(), Since("hash_kv_tells_revision", HashKVResult(2, RIGHT, 1), HashKVResult(2, RIGHT, 1, 2))),
+    ),
+    says(
+        "the status was for anybody, then for root, and then for users",
+        *realm(),
+        as_root(Status(), status(1)),
+        *asked(
+            Status(),
+            since_guarded(status(1), USER_EMPTY),
+            since_guarded(status(1), INVALID_AUTH_TOKEN),
+            since_guarded(status(1), Since("status_open_to_users", PERMISSION_DENIED, status(1))),
+            status(1),
+        ),
+    ),
+    says(
+        "leadership was anybody's to move, and then root's",
+        *realm(),
+        as_root(Status(), status(1)),
+        *asked(
+            MoveLeader(404),
+            *(
+                since_guarded(BAD_LEADER_TRANSFEREE, error)
+                for error in (USER_EMPTY, INVALID_AUTH_TOKEN, PERMISSION_DENIED)
+            ),
+            BAD_LEADER_TRANSFEREE,
+        ),
+        as_root(MoveLeader(MEMBER_ID), MINE),
+    ),
+    says(
+        "the version was anybody's to change, and then root's",
+        *realm(),
+        *asked(
+            Downgrade(DowngradeAction.VALIDATE, "x"),
+            *(
+                Since("downgrade", NO_DOWNGRADE, since_guarded(WRONG_DOWNGRADE_VERSION_FORMAT, error))
+                for error in (USER_EMPTY, INVALID_AUTH_TOKEN, PERMISSION_DENIED)
+            ),
+            Since("downgrade", NO_DOWNGRADE, WRONG_DOWNGRADE_VERSION_FORMAT),
+        ),
+    ),
+    says(
+        "the list of members was for anybody, and then for users; members are root's to change",
+        *realm(),
+        as_root(Status(), status(1)),
+        *asked(
+            MemberList(),
+            Since("member_list_guarded", MEMBERS, USER_EMPTY),
+            Since("member_list_guarded", MEMBERS, INVALID_AUTH_TOKEN),
+            MEMBERS,
+            MEMBERS,
+        ),
+        *(
+            step
+            for operation in (MemberRemove(404), MemberUpdate(404), MemberPromote(404))
+            for step in asked(operation, USER_EMPTY, INVALID_AUTH_TOKEN, PERMISSION_DENIED, MEMBER_NOT_FOUND)
+        ),
+        *asked(MemberAdd(), *(MEMBER_BAD_URLS,) * 4),
+    ),
+    says(
+        "alarms were anybody's, then root's, and then any user's to ask for",
+        *realm(),
+        as_root(Status(), status(1)),
+        *asked(
+            Alarm(),
+            Since(GUARDED, alarms(1), USER_EMPTY),
+            Since(
+                "alarm_has_header", Since(GUARDED, unmapped(INVALID_AUTH_TOKEN), INVALID_AUTH_TOKEN), INVALID_AUTH_TOKEN
+            ),
+            Since(GUARDED, alarms(1), Since("alarms_open_to_users", PERMISSION_DENIED, alarms(1))),
+            alarms(1),
+        ),
+        as_user(
+            Alarm(AlarmAction.DEACTIVATE, MEMBER_ID, AlarmType.NOSPACE), Since(GUARDED, alarms(1), PERMISSION_DENIED)
+        ),
+        (Alarm(AlarmAction.DEACTIVATE, MEMBER_ID, AlarmType.NOSPACE), Since(GUARDED, alarms(1), USER_EMPTY)),
+    ),
+)
+
+RAISE = Alarm(AlarmAction.ACTIVATE, MEMBER_ID, AlarmType.NOSPACE)
+RAISED = (MEMBER_ID, AlarmType.NOSPACE)
+
+_ALARMED = (
+    says(
+        "while an alarm refused something permissions were not looked at, but for reads, until 3.6",
+        *realm(),
+        as_root(Put(b"a", b"1"), PutResult(2)),
+        as_root(Put(b"b", b"1"), PutResult(3)),
+        as_root(RAISE, alarms(3, RAISED)),
+        as_user(Put(b"a", b"2"), NO_SPACE),
+        as_user(Range(b"a"), PERMISSION_DENIED),
+        as_user(DeleteRange(b"a"), Since("alarms_in_layers", DeleteRangeResult(4, 1), PERMISSION_DENIED)),
+        (DeleteRange(b"b"), Since("alarms_in_layers", DeleteRangeResult(5, 1), USER_EMPTY)),
+        as_user(UserList(), Since("alarms_in_layers", UserListResult(5, ("root", "u")), PERMISSION_DENIED)),
+        (As(BAD, DeleteRange(b"b")), INVALID_AUTH_TOKEN),
+        as_root(
+            Alarm(AlarmAction.DEACTIVATE, MEMBER_ID, AlarmType.NOSPACE),
+            Since("alarms_in_layers", alarms(5, RAISED), alarms(3, RAISED)),
+        ),
+        as_user(DeleteRange(b"a"), PERMISSION_DENIED),
+        (DeleteRange(b"b"), USER_EMPTY),
+    ),
+)
+
+
+def untold(error: Error) -> Error:
+    """An error of a lock or an election: the text is left, and the code is not."""
+    return Error(Code.UNKNOWN, error.message)
+
+
+LEADER = LeaderKey(b"n", b"n/7", 1, 7)
+
+_LOCKS = (
+    says(
+        "a lock needs the right to read all of its name and to write its key; to unlock, the latter",
+        *realm(may(READ, b"n/", b"n0")),
+        as_root(LeaseGrant(60, id=7), LeaseGrantResult(1, 7, 60)),
+        *asked(
+            Lock(b"n", 7),
+            untold(USER_EMPTY),
+            untold(INVALID_AUTH_TOKEN),
+            untold(PERMISSION_DENIED),
+            LockResult(2, b"n/7"),
+        ),
+        as_user(Unlock(b"n/7"), untold(PERMISSION_DENIED)),
+        (Unlock(b"n/7"), untold(USER_EMPTY)),
+        as_root(Unlock(b"n/7"), UnlockResult(3)),
+    ),
+    says(
+        "so it is with elections; who leads is for who may read",
+        *realm(may(READWRITE, b"n/", b"n0")),
+        as_root(LeaseGrant(60, id=7), LeaseGrantResult(1, 7, 60)),
+        (Campaign(b"n", 7), untold(USER_EMPTY)),
+        as_user(Campaign(b"m", 7), untold(PERMISSION_DENIED)),
+        as_user(Leader(b"n"), NO_LEADER),
+        as_user(Leader(b"m"), untold(PERMISSION_DENIED)),
+        (Leader(b"n"), untold(USER_EMPTY)),
+        (Resign(LEADER), untold(USER_EMPTY)),
+        as_user(Lock(b"n", 7), LockResult(2, b"n/7")),
+        as_user(Range(b"n/7"), RangeResult(2, (kv(b"n/7", b"", 2, 2, 1, 7),), count=1)),
+    ),
+)
+
+GUARDS = (*_COMPACTION_AND_LEASES, *_WATCHES, *_MAINTENANCE, *_ALARMED, *_LOCKS)

@@ -1,0 +1,253 @@
+"""The Lock and Election services."""
+
+from __future__ import annotations
+
+from etcd_lockstep.trace import LeaseOf
+from etcd_lockstep.transcripts.transcript import Step, kv, says, told, was_deleted, was_put
+from etcd_model.errors import EMPTY_KEY, LEASE_NOT_FOUND, MISSING_LEADER_KEY, NO_LEADER, NOT_LEADER, Code, Error
+from etcd_model.operations import (
+    Campaign,
+    Compare,
+    CompareResult,
+    CompareTarget,
+    DeleteRange,
+    Leader,
+    LeaderKey,
+    LeaseGrant,
+    LeaseLeases,
+    LeaseRevoke,
+    Lock,
+    Observe,
+    Proclaim,
+    Put,
+    Range,
+    Resign,
+    Txn,
+    Unlock,
+    WatchCreate,
+)
+from etcd_model.results import (
+    CampaignResult,
+    DeleteRangeResult,
+    ElectionResult,
+    LeaderResult,
+    LeaseGrantResult,
+    LeaseLeasesResult,
+    LeaseRevokeResult,
+    LockResult,
+    PutResult,
+    RangeResult,
+    TxnResult,
+    UnlockResult,
+    Waiting,
+    WatchCreateResult,
+    Watched,
+)
+
+
+def untold(error: Error) -> Error:
+    """Errors of these services have their text, and no code."""
+    return Error(Code.UNKNOWN, error.message)
+
+
+def leases(*ids: int) -> tuple[Step, ...]:
+    return tuple((LeaseGrant(60, id=lease), LeaseGrantResult(1, lease, 60)) for lease in ids)
+
+
+_LOCKS = (
+    says(
+        "a lock is a key of its lease, of the name, a slash and the lease in hex, with nothing in it",
+        *leases(7, 255, -5),
+        (Lock(b"n", 7), LockResult(2, b"n/7")),
+        (Lock(b"", 255), LockResult(3, b"/ff")),
+        (Lock(b"s/", -5), LockResult(4, b"s//-5")),
+        (Range(b"n/7"), RangeResult(4, (kv(b"n/7", b"", 2, 2, 1, 7),), count=1)),
+        (Range(b"/ff"), RangeResult(4, (kv(b"/ff", b"", 3, 3, 1, 255),), count=1)),
+        (Range(b"s//-5"), RangeResult(4, (kv(b"s//-5", b"", 4, 4, 1, -5),), count=1)),
+    ),
+    says(
+        "who has a lock has it again with the same lease, and nothing is written",
+        *leases(7),
+        (Lock(b"n", 7), LockResult(2, b"n/7")),
+        (Put(b"a"), PutResult(3)),
+        (Lock(b"n", 7), LockResult(3, b"n/7")),
+        (Range(b"n/7"), RangeResult(3, (kv(b"n/7", b"", 2, 2, 1, 7),), count=1)),
+    ),
+    says(
+        "who waits for a lock has a key too, which is gone with the wait",
+        *leases(7, 8),
+        (Lock(b"n", 7), LockResult(2, b"n/7")),
+        (WatchCreate(b"n/", b"n0"), WatchCreateResult(2, 0)),
+        (Lock(b"n", 8), Waiting()),
+        (Range(b"n/", b"n0", count_only=True), RangeResult(4, count=1)),
+        told(5, Watched(0, (was_put(b"n/8", b"", 3, 3, 1, 8), was_deleted(b"n/8", 4)))),
+        (Lock(b"m", 8), LockResult(6, b"m/8")),
+    ),
+    says(
+        "a lock is free when it is unlocked, or its key deleted, or its lease revoked",
+        *leases(7, 8),
+        (Lock(b"n", 7), LockResult(2, b"n/7")),
+        (Unlock(b"n/7"), UnlockResult(3)),
+        (Lock(b"n", 8), LockResult(4, b"n/8")),
+        (DeleteRange(b"n/8"), DeleteRangeResult(5, 1)),
+        (Lock(b"n", 7), LockResult(6, b"n/7")),
+        (LeaseRevoke(7), LeaseRevokeResult(7)),
+        (Lock(b"n", 8), LockResult(8, b"n/8")),
+    ),
+    says(
+        "any key under the name of a lock is one that is waited for, if it was created before",
+        *leases(7),
+        (Put(b"n/x", b"1"), PutResult(2)),
+        (Lock(b"n", 7), Waiting()),
+        (Leader(b"n"), LeaderResult(4, kv(b"n/x", b"1", 2, 2, 1))),
+        (DeleteRange(b"n/x"), DeleteRangeResult(5, 1)),
+        (Lock(b"n", 7), LockResult(6, b"n/7")),
+        (Put(b"n/x", b"1"), PutResult(7)),
+        (Lock(b"n", 7), LockResult(7, b"n/7")),
+    ),
+    says(
+        "to unlock is to delete a key, whatever key it is and whether it is there",
+        (Put(b"a", b"1"), PutResult(2)),
+        (Unlock(b"a"), UnlockResult(3)),
+        (Unlock(b"a"), UnlockResult(3)),
+        (Range(b"a"), RangeResult(3)),
+        (Unlock(b""), untold(EMPTY_KEY)),
+    ),
+    says(
+        "a lock without a lease gets one of 60 s, another each time",
+        (Lock(b"n"), LockResult(2, b"n/lease of step 1")),
+        (Lock(b"m"), LockResult(3, b"m/lease of step 2")),
+        (LeaseLeases(), LeaseLeasesResult(3, (LeaseOf(1), LeaseOf(2)))),
+        (LeaseGrant(60, id=LeaseOf(1)), Error(Code.FAILED_PRECONDITION, "etcdserver: lease already exists")),
+        (LeaseRevoke(LeaseOf(1)), LeaseRevokeResult(4)),
+        (Range(b"n/", b"n0"), RangeResult(4)),
+    ),
+    says(
+        "a lock with a lease that is not there is refused, and the code of the refusal is lost",
+        (Lock(b"n", 404), untold(LEASE_NOT_FOUND)),
+        (Campaign(b"n", 404), untold(LEASE_NOT_FOUND)),
+        (Range(b"n/", b"n0"), RangeResult(1)),
+    ),
+)
+
+
+def led(revision: int, lease: int, name: bytes = b"n", *, since: int | None = None) -> CampaignResult:
+    return CampaignResult(revision, LeaderKey(name, b"%s/%x" % (name, lease), since or revision, lease))
+
+
+def key(lease: int, revision: int, name: bytes = b"n") -> LeaderKey:
+    """What the leader of an election is known by."""
+    return LeaderKey(name, b"%s/%x" % (name, lease), revision, lease)
+
+
+def with_lease(result: CompareResult, lease: int) -> Compare:
+    return Compare(b"n/7", CompareTarget.LEASE, result, lease)
+
+
+_ELECTIONS = (
+    says(
+        "who campaigns first leads, with a key like that of a lock and a value in it",
+        *leases(7),
+        (Leader(b"n"), untold(NO_LEADER)),
+        (Campaign(b"n", 7, b"1"), led(2, 7)),
+        (Leader(b"n"), LeaderResult(2, kv(b"n/7", b"1", 2, 2, 1, 7))),
+        (Put(b"a"), PutResult(3)),
+        (Leader(b"n"), LeaderResult(3, kv(b"n/7", b"1", 2, 2, 1, 7))),
+        (Campaign(b"", 7, b"1"), led(4, 7, b"")),
+        (Leader(b""), LeaderResult(4, kv(b"/7", b"1", 4, 4, 1, 7))),
+    ),
+    says(
+        "who leads and campaigns again with the same value writes nothing, with another one that",
+        *leases(7),
+        (Campaign(b"n", 7, b"1"), led(2, 7)),
+        (Campaign(b"n", 7, b"1"), led(2, 7)),
+        (Campaign(b"n", 7, b"2"), led(2, 7)),
+        (Leader(b"n"), LeaderResult(3, kv(b"n/7", b"2", 2, 3, 2, 7))),
+        (Put(b"a"), PutResult(4)),
+        (Campaign(b"n", 7, b"3"), led(4, 7, since=2)),
+        (Leader(b"n"), LeaderResult(5, kv(b"n/7", b"3", 2, 5, 3, 7))),
+    ),
+    says(
+        "who campaigns while another leads waits, with a key that is gone with the wait",
+        *leases(7, 8),
+        (Campaign(b"n", 7, b"1"), led(2, 7)),
+        (WatchCreate(b"n/", b"n0"), WatchCreateResult(2, 0)),
+        (Campaign(b"n", 8, b"2"), Waiting()),
+        (Leader(b"n"), LeaderResult(4, kv(b"n/7", b"1", 2, 2, 1, 7))),
+        told(5, Watched(0, (was_put(b"n/8", b"2", 3, 3, 1, 8), was_deleted(b"n/8", 4)))),
+        (LeaseRevoke(7), LeaseRevokeResult(6)),
+        (Campaign(b"n", 8, b"2"), led(7, 8)),
+    ),
+    says(
+        "elections and locks of one name are of the same keys",
+        *leases(7, 8),
+        (Lock(b"n", 7), LockResult(2, b"n/7")),
+        (Leader(b"n"), LeaderResult(2, kv(b"n/7", b"", 2, 2, 1, 7))),
+        (Campaign(b"n", 8, b"1"), Waiting()),
+        (Campaign(b"n", 7, b"1"), led(4, 7, since=2)),
+        (Unlock(b"n/7"), UnlockResult(6)),
+        (Campaign(b"n", 8, b"1"), led(7, 8)),
+    ),
+    says(
+        "a campaign without a lease gets one of 60 s",
+        (Campaign(b"n", value=b"1"), CampaignResult(2, LeaderKey(b"n", b"n/lease of step 1", 2, LeaseOf(1)))),
+        (Leader(b"n"), LeaderResult(2, kv(b"n/lease of step 1", b"1", 2, 2, 1, LeaseOf(1)))),
+        (LeaseRevoke(LeaseOf(1)), LeaseRevokeResult(3)),
+        (Leader(b"n"), untold(NO_LEADER)),
+    ),
+    says(
+        "who leads may proclaim another value, proved by the key and the revision of its creation",
+        *leases(7),
+        (Campaign(b"n", 7, b"1"), led(2, 7)),
+        (Proclaim(key(7, 2), b"2"), ElectionResult(3)),
+        (Proclaim(key(7, 2), b"2"), ElectionResult(4)),
+        (Leader(b"n"), LeaderResult(4, kv(b"n/7", b"2", 2, 4, 3, 7))),
+        (Proclaim(key(7, 3), b"3"), untold(NOT_LEADER)),
+        (Proclaim(key(8, 2), b"3"), untold(NOT_LEADER)),
+        (Proclaim(LeaderKey(b"other", b"n/7", 2, 7), b"3"), ElectionResult(5)),
+        (Proclaim(LeaderKey(b"n", b"", 2, 7), b"3"), untold(EMPTY_KEY)),
+        (Proclaim(None, b"3"), MISSING_LEADER_KEY),
+        (Leader(b"n"), LeaderResult(5, kv(b"n/7", b"3", 2, 5, 4, 7))),
+    ),
+    says(
+        "a proclamation gives the key the lease that it names, for none a new one, and at revision 0 makes a leader",
+        *leases(7, 8),
+        (Campaign(b"n", 7, b"1"), led(2, 7)),
+        (Proclaim(LeaderKey(b"n", b"n/7", 2, 8), b"2"), ElectionResult(3)),
+        (Leader(b"n"), LeaderResult(3, kv(b"n/7", b"2", 2, 3, 2, 8))),
+        (Proclaim(LeaderKey(b"n", b"n/7", 2, 0), b"3"), ElectionResult(4)),
+        (LeaseLeases(), LeaseLeasesResult(4, (7, 8, LeaseOf(0)))),
+        (LeaseRevoke(7), LeaseRevokeResult(4)),
+        (Txn((with_lease(CompareResult.GREATER, 0), with_lease(CompareResult.NOT_EQUAL, 8))), TxnResult(4, True)),
+        (Proclaim(LeaderKey(b"n", b"n/7", 2, 404), b"4"), untold(LEASE_NOT_FOUND)),
+        (Proclaim(LeaderKey(b"m", b"m/x", 0, 8), b"1"), ElectionResult(5)),
+        (Leader(b"m"), LeaderResult(5, kv(b"m/x", b"1", 5, 5, 1, 8))),
+    ),
+    says(
+        "who resigns leads no more; who does not lead may resign as well, and nothing comes of it",
+        *leases(7),
+        (Campaign(b"n", 7, b"1"), led(2, 7)),
+        (Resign(key(7, 1)), ElectionResult(2)),
+        (Resign(key(8, 2)), ElectionResult(2)),
+        (Leader(b"n"), LeaderResult(2, kv(b"n/7", b"1", 2, 2, 1, 7))),
+        (Resign(key(7, 2)), ElectionResult(3)),
+        (Resign(key(7, 2)), ElectionResult(3)),
+        (Leader(b"n"), untold(NO_LEADER)),
+        (Resign(LeaderKey(b"n", b"", 2, 7)), untold(EMPTY_KEY)),
+        (Resign(None), MISSING_LEADER_KEY),
+    ),
+    says(
+        "who observes is told of the leader at once, and of nothing where there is none",
+        *leases(7),
+        (Observe(b"n"), LeaderResult(0)),
+        (Campaign(b"n", 7, b"1"), led(2, 7)),
+        (Put(b"a"), PutResult(3)),
+        (Observe(b"n"), LeaderResult(3, kv(b"n/7", b"1", 2, 2, 1, 7))),
+        (Proclaim(key(7, 2), b"2"), ElectionResult(4)),
+        (Observe(b"n"), LeaderResult(4, kv(b"n/7", b"2", 2, 4, 2, 7))),
+        (LeaseRevoke(7), LeaseRevokeResult(5)),
+        (Observe(b"n"), LeaderResult(0)),
+    ),
+)
+
+LOCKS = (*_LOCKS, *_ELECTIONS)

@@ -1,0 +1,431 @@
+"""One-lie specimens of the families beyond keys and leases: watches, time, auth, locks, the history."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import NamedTuple
+
+import pytest
+
+from etcd_lockstep.comparison import BROKEN_PROMISES
+from etcd_lockstep.fuzzing import fuzz
+from etcd_lockstep.lanes import Lane, LanedSearch
+from etcd_lockstep.lockstep import Lockstep
+from etcd_lockstep.search import Lie, Search
+from etcd_lockstep.specimens import SPECIMENS
+from etcd_lockstep.specimens.watch import DropsOnBurst
+from etcd_lockstep.strategies.arenas import AUTH, STORE, TIME, Arena
+from etcd_lockstep.strategies.vocabulary import KEYS
+from etcd_lockstep.targets.fake import FakeTarget
+from etcd_lockstep.targets.model import ModelTarget
+from etcd_lockstep.timed import TimedLockstep
+from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, TokenOf, Trace
+from etcd_model import Server
+from etcd_model.operations import (
+    Advance,
+    As,
+    AuthEnable,
+    Authenticate,
+    Campaign,
+    Compact,
+    DeleteRange,
+    FilterType,
+    HashKV,
+    Leader,
+    LeaderKey,
+    LeaseGrant,
+    LeaseKeepAlive,
+    LeaseRevoke,
+    LeaseTimeToLive,
+    Lock,
+    Permission,
+    PermissionType,
+    Put,
+    Range,
+    Resign,
+    RoleAdd,
+    RoleGrantPermission,
+    Txn,
+    Unlock,
+    UserAdd,
+    UserChangePassword,
+    UserGet,
+    UserGrantRole,
+    UserRevokeRole,
+    WatchCancel,
+    WatchCreate,
+    WatchProgress,
+    WatchRead,
+)
+from etcd_model.ranges import FROM_KEY
+
+L1, L2 = LeaseOf(1), LeaseOf(2)
+PUT = Put(b"a", b"1")
+WATCH, READ = WatchCreate(b"a"), WatchRead()
+WATCH_BOTH = WatchCreate(b"a", b"c")
+PUT_BOTH = Txn(success=(Put(b"a", b"1"), Put(b"b", b"1")))
+ROOT, USER = UserAdd("root", "p"), UserAdd("u", "p")
+ROOT_IS_ROOT = UserGrantRole("root", "root")
+AUTH_ON = (ROOT_IS_ROOT, AuthEnable())
+USER_MAY_A = (
+    RoleAdd("r"),
+    RoleGrantPermission("r", Permission(PermissionType.READWRITE, b"a")),
+    UserGrantRole("u", "r"),
+)
+
+
+class Case(NamedTuple):
+    shortest: Trace
+    """A sequence that exposes the lie at its last step; none is known that is shorter and as plain."""
+    symptoms: tuple[str, ...]
+    """What the search may call it; a `*` stands for anything."""
+    near_miss: Trace
+    """A sequence as close to the lie as can be in which every answer is right."""
+    arena: Arena = STORE
+    told_as: int = 3
+    """At most so many lies."""
+
+
+LOST, TWICE, UNEXPECTED = (f"watch_read watches.events {kind}" for kind in ("lost events", "events twice", "unexp*"))
+DENIED = "* error accepted (etcdserver: permission denied)"
+
+CASES = {
+    "ttl-not-clamped": Case(
+        (LeaseGrant(1),),
+        ("lease_grant ttl too low", "lease_grant ttl missing"),
+        (LeaseGrant(2), LeaseGrant(60), LeaseTimeToLive(L1), LeaseKeepAlive(L1)),
+    ),
+    "lease-never-expires": Case(
+        (LeaseGrant(2), Put(b"a", b"1", L1), Advance(2), Range(b"a")),
+        ("range kvs unexpected",),
+        (
+            *(LeaseGrant(3), Put(b"a", b"1", L1), Advance(2), LeaseKeepAlive(L1), Advance(2), Range(b"a")),
+            *(LeaseTimeToLive(L1), LeaseRevoke(L1), Advance(2), Range(b"a")),
+        ),
+        arena=TIME,
+        told_as=12,  # by a name that is still there, every operation that has one is answered differently
+    ),
+    "keepalive-does-not-renew": Case(
+        (LeaseGrant(2), Advance(1), LeaseKeepAlive(L1), LeaseTimeToLive(L1)),
+        ("lease_time_to_live ttl *",),
+        (
+            *(LeaseGrant(3), Put(b"a", b"1", L1), LeaseKeepAlive(L1), Advance(2), LeaseTimeToLive(L1)),
+            *(Advance(1), LeaseKeepAlive(L1), Range(b"a")),
+        ),
+        arena=TIME,
+    ),
+    "expiry-deletes-one-key-only": Case(
+        (LeaseGrant(2), Put(b"a", b"1", L1), Put(b"b", b"1", L1), Advance(2), Range(b"a")),
+        ("range kvs unexpected",),
+        (
+            *(LeaseGrant(2), LeaseGrant(60), Put(b"a", b"1", L1), Put(b"b", b"1", L2), Put(b"ab", b"1", L2)),
+            *(Advance(2), Range(b"a", b"c"), LeaseRevoke(L2), Range(b"a", b"c")),
+        ),
+        arena=TIME,
+    ),
+    "silent-txn": Case(
+        (WATCH, Txn(success=(PUT,)), READ),
+        (LOST,),
+        (WATCH, PUT, Txn(success=(Put(b"b", b"1"),)), Txn(success=(Range(b"a"),)), DeleteRange(b"a"), READ),
+    ),
+    "silent-revoke": Case(
+        (LeaseGrant(60), WATCH, Put(b"a", b"1", L1), LeaseRevoke(L1), READ),
+        (LOST,),
+        (LeaseGrant(60), WATCH, Put(b"a", b"1", L1), PUT, LeaseRevoke(L1), DeleteRange(b"a"), READ),
+    ),
+    "silent-expiry": Case(
+        (LeaseGrant(2), WATCH, Put(b"a", b"1", L1), Advance(2), READ),
+        (LOST,),
+        (LeaseGrant(2), WATCH, Put(b"a", b"1", L1), LeaseRevoke(L1), Advance(2), PUT, READ),
+        arena=TIME,
+    ),
+    "drops-on-burst": Case(
+        (WATCH, *(PUT,) * (DropsOnBurst.ROOM + 1), READ),
+        (LOST,),
+        (WATCH, *(PUT,) * DropsOnBurst.ROOM, READ, *(PUT,) * DropsOnBurst.ROOM, READ),
+    ),
+    "second-watch-replaces-first": Case(
+        (WATCH, WATCH, PUT, READ),
+        (LOST,),
+        (WatchCreate(b"a", FROM_KEY), WatchCreate(b"ab"), WatchCreate(b"b", stream=1), Put(b"ab", b"1"), PUT, READ),
+    ),
+    "delete-event-carries-value": Case(
+        (WATCH, PUT, DeleteRange(b"a"), READ),
+        ("watch_read watches.kv.value different",),
+        (WATCH, Put(b"a", b""), DeleteRange(b"a"), PUT, DeleteRange(b"b"), READ),
+    ),
+    "delete-event-for-missing": Case(
+        (WATCH, DeleteRange(b"a"), READ),
+        (UNEXPECTED,),
+        (
+            WATCH,
+            PUT,
+            DeleteRange(b"a"),
+            DeleteRange(b"b"),
+            DeleteRange(b"a", b"b"),
+            Txn(success=(DeleteRange(b"a"),)),
+            READ,
+        ),
+    ),
+    "caught-up-twice": Case(
+        (PUT, WatchCreate(b"a", start_revision=RevisionAt(1)), READ),
+        (TWICE,),
+        (WATCH, PUT, WatchCreate(b"a", start_revision=RevisionAt(2, 1)), PUT, READ, READ),
+    ),
+    "revision-backwards": Case(
+        (WATCH_BOTH, PUT_BOTH, READ),
+        ("watch_read watches.events out of order",),
+        (WATCH_BOTH, Put(b"b", b"1"), PUT, Txn(success=(PUT, Put(b"c", b"1"))), READ),
+    ),
+    "revision-split": Case(
+        (WATCH_BOTH, PUT_BOTH, READ),
+        ("watch_read watches.events a revision was split",),
+        (WATCH_BOTH, Put(b"b", b"1"), PUT, Txn(success=(PUT, Put(b"c", b"1"))), READ),
+    ),
+    "start-revision-ignored": Case(
+        (PUT, WatchCreate(b"a", start_revision=RevisionAt(1)), READ),
+        (LOST,),
+        (PUT, WatchCreate(b"a", start_revision=RevisionAt(1, 1)), PUT, READ),
+    ),
+    "compacted-start-accepted": Case(
+        (WatchCreate(b"a", start_revision=-2), READ),
+        ("watch_read watches.cancels missing",),
+        (PUT, Compact(RevisionAt(1), physical=True), WatchCreate(b"a", start_revision=RevisionAt(1)), READ),
+    ),
+    "filters-ignored": Case(
+        (WatchCreate(b"a", filters=(FilterType.NOPUT,)), PUT, READ),
+        (UNEXPECTED,),
+        (WatchCreate(b"a", filters=(FilterType.NODELETE,)), WatchCreate(b"a", filters=(7,)), PUT, READ),
+    ),
+    "watch-prev-kv-missing": Case(
+        (PUT, WatchCreate(b"a", prev_kv=True), PUT, READ),
+        ("watch_read watches.prev_kv missing",),
+        (WatchCreate(b"a", prev_kv=True), PUT, WATCH, READ),
+    ),
+    "cancel-ignored": Case(
+        (WATCH, WatchCancel(0), READ),
+        ("watch_read watches.cancels missing",),
+        (WATCH, WatchCancel(5), WatchCancel(0, stream=1), PUT, READ),
+    ),
+    "progress-never-answered": Case(
+        (WATCH, WatchProgress(), READ),
+        ("watch_read progress missing",),
+        (WatchProgress(), WATCH, WatchProgress(stream=1), READ, WatchRead(1)),
+    ),
+    "permissions-not-checked-in-txns": Case(
+        (ROOT, USER, *AUTH_ON, Authenticate("u", "p"), As(TokenOf(5), Txn(success=(PUT,)))),
+        (f"txn{DENIED[1:]}",),
+        (
+            *(ROOT, USER, *AUTH_ON, Authenticate("u", "p"), As(TokenOf(5), PUT), As(TokenOf(5), Txn())),
+            *(As(UNKNOWN_TOKEN, Txn(success=(PUT,))), Txn(success=(PUT,))),
+        ),
+        arena=AUTH,
+        told_as=5,  # what else is wrong with such a txn is told instead
+    ),
+    "permission-range-end-ignored": Case(
+        (ROOT, USER, *USER_MAY_A, *AUTH_ON, Authenticate("u", "p"), As(TokenOf(8), Range(b"a", b"b"))),
+        (DENIED,),
+        (
+            *(ROOT, USER, *USER_MAY_A, *AUTH_ON, Authenticate("u", "p"), As(TokenOf(8), Range(b"a"))),
+            *(As(TokenOf(8), Range(b"b", b"c")), As(TokenOf(8), WatchCreate(b"a", b"b"))),
+        ),
+        arena=AUTH,
+    ),
+    "revoked-role-still-counts": Case(
+        (
+            *(ROOT, USER, *USER_MAY_A, *AUTH_ON[:1], UserRevokeRole("u", "r"), *AUTH_ON[1:]),
+            *(Authenticate("u", "p"), As(TokenOf(9), Range(b"a"))),
+        ),
+        (DENIED,),
+        (
+            *(ROOT, USER, *USER_MAY_A, UserRevokeRole("u", "r"), UserGrantRole("u", "r"), *AUTH_ON),
+            *(Authenticate("u", "p"), As(TokenOf(10), Range(b"a")), As(TokenOf(10), Range(b"b")), UserGet("u")),
+        ),
+        arena=AUTH,
+    ),
+    "token-survives-password-change": Case(
+        (
+            *(ROOT, *AUTH_ON, Authenticate("root", "p"), As(TokenOf(4), UserChangePassword("root", "q"))),
+            As(TokenOf(4), Range(b"a")),
+        ),
+        ("* error accepted (*: invalid auth token)",),
+        (
+            *(ROOT, USER, *AUTH_ON, Authenticate("root", "p"), As(TokenOf(5), UserChangePassword("u", "q"))),
+            *(As(TokenOf(5), PUT), Authenticate("u", "p"), Authenticate("u", "q"), As(TokenOf(9), PUT)),
+        ),
+        arena=AUTH,
+        told_as=12,  # a token comes with every operation
+    ),
+    "lock-does-not-wait": Case(
+        (LeaseGrant(60, 7), LeaseGrant(60, 8), Lock(b"a", 7), Lock(b"a", 8)),
+        ("lock waiting missing",),
+        (
+            *(LeaseGrant(60, 7), LeaseGrant(60, 8), Lock(b"a", 7), Lock(b"a", 7), Lock(b"b", 8), Campaign(b"a", 8)),
+            *(Unlock(b"a/7"), Lock(b"a", 8)),
+        ),
+    ),
+    "resign-ignores-revision": Case(
+        (LeaseGrant(60, 7), Lock(b"a", 7), Resign(LeaderKey(b"a", b"a/7", RevisionAt(1), 7))),
+        ("resign revision too high",),
+        (
+            *(
+                LeaseGrant(60, 7),
+                Campaign(b"a", 7, b"1"),
+                Resign(LeaderKey(b"b", b"b/7", RevisionAt(1), 7)),
+                Leader(b"a"),
+            ),
+            *(Resign(LeaderKey(b"a", b"a/7", RevisionAt(2), 7)), Leader(b"a")),
+        ),
+    ),
+    "sub-revisions-forgotten": Case(
+        (Txn(success=(Put(b"b", b"1"), PUT)), HashKV()),
+        ("hash_kv hash different",),
+        (PUT_BOTH, HashKV(), Put(b"b", b"2"), PUT, HashKV(), Txn(success=(Put(b"b", b"1"), PUT)), Range(b"a", b"c")),
+    ),
+    "tombstones-forgotten": Case(
+        (PUT, DeleteRange(b"a"), HashKV()),
+        ("hash_kv hash different",),
+        (
+            *(PUT, HashKV(), DeleteRange(b"a"), Range(b"a", revision=RevisionAt(1)), Range(b"a")),
+            *(Put(b"b", b"1"), Compact(RevisionAt(6), physical=True), HashKV()),
+        ),
+    ),
+}
+
+one_lie = pytest.mark.parametrize("name", CASES)
+
+
+def fake() -> FakeTarget:
+    return FakeTarget("3.5.16", 2)
+
+
+def odd_ones_out(name: str, trace: Trace) -> list[set[str]]:
+    """At each step of the trace: who is not with the others, of the model, the fake and the specimen."""
+    kind = TimedLockstep if any(isinstance(operation, Advance) for operation in trace) else Lockstep
+    lockstep = kind(ModelTarget(Server()), [fake(), SPECIMENS[name]()])
+    lockstep.start()
+    return [{divergence.odd_one_out for divergence in lockstep.step(operation).divergences} for operation in trace]
+
+
+# The lie, and nothing but the lie
+
+
+@one_lie
+def test_the_lie_shows_at_the_last_step_of_its_shortest_sequence_and_not_before(name: str) -> None:
+    *honest, lying = odd_ones_out(name, CASES[name].shortest)
+    assert not any(honest)
+    assert lying == {name}
+
+
+@one_lie
+def test_a_sequence_that_only_comes_near_the_lie_is_answered_rightly(name: str) -> None:
+    assert not any(odd_ones_out(name, CASES[name].near_miss))
+
+
+_SHOWN_BY: dict[str, set[str]] = {}
+"""By specimen: the sequences of others that show its lie as well."""
+
+
+@one_lie
+def test_the_sequences_that_expose_the_others_are_answered_rightly(name: str) -> None:
+    shown = {other for other, case in CASES.items() if any(odd_ones_out(name, case.shortest))}
+    assert shown == {name} | _SHOWN_BY.get(name, set())
+
+
+# The search
+
+ROUNDS = 60
+EXAMPLES = 25
+"""To a round."""
+
+
+class Run:
+    """A seeded search among the model, the fake and one specimen, in the arena where its lie shows."""
+
+    def __init__(self, name: str) -> None:
+        model, specimen, twins = ModelTarget(Server()), SPECIMENS[name](), {name: SPECIMENS[name]()}
+        self.arena = CASES[name].arena
+        self.search = (
+            LanedSearch([Lane(model, [fake(), specimen])], twins=twins)
+            if self.arena is TIME
+            else Search(model, [fake(), specimen], twins=twins)
+        )
+        self._capabilities = specimen.capabilities
+        self.rounds = 0
+
+    def one_round(self) -> None:
+        self.rounds += 1
+        fuzz(
+            self.search,
+            self.arena,
+            self.arena.operations(self.arena.families, self._capabilities),
+            KEYS,
+            last_look="hash_kv" in self._capabilities,
+            seconds=None,
+            examples=EXAMPLES,
+            seed=1000 * self.rounds,
+            remember=False,
+        )
+
+    def expected(self, name: str) -> list[Lie]:
+        """The lies found that the specimen is made to tell, in traces as short as the shortest known."""
+        case = CASES[name]
+        return [
+            lie
+            for lie in self.search.lies
+            if any(fnmatchcase(str(lie.symptom), symptom) for symptom in case.symptoms)
+            and len(lie.trace) <= len(case.shortest)
+        ]
+
+
+@cache
+def run_of(name: str) -> Run:
+    """A search that ends when it has found the specimen's lie, in no more steps than it takes; or gives up."""
+    run = Run(name)
+    while run.rounds < ROUNDS and not run.expected(name):
+        run.one_round()
+    return run
+
+
+@one_lie
+def test_the_search_finds_the_lie_in_a_trace_no_longer_than_the_shortest_known(name: str) -> None:
+    run = run_of(name)
+    assert run.expected(name), [lie.fingerprint for lie in run.search.lies]
+
+
+@one_lie
+def test_nobody_but_the_specimen_is_found_to_lie(name: str) -> None:
+    assert {lie.odd_one_out for lie in run_of(name).search.lies} == {name}
+
+
+ROUNDS_FOR_MORE = 3
+"""Enough for what is told as many lies to be told as more than a few."""
+
+
+@one_lie
+def test_one_lie_is_told_as_a_few(name: str) -> None:
+    run = run_of(name)
+    while run.rounds < ROUNDS_FOR_MORE:
+        run.one_round()
+    fingerprints = [lie.fingerprint for lie in run.search.lies]
+    assert len(fingerprints) <= CASES[name].told_as, "\n".join(fingerprints)
+    assert len(set(fingerprints)) == len(fingerprints)
+
+
+@pytest.mark.parametrize(
+    ("name", "promise"),
+    [
+        ("silent-txn", "reliable"),
+        ("silent-revoke", "reliable"),
+        ("silent-expiry", "reliable"),
+        ("drops-on-burst", "reliable"),
+        ("second-watch-replaces-first", "reliable"),
+        ("start-revision-ignored", "reliable"),
+        ("caught-up-twice", "unique"),
+        ("revision-backwards", "ordered"),
+        ("revision-split", "atomic"),
+    ],
+)
+def test_a_lie_that_breaks_a_promise_to_watchers_is_told_as_that(name: str, promise: str) -> None:
+    assert {BROKEN_PROMISES.get(lie.symptom.kind) for lie in run_of(name).expected(name)} == {promise}
