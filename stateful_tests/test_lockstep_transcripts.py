@@ -260,7 +260,7 @@ def test_what_is_to_be_sent_to_nobody_is_not_sent(quirks: Quirks) -> None:
             (WatchProgress(), StreamResult()),
         ),
     )
-    with pytest.raises(NotApplied, match="progress at once, step 3, WatchProgress.*catching up"):
+    with pytest.raises(NotApplied, match=r"progress at once, step 3, WatchProgress.*catching up"):
         replay_in_lockstep(early, ModelTarget(Server(quirks=quirks)), FakeTarget(quirks.version, 2))
     with pytest.raises(AssertionError, match="progress at once, step 3"):
         assert_sendable(early, ModelTarget(Server(quirks=quirks)))

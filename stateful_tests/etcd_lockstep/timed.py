@@ -216,14 +216,10 @@ class TimedLockstep(Lockstep):
         """What a state says, and what the target said, as they are compared."""
         should = self._observe(self._model, asked, result, state)
         observed = self._observe(timeline.target, answer.asked, answer.raw, state)
-        if (
-            isinstance(should, LeaseTimeToLiveResult)
-            and isinstance(result, LeaseTimeToLiveResult)
-            and isinstance(observed, LeaseTimeToLiveResult)
-            and should.ttl >= 0
-            and observed.ttl in timeline.remaining(result.id, before, after)
-        ):
-            should = replace(should, ttl=observed.ttl)
+        if isinstance(should, LeaseTimeToLiveResult) and isinstance(result, LeaseTimeToLiveResult) and result.ttl >= 0:
+            left = timeline.remaining(result.id, before, after)
+            told = getattr(observed, "ttl", left[-1])
+            should = replace(should, ttl=told if told in left else left[-1])
         return should, observed
 
     def _verdict(

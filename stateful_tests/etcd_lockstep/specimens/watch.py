@@ -221,6 +221,7 @@ class CaughtUpTwice(WatchSpecimen):
     name = "caught-up-twice"
 
     def tell(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:
+        owed = super().tell(operation, place, owed)
         return (*owed, owed[-1]) if isinstance(operation, WatchCreate) else owed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etcd_lockstep.trace import LeaseOf
+from etcd_lockstep.trace import LeaseOf, RevisionAt
 from etcd_lockstep.transcripts.transcript import Step, kv, says, told, was_deleted, was_put
 from etcd_model.errors import EMPTY_KEY, LEASE_NOT_FOUND, MISSING_LEADER_KEY, NO_LEADER, NOT_LEADER, Code, Error
 from etcd_model.operations import (
@@ -199,13 +199,13 @@ _ELECTIONS = (
         "who leads may proclaim another value, proved by the key and the revision of its creation",
         *leases(7),
         (Campaign(b"n", 7, b"1"), led(2, 7)),
-        (Proclaim(key(7, 2), b"2"), ElectionResult(3)),
-        (Proclaim(key(7, 2), b"2"), ElectionResult(4)),
+        (Proclaim(key(7, RevisionAt(2)), b"2"), ElectionResult(3)),
+        (Proclaim(key(7, RevisionAt(2)), b"2"), ElectionResult(4)),
         (Leader(b"n"), LeaderResult(4, kv(b"n/7", b"2", 2, 4, 3, 7))),
-        (Proclaim(key(7, 3), b"3"), untold(NOT_LEADER)),
-        (Proclaim(key(8, 2), b"3"), untold(NOT_LEADER)),
-        (Proclaim(LeaderKey(b"other", b"n/7", 2, 7), b"3"), ElectionResult(5)),
-        (Proclaim(LeaderKey(b"n", b"", 2, 7), b"3"), untold(EMPTY_KEY)),
+        (Proclaim(key(7, RevisionAt(2, 1)), b"3"), untold(NOT_LEADER)),
+        (Proclaim(key(8, RevisionAt(2)), b"3"), untold(NOT_LEADER)),
+        (Proclaim(LeaderKey(b"other", b"n/7", RevisionAt(2), 7), b"3"), ElectionResult(5)),
+        (Proclaim(LeaderKey(b"n", b"", RevisionAt(2), 7), b"3"), untold(EMPTY_KEY)),
         (Proclaim(None, b"3"), MISSING_LEADER_KEY),
         (Leader(b"n"), LeaderResult(5, kv(b"n/7", b"3", 2, 5, 4, 7))),
     ),
@@ -213,13 +213,13 @@ _ELECTIONS = (
         "a proclamation gives the key the lease that it names, for none a new one, and at revision 0 makes a leader",
         *leases(7, 8),
         (Campaign(b"n", 7, b"1"), led(2, 7)),
-        (Proclaim(LeaderKey(b"n", b"n/7", 2, 8), b"2"), ElectionResult(3)),
+        (Proclaim(LeaderKey(b"n", b"n/7", RevisionAt(3), 8), b"2"), ElectionResult(3)),
         (Leader(b"n"), LeaderResult(3, kv(b"n/7", b"2", 2, 3, 2, 8))),
-        (Proclaim(LeaderKey(b"n", b"n/7", 2, 0), b"3"), ElectionResult(4)),
+        (Proclaim(LeaderKey(b"n", b"n/7", RevisionAt(3), 0), b"3"), ElectionResult(4)),
         (LeaseLeases(), LeaseLeasesResult(4, (7, 8, LeaseOf(0)))),
         (LeaseRevoke(7), LeaseRevokeResult(4)),
         (Txn((with_lease(CompareResult.GREATER, 0), with_lease(CompareResult.NOT_EQUAL, 8))), TxnResult(4, True)),
-        (Proclaim(LeaderKey(b"n", b"n/7", 2, 404), b"4"), untold(LEASE_NOT_FOUND)),
+        (Proclaim(LeaderKey(b"n", b"n/7", RevisionAt(3), 404), b"4"), untold(LEASE_NOT_FOUND)),
         (Proclaim(LeaderKey(b"m", b"m/x", 0, 8), b"1"), ElectionResult(5)),
         (Leader(b"m"), LeaderResult(5, kv(b"m/x", b"1", 5, 5, 1, 8))),
     ),
@@ -227,13 +227,13 @@ _ELECTIONS = (
         "who resigns leads no more; who does not lead may resign as well, and nothing comes of it",
         *leases(7),
         (Campaign(b"n", 7, b"1"), led(2, 7)),
-        (Resign(key(7, 1)), ElectionResult(2)),
-        (Resign(key(8, 2)), ElectionResult(2)),
+        (Resign(key(7, RevisionAt(1))), ElectionResult(2)),
+        (Resign(key(8, RevisionAt(2))), ElectionResult(2)),
         (Leader(b"n"), LeaderResult(2, kv(b"n/7", b"1", 2, 2, 1, 7))),
-        (Resign(key(7, 2)), ElectionResult(3)),
-        (Resign(key(7, 2)), ElectionResult(3)),
+        (Resign(key(7, RevisionAt(2))), ElectionResult(3)),
+        (Resign(key(7, RevisionAt(2))), ElectionResult(3)),
         (Leader(b"n"), untold(NO_LEADER)),
-        (Resign(LeaderKey(b"n", b"", 2, 7)), untold(EMPTY_KEY)),
+        (Resign(LeaderKey(b"n", b"", RevisionAt(2), 7)), untold(EMPTY_KEY)),
         (Resign(None), MISSING_LEADER_KEY),
     ),
     says(
@@ -243,7 +243,7 @@ _ELECTIONS = (
         (Campaign(b"n", 7, b"1"), led(2, 7)),
         (Put(b"a"), PutResult(3)),
         (Observe(b"n"), LeaderResult(3, kv(b"n/7", b"1", 2, 2, 1, 7))),
-        (Proclaim(key(7, 2), b"2"), ElectionResult(4)),
+        (Proclaim(key(7, RevisionAt(2)), b"2"), ElectionResult(4)),
         (Observe(b"n"), LeaderResult(4, kv(b"n/7", b"2", 2, 4, 2, 7))),
         (LeaseRevoke(7), LeaseRevokeResult(5)),
         (Observe(b"n"), LeaderResult(0)),
