@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from etcd_lockstep import timed
@@ -172,6 +174,27 @@ def test_a_lease_that_is_overdue_is_not_renewed(clock: Clock) -> None:
     trace = (LeaseGrant(2), Advance(3), LeaseKeepAlive(LeaseOf(1)))
     assert divergences(trace, Late(clock, 0.4)) == []
     assert divergences(trace, Late(clock, 1.4)) == [(3, "late", "ttl")]
+
+
+def test_the_header_of_a_keepalive_may_be_from_before_the_end_that_it_waited_for(clock: Clock) -> None:
+    class Hasty(Late):
+        def apply(self, operation: Operation) -> Result:
+            before = self._state.revision
+            result = super().apply(operation)
+            return replace(result, revision=before) if isinstance(result, LeaseKeepAliveResult) else result
+
+    trace = (LeaseGrant(2), Put(b"a", b"", LeaseOf(1)), Advance(2), LeaseKeepAlive(LeaseOf(1)))
+    assert divergences(trace, Hasty(clock, 0)) == []
+    assert divergences((*trace, Put(b"b"), LeaseKeepAlive(LeaseOf(1))), Hasty(clock, 0)) == []
+    assert divergences((*trace[:2], Put(b"b"), LeaseKeepAlive(404)), Early(clock, 0)) == [(4, "late", "revision")]
+
+
+class Early(Late):
+    """Its keepalives have the header of the revision before."""
+
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        return replace(result, revision=result.revision - 1) if isinstance(result, LeaseKeepAliveResult) else result
 
 
 def test_the_time_to_live_counts_down(clock: Clock) -> None:

@@ -34,7 +34,7 @@ from etcd_lockstep.target import Target
 from etcd_model import State, step
 from etcd_model.lease import expire
 from etcd_model.operations import Advance, Campaign, LeaseKeepAlive, Lock, Operation, WatchRead
-from etcd_model.results import AdvanceResult, LeaseTimeToLiveResult, Result
+from etcd_model.results import AdvanceResult, LeaseKeepAliveResult, LeaseTimeToLiveResult, Result
 
 LATENESS = 1.5
 """Seconds within which a real server revokes an expired lease: it looks every 0.5 s (etcd server/lease/lessor.go,
@@ -124,6 +124,19 @@ def _expired(state: State, leases: Iterable[int]) -> Iterator[State]:
         yield ended
 
 
+def _answers(asked: Operation, earlier: State, state: State) -> Iterator[tuple[State, State, Result]]:
+    """What a state may say, which was `earlier` when the operation arrived.
+
+    A keepalive of a lease that is overdue waits for its end; its header is from before (etcd
+    server/etcdserver/api/v3rpc/lease.go, leaseKeepAlive).
+    """
+    after, result = step(state, asked)
+    yield state, after, result
+    if isinstance(result, LeaseKeepAliveResult) and result.id in earlier.leases and not result.ttl:
+        for revision in range(earlier.revision, state.revision):
+            yield state, after, replace(result, revision=revision)
+
+
 class TimedLockstep(Lockstep):
     """A lockstep in which `Advance` is an operation like any other. The model's own answers are those of a store
     whose leases expire on time."""
@@ -195,9 +208,10 @@ class TimedLockstep(Lockstep):
         if isinstance(asked, Advance):
             return [(state, state, AdvanceResult()) for state in timeline.states]
         outcomes = [
-            (state, *step(state, asked))
+            outcome
             for earlier in timeline.states
             for state in timeline.possible(earlier, asked, before, after)
+            for outcome in _answers(asked, earlier, state)
         ]
         if len(outcomes) > MOST_STATES:
             raise Overtaken
