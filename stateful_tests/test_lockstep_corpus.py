@@ -6,6 +6,7 @@ import json
 import re
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,20 @@ def test_a_file_says_what_the_lie_says(tmp_path: Path) -> None:
     assert (file.path, file.name) == (path, COUNT_ONLY.fingerprint)
     assert (file.symptom, file.trace) == (COUNT_ONLY.symptom, COUNT_ONLY.trace)
     assert json.loads(path.read_text())["found_with"] == "etcd 3.5.1, binary"
+
+
+def test_a_lie_of_a_server_that_is_over_its_quota_says_so_and_is_replayed_on_such_a_one(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    path = save(replace(lie(), over_quota=True), tmp_path, "none")
+    assert load(path).over_quota
+    assert not load(save(lie("other"), tmp_path, "none")).over_quota
+    assert main(["replay", str(path), "--etcd", "none"]) == 0
+    told = capsys.readouterr().out
+    assert "FIXED" in told
+    path.write_text(path.read_text().replace('"over_quota": true', '"over_quota": "yes"'))
+    with pytest.raises(BadFile, match="'over_quota' is not true or false"):
+        load(path)
 
 
 def test_a_file_can_be_read_by_people_and_by_diff(tmp_path: Path) -> None:

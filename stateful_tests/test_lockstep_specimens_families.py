@@ -115,6 +115,7 @@ CASES = {
             *(Advance(1), LeaseKeepAlive(L1), Range(b"a")),
         ),
         arena=TIME,
+        told_as=3,  # by what is left of the lease, by the next renewal, and by the key
     ),
     "expiry-deletes-one-key-only": Case(
         (LeaseGrant(2), Put(b"a", b"1", L1), Put(b"b", b"1", L1), Advance(2), Range(b"a")),
@@ -188,6 +189,7 @@ CASES = {
         (PUT, WatchCreate(b"a", start_revision=RevisionAt(1)), READ),
         (LOST,),
         (PUT, WatchCreate(b"a", start_revision=RevisionAt(1, 1)), PUT, READ),
+        told_as=3,  # of a start in the past, in the compacted past, and in the future
     ),
     "compacted-start-accepted": Case(
         (WatchCreate(b"a", start_revision=-2), READ),
@@ -267,7 +269,7 @@ CASES = {
         ),
     ),
     "resign-ignores-revision": Case(
-        (LeaseGrant(60, 7), Lock(b"a", 7), Resign(LeaderKey(b"a", b"a/7", RevisionAt(1), 7))),
+        (LeaseGrant(60, 7), Lock(b"a", 7), Resign(LeaderKey(b"a", b"a/7", RevisionAt(0), 7))),
         ("resign revision too high",),
         (
             *(

@@ -32,6 +32,8 @@ class CorpusFile:
     symptom: Symptom
     """What was seen at the last step, and of whom."""
     trace: Trace
+    over_quota: bool = False
+    """Whether it is to be replayed on a server that is over its quota from the start."""
 
 
 def entry(lie: Lie, etcd: str) -> Json:
@@ -46,6 +48,7 @@ def entry(lie: Lie, etcd: str) -> Json:
         "field": lie.symptom.field,
         "difference": lie.symptom.kind,
         **({"note": lie.note} if lie.note else {}),
+        **({"over_quota": True} if lie.over_quota else {}),
         "trace": [to_json(operation) for operation in lie.trace],
         "answers": answers(lie),
     }
@@ -131,8 +134,11 @@ def load(path: Path) -> CorpusFile:
             raise BadFile(f"{path}:{lines.of_step(step)}: step {step}: {error}") from error
         except RecursionError as error:
             raise BadFile(f"{path}:{lines.of_step(step)}: step {step}: nested too deep to be read") from error
+    over_quota = content.get("over_quota", False)
+    if not isinstance(over_quota, bool):
+        raise BadFile(f"{path}:{lines.of('over_quota')}: 'over_quota' is not true or false")
     _name, *seen = (content[word] for word in words)
-    return CorpusFile(path, content["name"], Symptom(*seen), tuple(trace))
+    return CorpusFile(path, content["name"], Symptom(*seen), tuple(trace), over_quota)
 
 
 class _Lines:

@@ -13,7 +13,16 @@ from etcd_lockstep.names import operation_name
 from etcd_lockstep.observation import Observation
 from etcd_lockstep.trace import Symbol, bare
 from etcd_model.errors import Error
-from etcd_model.operations import Compare, CompareTarget, Operation, Txn
+from etcd_model.operations import (
+    Compare,
+    CompareTarget,
+    Operation,
+    Txn,
+    UserAdd,
+    WatchCancel,
+    WatchCreate,
+    WatchProgress,
+)
 
 OK = ""
 """Stands where an error would."""
@@ -68,6 +77,14 @@ def _fields(value: Any) -> Iterator[str]:
     match value:
         case Compare(target=target):
             yield f"compare.{_OPERANDS[CompareTarget(target)]}"
+        case WatchCreate():
+            yield "watch.create_request"
+        case WatchCancel():
+            yield "watch.cancel_request"
+        case WatchProgress():
+            yield "watch.progress_request"
+        case UserAdd(no_password=True):
+            yield "user_add.options"
         case Txn(success=success, failure=failure):
             for request in (*success, *failure):
                 yield f"request_op.request_{_snake(type(request).__name__)}"

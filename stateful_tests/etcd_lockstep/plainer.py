@@ -121,7 +121,11 @@ def plainer(operation: RequestOp | Operation) -> Iterator[Operation]:
                 operation, *(field.name for field in fields(operation) if field.name not in ("key", "start_revision"))
             )
             yield from _plainer_revisions(operation, "start_revision")
-        case WatchCancel() | WatchProgress() | WatchRead() | WatchClose():
+        case WatchCancel():
+            yield from _without_options(operation, "stream")
+            if operation.watch_id:
+                yield replace(operation, watch_id=0)
+        case WatchProgress() | WatchRead() | WatchClose():
             yield from _without_options(operation, "stream")
         case UserAdd():
             yield from _without_options(operation, "no_password")
@@ -129,8 +133,13 @@ def plainer(operation: RequestOp | Operation) -> Iterator[Operation]:
             yield replace(operation, perm=replace(perm, range_end=b""))
         case RoleRevokePermission():
             yield from _without_options(operation, "range_end")
-        case Campaign() | Proclaim():
+        case Campaign():
             yield from _without_options(operation, "value")
+        case Proclaim():
+            yield from _without_options(operation, "value")
+            yield from _of_no_term(operation)
+        case Resign():
+            yield from _of_no_term(operation)
         case HashKV():
             yield from _plainer_revisions(operation, "revision")
         case Alarm():
@@ -171,7 +180,6 @@ def plainer(operation: RequestOp | Operation) -> Iterator[Operation]:
             | Unlock()
             | Leader()
             | Observe()
-            | Resign()
         ):
             return
         case _:
@@ -198,6 +206,12 @@ def _plainer_revisions(
         yield _with(operation, name, 0)
     if isinstance(revision, RevisionAt) and revision.plus not in (0, 1):
         yield _with(operation, name, RevisionAt(revision.step, 1 if revision.plus > 1 else 0))
+
+
+def _of_no_term(operation: Proclaim | Resign) -> Iterator[Operation]:
+    """In a term that nobody won."""
+    if operation.leader is not None and operation.leader.rev != RevisionAt(0):
+        yield replace(operation, leader=replace(operation.leader, rev=RevisionAt(0)))
 
 
 def _plainer_txn(operation: Txn) -> Iterator[Operation]:

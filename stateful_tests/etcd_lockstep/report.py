@@ -91,6 +91,8 @@ def lie_report(lie: Lie, number: int) -> RenderableType:
     ]
     if lie.answers:
         parts.append(_indented(_answers(lie)))
+    if lie.over_quota:
+        parts.append(_indented(Text("on a server that is over its quota from the start", style="yellow")))
     if lie.note:
         parts.append(_indented(Text(printable(lie.note), style="yellow")))
     return Group(*parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from etcd_lockstep.comparison import Difference
@@ -43,6 +43,8 @@ class Lie:
     differences: tuple[Difference, ...]
     note: str = ""
     """Why the trace is not shrunk, where it isn't."""
+    over_quota: bool = False
+    """Whether it was found on a server that is over its quota from the start."""
 
     @property
     def odd_one_out(self) -> str:
@@ -122,6 +124,7 @@ class Search:
         """Sequences given up because leases may have expired meanwhile."""
         self.coverage = Coverage()
         """What all targets have agreed on."""
+        self._over_quota = model.server.over_quota
         self._others = tuple(others)
         self._on_shrinking = on_shrinking
         self._on_lie = on_lie
@@ -337,6 +340,7 @@ class Search:
         self._keep(Lie(found, trace, {}, (), why))
 
     def _keep(self, lie: Lie) -> None:
+        lie = replace(lie, over_quota=self._over_quota)
         self.lies.append(lie)
         self._known.add(KnownLie(lie.symptom, lie.trace))
         self._on_lie(lie)

@@ -158,7 +158,11 @@ class TimedLockstep(Lockstep):
         for name, timeline in self._timelines.items():
             observations[name], expected[name] = self._hold_against(timeline, operation, asked[name])
         self._revisions[-1] = self._model.state.revision
-        return Step(observations, self._verdict(observations, expected))
+        divergences = self._verdict(observations, expected)
+        for name, should in expected.items():
+            if observations[name] != should:
+                observations[self._model.name] = should  # what the model says of a store like that target's
+        return Step(observations, divergences)
 
     def _in_model_terms(self, operation: Operation, timeline: Timeline) -> Operation:
         return self._concrete(operation, self._model, timeline.revisions)

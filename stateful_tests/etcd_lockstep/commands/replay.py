@@ -14,9 +14,10 @@ from etcd_lockstep.catalogue import Own
 from etcd_lockstep.commands.exits import Exit
 from etcd_lockstep.commands.fuzz import print_participants
 from etcd_lockstep.corpus import BadFile, CorpusFile, load
-from etcd_lockstep.replaying import Outcome, replay
-from etcd_lockstep.run import Run
-from etcd_lockstep.servers import EtcdSource
+from etcd_lockstep.replaying import Outcome, Replay, replay
+from etcd_lockstep.run import Run, is_over_quota
+from etcd_lockstep.servers import Endpoint, EtcdSource
+from etcd_lockstep.strategies.arenas import AUTH, QUOTA
 
 _STYLES = {Outcome.FIXED: "green", Outcome.STILL_LIES: "red", Outcome.NOT_REPLAYED: "yellow"}
 
@@ -33,21 +34,30 @@ def run_replay(
         except BadFile as error:
             broken.append(error)
     lying = False
-    if files:
-        with Run(source, against, allow_destroy=allow_destroy, progress=console.print) as run:
-            print_participants(console, run)
-            for file in files:
-                result = replay(file, run.model, run.others)
-                lying |= result.outcome is Outcome.STILL_LIES
-                verdict = Text(f"{result.outcome.value:<12}", style=_STYLES[result.outcome])
-                console.print(Text.assemble(verdict, f" {file.path}"), soft_wrap=True)
-                if result.remark:
-                    console.print(Padding(Text(result.remark, style="dim"), (0, 0, 0, 13), expand=False))
+    for settings in (AUTH.settings, QUOTA.settings):
+        of_these = [file for file in files if file.over_quota is is_over_quota(settings)]
+        if of_these and is_over_quota(settings) and isinstance(source, Endpoint):
+            for file in of_these:
+                _print(console, Replay(file, Outcome.NOT_REPLAYED, "it takes a server that is over its quota"))
+        elif of_these:
+            with Run(source, against, settings=settings, allow_destroy=allow_destroy, progress=console.print) as run:
+                print_participants(console, run)
+                for file in of_these:
+                    result = replay(file, run.model, run.others)
+                    lying |= result.outcome is Outcome.STILL_LIES
+                    _print(console, result)
     for reason in broken:
         console.print(str(reason), style="bold red", soft_wrap=True)
     if broken:
         return Exit.REFUSED
     return Exit.LIES if lying else Exit.AGREED
+
+
+def _print(console: Console, result: Replay) -> None:
+    verdict = Text(f"{result.outcome.value:<12}", style=_STYLES[result.outcome])
+    console.print(Text.assemble(verdict, f" {result.file.path}"), soft_wrap=True)
+    if result.remark:
+        console.print(Padding(Text(result.remark, style="dim"), (0, 0, 0, 13), expand=False))
 
 
 def _json_files(paths: Sequence[Path]) -> list[Path]:

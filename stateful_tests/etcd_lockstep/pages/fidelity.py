@@ -19,7 +19,6 @@ from fake_etcd.wire.methods import METHODS
 NOT_EXERCISED = {
     "AuthUserAddRequest.hashedPassword": "a bcrypt hash made by the client, which the model could not check",
     "AuthUserChangePasswordRequest.hashedPassword": "as for AuthUserAddRequest",
-    "WatchRequest.create_request": "counted as the fields of WatchCreateRequest",
 }
 """Fields that no operation of ours sets, each with its reason."""
 

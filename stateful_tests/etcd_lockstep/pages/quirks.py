@@ -31,6 +31,7 @@ UNSEEN = {
     "progress_not_deferred": "it takes one of the releases 3.4.25 to 3.4.30 or 3.5.8 to 3.5.12",
     "compaction_hashed_after_finished_one": "it only tells which hashes are left open",
     "bearer_tokens": "a token of a trace has no prefix",
+    "put_free_txns_pass": "it takes a server that is over its quota",
     "alarm_text_trimmed": "blanks in these texts differ between builds, and are not compared",
 }
 """Quirks that no trace can show, and why."""

@@ -11,6 +11,7 @@ from etcd_lockstep.transcripts.history import HISTORY
 from etcd_lockstep.transcripts.leases import LEASES
 from etcd_lockstep.transcripts.locks import LOCKS
 from etcd_lockstep.transcripts.maintenance import MAINTENANCE
+from etcd_lockstep.transcripts.maintenance_guards import MAINTENANCE_GUARDS
 from etcd_lockstep.transcripts.permissions import PERMISSIONS
 from etcd_lockstep.transcripts.ranges import RANGES
 from etcd_lockstep.transcripts.transcript import (
@@ -25,6 +26,7 @@ from etcd_lockstep.transcripts.transcript import (
 from etcd_lockstep.transcripts.txn_checks import TXN_CHECKS
 from etcd_lockstep.transcripts.txn_duplicates import TXN_DUPLICATES
 from etcd_lockstep.transcripts.txns import TXNS
+from etcd_lockstep.transcripts.users import USERS
 from etcd_lockstep.transcripts.watch_events import WATCH_EVENTS
 from etcd_lockstep.transcripts.watches import WATCHES
 from etcd_lockstep.transcripts.writes import WRITES
@@ -42,8 +44,10 @@ TRANSCRIPTS: tuple[Transcript, ...] = (
     *WATCHES,
     *WATCH_EVENTS,
     *AUTH,
+    *USERS,
     *PERMISSIONS,
     *GUARDS,
+    *MAINTENANCE_GUARDS,
     *MAINTENANCE,
     *ALARMS,
     *HISTORY,

@@ -1,9 +1,8 @@
-"""What the services beside KV need of who asks: compaction, leases, watches, maintenance, locks."""
+"""What compaction, leases, watches, locks and elections need of who asks."""
 
 from __future__ import annotations
 
 from etcd_lockstep.trace import RevisionAt
-from etcd_lockstep.transcripts.maintenance import INTACT, alarms, status
 from etcd_lockstep.transcripts.people import (
     BAD,
     READ,
@@ -11,50 +10,31 @@ from etcd_lockstep.transcripts.people import (
     WRITE,
     as_root,
     as_user,
+    asked,
     may,
     realm,
 )
 from etcd_lockstep.transcripts.transcript import (
-    RIGHT,
-    Answer,
     Since,
-    Step,
     kv,
     says,
     was_put,
     written,
 )
 from etcd_model.errors import (
-    BAD_LEADER_TRANSFEREE,
     INVALID_AUTH_TOKEN,
     LEASE_NOT_FOUND,
-    MEMBER_BAD_URLS,
-    MEMBER_NOT_FOUND,
     NO_LEADER,
-    NO_SPACE,
     PERMISSION_DENIED,
     USER_EMPTY,
-    WRONG_DOWNGRADE_VERSION_FORMAT,
     Code,
     Error,
-    unimplemented,
-    unmapped,
 )
 from etcd_model.operations import (
     FENCE_KEY,
-    MEMBER_ID,
-    Alarm,
-    AlarmAction,
-    AlarmType,
     As,
     Campaign,
     Compact,
-    Defragment,
-    DeleteRange,
-    Downgrade,
-    DowngradeAction,
-    Hash,
-    HashKV,
     Leader,
     LeaderKey,
     LeaseGrant,
@@ -63,21 +43,11 @@ from etcd_model.operations import (
     LeaseRevoke,
     LeaseTimeToLive,
     Lock,
-    MemberAdd,
-    MemberList,
-    MemberPromote,
-    MemberRemove,
-    MemberUpdate,
-    MoveLeader,
-    Operation,
     Put,
     Range,
     Resign,
     RoleRevokePermission,
-    Snapshot,
-    Status,
     Unlock,
-    UserList,
     WatchCreate,
     WatchRead,
 )
@@ -85,32 +55,21 @@ from etcd_model.ranges import FROM_KEY
 from etcd_model.results import (
     AuthResult,
     CompactResult,
-    DeleteRangeResult,
-    HashKVResult,
     LeaseGrantResult,
     LeaseKeepAliveResult,
     LeaseLeasesResult,
     LeaseRevokeResult,
     LeaseTimeToLiveResult,
     LockResult,
-    MaintenanceResult,
-    Member,
-    MemberListResult,
     PutResult,
     RangeResult,
     UnlockResult,
-    UserListResult,
     WatchCreateResult,
     Watched,
     WatchReadResult,
 )
 
 GUARDED = "leases_and_compaction_guarded"
-
-
-def asked(operation: Operation, nobody: Answer, bad: Answer, user: Answer, root: Answer) -> tuple[Step, ...]:
-    """One operation without a token, with one that nobody has, with a user's and with root's."""
-    return (operation, nobody), (As(BAD, operation), bad), as_user(operation, user), as_root(operation, root)
 
 
 _COMPACTION_AND_LEASES = (
@@ -277,140 +236,6 @@ _WATCHES = (
 )
 
 
-def mapped(error: Error) -> Since:
-    """The refusal of a maintenance call, which had a text of its own and no code."""
-    return Since("maintenance_errors_mapped", unmapped(error), error)
-
-
-def since_guarded(answer: Answer, refused: Answer) -> Since:
-    """Status and its like were for anybody."""
-    return Since("status_guarded", answer, refused)
-
-
-def of_root(operation: Operation, answer: Answer) -> tuple[Step, ...]:
-    return asked(operation, mapped(USER_EMPTY), mapped(INVALID_AUTH_TOKEN), mapped(PERMISSION_DENIED), answer)
-
-
-MEMBERS = MemberListResult(0, (Member(MEMBER_ID),))
-NO_DOWNGRADE = unimplemented("etcdserverpb.Maintenance", "Downgrade")
-MINE = MaintenanceResult(0)
-
-_MAINTENANCE = (
-    says(
-        "hashes, snapshots and defragmentation are root's",
-        *realm(),
-        *of_root(Hash(), MaintenanceResult(1)),
-        *of_root(Defragment(), MaintenanceResult(0)),
-        *of_root(Snapshot(), INTACT),
-    ),
-    says(
-        "the hash of the history is root's",
-        *realm(),
-        as_root(Put(b"a", b"1"), PutResult(2)),
-        *of_root(HashKV(), Since("hash_kv_tells_revision", HashKVResult(2, RIGHT, 1), HashKVResult(2, RIGHT, 1, 2))),
-    ),
-    says(
-        "the status was for anybody, then for root, and then for users",
-        *realm(),
-        as_root(Status(), status(1)),
-        *asked(
-            Status(),
-            since_guarded(status(1), USER_EMPTY),
-            since_guarded(status(1), INVALID_AUTH_TOKEN),
-            since_guarded(status(1), Since("status_open_to_users", PERMISSION_DENIED, status(1))),
-            status(1),
-        ),
-    ),
-    says(
-        "leadership was anybody's to move, and then root's",
-        *realm(),
-        as_root(Status(), status(1)),
-        *asked(
-            MoveLeader(404),
-            *(
-                since_guarded(BAD_LEADER_TRANSFEREE, error)
-                for error in (USER_EMPTY, INVALID_AUTH_TOKEN, PERMISSION_DENIED)
-            ),
-            BAD_LEADER_TRANSFEREE,
-        ),
-        as_root(MoveLeader(MEMBER_ID), MINE),
-    ),
-    says(
-        "the version was anybody's to change, and then root's",
-        *realm(),
-        *asked(
-            Downgrade(DowngradeAction.VALIDATE, "x"),
-            *(
-                Since("downgrade", NO_DOWNGRADE, since_guarded(WRONG_DOWNGRADE_VERSION_FORMAT, error))
-                for error in (USER_EMPTY, INVALID_AUTH_TOKEN, PERMISSION_DENIED)
-            ),
-            Since("downgrade", NO_DOWNGRADE, WRONG_DOWNGRADE_VERSION_FORMAT),
-        ),
-    ),
-    says(
-        "the list of members was for anybody, and then for users; members are root's to change",
-        *realm(),
-        as_root(Status(), status(1)),
-        *asked(
-            MemberList(),
-            Since("member_list_guarded", MEMBERS, USER_EMPTY),
-            Since("member_list_guarded", MEMBERS, INVALID_AUTH_TOKEN),
-            MEMBERS,
-            MEMBERS,
-        ),
-        *(
-            step
-            for operation in (MemberRemove(404), MemberUpdate(404), MemberPromote(404))
-            for step in asked(operation, USER_EMPTY, INVALID_AUTH_TOKEN, PERMISSION_DENIED, MEMBER_NOT_FOUND)
-        ),
-        *asked(MemberAdd(), *(MEMBER_BAD_URLS,) * 4),
-    ),
-    says(
-        "alarms were anybody's, then root's, and then any user's to ask for",
-        *realm(),
-        as_root(Status(), status(1)),
-        *asked(
-            Alarm(),
-            Since(GUARDED, alarms(1), USER_EMPTY),
-            Since(
-                "alarm_has_header", Since(GUARDED, unmapped(INVALID_AUTH_TOKEN), INVALID_AUTH_TOKEN), INVALID_AUTH_TOKEN
-            ),
-            Since(GUARDED, alarms(1), Since("alarms_open_to_users", PERMISSION_DENIED, alarms(1))),
-            alarms(1),
-        ),
-        as_user(
-            Alarm(AlarmAction.DEACTIVATE, MEMBER_ID, AlarmType.NOSPACE), Since(GUARDED, alarms(1), PERMISSION_DENIED)
-        ),
-        (Alarm(AlarmAction.DEACTIVATE, MEMBER_ID, AlarmType.NOSPACE), Since(GUARDED, alarms(1), USER_EMPTY)),
-    ),
-)
-
-RAISE = Alarm(AlarmAction.ACTIVATE, MEMBER_ID, AlarmType.NOSPACE)
-RAISED = (MEMBER_ID, AlarmType.NOSPACE)
-
-_ALARMED = (
-    says(
-        "while an alarm refused something permissions were not looked at, but for reads, until 3.6",
-        *realm(),
-        as_root(Put(b"a", b"1"), PutResult(2)),
-        as_root(Put(b"b", b"1"), PutResult(3)),
-        as_root(RAISE, alarms(3, RAISED)),
-        as_user(Put(b"a", b"2"), NO_SPACE),
-        as_user(Range(b"a"), PERMISSION_DENIED),
-        as_user(DeleteRange(b"a"), Since("alarms_in_layers", DeleteRangeResult(4, 1), PERMISSION_DENIED)),
-        (DeleteRange(b"b"), Since("alarms_in_layers", DeleteRangeResult(5, 1), USER_EMPTY)),
-        as_user(UserList(), Since("alarms_in_layers", UserListResult(5, ("root", "u")), PERMISSION_DENIED)),
-        (As(BAD, DeleteRange(b"b")), INVALID_AUTH_TOKEN),
-        as_root(
-            Alarm(AlarmAction.DEACTIVATE, MEMBER_ID, AlarmType.NOSPACE),
-            Since("alarms_in_layers", alarms(5, RAISED), alarms(3, RAISED)),
-        ),
-        as_user(DeleteRange(b"a"), PERMISSION_DENIED),
-        (DeleteRange(b"b"), USER_EMPTY),
-    ),
-)
-
-
 def untold(error: Error) -> Error:
     """An error of a lock or an election: the text is left, and the code is not."""
     return Error(Code.UNKNOWN, error.message)
@@ -449,4 +274,4 @@ _LOCKS = (
     ),
 )
 
-GUARDS = (*_COMPACTION_AND_LEASES, *_WATCHES, *_MAINTENANCE, *_ALARMED, *_LOCKS)
+GUARDS = (*_COMPACTION_AND_LEASES, *_WATCHES, *_LOCKS)

@@ -243,7 +243,7 @@ _ELECTIONS = (
         (Campaign(b"n", 7, b"1"), led(2, 7)),
         (Put(b"a"), PutResult(3)),
         (Observe(b"n"), LeaderResult(3, kv(b"n/7", b"1", 2, 2, 1, 7))),
-        (Proclaim(key(7, RevisionAt(2)), b"2"), ElectionResult(4)),
+        (Proclaim(key(7, RevisionAt(3)), b"2"), ElectionResult(4)),
         (Observe(b"n"), LeaderResult(4, kv(b"n/7", b"2", 2, 4, 2, 7))),
         (LeaseRevoke(7), LeaseRevokeResult(5)),
         (Observe(b"n"), LeaderResult(0)),

@@ -66,3 +66,10 @@ def as_user(operation: Operation, answer: Answer) -> Step:
 
 def may(perm_type: PermissionType, key: bytes, range_end: bytes = b"") -> Permission:
     return Permission(perm_type, key, range_end)
+
+
+def asked(operation: Operation, *answers: Answer) -> tuple[Step, ...]:
+    """One operation without a token, with one that nobody has, with a user's and with root's; the answers in that
+    order."""
+    nobody, bad, user, root = answers
+    return (operation, nobody), (As(BAD, operation), bad), as_user(operation, user), as_root(operation, root)

@@ -1,0 +1,132 @@
+"""The pages that are made from runs: witnesses of quirks, and the fields that runs exercise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from etcd_lockstep.coverage import Coverage, fields_used
+from etcd_lockstep.notation import operation_from_json
+from etcd_lockstep.pages import fidelity, quirks, witnesses
+from etcd_lockstep.pages.quirks import UNSEEN, Row
+from etcd_lockstep.trace import Trace
+from etcd_model import quirks_of
+from etcd_model.errors import EMPTY_KEY
+from etcd_model.operations import As, Compare, CompareTarget, Put, Range, Txn
+from etcd_model.quirks import SINCE
+from etcd_model.results import PutResult
+
+FOLDER = Path(__file__).parent / "quirks"
+RELEASES = ("3.4.23", "3.5.1", "3.5.16", "3.5.30", "3.6.16", "3.7.3")
+
+
+def witness(quirk: str) -> Trace:
+    steps = json.loads((FOLDER / f"{quirk}.json").read_text())
+    return tuple(operation_from_json(step, number) for number, step in enumerate(steps, 1))
+
+
+@pytest.mark.parametrize("quirk", sorted(SINCE.keys() - UNSEEN.keys()))
+def test_every_quirk_has_a_witness(quirk: str) -> None:
+    assert any(witnesses.shows(witness(quirk), quirk, quirks_of(release)) for release in RELEASES)
+
+
+def test_what_has_no_witness_says_why_and_nothing_else_lies_there() -> None:
+    assert UNSEEN.keys() <= SINCE.keys()
+    assert {file.stem for file in FOLDER.iterdir()} == SINCE.keys() - UNSEEN.keys()
+
+
+def test_a_trace_shows_a_quirk_only_where_the_models_differ() -> None:
+    unknown_order = (Range(b"a", sort_order=3),)
+    for release in RELEASES:
+        assert witnesses.shows(unknown_order, "sort_options_validated", quirks_of(release))
+        assert not witnesses.shows((Range(b"a"),), "sort_options_validated", quirks_of(release))
+
+
+def test_a_witness_is_found_by_the_search() -> None:
+    found = witnesses.find("keys_only_leaves_out_lease", ("3.6.16", "3.7.3"))
+    assert found is not None
+    assert witnesses.shows(found, "keys_only_leaves_out_lease", quirks_of("3.7.3"))
+    assert len(found) == len(witness("keys_only_leaves_out_lease"))
+
+
+def test_the_page_of_the_docs_has_a_row_for_every_quirk() -> None:
+    page = (FOLDER.parent.parent / "docs" / "quirks.md").read_text()
+    for quirk in SINCE:
+        assert f"\n## {quirk}\n" in page
+
+
+def test_the_page_groups_versions_by_their_answer_and_marks_what_was_measured() -> None:
+    trace = (Range(b"a", sort_order=3),)
+    answers = {"3.5.16": "revision 1", "3.6.16": "refused | so"}
+    row = Row("sort_options_validated", "About.", ("3.6.0",), trace, answers, ())
+    page = quirks.page(["3.5.16", "3.6.16"], [row])
+    assert "| [sort_options_validated](#sort_options_validated) | 3.6.0 | ○ | ● |" in page
+    assert "| 3.6.16 | `refused \\| so` |" in page
+    surprised = Row("sort_options_validated", "About.", ("3.6.0",), trace, answers, ("3.6.16",))
+    assert "| 3.6.0 | ○ | (●) |" in quirks.page(["3.5.16", "3.6.16"], [surprised])
+    assert "**Not as the model says:** 3.6.16." in quirks.page(["3.5.16", "3.6.16"], [surprised])
+
+
+# Coverage, and the page made from it
+
+
+def test_fields_are_counted_wherever_they_stand() -> None:
+    nested = Txn((Compare(b"a", CompareTarget.MOD, 0, 7),), (Txn(success=(Put(b"a", b"", 5),)),))
+    assert fields_used(nested) >= {
+        "txn.compare",
+        "txn.success",
+        "compare.mod_revision",
+        "put.key",
+        "put.lease",
+        "request_op.request_txn",
+        "request_op.request_put",
+    }
+    assert not fields_used(nested) & {"put.value", "put.prev_kv", "compare.version", "txn.failure"}
+    assert fields_used(As("token", Put(b"a"))) == fields_used(Put(b"a")) == {"put.key"}
+
+
+def test_agreed_steps_are_counted_by_field_and_by_answer() -> None:
+    coverage = Coverage()
+    coverage.agreed(Put(b"a", b"1"), PutResult(2))
+    coverage.agreed(Put(b""), EMPTY_KEY)
+    more = Coverage()
+    more.agreed(Put(b"a"), PutResult(3))
+    coverage.add(more)
+    assert coverage.to_json() == {
+        "fields": {"put.key": 2, "put.value": 1},
+        "answers": [
+            {"operation": "put", "error": "", "steps": 2},
+            {"operation": "put", "error": EMPTY_KEY.message, "steps": 1},
+        ],
+    }
+
+
+def test_the_fields_of_requests_are_those_of_the_wire_under_our_names() -> None:
+    named = dict(fidelity.request_fields())
+    assert named["PutRequest.ignore_lease"] == "put.ignore_lease"
+    assert named["LeaseTimeToLiveRequest.ID"] == "lease_time_to_live.id"
+    assert named["CompactionRequest.physical"] == "compact.physical"
+    assert named["AuthUserAddRequest.name"] == "user_add.name"
+    assert named["UserAddOptions.no_password"] == "user_add.no_password"
+    assert named["HashKVRequest.revision"] == "hash_kv.revision"
+    assert named["MemberAddRequest.peerURLs"] == "member_add.peer_urls"
+    assert named["Compare.create_revision"] == "compare.create_revision"
+    assert named["WatchCreateRequest.filters"] == "watch_create.filters"
+    assert named["AlarmRequest.memberID"] == "alarm.member_id"
+    assert len(named) > 90
+
+
+def test_the_fidelity_page_tells_what_no_run_exercised_and_why() -> None:
+    coverage = Coverage()
+    coverage.agreed(Put(b"a", b"1"), PutResult(2))
+    page = fidelity.page(
+        [fidelity.Measured("3.5.16", 1, 0, coverage)], {"sort_options_validated": (Range(b"a", sort_order=3),)}
+    )
+    assert "| PutRequest.value | 1 |  |" in page
+    assert "| PutRequest.lease | — |  |" in page
+    assert "- PutRequest.lease: " in page
+    assert "| RangeRequest.sort_order | — | [sort_options_validated](quirks.md#sort_options_validated) |" in page
+    for field, reason in fidelity.NOT_EXERCISED.items():
+        assert f"- {field}: {reason}\n" in page
