@@ -15,6 +15,7 @@ from etcd_lockstep.search import Lie, Search
 from etcd_lockstep.servers import Endpoint, EtcdSource
 from etcd_lockstep.strategies.arenas import ARENAS, Arena
 from etcd_lockstep.strategies.families import FAMILIES
+from etcd_lockstep.target import ALL
 
 
 class NothingToDo(ValueError):
@@ -81,6 +82,7 @@ class Campaign:
         self.plan = plan
         self.searches: list[Search] = []
         """One a stage, in their order."""
+        self._seconds_left = plan.seconds
         self._progress = progress
         self._on_shrinking = on_shrinking
         self._on_lie = on_lie
@@ -92,24 +94,32 @@ class Campaign:
 
     def stages(self) -> Iterator[Stage]:
         """Each stage, to be run before the next is asked for. Raises `NothingToDo`, and what `Run` does."""
+        families = self.plan.families
         asked = [
             arena
             for arena in ARENAS
-            if set(arena.families) & set(self.plan.families) and (self.plan.starts_all or not arena.settled)
+            if set(arena.families) & set(families) and (self.plan.starts_all or not arena.settled)
         ]
-        left, total = self.plan.seconds, 0
-        for arena in asked:
+        known: frozenset[str] = ALL
+        while arenas := [arena for arena in asked if arena.operations(families, known)]:
+            arena = arenas[0]
+            asked.remove(arena)
             with self._started(arena) as run:
-                if not total:  # the targets are the same everywhere, and so is what they know
-                    asked_here = [one for one in asked if one.operations(self.plan.families, run.capabilities)]
-                    total = sum(one.share for one in asked_here)
-                operations = arena.operations(self.plan.families, run.capabilities)
-                if not operations:
-                    continue
-                seconds = left if left is None else left * arena.share / total
-                yield Stage(arena, run, self._search(run, timed="advance" in operations), operations, seconds)
+                known = run.capabilities  # the targets are the same everywhere, and so is what they know
+                operations = arena.operations(families, known)
+                if operations:
+                    arenas = [one for one in arenas if one.operations(families, known)]
+                    yield self._stage(arena, run, operations, arenas)
         if not self.searches:
-            raise NothingToDo(f"no target of this run knows an operation of {', '.join(self.plan.families)}")
+            raise NothingToDo(f"no target of this run knows an operation of {', '.join(families)}")
+
+    def _stage(self, arena: Arena, run: Run, operations: tuple[str, ...], arenas: Sequence[Arena]) -> Stage:
+        """The first of the arenas that are left."""
+        seconds = None
+        if self._seconds_left is not None:
+            seconds = self._seconds_left * arena.share / sum(one.share for one in arenas)
+            self._seconds_left -= seconds
+        return Stage(arena, run, self._search(run, timed="advance" in operations), operations, seconds)
 
     def fuzz(self, stage: Stage) -> None:
         """Run one stage. Raises `TargetGone`."""

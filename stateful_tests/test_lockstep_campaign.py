@@ -1,0 +1,136 @@
+"""A run, arena by arena; and the same search between two targets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etcd_lockstep.campaign import Campaign, NothingToDo, Plan
+from etcd_lockstep.catalogue import Own, UnknownTarget, find, find_two
+from etcd_lockstep.cli import main
+from etcd_lockstep.run import Run
+from etcd_lockstep.search import Lie
+from etcd_lockstep.servers import BadSource, Binary, EtcdSource, NoEtcd, Version
+from etcd_lockstep.strategies.arenas import ARENAS, AUTH, MAINTENANCE, QUOTA, STORE, TIME
+from etcd_lockstep.strategies.families import FAMILIES
+from etcd_lockstep.target import ALL
+
+Capture = pytest.CaptureFixture[str]
+
+
+def names(campaign: Campaign) -> dict[str, float | None]:
+    """The arenas that a campaign goes through, and the seconds of each."""
+    return {stage.arena.name: stage.seconds for stage in campaign.stages()}
+
+
+def test_every_family_is_drawn_in_an_arena_and_every_operation_can_be_drawn() -> None:
+    assert {family for arena in ARENAS for family in arena.families} == FAMILIES.keys()
+    for name, family in FAMILIES.items():
+        arenas = [arena for arena in ARENAS if name in arena.families]
+        for operation in family:
+            assert any(operation in arena.operations((name,), ALL) for arena in arenas), operation
+
+
+def test_a_run_goes_through_the_arenas_of_its_families_and_shares_its_time() -> None:
+    shares = names(Campaign(Plan(NoEtcd(), seconds=20)))
+    assert list(shares) == [arena.name for arena in ARENAS]
+    assert sum(seconds or 0 for seconds in shares.values()) == pytest.approx(20)
+    assert shares["store"] == max(seconds or 0 for seconds in shares.values())
+    assert names(Campaign(Plan(NoEtcd(), families=("kv", "auth"), seconds=14))) == {
+        "store": pytest.approx(14 * STORE.share / (STORE.share + AUTH.share)),
+        "auth": pytest.approx(14 * AUTH.share / (STORE.share + AUTH.share)),
+    }
+
+
+def test_a_target_that_knows_a_few_operations_has_all_the_time_for_them() -> None:
+    against = [find("slot-mock")]
+    assert names(Campaign(Plan(NoEtcd(), against=against, seconds=20))) == {"store": 20}
+    with pytest.raises(NothingToDo, match="no target of this run knows an operation of auth, time"):
+        names(Campaign(Plan(NoEtcd(), against=against, families=("auth", "time"), seconds=20)))
+
+
+def test_what_an_arena_is_about_comes_along() -> None:
+    assert {"put", "range", "txn"} <= set(AUTH.operations(("auth",), ALL))
+    assert "lease_grant" in TIME.operations(("time",), ALL)
+    assert "put" in MAINTENANCE.operations(("maintenance",), ALL)
+    assert set(STORE.operations(("kv",), ALL)) == FAMILIES["kv"].keys()
+    assert AUTH.operations(("kv",), ALL) == ()
+    assert TIME.operations(("time",), ALL - {"advance"}) == ()
+
+
+def test_lies_of_every_arena_are_the_campaigns_and_what_is_known_is_not_told_again() -> None:
+    found: list[tuple[Lie, Run]] = []
+    campaign = Campaign(
+        Plan(NoEtcd(), against=[find("delete-of-missing-bumps")], examples=40, seed=1, remember=False),
+        on_lie=lambda lie, run: found.append((lie, run)),
+    )
+    for stage in campaign.stages():
+        campaign.fuzz(stage)
+    assert [lie for lie, _ in found] == campaign.lies != []
+    assert len({lie.fingerprint for lie in campaign.lies}) == len(campaign.lies)
+
+
+# Between two targets
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "judge", "judged"),
+    [
+        ("version:3.5.16", "version:3.6.16", Version("3.5.16"), Version("3.6.16")),
+        ("version:3.5.16", "slot-mock", Version("3.5.16"), "slot-mock"),
+        ("slot-mock", "version:3.5.16", Version("3.5.16"), "slot-mock"),
+        ("binary", "fake-server", Binary(), "fake-server"),
+    ],
+)
+def test_the_judge_of_two_is_an_etcd(first: str, second: str, judge: EtcdSource, judged: Any) -> None:
+    one, other = find_two(first, second)
+    assert one == judge
+    assert (other.name if isinstance(other, Own) else other) == judged
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reason"),
+    [
+        ("slot-mock", "fake-server", "neither slot-mock nor fake-server is an etcd"),
+        ("none", "slot-mock", "none is no target"),
+        ("version:3.5.16", "nobody", "no target is called 'nobody'"),
+    ],
+)
+def test_two_targets_without_a_judge_are_refused(first: str, second: str, reason: str) -> None:
+    with pytest.raises(UnknownTarget, match=reason):
+        find_two(first, second)
+
+
+def test_a_judge_that_can_not_be_read_is_refused() -> None:
+    with pytest.raises(BadSource, match="is not a port"):
+        find_two("endpoint:localhost:x", "slot-mock")
+
+
+def test_one_etcd_and_the_same_again_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, etcd_address: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["--examples", "2", "--seed", "1", "--families", "kv,txn,lease,watch,maintenance"]
+    assert main(["diff", "binary", "binary", *options]) == 0, etcd_address
+    told = capsys.readouterr().out
+    assert "targets model, fake, etcd, etcd 3." in told
+    assert "every answer agreed" in told
+
+
+def test_an_etcd_and_a_mock_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, etcd_address: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["--examples", "100", "--seed", "1", "--json", "summary.json"]
+    assert main(["diff", "count-only-returns-kvs", "binary", *options]) == 1, etcd_address
+    lies = json.loads((tmp_path / "summary.json").read_text())["lies"]
+    assert {lie["odd_one_out"] for lie in lies} == {"count-only-returns-kvs"}
+    assert "1. count-only-returns-kvs lies: range: kvs unexpected" in capsys.readouterr().out
+
+
+def test_the_quota_arena_is_about_a_server_of_our_own() -> None:
+    assert QUOTA.settings.quota_bytes
+    assert "quota" not in names(Campaign(Plan(NoEtcd(), against=[find("delete-of-missing-bumps")], seconds=5)))
