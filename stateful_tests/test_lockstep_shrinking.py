@@ -15,6 +15,7 @@ from etcd_model.operations import (
     Advance,
     Alarm,
     As,
+    AuthEnable,
     Authenticate,
     Campaign,
     Compact,
@@ -24,6 +25,7 @@ from etcd_model.operations import (
     DeleteRange,
     FilterType,
     HashKV,
+    LeaderKey,
     LeaseGrant,
     LeaseKeepAlive,
     LeaseLeases,
@@ -37,16 +39,19 @@ from etcd_model.operations import (
     Proclaim,
     Put,
     Range,
+    Resign,
     RoleGrantPermission,
     RoleRevokePermission,
     Txn,
     UserAdd,
+    UserRevokeRole,
     WatchCancel,
     WatchClose,
     WatchCreate,
     WatchProgress,
     WatchRead,
 )
+from etcd_model.ranges import FROM_KEY
 
 ABSENT = Compare(b"k", CompareTarget.VERSION, CompareResult.EQUAL, 0)
 
@@ -181,7 +186,17 @@ def test_what_refers_to_a_lease_still_does_when_steps_before_it_are_gone() -> No
             lambda op: isinstance(op, WatchCreate) and bool(op.start_revision),
             WatchCreate(b"a", start_revision=RevisionAt(0, 1)),
         ),
-        (WatchCancel(5, 3), lambda op: isinstance(op, WatchCancel), WatchCancel(5)),
+        (WatchCancel(5, 3), lambda op: isinstance(op, WatchCancel), WatchCancel(0)),
+        (
+            WatchCreate(b"k", FROM_KEY),
+            lambda op: isinstance(op, WatchCreate) and bool(op.range_end),
+            WatchCreate(b"a", FENCE_KEY),
+        ),
+        (
+            Resign(LeaderKey(b"e", b"e/7", RevisionAt(0, 3), 7)),
+            lambda op: isinstance(op, Resign),
+            Resign(LeaderKey(b"e", b"e/7", RevisionAt(0), 7)),
+        ),
         (WatchProgress(3), lambda op: isinstance(op, WatchProgress), WatchProgress()),
         (WatchRead(3), lambda op: isinstance(op, WatchRead), WatchRead()),
         (WatchClose(3), lambda op: isinstance(op, WatchClose), WatchClose()),
@@ -300,6 +315,41 @@ def test_where_time_passes_no_lease_is_made_to_live_longer() -> None:
 
     assert shrink(trace, when(shows)) == (LeaseGrant(2), Put(b"a"), Advance(1), Range(b"a"))
     assert set(asked) == {2}
+
+
+def test_two_waits_become_one_and_no_longer_than_the_shortest_lease_lives() -> None:
+    trace: Trace = (LeaseGrant(4), Advance(2), Put(b"a"), Advance(2), Range(b"a"))
+
+    def shows(candidate: Trace) -> bool:
+        """It is waited for as long as the lease lives."""
+        lives = sum(op.ttl for op in candidate if isinstance(op, LeaseGrant))
+        return 0 < lives <= sum(op.seconds for op in candidate if isinstance(op, Advance))
+
+    assert shrink(trace, when(shows)) == (LeaseGrant(2), Advance(2), Range(b"a"))
+
+
+def test_what_needs_a_name_once_auth_is_on_is_done_before() -> None:
+    trace: Trace = (AuthEnable(), Authenticate("root", "p"), As(TokenOf(2), UserRevokeRole("u", "r")), Range(b"a"))
+
+    def shows(candidate: Trace) -> bool:
+        """The role is revoked, by somebody if auth is on, which it is in the end."""
+        nameless = UserRevokeRole("u", "r")
+        named = As(TokenOf(2), nameless) in candidate and isinstance(candidate[1], Authenticate)
+        return AuthEnable() in candidate and (named or holds(candidate, UserRevokeRole, AuthEnable))
+
+    assert shrink(trace, when(shows)) == (UserRevokeRole("u", "r"), AuthEnable(), Range(b"a"))
+
+
+@pytest.mark.parametrize(
+    ("last", "least"), [(WatchRead(), Put(b"a")), (Range(b"a"), DeleteRange(b"a"))], ids=["watch", "read"]
+)
+def test_to_a_watcher_an_event_is_an_event_and_so_a_put(last: Operation, least: Operation) -> None:
+    trace: Trace = (WatchCreate(b"a"), DeleteRange(b"a"), last)
+
+    def shows(candidate: Trace) -> bool:
+        return isinstance(candidate[0], WatchCreate) and isinstance(candidate[1], Put | DeleteRange)
+
+    assert shrink(trace, when(lambda candidate: len(candidate) == 3 and shows(candidate))) == (trace[0], least, last)
 
 
 def test_the_key_that_a_read_of_a_stream_writes_keeps_its_name() -> None:

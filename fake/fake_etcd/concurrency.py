@@ -2,6 +2,7 @@
 
 from threading import Event
 
+from google.protobuf.message import Message
 from grpc import StatusCode
 
 from fake_etcd.core import Core
@@ -15,6 +16,15 @@ SESSION_TTL = 60
 """Seconds that a lease lives which is granted because the caller named none; nobody keeps it alive."""
 
 
+class _Unframed(KV):
+    """Called within the server, where no frame is too long. etcd: server/proxy/grpcproxy/adapter."""
+
+    @staticmethod
+    def size_of(request: Message) -> int:
+        size: int = request.ByteSize()
+        return size
+
+
 class Client:
     """Calls of KV and Lease on behalf of a caller. What they are refused with loses its status code."""
 
@@ -22,7 +32,7 @@ class Client:
 
     def __init__(self, core: Core, token: str) -> None:
         self._core = core
-        self._kv = KV(core)
+        self._kv = _Unframed(core)
         self._leases = Leases(core)
         self._token = token
 

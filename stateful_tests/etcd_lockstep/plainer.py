@@ -9,6 +9,7 @@ from typing import Any
 from etcd_lockstep.trace import RevisionAt
 from etcd_model.exhaustive import assert_never
 from etcd_model.operations import (
+    FENCE_KEY,
     Advance,
     Alarm,
     As,
@@ -121,6 +122,8 @@ def plainer(operation: RequestOp | Operation) -> Iterator[Operation]:
                 operation, *(field.name for field in fields(operation) if field.name not in ("key", "start_revision"))
             )
             yield from _plainer_revisions(operation, "start_revision")
+            if operation.range_end == FROM_KEY and operation.key < FENCE_KEY:
+                yield replace(operation, range_end=FENCE_KEY)  # every key from this one on that a sequence writes
         case WatchCancel():
             yield from _without_options(operation, "stream")
             if operation.watch_id:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from google.protobuf.message import Message
+
 from fake_etcd import permissions, ranges, txn, writes
 from fake_etcd.backend import cost_of_put, cost_of_txn
 from fake_etcd.core import frame_size
@@ -14,6 +16,10 @@ from fake_etcd.wire import messages as pb
 class KV(Service):
     """etcd: server/etcdserver/api/v3rpc/key.go."""
 
+    @staticmethod
+    def size_of(request: Message) -> int:
+        return frame_size(request)
+
     def handlers(self) -> Mapping[str, Handler]:
         return {
             "/etcdserverpb.KV/Range": self.range,
@@ -25,7 +31,7 @@ class KV(Service):
 
     def range(self, request: pb.RangeRequest, token: str) -> pb.RangeResponse:
         core = self.core
-        frame_size(request)
+        self.size_of(request)
         ranges.check_range(request, core.quirks)
         if token or core.auth.enabled:
             permissions.check_range(core.auth, core.auth.user_of(token), request)
@@ -38,7 +44,7 @@ class KV(Service):
 
     def put(self, request: pb.PutRequest, token: str) -> pb.PutResponse:
         core = self.core
-        size = frame_size(request)
+        size = self.size_of(request)
         core.check_room(cost_of_put(request), token)
         writes.check_put(request)
         user = core.propose(size, token)
@@ -55,7 +61,7 @@ class KV(Service):
 
     def delete_range(self, request: pb.DeleteRangeRequest, token: str) -> pb.DeleteRangeResponse:
         core = self.core
-        size = frame_size(request)
+        size = self.size_of(request)
         writes.check_delete_range(request)
         user = core.propose(size, token)
         if core.alarms.raised:
@@ -69,7 +75,7 @@ class KV(Service):
 
     def txn(self, request: pb.TxnRequest, token: str) -> pb.TxnResponse:
         core = self.core
-        size = frame_size(request)
+        size = self.size_of(request)
         cost = cost_of_txn(request, core.quirks)
         if cost or not core.quirks.put_free_txn_passes_over_quota:
             core.check_room(cost, token)

@@ -14,6 +14,7 @@ from etcd_lockstep.transcripts.maintenance import MAINTENANCE
 from etcd_lockstep.transcripts.maintenance_guards import MAINTENANCE_GUARDS
 from etcd_lockstep.transcripts.permissions import PERMISSIONS
 from etcd_lockstep.transcripts.ranges import RANGES
+from etcd_lockstep.transcripts.sizes import SIZES
 from etcd_lockstep.transcripts.transcript import (
     ByVersion,
     Departure,
@@ -52,6 +53,7 @@ TRANSCRIPTS: tuple[Transcript, ...] = (
     *ALARMS,
     *HISTORY,
     *LOCKS,
+    *SIZES,
 )
 """Each begins after a reset: in a store that is empty, at revision 1, and compacted there."""
 

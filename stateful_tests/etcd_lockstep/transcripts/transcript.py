@@ -138,7 +138,7 @@ class Departure(AssertionError):
     def __init__(self, transcript: Transcript, number: int, target: Target, expected: object, got: object) -> None:
         operation, _ = transcript.steps[number - 1]
         super().__init__(
-            f"{transcript.name}\nstep {number}: {operation}\n  expected: {expected}\n  {target.name}: {got}"
+            f"{transcript.name}\nstep {number}: {operation!r:.2000}\n  expected: {expected}\n  {target.name}: {got}"
         )
         self.step = number
 
