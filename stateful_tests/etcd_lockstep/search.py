@@ -16,7 +16,7 @@ from etcd_lockstep.shrinking import ShownByKnown, Verdict, shrink
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import RevisionAt, Trace, map_keys, symbols
-from etcd_model.operations import Operation, Range, Txn
+from etcd_model.operations import As, Operation, Range, Txn
 
 SHRINK_SECONDS = 20.0
 """How long one lie may be shrunk. A target in the same process needs a fraction of a second; one that dies of
@@ -89,7 +89,7 @@ def _keys(trace: Trace) -> list[bytes]:
 
 def _spoils(operation: Operation, found: Symptom) -> bool:
     """Whether the target now holds something else than the others, as far as this answer tells."""
-    if found.field in ("answer", "error", "succeeded"):
+    if found.field in ("answer", "error", "succeeded", "waiting"):
         return not isinstance(operation, Range)
     return found.field.startswith("kvs") and not features(operation)
 
@@ -286,16 +286,23 @@ class Search:
             or self._known.is_another_field(found, trace)
             or self._known.explain(trace, found, thorough=True)
             or self._went_wrong_before(trace, found)
+            or self._is_header_of_known(trace, found)
         ):
             self._known.add(lie)
             return None
         return found, trace
 
+    def _is_header_of_known(self, trace: Trace, found: Symptom) -> bool:
+        """Whether only the header's revision is wrong in an answer that tells a known lie in what it brings."""
+        return found.field == "revision" and any(
+            seen != found and self._known.explain(trace, seen) for seen in self._symptoms(trace, found.target)
+        )
+
     def _went_wrong_before(self, trace: Trace, found: Symptom) -> bool:
         """Whether an earlier answer already tells that the target does something else: it accepted what should be
         refused, took the other branch, or counted its revisions otherwise. That what it holds differs afterwards, or
         at which revision, is no lie of its own."""
-        telling = {"answer", "error", "succeeded"}
+        telling = {"answer", "error", "succeeded", "waiting"}
         if "revision" in str(found) or any(isinstance(symbol, RevisionAt) for symbol in symbols(trace[-1])):
             telling.add("revision")
         return any(
@@ -311,6 +318,8 @@ class Search:
         if target is None or found.kind == DIED.kind or "range" not in target.capabilities:
             return None
         last = trace[-1]
+        if isinstance(last, As) and found.field.startswith(("error", "cancel_reason")):
+            return self._refused_witness(trace, last, found)
         if isinstance(last, Txn) and last.compare and (last.success or last.failure):
             bare = (*trace[:-1], Txn(last.compare))
             for seen in self._symptoms(bare, found.target):
@@ -325,6 +334,15 @@ class Search:
                     if not seen.tells_all and seen.field.startswith("kvs"):
                         return witness, seen
         return None
+
+    def _refused_witness(self, trace: Trace, last: As, found: Symptom) -> tuple[Trace, Symptom] | None:
+        """The same trace with a plain read in the same name as its last step, if that is refused wrongly too: one
+        check of tokens and permissions stands before every operation."""
+        witness = (*trace[:-1], As(last.token, Range(b"a")))
+        if isinstance(last.operation, Range):
+            return None  # it is a read already
+        refused = (seen for seen in self._symptoms(witness, found.target) if seen.field.startswith("error"))
+        return next(((witness, seen) for seen in refused), None)
 
     def _record(self, found: Symptom, trace: Trace) -> None:
         step = self._run(trace, self._all)
