@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from etcd_lockstep.campaign import Campaign, NothingToDo, Plan
 from etcd_lockstep.catalogue import Own, UnknownTarget, find, find_two
-from etcd_lockstep.cli import main
-from etcd_lockstep.run import Run
-from etcd_lockstep.search import Lie
+from etcd_lockstep.console.cli import main
+from etcd_lockstep.searching.campaign import Campaign, NothingToDo, Plan
+from etcd_lockstep.searching.run import Run
+from etcd_lockstep.searching.search import Lie
 from etcd_lockstep.servers import BadSource, Binary, EtcdSource, NoEtcd, Version
 from etcd_lockstep.strategies.arenas import ARENAS, AUTH, MAINTENANCE, QUOTA, STORE, TIME
 from etcd_lockstep.strategies.families import FAMILIES

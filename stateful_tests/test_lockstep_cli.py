@@ -18,8 +18,8 @@ from typing import Any, ClassVar
 import pytest
 
 from etcd_lockstep.catalogue import OTHERS, REFERENCES
-from etcd_lockstep.cli import main
-from etcd_lockstep.corpus import load
+from etcd_lockstep.console.cli import main
+from etcd_lockstep.filing.corpus import load
 from etcd_lockstep.names import OPERATION_NAMED
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.specimens.specimen import Specimen
@@ -30,7 +30,7 @@ from etcd_model import Operation, Result
 from etcd_model.operations import Put, Range
 from etcd_model.results import RangeResult
 
-PROGRAM = (sys.executable, "-c", "import sys; from etcd_lockstep.cli import main; sys.exit(main())")
+PROGRAM = (sys.executable, "-c", "import sys; from etcd_lockstep.console.cli import main; sys.exit(main())")
 
 Capture = pytest.CaptureFixture[str]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from etcd_lockstep.comparison import BROKEN_PROMISES, Difference, differences
-from etcd_lockstep.observation import Observation, Raised
+from etcd_lockstep.comparing.comparison import BROKEN_PROMISES, Difference, differences
+from etcd_lockstep.comparing.observation import Observation, Raised
 from etcd_lockstep.trace import LeaseOf
-from etcd_model.errors import COMPACTED, EMPTY_KEY, KEY_NOT_FOUND, FUTURE_REVISION, Code, Error
+from etcd_model.errors import COMPACTED, EMPTY_KEY, FUTURE_REVISION, KEY_NOT_FOUND, Code, Error
 from etcd_model.operations import LeaderKey, Permission
 from etcd_model.results import (
     AlarmMember,

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etcd_lockstep.cli import main
-from etcd_lockstep.corpus import BadFile, file_name, load, save
-from etcd_lockstep.lies import Symptom
-from etcd_lockstep.observation import Raised
-from etcd_lockstep.search import Lie
+from etcd_lockstep.comparing.observation import Raised
+from etcd_lockstep.console.cli import main
+from etcd_lockstep.filing.corpus import BadFile, file_name, load, save
+from etcd_lockstep.searching.lies import Symptom
+from etcd_lockstep.searching.search import Lie
 from etcd_lockstep.strategies.arenas import ARENAS, Arena, Swarm
 from etcd_lockstep.strategies.dice import BYTES, Dice
 from etcd_lockstep.strategies.vocabulary import Vocabulary

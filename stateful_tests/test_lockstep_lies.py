@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from etcd_lockstep.comparison import Difference
-from etcd_lockstep.lies import KnownLie, KnownLies, Symptom, features, pattern, symptom
+from etcd_lockstep.comparing.comparison import Difference
+from etcd_lockstep.searching.lies import KnownLie, KnownLies, Symptom, features, pattern, symptom
 from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, TokenOf, Trace
 from etcd_model.operations import (
     Advance,

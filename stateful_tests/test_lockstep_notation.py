@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etcd_lockstep.codec import encode
+from etcd_lockstep.comparing.observation import Observation, Raised
+from etcd_lockstep.filing.notation import DEEPEST, BadNotation, answer_to_json, operation_from_json, to_json
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.notation import DEEPEST, BadNotation, answer_to_json, operation_from_json, to_json
-from etcd_lockstep.observation import Observation, Raised
 from etcd_lockstep.strategies.arenas import ARENAS, Arena, Swarm
 from etcd_lockstep.strategies.dice import BYTES, Dice
 from etcd_lockstep.strategies.vocabulary import Vocabulary

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from etcd_lockstep.observation import Raised, View, allow_for_elapsed, observe
+from etcd_lockstep.comparing.observation import Raised, View, allow_for_elapsed, observe
 from etcd_lockstep.trace import LeaseOf
 from etcd_model import Result
 from etcd_model.errors import COMPACTED, FUTURE_REVISION, Error

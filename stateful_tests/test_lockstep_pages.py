@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from etcd_lockstep.coverage import Coverage, fields_used
-from etcd_lockstep.notation import operation_from_json
+from etcd_lockstep.filing.notation import operation_from_json
 from etcd_lockstep.pages import fidelity, quirks, witnesses
 from etcd_lockstep.pages.quirks import UNSEEN, Row
+from etcd_lockstep.searching.coverage import Coverage, fields_used
 from etcd_lockstep.trace import Trace
 from etcd_model import quirks_of
 from etcd_model.errors import EMPTY_KEY

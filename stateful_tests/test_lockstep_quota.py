@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from etcd_lockstep import servers
-from etcd_lockstep.campaign import Campaign, Plan
 from etcd_lockstep.catalogue import Own, find
-from etcd_lockstep.fuzzing import fuzz
-from etcd_lockstep.run import Run, is_over_quota
-from etcd_lockstep.search import Search
+from etcd_lockstep.searching.campaign import Campaign, Plan
+from etcd_lockstep.searching.fuzzing import fuzz
+from etcd_lockstep.searching.run import Run, is_over_quota
+from etcd_lockstep.searching.search import Search
 from etcd_lockstep.servers import Endpoint, EtcdSource, NoEtcd, RunningEtcd, Settings, parse_source
 from etcd_lockstep.strategies.arenas import ARENAS, QUOTA
 from etcd_lockstep.strategies.vocabulary import KEYS

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from etcd_lockstep.cli import main
-from etcd_lockstep.comparison import Difference
-from etcd_lockstep.corpus import save
-from etcd_lockstep.lies import Symptom, symptom
+from etcd_lockstep.comparing.comparison import Difference
+from etcd_lockstep.console.cli import main
+from etcd_lockstep.filing.corpus import save
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.search import DIED, Lie
+from etcd_lockstep.searching.lies import Symptom, symptom
+from etcd_lockstep.searching.search import DIED, Lie
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.target import TargetDied
 from etcd_lockstep.trace import LeaseOf, Trace

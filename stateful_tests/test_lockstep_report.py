@@ -16,16 +16,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from etcd_lockstep.cli import main
-from etcd_lockstep.comparison import BROKEN_PROMISES, Difference
-from etcd_lockstep.corpus import file_name
-from etcd_lockstep.lies import Symptom, symptom
+from etcd_lockstep.comparing.comparison import BROKEN_PROMISES, Difference
+from etcd_lockstep.comparing.observation import Observation, Raised
+from etcd_lockstep.console.cli import main
+from etcd_lockstep.console.report import headline, print_lies
+from etcd_lockstep.console.wording import answer_fields, operation_in_words
+from etcd_lockstep.filing.corpus import file_name
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.observation import Observation, Raised
-from etcd_lockstep.report import headline, print_lies
-from etcd_lockstep.search import DIED, Lie
+from etcd_lockstep.searching.lies import Symptom, symptom
+from etcd_lockstep.searching.search import DIED, Lie
 from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, Trace
-from etcd_lockstep.wording import answer_fields, operation_in_words
 from etcd_model import errors
 from etcd_model.operations import (
     OPERATIONS,

@@ -7,8 +7,8 @@ from typing import ClassVar
 import pytest
 
 from etcd_lockstep.catalogue import Own, UnknownTarget, find
-from etcd_lockstep.lockstep import REFERENCES
-from etcd_lockstep.run import Run
+from etcd_lockstep.comparing.lockstep import REFERENCES
+from etcd_lockstep.searching.run import Run
 from etcd_lockstep.servers import EtcdUnavailable, NoEtcd, RunningEtcd, parse_source
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.specimens.specimen import Specimen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etcd_lockstep.search import JUDGED, Lie, LieFound, Search, TargetGone
+from etcd_lockstep.searching.search import JUDGED, Lie, LieFound, Search, TargetGone
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.fake import FakeTarget

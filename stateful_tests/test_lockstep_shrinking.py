@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from etcd_lockstep.plainer import PLAIN_TTL
-from etcd_lockstep.shrinking import OPERATIONS_IN_ORDER, Judge, ShownByKnown, Verdict, shrink
+from etcd_lockstep.searching.plainer import PLAIN_TTL
+from etcd_lockstep.searching.shrinking import OPERATIONS_IN_ORDER, Judge, ShownByKnown, Verdict, shrink
 from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, Trace, symbols
 from etcd_model.operations import (
     FENCE_KEY,

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import pytest
 
-from etcd_lockstep.fuzzing import fuzz
-from etcd_lockstep.lockstep import Lockstep
-from etcd_lockstep.search import Lie, Search
+from etcd_lockstep.comparing.lockstep import Lockstep
+from etcd_lockstep.searching.fuzzing import fuzz
+from etcd_lockstep.searching.search import Lie, Search
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.strategies.arenas import STORE
 from etcd_lockstep.strategies.vocabulary import KEYS

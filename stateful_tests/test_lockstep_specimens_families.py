@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import pytest
 
-from etcd_lockstep.comparison import BROKEN_PROMISES
-from etcd_lockstep.fuzzing import fuzz
-from etcd_lockstep.lanes import Lane, LanedSearch
-from etcd_lockstep.lockstep import Lockstep
-from etcd_lockstep.search import Lie, Search
+from etcd_lockstep.comparing.comparison import BROKEN_PROMISES
+from etcd_lockstep.comparing.lockstep import Lockstep
+from etcd_lockstep.comparing.timed import TimedLockstep
+from etcd_lockstep.searching.fuzzing import fuzz
+from etcd_lockstep.searching.lanes import Lane, LanedSearch
+from etcd_lockstep.searching.search import Lie, Search
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.specimens.watch import DropsOnBurst
 from etcd_lockstep.strategies.arenas import AUTH, STORE, TIME, Arena
@@ -20,7 +21,6 @@ from etcd_lockstep.strategies.vocabulary import KEYS
 from etcd_lockstep.target import BASIC
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.timed import TimedLockstep
 from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, TokenOf, Trace
 from etcd_model import Server
 from etcd_model.operations import (

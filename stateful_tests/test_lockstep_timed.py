@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from etcd_lockstep import timed
-from etcd_lockstep.lockstep import UNDECIDED, Overtaken
+from etcd_lockstep.comparing import timed
+from etcd_lockstep.comparing.lockstep import UNDECIDED, Overtaken
+from etcd_lockstep.comparing.timed import LATENESS, MOST_AT_ONCE, TimedLockstep
 from etcd_lockstep.target import ALL, Target
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.timed import LATENESS, MOST_AT_ONCE, TimedLockstep
 from etcd_lockstep.trace import LeaseOf, Trace
 from etcd_model import Operation, Result, Server, State, step
 from etcd_model.lease import expire

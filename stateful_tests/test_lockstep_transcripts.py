@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
-from etcd_lockstep.lockstep import Lockstep, NotApplied
+from etcd_lockstep.comparing.lockstep import Lockstep, NotApplied
 from etcd_lockstep.servers import Endpoint, RunningEtcd, Settings, open_channel, parse_source, start
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.fake import FakeTarget

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from etcd_lockstep.comparison import Difference
-from etcd_lockstep.lockstep import UNDECIDED, Died, Lockstep, NotApplied, Overtaken, Step
-from etcd_lockstep.observation import Raised
+from etcd_lockstep.comparing.comparison import Difference
+from etcd_lockstep.comparing.lockstep import UNDECIDED, Died, Lockstep, NotApplied, Overtaken, Step
+from etcd_lockstep.comparing.observation import Raised
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import LeaseOf, RevisionAt
@@ -288,7 +288,7 @@ def test_what_one_target_has_no_words_for_is_applied_to_nobody() -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time that lockstep reads, in its only element."""
     now = [100.0]
-    monkeypatch.setattr("etcd_lockstep.lockstep.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("etcd_lockstep.comparing.lockstep.time.monotonic", lambda: now[0])
     return now
 
 

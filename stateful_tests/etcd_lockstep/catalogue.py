@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from etcd_lockstep import servers
-from etcd_lockstep.lockstep import UNDECIDED
+from etcd_lockstep.comparing.lockstep import UNDECIDED
 from etcd_lockstep.servers import EtcdSource, NoEtcd
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.target import Target, TargetDied

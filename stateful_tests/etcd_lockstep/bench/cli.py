@@ -17,9 +17,9 @@ from etcd_lockstep import servers
 from etcd_lockstep.bench.driver import driver_over_hypothesis, lockstep_over_stubs
 from etcd_lockstep.bench.fake import FEW_KEYS, fake_over_etcd, many_keys
 from etcd_lockstep.bench.figures import Figure, Sizes
-from etcd_lockstep.commands import Exit
-from etcd_lockstep.run import Run
-from etcd_lockstep.search import TargetGone
+from etcd_lockstep.console.commands import Exit
+from etcd_lockstep.searching.run import Run
+from etcd_lockstep.searching.search import TargetGone
 from etcd_lockstep.servers.calls import explain
 from etcd_lockstep.target import TargetDied
 

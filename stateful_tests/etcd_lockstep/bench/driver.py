@@ -19,10 +19,10 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from etcd_lockstep import servers
 from etcd_lockstep.bench.figures import Figure, Sizes, ratio
 from etcd_lockstep.codec import encode
-from etcd_lockstep.fuzzing import ROUND, STEPS, fuzz
-from etcd_lockstep.machine import BURST, TimeUp
-from etcd_lockstep.run import Run
-from etcd_lockstep.search import Search
+from etcd_lockstep.searching.fuzzing import ROUND, STEPS, fuzz
+from etcd_lockstep.searching.machine import BURST, TimeUp
+from etcd_lockstep.searching.run import Run
+from etcd_lockstep.searching.search import Search
 from etcd_lockstep.strategies.arenas import STORE
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.etcd import EtcdTarget

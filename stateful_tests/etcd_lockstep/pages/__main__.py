@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from etcd_lockstep import servers
-from etcd_lockstep.notation import operation_from_json
+from etcd_lockstep.filing.notation import operation_from_json
 from etcd_lockstep.pages import fidelity, quirks
 from etcd_lockstep.trace import Trace
 

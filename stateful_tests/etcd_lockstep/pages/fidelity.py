@@ -9,8 +9,8 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from etcd_lockstep.campaign import Campaign, Plan
-from etcd_lockstep.coverage import OK, Coverage, fields_used
+from etcd_lockstep.searching.campaign import Campaign, Plan
+from etcd_lockstep.searching.coverage import OK, Coverage, fields_used
 from etcd_lockstep.servers import Binary, Program
 from etcd_lockstep.trace import Trace
 from etcd_model.quirks import SINCE, parse_version

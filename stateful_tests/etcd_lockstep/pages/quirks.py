@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from etcd_lockstep import servers
-from etcd_lockstep.lockstep import Died, Lockstep, NotApplied, Overtaken
-from etcd_lockstep.notation import operation_from_json, to_json
-from etcd_lockstep.observation import Observation
+from etcd_lockstep.comparing.lockstep import Died, Lockstep, NotApplied, Overtaken
+from etcd_lockstep.comparing.observation import Observation
+from etcd_lockstep.console.wording import answer_fields, operation_in_words
+from etcd_lockstep.filing.notation import operation_from_json, to_json
 from etcd_lockstep.pages.witnesses import find, shows
 from etcd_lockstep.servers import Program, Settings
 from etcd_lockstep.servers.binary import BinaryEtcd
 from etcd_lockstep.targets.etcd import EtcdTarget
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import Trace
-from etcd_lockstep.wording import answer_fields, operation_in_words
 from etcd_model import Quirks, Server, quirks_of
 from etcd_model.quirks import SINCE, release_of
 

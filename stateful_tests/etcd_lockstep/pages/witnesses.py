@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from etcd_lockstep.fuzzing import fuzz
-from etcd_lockstep.lockstep import Died, Lockstep, NotApplied, Overtaken
-from etcd_lockstep.search import Lie, Search
+from etcd_lockstep.comparing.lockstep import Died, Lockstep, NotApplied, Overtaken
+from etcd_lockstep.searching.fuzzing import fuzz
+from etcd_lockstep.searching.search import Lie, Search
 from etcd_lockstep.strategies.arenas import ARENAS, TIME, Arena
 from etcd_lockstep.strategies.vocabulary import KEYS
 from etcd_lockstep.targets.model import ModelTarget

@@ -2,5 +2,5 @@
 
 Hypothesis draws one number an operation; which operation that is, is read off the number here
 (`dice`). A draw costs Hypothesis several times what the whole reading does, and what it would give in
-return, shrinking field by field, the suite does on traces itself (`etcd_lockstep.shrinking`).
+return, shrinking field by field, the suite does on traces itself (`etcd_lockstep.searching.shrinking`).
 """

@@ -18,11 +18,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from etcd_lockstep.lockstep import NotApplied
-from etcd_lockstep.observation import Observation, View, allow_for_elapsed, observe
+from etcd_lockstep.comparing.lockstep import NotApplied
+from etcd_lockstep.comparing.observation import Observation, View, allow_for_elapsed, observe
+from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.timed import TimedLockstep
 from etcd_lockstep.trace import LeaseOf, RevisionAt, Symbol, TokenOf, bare, substitute
 from etcd_model.errors import Error
 from etcd_model.operations import Advance, HashKV, Put, WatchRead

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from etcd_lockstep.lies import Symptom
-from etcd_lockstep.notation import BadNotation, Json, answer_to_json, operation_from_json, to_json
-from etcd_lockstep.search import Lie
+from etcd_lockstep.filing.notation import BadNotation, Json, answer_to_json, operation_from_json, to_json
+from etcd_lockstep.searching.lies import Symptom
+from etcd_lockstep.searching.search import Lie
 from etcd_lockstep.trace import Trace
 
 FORMAT = 1

@@ -13,8 +13,8 @@ from dataclasses import MISSING, fields
 from enum import IntEnum
 from typing import Any, TypeAlias
 
+from etcd_lockstep.comparing.observation import Observation
 from etcd_lockstep.names import OPERATION_NAMED, enum_of, operation_name
-from etcd_lockstep.observation import Observation
 from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, may_hold
 from etcd_model.operations import As, Compare, CompareTarget, LeaderKey, Operation, Permission, Txn
 

@@ -12,16 +12,16 @@ from typing import Any
 
 from rich.console import Console
 
-from etcd_lockstep.campaign import Campaign, Plan, Stage
-from etcd_lockstep.commands.exits import Exit
-from etcd_lockstep.corpus import answers, file_name, save
-from etcd_lockstep.coverage import Coverage
-from etcd_lockstep.interrupts import Interrupts
-from etcd_lockstep.notation import to_json
-from etcd_lockstep.progress import Progress
-from etcd_lockstep.report import print_lies
-from etcd_lockstep.run import Run
-from etcd_lockstep.search import Lie, TargetGone
+from etcd_lockstep.console.commands.exits import Exit
+from etcd_lockstep.console.interrupts import Interrupts
+from etcd_lockstep.console.progress import Progress
+from etcd_lockstep.console.report import print_lies
+from etcd_lockstep.filing.corpus import answers, file_name, save
+from etcd_lockstep.filing.notation import to_json
+from etcd_lockstep.searching.campaign import Campaign, Plan, Stage
+from etcd_lockstep.searching.coverage import Coverage
+from etcd_lockstep.searching.run import Run
+from etcd_lockstep.searching.search import Lie, TargetGone
 
 SCRATCH = Path("lies-found")
 """Where lies are filed unless a corpus is named."""

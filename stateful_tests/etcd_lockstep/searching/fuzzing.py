@@ -13,8 +13,8 @@ from hypothesis import seed as with_seed
 from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
-from etcd_lockstep.machine import BURST, Failed, TimeUp, lockstep_machine
-from etcd_lockstep.search import LieFound, Search
+from etcd_lockstep.searching.machine import BURST, Failed, TimeUp, lockstep_machine
+from etcd_lockstep.searching.search import LieFound, Search
 from etcd_lockstep.strategies.arenas import Arena
 
 if sys.version_info < (3, 11):

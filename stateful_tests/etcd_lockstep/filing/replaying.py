@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from etcd_lockstep.corpus import CorpusFile
-from etcd_lockstep.lies import symptom
-from etcd_lockstep.lockstep import REFERENCES, UNDECIDED, Died, Lockstep, NotApplied, Overtaken
+from etcd_lockstep.comparing.lockstep import REFERENCES, UNDECIDED, Died, Lockstep, NotApplied, Overtaken
+from etcd_lockstep.comparing.timed import TimedLockstep
+from etcd_lockstep.filing.corpus import CorpusFile
 from etcd_lockstep.names import told_name
-from etcd_lockstep.search import DIED
+from etcd_lockstep.searching.lies import symptom
+from etcd_lockstep.searching.search import DIED
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.timed import TimedLockstep
 from etcd_lockstep.trace import Trace, bare
 from etcd_model.operations import Advance
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import lru_cache
 from typing import Any
 
+from etcd_lockstep.comparing.observation import Observation
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.observation import Observation
 from etcd_lockstep.trace import Symbol, bare
 from etcd_model.errors import Error
 from etcd_model.operations import (

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from etcd_lockstep.search import LieFound, Search
+from etcd_lockstep.searching.search import LieFound, Search
 from etcd_lockstep.strategies.arenas import Arena, Swarm
 from etcd_lockstep.strategies.dice import BYTES, Dice
 from etcd_lockstep.strategies.vocabulary import Vocabulary

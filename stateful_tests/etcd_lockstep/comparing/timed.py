@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations, permutations
 
-from etcd_lockstep.comparison import differences
-from etcd_lockstep.lockstep import (
+from etcd_lockstep.comparing.comparison import differences
+from etcd_lockstep.comparing.lockstep import (
     REFERENCES,
     UNDECIDED,
     Answer,
@@ -29,7 +29,7 @@ from etcd_lockstep.lockstep import (
     Step,
     not_to_be_asked,
 )
-from etcd_lockstep.observation import Observation
+from etcd_lockstep.comparing.observation import Observation
 from etcd_lockstep.target import Target
 from etcd_model import State, step
 from etcd_model.lease import expire

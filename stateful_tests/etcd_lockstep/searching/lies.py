@@ -18,7 +18,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import islice
 
-from etcd_lockstep.comparison import Difference
+from etcd_lockstep.comparing.comparison import Difference
 from etcd_lockstep.names import operation_name, spelled, told_name
 from etcd_lockstep.trace import LeaseOf, Symbol, TokenOf, Trace, bare, subtrace, symbols
 from etcd_model.operations import (

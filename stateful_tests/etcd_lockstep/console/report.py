@@ -10,12 +10,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from etcd_lockstep.comparison import BROKEN_PROMISES
-from etcd_lockstep.corpus import file_name
-from etcd_lockstep.lockstep import REFERENCES, UNDECIDED
-from etcd_lockstep.search import DIED, Lie
+from etcd_lockstep.comparing.comparison import BROKEN_PROMISES
+from etcd_lockstep.comparing.lockstep import REFERENCES, UNDECIDED
+from etcd_lockstep.console.wording import NONE, answer_fields, operation_in_words, printable, telling
+from etcd_lockstep.filing.corpus import file_name
+from etcd_lockstep.searching.search import DIED, Lie
 from etcd_lockstep.trace import Trace, bare
-from etcd_lockstep.wording import NONE, answer_fields, operation_in_words, printable, telling
 from etcd_model.operations import Txn, WatchCreate, WatchRead
 
 

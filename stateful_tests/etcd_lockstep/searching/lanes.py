@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
-from etcd_lockstep.coverage import Coverage
-from etcd_lockstep.lockstep import Died, Divergence, Lockstep, NotApplied, Overtaken
-from etcd_lockstep.search import LieFound, Search
+from etcd_lockstep.comparing.lockstep import Died, Divergence, Lockstep, NotApplied, Overtaken
+from etcd_lockstep.comparing.timed import TimedLockstep
+from etcd_lockstep.searching.coverage import Coverage
+from etcd_lockstep.searching.search import LieFound, Search
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.timed import TimedLockstep
 from etcd_lockstep.trace import Trace
 from etcd_model.operations import Operation
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 
-from etcd_lockstep.names import operation_name, spelled
-from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf
-from etcd_lockstep.wording.values import (
+from etcd_lockstep.console.wording.values import (
     keys,
     leader_in_words,
     lease_in_words,
@@ -16,6 +14,8 @@ from etcd_lockstep.wording.values import (
     quoted,
     quoted_text,
 )
+from etcd_lockstep.names import operation_name, spelled
+from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf
 from etcd_model.exhaustive import assert_never
 from etcd_model.operations import (
     Advance,

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from itertools import combinations
 from typing import get_args
 
-from etcd_lockstep.plainer import plainer
+from etcd_lockstep.searching.plainer import plainer
 from etcd_lockstep.trace import LeaseOf, Trace, bare, map_keys, reordered, subtrace, symbols
 from etcd_model.operations import (
     Advance,

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from etcd_lockstep.catalogue import Own
-from etcd_lockstep.fuzzing import STEPS, fuzz
-from etcd_lockstep.lanes import LanedSearch
-from etcd_lockstep.run import Run
-from etcd_lockstep.search import Lie, Search
+from etcd_lockstep.searching.fuzzing import STEPS, fuzz
+from etcd_lockstep.searching.lanes import LanedSearch
+from etcd_lockstep.searching.run import Run
+from etcd_lockstep.searching.search import Lie, Search
 from etcd_lockstep.servers import Endpoint, EtcdSource
 from etcd_lockstep.strategies.arenas import ARENAS, Arena
 from etcd_lockstep.strategies.families import FAMILIES

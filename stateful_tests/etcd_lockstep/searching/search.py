@@ -7,12 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from etcd_lockstep.comparison import Difference
-from etcd_lockstep.coverage import Coverage
-from etcd_lockstep.lies import KnownLie, KnownLies, Symptom, features, symptom
-from etcd_lockstep.lockstep import REFERENCES, UNDECIDED, Died, Divergence, Lockstep, NotApplied, Overtaken, Step
-from etcd_lockstep.observation import Observation
-from etcd_lockstep.shrinking import ShownByKnown, Verdict, shrink
+from etcd_lockstep.comparing.comparison import Difference
+from etcd_lockstep.comparing.lockstep import (
+    REFERENCES,
+    UNDECIDED,
+    Died,
+    Divergence,
+    Lockstep,
+    NotApplied,
+    Overtaken,
+    Step,
+)
+from etcd_lockstep.comparing.observation import Observation
+from etcd_lockstep.searching.coverage import Coverage
+from etcd_lockstep.searching.lies import KnownLie, KnownLies, Symptom, features, symptom
+from etcd_lockstep.searching.shrinking import ShownByKnown, Verdict, shrink
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import RevisionAt, Trace, map_keys, symbols

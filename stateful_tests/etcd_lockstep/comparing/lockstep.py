@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from etcd_lockstep.comparison import Difference, differences
+from etcd_lockstep.comparing.comparison import Difference, differences
+from etcd_lockstep.comparing.observation import Observation, Raised, View, allow_for_elapsed, observe
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.observation import Observation, Raised, View, allow_for_elapsed, observe
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, Symbol, TokenOf, bare, substitute, symbols

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import Own, UnknownTarget
-from etcd_lockstep.lanes import Lane
+from etcd_lockstep.searching.lanes import Lane
 from etcd_lockstep.servers import USUAL, EtcdSource, NoEtcd, RunningEtcd, Settings
 from etcd_lockstep.strategies.vocabulary import KEYS, MOST_KEYS
 from etcd_lockstep.target import Target

@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from etcd_lockstep.campaign import NothingToDo
 from etcd_lockstep.catalogue import Own
-from etcd_lockstep.commands.exits import Exit
-from etcd_lockstep.commands.fuzz import print_participants
-from etcd_lockstep.corpus import BadFile, CorpusFile, load
-from etcd_lockstep.replaying import Outcome, Replay, replay
-from etcd_lockstep.run import Run, is_over_quota
+from etcd_lockstep.console.commands.exits import Exit
+from etcd_lockstep.console.commands.fuzz import print_participants
+from etcd_lockstep.filing.corpus import BadFile, CorpusFile, load
+from etcd_lockstep.filing.replaying import Outcome, Replay, replay
+from etcd_lockstep.searching.campaign import NothingToDo
+from etcd_lockstep.searching.run import Run, is_over_quota
 from etcd_lockstep.servers import Endpoint, EtcdSource
 from etcd_lockstep.strategies.arenas import AUTH, QUOTA
 

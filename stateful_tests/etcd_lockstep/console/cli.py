@@ -15,10 +15,10 @@ from typing import NoReturn
 from rich.console import Console
 
 from etcd_lockstep import servers
-from etcd_lockstep.campaign import NothingToDo, Plan
 from etcd_lockstep.catalogue import Own, UnknownTarget, find, find_two
-from etcd_lockstep.commands import Exit, FuzzOptions, run_fuzz, run_replay, run_targets
-from etcd_lockstep.fuzzing import STEPS
+from etcd_lockstep.console.commands import Exit, FuzzOptions, run_fuzz, run_replay, run_targets
+from etcd_lockstep.searching.campaign import NothingToDo, Plan
+from etcd_lockstep.searching.fuzzing import STEPS
 from etcd_lockstep.servers import EtcdSource
 from etcd_lockstep.strategies.families import FAMILIES
 from etcd_lockstep.target import TargetDied

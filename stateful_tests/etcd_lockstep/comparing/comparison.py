@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 
-from etcd_lockstep.observation import Observation, Raised
+from etcd_lockstep.comparing.observation import Observation, Raised
 from etcd_lockstep.trace import Symbol
 from etcd_model.errors import Error
 from etcd_model.results import Event, KeyValue, TxnResult, Waiting, Watched

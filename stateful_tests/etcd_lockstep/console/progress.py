@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from etcd_lockstep.search import Search
+from etcd_lockstep.searching.search import Search
 
 _LINE_EVERY = 10.0
 """Seconds between two lines where the output is no terminal."""

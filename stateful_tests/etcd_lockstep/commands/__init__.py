@@ -1,8 +1,0 @@
-"""The commands, a module each. Each returns its exit code."""
-
-from etcd_lockstep.commands.exits import Exit
-from etcd_lockstep.commands.fuzz import FuzzOptions, run_fuzz
-from etcd_lockstep.commands.replay import run_replay
-from etcd_lockstep.commands.targets import run_targets
-
-__all__ = ["Exit", "FuzzOptions", "run_fuzz", "run_replay", "run_targets"]

@@ -1,0 +1,1 @@
+"""Filing: lies as files, and what became of them."""
