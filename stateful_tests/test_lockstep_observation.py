@@ -250,6 +250,8 @@ def test_a_hash_is_right_or_it_is_seen() -> None:
     assert observe(HashKVResult(3, 77, 1), View(1), 77) == HashKVResult(3, 0, 1)
     assert observe(HashKVResult(3, 78, 1), View(1), 77) == HashKVResult(3, 78, 1)
     assert observe(HashKVResult(3, 77, 1), View(1)) == HashKVResult(3, 77, 1)
+    never_filled = observe(HashKVResult(3, 0, 1), View(1), 77)
+    assert never_filled != observe(HashKVResult(3, 77, 1), View(1), 77)
 
 
 def test_a_right_hash_makes_nothing_else_right() -> None:

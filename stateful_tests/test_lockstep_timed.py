@@ -27,7 +27,7 @@ from etcd_model.operations import (
     WatchCreate,
     WatchRead,
 )
-from etcd_model.results import AdvanceResult, LeaseKeepAliveResult
+from etcd_model.results import AdvanceResult, LeaseKeepAliveResult, WatchReadResult
 
 
 class Clock:
@@ -38,6 +38,9 @@ class Clock:
 
     def monotonic(self) -> float:
         return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
 @pytest.fixture
@@ -64,9 +67,6 @@ class Late(Target):
         return 1
 
     def apply(self, operation: Operation) -> Result:
-        if isinstance(operation, Advance):
-            self._clock.now += operation.seconds
-            return AdvanceResult()
         for lease, due in sorted(self._due.items(), key=lambda item: item[1]):
             if due + self._late <= self._clock.now and lease in self._state.leases:
                 self._state = expire(self._state, lease)
@@ -145,6 +145,66 @@ def test_leases_that_are_due_at_once_may_end_in_any_order(clock: Clock) -> None:
     )
     assert divergences(trace, Late(clock, 0), FakeTarget("3.5.16", 2)) == []
     assert divergences(trace, Backwards(clock, 0)) == []
+
+
+def test_leases_that_are_due_at_different_times_end_in_that_order(clock: Clock) -> None:
+    class Backwards(Late):
+        def apply(self, operation: Operation) -> Result:
+            if isinstance(operation, Range):
+                for lease in sorted(self._due, reverse=True):
+                    self._state = expire(self._state, lease)
+            return super().apply(operation)
+
+    trace = (
+        LeaseGrant(2),
+        LeaseGrant(8),
+        Put(b"a", b"", LeaseOf(1)),
+        Put(b"b", b"", LeaseOf(2)),
+        Advance(10),
+        Range(b"a"),
+        HashKV(),
+    )
+    assert divergences(trace, Late(clock, 0), FakeTarget("3.5.16", 2)) == []
+    assert divergences(trace, Backwards(clock, 0)) == [(7, "late", "hash")]
+
+
+def test_time_passes_once_for_all_on_real_clocks(clock: Clock) -> None:
+    class Other(Late):
+        name = "other"
+
+    class Forgetful(Late):
+        def apply(self, operation: Operation) -> Result:
+            due = dict(self._due)
+            result = super().apply(operation)
+            if isinstance(result, LeaseKeepAliveResult):
+                self._due = due
+            return result
+
+    before = clock.now
+    trace = (LeaseGrant(3), Put(b"a", b"", LeaseOf(1)), Advance(2), LeaseKeepAlive(LeaseOf(1)), Advance(2), Range(b"a"))
+    assert divergences(trace, Forgetful(clock, 0.4), Other(clock, 0.4)) == [(6, "late", "kvs")]
+    assert clock.now == before + 4
+
+
+def test_what_one_target_leaves_open_hides_no_lie_of_another(clock: Clock) -> None:
+    class Deaf(FakeTarget):
+        name = "deaf"
+
+        def apply(self, operation: Operation) -> Result:
+            result = super().apply(operation)
+            return replace(result, watches=()) if isinstance(result, WatchReadResult) else result
+
+    class Between(Late):
+        """A lease ends while its stream is read."""
+
+        def apply(self, operation: Operation) -> Result:
+            result = super().apply(operation)
+            return replace(result, stray=1) if isinstance(result, WatchReadResult) else result
+
+    trace = (LeaseGrant(2), Put(b"b", b"", LeaseOf(1)), WatchCreate(b"a"), Advance(2), WatchRead())
+    assert divergences(trace, Deaf("3.5.16", 2), Between(clock, 0)) == [(5, "deaf", "watches")]
+    with pytest.raises(Overtaken):
+        divergences(trace, Between(clock, 0))
 
 
 def test_too_many_at_once_prove_nothing(clock: Clock) -> None:

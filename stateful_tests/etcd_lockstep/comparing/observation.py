@@ -183,14 +183,20 @@ class View:
         )
 
 
+RIGHT_HASH = 0
+"""What the hash of a HashKV is compared as where it is the expected one."""
+_NO_HASH = -1
+"""The same where the answer has none."""
+
+
 def observe(result: Result, view: View, expected_hash: int | None = None) -> Result:
     """The observation of an answer. A TimeToLive needs `allow_for_elapsed` besides.
 
     `expected_hash` is the hash that a HashKV should tell, over the target's own revisions and lease ids.
     """
     view.last_header = 0 if isinstance(result, Error) else result.revision
-    if isinstance(result, results.HashKVResult) and result.hash == expected_hash:
-        result = replace(result, hash=0)
+    if isinstance(result, results.HashKVResult):
+        result = replace(result, hash=RIGHT_HASH if result.hash == expected_hash else result.hash or _NO_HASH)
     return _observe(result, view)
 
 

@@ -101,23 +101,23 @@ class Campaign:
             if set(arena.families) & set(families) and (self.plan.starts_all or not arena.settled)
         ]
         known: frozenset[str] = ALL
-        while arenas := [arena for arena in asked if arena.operations(families, known)]:
-            arena = arenas[0]
-            asked.remove(arena)
+        for number, arena in enumerate(asked):
+            if not arena.operations(families, known):
+                continue
             with self._started(arena) as run:
                 known = run.capabilities  # the targets are the same everywhere, and so is what they know
                 operations = arena.operations(families, known)
                 if operations:
-                    arenas = [one for one in arenas if one.operations(families, known)]
-                    yield self._stage(arena, run, operations, arenas)
+                    left = [one for one in asked[number:] if one.operations(families, known)]
+                    yield self._stage(arena, run, operations, left)
         if not self.searches:
             raise NothingToDo(f"no target of this run knows an operation of {', '.join(families)}")
 
-    def _stage(self, arena: Arena, run: Run, operations: tuple[str, ...], arenas: Sequence[Arena]) -> Stage:
+    def _stage(self, arena: Arena, run: Run, operations: tuple[str, ...], left: Sequence[Arena]) -> Stage:
         """The first of the arenas that are left."""
         seconds = None
         if self._seconds_left is not None:
-            seconds = self._seconds_left * arena.share / sum(one.share for one in arenas)
+            seconds = self._seconds_left * arena.share / sum(one.share for one in left)
             self._seconds_left -= seconds
         return Stage(arena, run, self._search(run, timed="advance" in operations), operations, seconds)
 

@@ -56,14 +56,14 @@ class LanedSearch(Search):
         self._guide = Lockstep(ModelTarget(first.model.server), ())
         self._drawn: Trace = ()
         self._batch: list[Trace] = []
+        self._ran: dict[Lockstep, Trace] = {}
+        """What was run in a lane last."""
         self._stopped = threading.Event()
         self._counting = threading.Lock()
 
     def start(self) -> None:
         """Begin to draw a sequence; run those drawn before, if they are enough. Raises `LieFound`."""
-        if self._drawn:
-            self._batch.append(self._drawn)
-            self._drawn = ()
+        self._end_of_drawing()
         if len(self._batch) == TO_A_LANE * len(self._lanes):
             self.flush()
         self._guide.start()
@@ -81,11 +81,21 @@ class LanedSearch(Search):
         except Overtaken:
             self.over = True
             return False
+        except Died as died:  # of being asked whether it has words for it
+            self.over = True
+            self._died(died, (*self._drawn, operation))
+            return True
         self._drawn = (*self._drawn, operation)
         return True
 
+    def _end_of_drawing(self) -> None:
+        if self._drawn:
+            self._batch.append(self._drawn)
+            self._drawn = ()
+
     def flush(self) -> None:
         """Run what was drawn. Raises `LieFound`, once all that was seen is judged, for the first that is new."""
+        self._end_of_drawing()
         batch, self._batch = self._batch, []
         self.over = True
         found: LieFound | None = None
@@ -122,10 +132,14 @@ class LanedSearch(Search):
 
     def _run_in(self, lockstep: Lockstep, trace: Trace) -> _Seen | None:
         coverage = Coverage()
+        if self._is_time_up():
+            return None
         try:
-            if self._is_time_up():
-                return None
             lockstep.start()
+        except Died as died:
+            return _Seen(self._ran.get(lockstep, ()), died=died)
+        self._ran[lockstep] = trace
+        try:
             with self._counting:
                 self.sequences += 1
             for number, operation in enumerate(trace, 1):
@@ -137,11 +151,10 @@ class LanedSearch(Search):
                 if step.divergences:
                     return _Seen(trace[:number], step.divergences)
                 coverage.agreed(operation, step.observations[lockstep.targets[0].name])
-        except Overtaken:
+        except (Overtaken, NotApplied):
+            # Where something expired earlier or later than for the guide, a request may be one that is never sent.
             with self._counting:
                 self.overtaken += 1
-        except NotApplied:
-            pass  # where something expired earlier or later than for the guide, a request may be one that is never sent
         except Died as died:
             return _Seen(trace[: lockstep.steps], died=died)
         finally:

@@ -62,8 +62,8 @@ class Run:
             self._stack = stack.pop_all()
 
     def _start(self, against: Sequence[str | Own | EtcdSource], lanes: int) -> None:
-        if any(isinstance(source, servers.Endpoint) for source in (self._source, *against)):
-            lanes = 1
+        if any(isinstance(one, servers.Endpoint) or one == "etcd3" for one in (self._source, *against)):
+            lanes = 1  # there is one of it
         etcds = self._etcds(self._source, lanes)
         self.etcd = etcds[0] if etcds else None
         self.version = self.etcd.version if self.etcd else DEFAULT_VERSION
@@ -107,17 +107,17 @@ class Run:
         over_quota, quota = is_over_quota(self._settings), self._settings.quota_bytes
         min_lease_ttl = real.min_lease_ttl() if real and not over_quota else Server().min_lease_ttl
         model = ModelTarget(Server(quirks_of(self._release), min_lease_ttl, over_quota=over_quota))
-        others: list[Target] = []
-        self.lanes.append(Lane(model, others))
+        first = not self.lanes
+        self.lanes.append(Lane(model, []))
         self._add(FakeTarget(self._release, min_lease_ttl, quota))
         if real and not client_alone:
             self._add(real)
         for wanted in against:
             if isinstance(wanted, Own):
                 target = wanted.make()
-                self._add(target, twin=None if target.shared_store else wanted.make())
+                self._add(target, twin=wanted.make() if first and not target.shared_store else None)
             elif wanted == "fake-server":
-                self._add(*(FakeServerTarget(self._release, min_lease_ttl, quota) for _ in range(2)))
+                self._add(*(FakeServerTarget(self._release, min_lease_ttl, quota) for _ in range(2 if first else 1)))
             elif isinstance(wanted, str):
                 self._add(self._etcd3())
             else:
@@ -127,8 +127,7 @@ class Run:
         self._stack.callback(target.close)
         if twin is not None:
             self._stack.callback(twin.close)
-            if len(self.lanes) == 1:
-                self.twins[target.name] = twin
+            self.twins[target.name] = twin
         lane = self.lanes[-1]
         if target.name in (lane.model.name, *(other.name for other in lane.others)):
             raise UnknownTarget(f"two targets of the run are called {target.name!r}: give yours another name")

@@ -24,8 +24,27 @@ from etcd_lockstep.searching.lies import KnownLie, KnownLies, Symptom, features,
 from etcd_lockstep.searching.shrinking import ShownByKnown, Verdict, shrink
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.trace import RevisionAt, Trace, map_keys, symbols
-from etcd_model.operations import As, Operation, Range, Txn
+from etcd_lockstep.trace import RevisionAt, Trace, bare, map_keys, symbols
+from etcd_model.operations import (
+    As,
+    AuthStatus,
+    Hash,
+    HashKV,
+    Leader,
+    LeaseLeases,
+    LeaseTimeToLive,
+    MemberList,
+    Observe,
+    Operation,
+    Range,
+    RoleGet,
+    RoleList,
+    Snapshot,
+    Status,
+    Txn,
+    UserGet,
+    UserList,
+)
 
 SHRINK_SECONDS = 20.0
 """How long one lie may be shrunk. A target in the same process needs a fraction of a second; one that dies of
@@ -96,10 +115,30 @@ def _keys(trace: Trace) -> list[bytes]:
     return list(dict.fromkeys(key for key in reversed(found) if key))
 
 
+_READS = (
+    Range,
+    LeaseTimeToLive,
+    LeaseLeases,
+    AuthStatus,
+    UserGet,
+    UserList,
+    RoleGet,
+    RoleList,
+    Status,
+    Hash,
+    HashKV,
+    Snapshot,
+    MemberList,
+    Leader,
+    Observe,
+)
+"""Operations that leave a store as it was, whatever is answered."""
+
+
 def _spoils(operation: Operation, found: Symptom) -> bool:
     """Whether the target now holds something else than the others, as far as this answer tells."""
     if found.field in ("answer", "error", "succeeded", "waiting"):
-        return not isinstance(operation, Range)
+        return not isinstance(bare(operation), _READS)
     return found.field.startswith("kvs") and not features(operation)
 
 
@@ -127,6 +166,8 @@ class Search:
         """Of Hypothesis; one holds one sequence or several."""
         self.sequences = 0
         self.steps = 0
+        self._patience = float("inf")
+        """A reading of `time.monotonic` after which a divergence is not looked into any further."""
         self.deadline = float("inf")
         """A reading of `time.monotonic` after which nothing more need be run."""
         self.overtaken = 0
@@ -222,6 +263,7 @@ class Search:
 
     def _judge(self, operation: Operation, divergence: Divergence) -> None:
         self._disturbed = False
+        self._patience = min(time.monotonic(), self.deadline) + SHRINK_SECONDS
         for difference in divergence.differences:
             found = symptom(divergence.odd_one_out, operation, difference)
             again = (found, self._trace) in self._raised
@@ -253,7 +295,11 @@ class Search:
             self._on_shrinking("")
         if shrunk is None:
             return False
-        if shrunk == (found, trace) and not self._shows(trace, found):
+        if time.monotonic() > self._patience and shrunk == (found, trace):
+            if any(lie.symptom == found for lie in self.lies):
+                return False  # one that nobody had the time to look into is enough
+            self._record_as_seen(found, trace, "there was no time to shrink it")
+        elif shrunk == (found, trace) and not self._shows(trace, found):
             self._record_as_seen(found, trace, "seen once, and not again")
         else:
             self._record(*shrunk)
@@ -261,11 +307,8 @@ class Search:
 
     def _shrunk(self, found: Symptom, trace: Trace) -> tuple[Symptom, Trace] | None:
         """The symptom and the shortest trace; None where that turns out to show a lie known already."""
-        deadline = time.monotonic() + SHRINK_SECONDS
 
         def judge(candidate: Trace) -> Verdict:
-            if time.monotonic() > deadline:
-                return Verdict.NOTHING
             seen = self._symptoms(candidate, found.target)
             if found in seen:
                 return Verdict.KNOWN if self._known.explain(candidate, found) else Verdict.NEW
@@ -330,10 +373,10 @@ class Search:
         if isinstance(last, As) and found.field.startswith(("error", "cancel_reason")):
             return self._refused_witness(trace, last, found)
         if isinstance(last, Txn) and last.compare and (last.success or last.failure):
-            bare = (*trace[:-1], Txn(last.compare))
-            for seen in self._symptoms(bare, found.target):
+            compares = (*trace[:-1], Txn(last.compare))
+            for seen in self._symptoms(compares, found.target):
                 if seen.field == "succeeded":
-                    return bare, seen  # it took the other branch: all else follows from that
+                    return compares, seen  # it took the other branch: all else follows from that
         for end in range(1, len(trace)):
             for key in _keys(trace[: end + 1]):
                 witness = (*trace[:end], Range(key))
@@ -379,6 +422,8 @@ class Search:
 
     def _symptoms(self, trace: Trace, target: str) -> list[Symptom]:
         """What a trace, run on its own, shows of a target at its last step."""
+        if time.monotonic() > self._patience:
+            return []
         self._disturbed |= target not in self._pairs
         step = self._run(trace, self._pairs.get(target, self._all))
         return [
