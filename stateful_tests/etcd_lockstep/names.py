@@ -22,9 +22,15 @@ from etcd_model.operations import (
     SortTarget,
 )
 
-OPERATION_NAMED: dict[str, type[Operation]] = {
-    re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation.__name__).lower(): operation for operation in OPERATIONS
-}
+
+def snake_case(name: str) -> str:
+    """`LeaseGrant` is `lease_grant`; so are etcd's own `memberID`, `peerURLs`, `TTL`."""
+    for word in ("KV", "URLs", "ID", "TTL"):
+        name = name.replace(word, word.capitalize())
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+OPERATION_NAMED: dict[str, type[Operation]] = {snake_case(operation.__name__): operation for operation in OPERATIONS}
 _NAMES: dict[type, str] = {operation: name for name, operation in OPERATION_NAMED.items()}
 
 

@@ -270,6 +270,19 @@ def _map_keys(value: Any, f: Callable[[bytes], bytes]) -> Any:
     return type(value)(*values)
 
 
+def keys_of(trace: Trace) -> list[bytes]:
+    """The keys that a trace names, each once, the first one first."""
+    found: dict[bytes, None] = {}
+
+    def note(key: bytes) -> bytes:
+        found[key] = None
+        return key
+
+    for operation in trace:
+        map_keys(operation, note)
+    return list(found)
+
+
 UNKNOWN_LEASE = 404
 """A lease id that nobody grants; stands in where the step that granted a lease is taken out of a trace."""
 

@@ -169,7 +169,7 @@ class TimedLockstep(Lockstep):
         divergences = self._verdict(observations, expected)
         if open_to and not divergences:
             raise Overtaken
-        for name, should in sorted(expected.items(), key=lambda item: observations[item[0]] != item[1]):
+        for _, should in sorted(expected.items(), key=lambda item: observations[item[0]] != item[1]):
             observations[self._model.name] = should  # what the model says of a store like the last target's
         return Step(observations, divergences)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
+from etcd_lockstep.names import snake_case
 from etcd_lockstep.searching.campaign import Campaign, Plan
 from etcd_lockstep.searching.coverage import OK, Coverage, fields_used
 from etcd_lockstep.servers import Binary, Program
@@ -63,7 +64,7 @@ def _of_message(message: Any, seen: set[str]) -> Iterator[tuple[str, str]]:
         return
     seen.add(message.full_name)
     for field in message.fields:
-        yield f"{message.name}.{field.name}", f"{_operation(message.name)}.{_snake(field.name)}"
+        yield f"{message.name}.{field.name}", f"{_operation(message.name)}.{snake_case(field.name)}"
     for field in message.fields:
         if field.type == FieldDescriptor.TYPE_MESSAGE:
             yield from _of_message(field.message_type, seen)
@@ -74,15 +75,9 @@ _CALLED = {"compaction": "compact", "user_add_options": "user_add"}
 
 
 def _operation(message: str) -> str:
-    name = _snake(message.removesuffix("Request"))
+    name = snake_case(message.removesuffix("Request"))
     name = re.sub(r"^auth_(?=user|role)", "", name)
     return _CALLED.get(name, name)
-
-
-def _snake(name: str) -> str:
-    """`LeaseTimeToLive`, `memberID`, `peerURLs`, `TTL`."""
-    name = name.replace("KV", "Kv").replace("URLs", "Urls").replace("ID", "Id").replace("TTL", "Ttl")
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def page(measured: Sequence[Measured], witnesses: Mapping[str, Trace]) -> str:
@@ -134,6 +129,8 @@ def _differing(witnesses: Mapping[str, Trace]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for quirk in SINCE:
         for used in sorted(fields_used(witnesses[quirk][-1])) if quirk in witnesses else ():
+            if used.endswith((".key", ".name")) and len(fields_used(witnesses[quirk][-1])) > 1:
+                continue  # every request of its kind has it
             found.setdefault(used, []).append(quirk)
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -10,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from etcd_lockstep.comparing.observation import Observation
-from etcd_lockstep.names import operation_name
+from etcd_lockstep.names import operation_name, snake_case
 from etcd_lockstep.trace import Symbol, bare
 from etcd_model.errors import Error
 from etcd_model.operations import (
@@ -66,7 +65,7 @@ def fields_used(operation: Operation) -> frozenset[str]:
 
 
 def _fields(value: Any) -> Iterator[str]:
-    name = _snake(type(value).__name__)
+    name = snake_case(type(value).__name__)
     for one in fields(value):
         held = getattr(value, one.name)
         if held or name == "compare":
@@ -87,7 +86,7 @@ def _fields(value: Any) -> Iterator[str]:
             yield "user_add.options"
         case Txn(success=success, failure=failure):
             for request in (*success, *failure):
-                yield f"request_op.request_{_snake(type(request).__name__)}"
+                yield f"request_op.request_{snake_case(type(request).__name__)}"
 
 
 _OPERANDS = {
@@ -97,7 +96,3 @@ _OPERANDS = {
     CompareTarget.VALUE: "value",
     CompareTarget.LEASE: "lease",
 }
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()

@@ -24,7 +24,7 @@ from etcd_lockstep.searching.lies import KnownLie, KnownLies, Symptom, features,
 from etcd_lockstep.searching.shrinking import ShownByKnown, Verdict, shrink
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.trace import RevisionAt, Trace, bare, map_keys, symbols
+from etcd_lockstep.trace import RevisionAt, Trace, bare, keys_of, symbols
 from etcd_model.operations import (
     As,
     AuthStatus,
@@ -100,19 +100,6 @@ class LieFound(Exception):
 def lie_found(found: Symptom) -> type[LieFound]:
     """An exception type for each symptom, so that Hypothesis takes each for a bug of its own."""
     return type("LieFound", (LieFound,), {"__doc__": str(found)})
-
-
-def _keys(trace: Trace) -> list[bytes]:
-    """The keys that a trace names, the last first."""
-    found: list[bytes] = []
-
-    def note(key: bytes) -> bytes:
-        found.append(key)
-        return key
-
-    for operation in trace:
-        map_keys(operation, note)
-    return list(dict.fromkeys(key for key in reversed(found) if key))
 
 
 _READS = (
@@ -378,7 +365,7 @@ class Search:
                 if seen.field == "succeeded":
                     return compares, seen  # it took the other branch: all else follows from that
         for end in range(1, len(trace)):
-            for key in _keys(trace[: end + 1]):
+            for key in filter(None, reversed(keys_of(trace[: end + 1]))):
                 witness = (*trace[:end], Range(key))
                 if witness == trace:
                     return None  # it is read plainly already

@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import get_args
 
 from etcd_lockstep.searching.plainer import plainer
-from etcd_lockstep.trace import LeaseOf, Trace, bare, map_keys, reordered, subtrace, symbols
+from etcd_lockstep.trace import LeaseOf, Trace, bare, keys_of, map_keys, reordered, subtrace, symbols
 from etcd_model.operations import (
     Advance,
     Alarm,
@@ -249,7 +249,7 @@ def _puts_for_watchers(trace: Trace, accepts: _Acceptance) -> Trace:
     """What a watcher is told of, put instead, if to the lie one event is as good as another."""
     if not isinstance(trace[-1], WatchRead):
         return trace
-    keys = sorted(_keys(trace) - {b""}, key=_size)
+    keys = sorted(filter(None, keys_of(trace)), key=_size)
     for index, operation in enumerate(trace[:-1]):
         if isinstance(operation, DeleteRange | Txn | LeaseRevoke | Advance | WatchRead):
             for key in keys:
@@ -304,8 +304,8 @@ def _leased(operation: Operation) -> bool:
 
 def _plainer_keys(trace: Trace, accepts: _Acceptance) -> Trace:
     """Every key renamed to a shorter or smaller one of the trace's own or to `a`, everywhere at once."""
-    names = sorted({b"a", b"b", *_keys(trace)} - {b""}, key=_size)
-    for old in sorted(_keys(trace), key=_size, reverse=True):
+    names = sorted({b"a", b"b", *keys_of(trace)} - {b""}, key=_size)
+    for old in sorted(keys_of(trace), key=_size, reverse=True):
         for new in names:
             if _size(new) < _size(old):
                 candidate = _renamed(trace, old, new)
@@ -341,15 +341,3 @@ def _on_stream(operation: Operation, old: int, new: int) -> Operation:
 
 def _size(key: bytes) -> tuple[int, bytes]:
     return len(key), key
-
-
-def _keys(trace: Trace) -> set[bytes]:
-    found: set[bytes] = set()
-
-    def note(key: bytes) -> bytes:
-        found.add(key)
-        return key
-
-    for operation in trace:
-        map_keys(operation, note)
-    return found
