@@ -17,7 +17,6 @@ from etcd_lockstep.codec import (
     decode_snapshot,
     encode,
     encode_watch,
-    token_of,
 )
 from etcd_model import State, step
 from etcd_model.operations import (
@@ -321,7 +320,6 @@ def test_a_text_goes_with_all_its_characters() -> None:
 @pytest.mark.parametrize("operation", FULL, ids=lambda op: type(op).__name__)
 def test_a_token_changes_nothing_but_the_metadata(operation: Operation) -> None:
     assert encode(As("a.1", operation)) == encode(operation)
-    assert (token_of(As("a.1", operation)), token_of(operation)) == ("a.1", "")
 
 
 # The member.

@@ -165,14 +165,18 @@ def test_what_can_t_be_replayed_says_why(
     target: str, trace: Trace, reason: str, tmp_path: Path, capsys: Capture
 ) -> None:
     path = file(tmp_path, trace, "kvs", "missing")
-    assert replay("--against", own(target), path) == 0
-    assert f"NOT REPLAYED {path}\n             {reason}\n" in capsys.readouterr().out
+    assert replay("--against", own(target), path) == 2, "nothing was replayed"
+    told = capsys.readouterr().out
+    assert f"NOT REPLAYED {path}\n             {reason}\n" in told
+    assert told.endswith("\n1 NOT REPLAYED\n")
+    plain = file(tmp_path, (Put(b"a"),), "kvs", "missing", "plain")
+    assert replay("--against", own(target), path, plain) == 0
 
 
 def test_what_would_kill_a_real_etcd_is_not_replayed(tmp_path: Path, capsys: Capture) -> None:
     killer = (Put(b"a"), Put(b"b"), Range(b"a", b"\x00", sort_order=1, sort_target=99))
     path = file(tmp_path, killer, "kvs", "missing")
-    assert replay(path) == 0
+    assert replay(path) == 2
     assert f"NOT REPLAYED {path}\n" in capsys.readouterr().out
 
 
@@ -199,8 +203,9 @@ def test_one_of_many_still_lies(tmp_path: Path, capsys: Capture) -> None:
     names.append(file(tmp_path, (Put(b"a"), Compact(1)), "error", "accepted (x)"))
     assert replay("--against", "count-only-returns-kvs", str(tmp_path)) == 1
     told = capsys.readouterr().out
-    assert told.count("STILL LIES") == 1
-    assert told.count("FIXED") == len(names) - 1
+    assert told.count("STILL LIES ") == 1
+    assert told.count("FIXED  ") == len(names) - 1
+    assert told.endswith(f"\n1 STILL LIES, {len(names) - 1} FIXED\n")
     assert re.findall(r"/\S+\.json", told) == sorted(names)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import pytest
 
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.fake import FakeServerTarget
+from etcd_lockstep.targets.waiting import ANSWER_SECONDS, acquire
 from etcd_model.errors import Code, Error
 from etcd_model.operations import (
     Campaign,
@@ -32,6 +34,7 @@ from etcd_model.results import (
     LeaseGrantResult,
     LockResult,
     RangeResult,
+    Result,
     UnlockResult,
     Waiting,
 )
@@ -153,3 +156,34 @@ def test_a_leader_is_observed_and_where_there_is_none_nothing_comes(target: Targ
     assert isinstance(target.apply(Proclaim(won.leader, b"still me")), ElectionResult)
     assert isinstance(target.apply(Resign(won.leader)), ElectionResult)
     assert target.apply(Observe(b"e")) == LeaderResult(revision=0)
+
+
+class _Slow:
+    """A server that lets nobody read, and refuses a lock after so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def ask(self, operation: Operation, token: str = "") -> Result:  # noqa: ARG002  # whatever and whoever it is
+        return TOO_LARGE
+
+    def begin(self, operation: Lock | Campaign, token: str) -> Future[Result]:  # noqa: ARG002  # as above
+        return Future()
+
+    def end(self, operation: Lock | Campaign, call: object, seconds: float) -> Result | None:  # noqa: ARG002  # as above
+        return TOO_LARGE if seconds >= self._seconds else None
+
+
+TOO_LARGE = Error(Code.RESOURCE_EXHAUSTED, "too large")
+
+
+@pytest.mark.parametrize("operation", [Lock(b"n", 1), Lock(b"n"), Campaign(b"n", 1, b"x")])
+def test_a_refusal_may_take_its_time_where_nobody_can_see_who_else_is_there(operation: Lock | Campaign) -> None:
+    assert acquire(_Slow(ANSWER_SECONDS - 0.5), operation, "") == TOO_LARGE
+    assert acquire(_Slow(ANSWER_SECONDS + 0.5), operation, "") == Waiting()
+
+
+def test_a_lock_whose_name_is_too_long_to_be_read_is_refused_as_any_write_of_its_size(target: Target) -> None:
+    lease(target, 1)
+    answer = target.apply(Lock(b"n" * 1_400_000, 1))
+    assert answer == Error(Code.UNKNOWN, "etcdserver: request is too large")

@@ -272,6 +272,10 @@ def event(revision: int, key: bytes = b"a") -> pb.Event:
     return pb.Event(kv=pb.KeyValue(key=key, mod_revision=revision, create_revision=revision, version=1))
 
 
+def deletion(revision: int) -> pb.Event:
+    return pb.Event(type=pb.Event.DELETE, kv=pb.KeyValue(key=b"a", mod_revision=revision))
+
+
 def batch(watch_id: int, header: int, *revisions: int, fragment: bool = False) -> pb.WatchResponse:
     return pb.WatchResponse(
         header=pb.ResponseHeader(revision=header),
@@ -284,11 +288,11 @@ def batch(watch_id: int, header: int, *revisions: int, fragment: bool = False) -
 class Server:
     """Keeps the rules of a stream, and delivers to watchers other than the fence what a test pushes."""
 
-    def __init__(self, *, fences: bool = True) -> None:
-        self.revision = 1
+    def __init__(self, *, fences: bool = True, base: int = 1) -> None:
+        self.revision = base
         self.stream = Script(self.answer)
         self.fences = fences
-        self.session = WatchSession(self.stream)
+        self.session = WatchSession(self.stream, base=base)
 
     def answer(self, request: pb.WatchRequest) -> Iterator[pb.WatchResponse]:
         if request.HasField("create_request"):
@@ -337,6 +341,36 @@ def test_events_after_the_cancellation_are_stray_and_so_are_those_for_nobody() -
     result = server.read()
     assert result.stray == 2
     assert result.watches[0].events == ()
+
+
+def test_a_response_with_nothing_in_it_is_stray_where_nobody_asked_for_progress() -> None:
+    server = Server()
+    server.session.create(WatchCreate(b"a", watch_id=1))
+    server.session.create(WatchCreate(b"a", watch_id=2, progress_notify=True))
+    server.stream.push(reply(1, 1), reply(2, 1), reply(2, 1))
+    assert server.read().stray == 1
+
+
+def test_of_the_time_up_to_the_reset_only_its_own_tombstones_are_left_out() -> None:
+    server = Server(base=5)
+    server.session.create(WatchCreate(b"a"))
+    server.stream.push(
+        pb.WatchResponse(
+            header=pb.ResponseHeader(revision=6),
+            events=[event(0), event(4), deletion(4), event(5), deletion(5), deletion(6)],
+        )
+    )
+    (watched,) = server.read().watches
+    seen = [(event.type, event.kv.mod_revision) for event in watched.events]
+    assert seen == [(PUT, 0), (PUT, 4), (DELETE, 4), (PUT, 5), (DELETE, 6)]
+
+
+def test_a_response_that_has_but_tombstones_of_the_reset_is_neither_stray_nor_told() -> None:
+    server = Server(base=5)
+    server.session.create(WatchCreate(b"a"))
+    server.stream.push(pb.WatchResponse(header=pb.ResponseHeader(revision=5), events=[deletion(5)]))
+    result = server.read()
+    assert (result.stray, result.watches[0].events) == (0, ())
 
 
 def test_a_watcher_may_have_the_id_of_progress_replies() -> None:

@@ -62,6 +62,8 @@ def find_two(first: str, second: str) -> tuple[EtcdSource, str | Own | EtcdSourc
     Raises `UnknownTarget`, with a line that says what is wrong.
     """
     one, other = _etcd_or_target(first), _etcd_or_target(second)
+    if one == other and isinstance(one, servers.Endpoint):
+        raise UnknownTarget(f"{first} is one server: a diff needs two")
     if not isinstance(one, str | Own):
         return one, other
     if not isinstance(other, str | Own):
@@ -77,7 +79,7 @@ def _etcd_or_target(name: str) -> str | Own | EtcdSource:
         return find(name)
     source = servers.parse_source(name)
     if isinstance(source, NoEtcd):
-        raise UnknownTarget("none is no target")
+        raise UnknownTarget("none is no target: name an etcd, or something to hold against one")
     return source
 
 

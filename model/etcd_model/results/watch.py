@@ -61,4 +61,5 @@ class WatchReadResult:
     progress: tuple[int, ...] = ()
     """The revisions in the headers of the replies to progress requests."""
     stray: int = 0
-    """How many responses were for no watcher of the stream, or came after its cancellation."""
+    """How many responses were for no watcher of the stream, came after its cancellation, or held nothing at all for
+    one that did not ask for progress."""

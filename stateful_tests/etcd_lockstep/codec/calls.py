@@ -1,4 +1,4 @@
-"""One call: its path and request, its metadata, and its response."""
+"""One call: its path and request, and its response."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 from etcd_lockstep.codec import auth, kv, lease, lock, maintenance
 from etcd_lockstep.codec.coding import Decoders, Encoders
 from etcd_lockstep.trace import bare
-from etcd_model.operations import As, Operation
+from etcd_model.operations import Operation
 from etcd_model.results import Answer
 
 _ENCODERS: Encoders = {
@@ -34,11 +34,6 @@ def encode(operation: Operation, member_id: int = 0) -> tuple[str, Message]:
     operation = bare(operation)
     path, encoder = _ENCODERS[type(operation)]
     return path, encoder(maintenance.addressed(operation, member_id) if member_id else operation)
-
-
-def token_of(operation: Operation) -> str:
-    """What goes as the metadata `token`; empty where nothing does."""
-    return operation.token if isinstance(operation, As) else ""
 
 
 def decode(operation: Operation, answer: Message, member_id: int = 0) -> Answer:

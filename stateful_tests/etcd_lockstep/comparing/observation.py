@@ -17,7 +17,8 @@ What is left out or made comparable, each with its reason, is all in this module
 - The revision of the auth store is counted from the one that the target had after its reset: a real
   server's never goes back.
 - The hash of a HashKV is over revisions and lease ids as the target counts them. It is 0 where it is
-  the one that is right for them, which the caller works out, and stays itself elsewhere.
+  the one that is right for them, which the caller works out, and stays itself elsewhere; an answer
+  without a hash has -1.
 - The id of the one member, and the sizes, raft indices, names and URLs of Status and MemberList never
   get here (`codec`): they tell of the server.
 - How a watch's events are spread over responses is the server's choice; that a revision is not split,

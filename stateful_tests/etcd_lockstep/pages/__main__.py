@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -41,6 +43,7 @@ def main() -> int:
 
 
 def _quirks(console: Console, options: argparse.Namespace) -> bool:
+    _refuse_poorer(options.page, [program.version for program in servers.versions_at_hand(console.print)])
     versions, rows = quirks.rows(WITNESSES, progress=console.print)
     options.page.write_text(quirks.page(versions, rows), encoding="utf-8")
     for row in rows:
@@ -55,9 +58,22 @@ def _fidelity(console: Console, options: argparse.Namespace) -> bool:
     programs = fidelity.newest_of_each_series(servers.versions_at_hand(console.print))
     if not programs:
         raise servers.EtcdUnavailable("no etcd binary is at hand: scripts/fetch-etcd brings some")
+    _refuse_poorer(options.page, [program.version for program in programs])
     measured = [fidelity.measure(program, options.seconds, options.seed, console.print) for program in programs]
     options.page.write_text(fidelity.page(measured, _witnesses()), encoding="utf-8")
     return not any(one.lies for one in measured)
+
+
+def _refuse_poorer(page: Path, versions: Sequence[str]) -> None:
+    """Raise `EtcdUnavailable` where a page tells of series of etcd of which none is at hand."""
+    lines = page.read_text(encoding="utf-8").splitlines() if page.exists() else []
+    header = next((line for line in lines if line.startswith(("| quirk |", "| field |"))), "")
+    missing = set(re.findall(r"\d+\.\d+(?=\.\d+ )", header)) - {version.rpartition(".")[0] for version in versions}
+    if missing:
+        raise servers.EtcdUnavailable(
+            f"{page} tells of etcd {', '.join(sorted(missing))} too, of which no binary is at hand: "
+            "scripts/fetch-etcd brings some; or name another --page"
+        )
 
 
 def _witnesses() -> dict[str, Trace]:

@@ -7,6 +7,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from etcd_lockstep import servers
@@ -21,7 +22,7 @@ from etcd_lockstep.targets.etcd import EtcdTarget
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import Trace
 from etcd_model import Quirks, Server, quirks_of
-from etcd_model.quirks import SINCE, release_of
+from etcd_model.quirks import SINCE, parse_version, release_of
 
 NOT_SENT = "not sent"
 """Stands for the answer of a version that would die of the trace, or that leaves its outcome open."""
@@ -61,10 +62,9 @@ def rows(
         raise servers.EtcdUnavailable("no etcd binary is at hand: scripts/fetch-etcd brings some")
     versions = [program.version for program in programs]
     releases = {version: release_of(version) for version in versions}
+    known = sorted({*releases.values(), *chain.from_iterable(SINCE.values())}, key=parse_version)
     traces = {
-        quirk: None
-        if quirk in UNSEEN
-        else _witness(quirk, list(releases.values()), folder, search=search, progress=progress)
+        quirk: None if quirk in UNSEEN else _witness(quirk, known, folder, search=search, progress=progress)
         for quirk in SINCE
     }
     answers: dict[str, dict[str, str]] = {quirk: {} for quirk in SINCE}

@@ -95,11 +95,8 @@ class Campaign:
     def stages(self) -> Iterator[Stage]:
         """Each stage, to be run before the next is asked for. Raises `NothingToDo`, and what `Run` does."""
         families = self.plan.families
-        asked = [
-            arena
-            for arena in ARENAS
-            if set(arena.families) & set(families) and (self.plan.starts_all or not arena.settled)
-        ]
+        wanted = [arena for arena in ARENAS if set(arena.families) & set(families)]
+        asked = [arena for arena in wanted if self.plan.starts_all or not arena.settled]
         known: frozenset[str] = ALL
         for number, arena in enumerate(asked):
             if not arena.operations(families, known):
@@ -110,6 +107,9 @@ class Campaign:
                 if operations:
                     left = [one for one in asked[number:] if one.operations(families, known)]
                     yield self._stage(arena, run, operations, left)
+        for arena in wanted:
+            if arena not in asked and arena.operations(families, known):
+                self._progress(f"{arena.name}: left out, for not every store of this run is one that it starts")
         if not self.searches:
             raise NothingToDo(f"no target of this run knows an operation of {', '.join(families)}")
 

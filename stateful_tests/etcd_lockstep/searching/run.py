@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import Own, UnknownTarget
 from etcd_lockstep.searching.lanes import Lane
 from etcd_lockstep.servers import USUAL, EtcdSource, NoEtcd, RunningEtcd, Settings
+from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.strategies.vocabulary import KEYS, MOST_KEYS
-from etcd_lockstep.target import Target
+from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.etcd import EtcdTarget
 from etcd_lockstep.targets.etcd3 import Etcd3Target
 from etcd_lockstep.targets.fake import FakeServerTarget, FakeTarget
@@ -28,6 +29,12 @@ def is_over_quota(settings: Settings) -> bool:
     """Whether a server with these settings has no space from its start. That is the one quota that can be modelled:
     how soon another is used up depends on the pace of the puts."""
     return settings.quota_bytes is not None and settings.quota_bytes <= _EMPTY_BYTES
+
+
+def _leave_empty(target: Target) -> None:
+    """Leave nothing behind on a server that is not ours, if it still answers."""
+    with suppress(TargetDied):
+        target.reset()
 
 
 class Run:
@@ -114,14 +121,23 @@ class Run:
             self._add(real)
         for wanted in against:
             if isinstance(wanted, Own):
-                target = wanted.make()
-                self._add(target, twin=wanted.make() if first and not target.shared_store else None)
+                target = self._own(wanted, model.server)
+                self._add(target, twin=self._own(wanted, model.server) if first and not target.shared_store else None)
             elif wanted == "fake-server":
                 self._add(*(FakeServerTarget(self._release, min_lease_ttl, quota) for _ in range(2 if first else 1)))
             elif isinstance(wanted, str):
                 self._add(self._etcd3())
             else:
                 self._add(*self._second_etcd(wanted))
+        for target in filter(None, (real, *self.others)):
+            if isinstance(target, EtcdTarget) and not target.owned:
+                self._stack.callback(_leave_empty, target)  # before any of them is closed
+
+    def _own(self, wanted: Own, server: Server) -> Target:
+        target = wanted.make()
+        if isinstance(target, Specimen):
+            target.take_after(server)
+        return target
 
     def _add(self, target: Target, twin: Target | None = None) -> None:
         self._stack.callback(target.close)

@@ -1,7 +1,4 @@
-"""The few calls that are made to an etcd before and between runs, over a plain gRPC channel.
-
-All of them only read.
-"""
+"""The few calls that are made to an etcd before and between runs, over a plain gRPC channel."""
 
 import time
 from collections.abc import Callable

@@ -22,6 +22,10 @@ class EndpointEtcd(RunningEtcd):
             with open_channel(self.address) as channel:
                 self.version = status(channel).version
         except grpc.RpcError as error:
+            if "user name is empty" in explain(error):
+                raise EtcdUnavailable(
+                    f"authentication is on at endpoint {self.address}: a run needs it off, for it turns it on itself"
+                ) from error
             raise EtcdUnavailable(f"no etcd answers at endpoint {self.address} ({explain(error)})") from error
         self.how = f"etcd {self.version} at endpoint {self.address}"
 

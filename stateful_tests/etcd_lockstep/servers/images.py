@@ -45,6 +45,10 @@ class Image:
     """False where a pull has just failed: no use in trying another."""
 
 
+_BUILT: dict[str, Image] = {}
+"""Images that this process has built, by those that it could not pull."""
+
+
 def obtain_image(client: Client, tag: str | None, progress: Progress, pull_seconds: float) -> Image:
     """The image with this tag, or the default one: what the engine has, else from the registry, else built here.
 
@@ -52,6 +56,8 @@ def obtain_image(client: Client, tag: str | None, progress: Progress, pull_secon
     Raises `EtcdUnavailable`; a pull may take `pull_seconds`, and be silent for 20 s.
     """
     repository, reference = _reference(tag)
+    if reference in _BUILT and has_image(client, _BUILT[reference].reference):
+        return _BUILT[reference]
     for known in (reference, f"{_LOCAL}:{tag}") if tag else (reference,):
         if has_image(client, known):
             return Image(known, "", True)
@@ -62,6 +68,7 @@ def obtain_image(client: Client, tag: str | None, progress: Progress, pull_secon
         if local is None:
             wanted = f"static etcd binary of version {tag.removeprefix('v')}" if tag else "static etcd binary"
             raise EtcdUnavailable(f"{failure}, and there is no {wanted} to build an image of") from failure
+        _BUILT[reference] = local
         return local
     return Image(reference, "", True)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import ClassVar
 
 from etcd_lockstep.names import operation_name
 from etcd_lockstep.target import BASIC, Target
@@ -16,10 +15,15 @@ class Specimen(Target):
     """Answers as the model does. A subclass is one lie: it hears a request wrongly, remembers wrongly, or
     answers wrongly, and leaves everything else to this class."""
 
-    server: ClassVar[Server] = Server()
+    server: Server = Server()
 
     def __init__(self) -> None:
-        self._initial = State(server=self.server, compact_revision=1)
+        self.take_after(self.server)
+
+    def take_after(self, server: Server) -> None:
+        """Be of the version, and have the settings, of the run's own model."""
+        self.server = server
+        self._initial = State(server=server, compact_revision=1)
         self.state = self._initial
 
     def reset(self) -> int:

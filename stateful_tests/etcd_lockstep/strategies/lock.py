@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from etcd_lockstep.strategies.dice import Dice
 from etcd_lockstep.strategies.vocabulary import OWN_LEASE_IDS, Vocabulary
+from etcd_model.lock import key_of
 from etcd_model.operations import (
     Campaign,
     Leader,
@@ -37,11 +38,6 @@ def _grant(dice: Dice, words: Vocabulary) -> LeaseGrant:
     return LeaseGrant(60, dice.pick([own for own in OWN_LEASE_IDS if own not in words.own_leases]))
 
 
-def _key(name: bytes, lease: int) -> bytes:
-    """etcd client/v3/concurrency/key.go: the lease in hexadecimal, a negative one with its sign."""
-    return name + b"/" + f"{lease:x}".encode()
-
-
 def lock(dice: Dice, words: Vocabulary) -> Operation:
     lease = _lease(dice, words)
     return _grant(dice, words) if lease is None else Lock(_name(dice, words), lease)
@@ -50,7 +46,7 @@ def lock(dice: Dice, words: Vocabulary) -> Operation:
 def unlock(dice: Dice, words: Vocabulary) -> Unlock:
     if words.hostile and dice.one_in(10):
         return Unlock(words.key(dice))
-    return Unlock(_key(_name(dice, words), dice.pick(words.own_leases or OWN_LEASE_IDS)))
+    return Unlock(key_of(_name(dice, words), dice.pick(words.own_leases or OWN_LEASE_IDS)))
 
 
 def campaign(dice: Dice, words: Vocabulary) -> Operation:
@@ -88,4 +84,4 @@ def _leader_key(dice: Dice, words: Vocabulary) -> LeaderKey | None:
         leader = dice.pick(words.campaigns[-3:])
         return replace(leader, rev=words.revision(dice)) if dice.one_in(4) else leader
     name, lease = dice.pick(_NAMES), dice.pick(OWN_LEASE_IDS)
-    return LeaderKey(name, _key(name, lease), words.revision(dice), lease)
+    return LeaderKey(name, key_of(name, lease), words.revision(dice), lease)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from etcd_lockstep.strategies.dice import Dice
 from etcd_lockstep.trace import UNKNOWN_LEASE, LeaseOf, RevisionAt, TokenOf, bare
+from etcd_model.lock import key_of
 from etcd_model.operations import (
     Authenticate,
     Campaign,
@@ -82,8 +83,7 @@ class Vocabulary:
             case WatchClose(stream=stream) if stream in self.streams:
                 self.streams.remove(stream)
             case Campaign(name, lease):
-                key = name + b"/" + f"{lease:x}".encode()
-                self.campaigns.append(LeaderKey(name, key, RevisionAt(self.steps), lease))
+                self.campaigns.append(LeaderKey(name, key_of(name, lease), RevisionAt(self.steps), lease))
             case Authenticate(name):
                 self.tokens = [*self.tokens[-7:], (name, TokenOf(self.steps))]
             case _:

@@ -14,21 +14,13 @@ from etcd_model.errors import Error
 from etcd_model.operations import (
     FENCE_KEY,
     Advance,
-    Alarm,
     As,
     Campaign,
     Lock,
-    MemberAdd,
-    MemberList,
-    MemberPromote,
-    MemberRemove,
-    MemberUpdate,
-    MoveLeader,
     Observe,
     Operation,
     Put,
     Snapshot,
-    Status,
     WatchCancel,
     WatchClose,
     WatchCreate,
@@ -37,12 +29,9 @@ from etcd_model.operations import (
     WatchRead,
 )
 from etcd_model.results import AdvanceResult, LeaderResult, Result, StreamResult
-from fake_etcd.wire import messages
 
 Speciality: TypeAlias = Callable[[Any, str], Result]
 """How an operation and its token are answered, where that is not one request and its response."""
-
-_NAMING_A_MEMBER = (Status, Alarm, MoveLeader, MemberList, MemberAdd, MemberRemove, MemberUpdate, MemberPromote)
 
 
 class Client(ABC):
@@ -56,6 +45,7 @@ class Client(ABC):
         no other (server/etcdserver/api/v3rpc/watch.go, isWatchPermitted)."""
         self._base = 0
         self._member_id = 0
+        """That of the server's own member, learned from the first answer that tells it: mostly one to a reset."""
         self._specialities: dict[type[Operation], Speciality] = {
             As: self._as,
             Advance: self._advance,
@@ -64,7 +54,6 @@ class Client(ABC):
             Observe: self._observe,
             Snapshot: self._snapshot,
             **dict.fromkeys((WatchCreate, WatchCancel, WatchProgress, WatchRead, WatchClose), self._watch),
-            **dict.fromkeys(_NAMING_A_MEMBER, self._ask_of_member),
         }
 
     def apply(self, operation: Operation) -> Result:
@@ -82,11 +71,14 @@ class Client(ABC):
             session.close()
         self._sessions.clear()
 
-    def ask(self, operation: Operation, token: str = "", member_id: int = 0) -> Result:
+    def ask(self, operation: Operation, token: str = "") -> Result:
         """One request and its response, translated with the id of the server's own member."""
-        path, request = encode(operation, member_id)
+        path, request = encode(operation, self._member_id)
         answer = self.exchange(path, request, token)
-        return answer if isinstance(answer, Error) else decode(operation, answer, member_id)
+        if isinstance(answer, Error):
+            return answer
+        self._member_id = self._member_id or answer.header.member_id  # type: ignore[attr-defined]  # all have a header
+        return decode(operation, answer, self._member_id)
 
     # What carries the messages
 
@@ -99,11 +91,11 @@ class Client(ABC):
         """A request that waits for another owner, which is given up then."""
 
     @abstractmethod
-    def observe(self, operation: Observe, token: str) -> Message | Error | None:
+    def receive_first(self, operation: Observe, token: str) -> Message | Error | None:
         """The first message of a stream that goes on; None where none comes at once."""
 
     @abstractmethod
-    def all(self, path: str, request: Message, token: str) -> list[Any] | Error:
+    def receive_all(self, path: str, request: Message, token: str) -> list[Any] | Error:
         """The messages of a stream that ends."""
 
     @abstractmethod
@@ -124,22 +116,14 @@ class Client(ABC):
         self.pass_time(operation.seconds)
         return AdvanceResult()
 
-    def _ask_of_member(self, operation: Operation, token: str) -> Result:
-        """The server's own member is learned from the first answer of it that comes."""
-        if not self._member_id:
-            path, request = encode(Status())
-            status = self.exchange(path, request, token)
-            self._member_id = status.header.member_id if isinstance(status, messages.StatusResponse) else 0
-        return self.ask(operation, token, self._member_id)
-
     def _observe(self, operation: Observe, token: str) -> Result:
-        message = self.observe(operation, token)
+        message = self.receive_first(operation, token)
         if message is None:
             return LeaderResult(revision=0)
         return message if isinstance(message, Error) else decode(operation, message)
 
     def _snapshot(self, operation: Snapshot, token: str) -> Result:
-        answer = self.all(*encode(operation), token)
+        answer = self.receive_all(*encode(operation), token)
         return answer if isinstance(answer, Error) else decode_snapshot(answer)
 
     def _watch(self, operation: WatchOperation, token: str) -> Result:

@@ -18,6 +18,11 @@ class EtcdTarget(WireTarget):
         super().__init__("etcd", running.address)
         self._running = running
 
+    @property
+    def owned(self) -> bool:
+        """Whether it was started by us. What else there may be is somebody's."""
+        return self._running.owned
+
     def apply(self, operation: Operation) -> Result:
         try:
             return super().apply(operation)

@@ -67,7 +67,7 @@ class _InProcess(Client):
             answer = _answer(error)
             return Waiting() if answer.code is Code.CANCELLED else answer
 
-    def observe(self, operation: Observe, token: str) -> Message | Error | None:
+    def receive_first(self, operation: Observe, token: str) -> Message | Error | None:
         path, request = encode(operation)
         try:
             return next(iter(self._engine.stream(path, request, token, self._impatient)), None)
@@ -75,7 +75,7 @@ class _InProcess(Client):
             answer = _answer(error)
             return None if answer.code is Code.CANCELLED else answer
 
-    def all(self, path: str, request: Message, token: str) -> list[Any] | Error:
+    def receive_all(self, path: str, request: Message, token: str) -> list[Any] | Error:
         try:
             return list(self._engine.stream(path, request, token))
         except EtcdError as error:

@@ -53,6 +53,9 @@ NOTED: tuple[type[Operation], ...] = (
 """The operations that are worth a note: the first of their kind to leave something behind."""
 
 
+_NOT_UNDONE = "what the sequence left can't be undone"
+
+
 class Applies(Protocol):
     """What carries out the undoing."""
 
@@ -100,15 +103,15 @@ class Footprint:
         """Raises `TargetDied` where something can't be undone."""
         if self.auth:
             self._disable_auth(client)
-            for user in _expect(client.apply(UserList()), UserListResult).users:
+            for user in expect(client.apply(UserList()), UserListResult, _NOT_UNDONE).users:
                 client.apply(UserDelete(user))
-            for role in _expect(client.apply(RoleList()), RoleListResult).roles:
+            for role in expect(client.apply(RoleList()), RoleListResult, _NOT_UNDONE).roles:
                 client.apply(RoleDelete(role))
         if self._alarms:
-            for raised in _expect(client.apply(Alarm()), AlarmResult).alarms:
+            for raised in expect(client.apply(Alarm()), AlarmResult, _NOT_UNDONE).alarms:
                 client.apply(Alarm(AlarmAction.DEACTIVATE, raised.member_id, raised.alarm))
         if self._members:
-            for member in _expect(client.apply(MemberList()), MemberListResult).members:
+            for member in expect(client.apply(MemberList()), MemberListResult, _NOT_UNDONE).members:
                 if member.id != MEMBER_ID:
                     client.apply(MemberRemove(member.id))
         if self._downgrade:
@@ -135,7 +138,8 @@ class Footprint:
 R = TypeVar("R")
 
 
-def _expect(result: Result, kind: type[R]) -> R:
+def expect(result: Result, kind: type[R], otherwise: str) -> R:
+    """The result, if it is of that kind. Raises `TargetDied`, for a reason that begins so, where it is not."""
     if not isinstance(result, kind):
-        raise TargetDied(f"what the sequence left can't be undone: {result}")
+        raise TargetDied(f"{otherwise}: {result}")
     return result

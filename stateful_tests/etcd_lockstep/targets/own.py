@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
-from typing import get_args
+from dataclasses import Field, fields, is_dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from etcd_lockstep.target import Target, TargetDied
-from etcd_model import Operation, Result
+from etcd_model import Operation, Result, results
+from etcd_model.operations import LeaderKey, Permission
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_Dataclass = TypeVar("_Dataclass", bound="DataclassInstance")
 
 _RESULTS = frozenset(get_args(Result))
-_PLAIN: dict[str, type] = {"int": int, "bool": bool, "bytes": bytes, "str": str}
+_PARTS = (results.KeyValue, results.Event, results.Watched, results.AlarmMember, results.Member, LeaderKey, Permission)
+_TYPES: dict[str, tuple[type, ...]] = {
+    **{kind.__name__: (kind,) for kind in (int, bool, bytes, str, *_PARTS, *_RESULTS)},
+    "Code": (int,),  # a number is equal to the code that it is of
+    "None": (type(None),),
+    "ResponseOp": (results.RangeResult, results.PutResult, results.DeleteRangeResult, results.TxnResult),
+}
+"""By the names that the declarations of fields are made of."""
 
 
 class OwnTarget(Target):
     """Passes everything on. What `apply` returns that is no result becomes a TypeError which says so, and is so
-    reported; a `reset` that fails leaves nothing to go on with."""
+    reported; lists in it become tuples. A `reset` that fails leaves nothing to go on with."""
 
     def __init__(self, own: Target, name: str) -> None:
         self.name = name
@@ -43,8 +57,7 @@ class OwnTarget(Target):
         result = self._own.apply(operation)
         if type(result) not in _RESULTS:
             raise TypeError(f"apply() returned {type(result).__name__}, which is no result of etcd_model.results")
-        _check(result)
-        return result
+        return _checked(result)
 
     def revive(self) -> None:
         if self._failed_reset:
@@ -59,16 +72,39 @@ class OwnTarget(Target):
             self._own.close()
 
 
-def _check(value: object) -> None:
-    """Raise TypeError where a field of a result, or of what is in it, is not of its type."""
-    for field in fields(value):  # type: ignore[arg-type]  # a result, or a part of one
-        held, declared = getattr(value, field.name), str(field.type)
-        several = declared.startswith("tuple[")
-        if several and not isinstance(held, list | tuple):
-            raise TypeError(f"{type(value).__name__}.{field.name} is {held!r:.60}, and should be a tuple")
-        wanted = _PLAIN.get(declared.removeprefix("tuple[").removesuffix(", ...]"))
-        for one in held if several else (held,):
-            if wanted is None and is_dataclass(one):
-                _check(one)
-            elif wanted is not None and not (isinstance(one, wanted) and (wanted is bool or type(one) is not bool)):
-                raise TypeError(f"{type(value).__name__}.{field.name} holds {one!r:.60}, and should hold {declared}")
+def _checked(value: _Dataclass) -> _Dataclass:
+    """A result, or a part of one, with tuples where it has lists. Raises TypeError where a field is not of its type."""
+    return replace(value, **{field.name: _held(value, field) for field in fields(value)})
+
+
+def _held(value: object, field: Field[Any]) -> object:
+    held, declared = getattr(value, field.name), _declared(field)
+    if not declared.startswith("tuple["):
+        return _one(value, field, held)
+    if not isinstance(held, list | tuple):
+        raise TypeError(f"{type(value).__name__}.{field.name} is {held!r:.60}, and should be a tuple")
+    return tuple(_one(value, field, one) for one in held)
+
+
+def _one(value: object, field: Field[Any], one: object) -> object:
+    """What a field holds, or one of what it holds."""
+    declared = _declared(field)
+    if not any(_is_a(one, wanted) for wanted in _wanted(declared)):
+        raise TypeError(f"{type(value).__name__}.{field.name} holds {one!r:.60}, and should hold {declared}")
+    return _checked(one) if is_dataclass(one) and not isinstance(one, type) else one
+
+
+def _is_a(one: object, wanted: type) -> bool:
+    """No bool is an int here; and what inherits from a dataclass is never equal to one of it."""
+    return type(one) is wanted if is_dataclass(wanted) or type(one) is bool else isinstance(one, wanted)
+
+
+def _declared(field: Field[Any]) -> str:
+    return field.type.__name__ if isinstance(field.type, type) else str(field.type)
+
+
+@cache
+def _wanted(declared: str) -> tuple[type, ...]:
+    """The types that a declaration allows, be it of a field or of each thing in a tuple."""
+    names = declared.removeprefix("tuple[").removesuffix(", ...]").split(" | ")
+    return tuple(kind for name in names for kind in _TYPES[name])

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from etcd_model.errors import Code, Error
+from etcd_model.lock import key_of
 from etcd_model.operations import Campaign, Lock, Operation, Range, SortOrder, SortTarget
 from etcd_model.results import RangeResult, Result, Waiting
 
@@ -52,7 +53,7 @@ def contenders(calls: Calls, name: bytes, token: str) -> list[bytes] | None:
 def acquire(calls: Calls, operation: Lock | Campaign, token: str) -> Result:
     """The answer of a call that may wait; `Waiting` where it does, once its key is gone again."""
     before = contenders(calls, operation.name, token)
-    own = b"%s/%x" % (operation.name, operation.lease) if operation.lease else None
+    own = key_of(operation.name, operation.lease) if operation.lease else None
     waits = before is None or (bool(before) and before[0] != own)
     call = calls.begin(operation, token)
     try:
@@ -75,7 +76,9 @@ def _until_it_waits(
     calls: Calls, operation: Lock | Campaign, token: str, call: Any, before: list[bytes] | None, own: bytes | None
 ) -> float:
     """Wait until the call's key is there, and say how many seconds it may take from there to wait."""
-    if before is None or own in before:
+    if before is None:
+        return ANSWER_SECONDS  # what forbids the read, or is too large for it, mostly refuses the call as well
+    if own in before:
         return WAIT_SECONDS
     known = set(before)
     _soon(lambda: call.done() or bool(set(contenders(calls, operation.name, token) or ()) - known))

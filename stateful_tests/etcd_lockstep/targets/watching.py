@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from etcd_lockstep.codec import decode_event, encode_watch
+from etcd_lockstep.codec import decode_created, decode_event, encode_watch
 from etcd_model.errors import Code, Error
 from etcd_model.operations import (
     FENCE_KEY,
@@ -29,7 +29,7 @@ from etcd_model.operations import (
     WatchProgress,
 )
 from etcd_model.ranges import FROM_KEY
-from etcd_model.results import Event, PutResult, Result, StreamResult, WatchCreateResult, Watched, WatchReadResult
+from etcd_model.results import Event, PutResult, Result, StreamResult, Watched, WatchReadResult
 from fake_etcd.wire import messages
 
 FENCE_IDS = (2**62, 2**62 + 1)
@@ -73,8 +73,9 @@ class WatchSession:
     def __init__(self, duplex: Duplex, settle: float = 0.0, base: int = 0) -> None:
         """After a fence another `settle` seconds are waited: for servers that keep no order between watchers.
 
-        `base` is the revision after the reset. From there a watcher may be sent what the reset deleted: a compaction
-        keeps the tombstones of its own revision (since etcd 3.4.34 and 3.5.16). That is none of the sequence's events.
+        `base` is the revision after the reset. From there a watcher may be sent the tombstones of what was deleted
+        in that very revision: a compaction keeps them (since etcd 3.4.34 and 3.5.16). They are none of the sequence's
+        events; whatever else is as old as that is told.
         """
         self._duplex = duplex
         self._base = base
@@ -96,14 +97,14 @@ class WatchSession:
         reply = self._create(operation)
         if reply is None:
             return Error(Code.DEADLINE_EXCEEDED, "the create request was not answered")
-        revision = reply.header.revision
+        answer = decode_created(reply)
         if not reply.canceled:
             transcript = _Transcript(reply.watch_id, operation, self._base)
             self._transcripts.append(transcript)
             self._current[reply.watch_id] = transcript
             self._fences.discard(reply.watch_id)
-            self._behind |= operation.start_revision != 0 and operation.start_revision <= revision
-        return WatchCreateResult(revision, reply.watch_id, reply.created, reply.canceled, reply.cancel_reason)
+            self._behind |= operation.start_revision != 0 and operation.start_revision <= answer.revision
+        return answer
 
     def send(self, operation: WatchCancel | WatchProgress) -> Result:
         """What is sent on a stream and what is asked of the store take different ways to the server. So this waits for
@@ -254,7 +255,9 @@ class _Transcript:
         """Whether the watcher is one that may be sent this."""
         if response.created or (self._cancels and not response.canceled):
             return False
-        events = [decode_event(event) for event in response.events if event.kv.mod_revision > self._base]
+        if not (response.events or response.canceled or self._created.progress_notify):
+            return False
+        events = [decode_event(event) for event in response.events if not self._is_left_by_reset(event)]
         if events:
             split = events[0].kv.mod_revision == self._last_revision and not self._fragment
             self._atomic &= not split
@@ -266,6 +269,9 @@ class _Transcript:
             self._cancels.append(response.cancel_reason)
             self._compact_revision = response.compact_revision
         return True
+
+    def _is_left_by_reset(self, event: messages.Event) -> bool:
+        return event.type == messages.Event.DELETE and event.kv.mod_revision == self._base
 
     def owes(self, revision: int) -> bool:
         """Whether the event of the fence that was put at this revision has yet to come."""

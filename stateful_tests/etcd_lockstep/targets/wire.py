@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 from google.protobuf.message import Message
@@ -14,7 +14,7 @@ from etcd_lockstep.codec import decode, encode
 from etcd_lockstep.servers import open_channel
 from etcd_lockstep.target import ALL, Target, TargetDied
 from etcd_lockstep.targets.client import Client
-from etcd_lockstep.targets.footprint import NOTED, Footprint
+from etcd_lockstep.targets.footprint import NOTED, Footprint, expect
 from etcd_lockstep.targets.transport import CALL_TIMEOUT, Incoming, WatchCall, definite, token_metadata
 from etcd_lockstep.targets.waiting import ANSWER_SECONDS, SILENCE_SECONDS, acquire, contenders
 from etcd_lockstep.targets.watching import Duplex, StreamEnded
@@ -43,6 +43,7 @@ from fake_etcd.stubs import bind
 from fake_etcd.wire.methods import METHOD
 
 _WATCH = "/etcdserverpb.Watch/Watch"
+_NOT_EMPTIED = "the store can't be emptied"
 
 
 class _Methods(dict[str, Callable[..., Any]]):
@@ -116,7 +117,7 @@ class Wire(Client):
         except grpc.RpcError as error:
             return self._refusal(error)
 
-    def observe(self, operation: Observe, token: str) -> Message | Error | None:
+    def receive_first(self, operation: Observe, token: str) -> Message | Error | None:
         path, request = encode(operation)
         seconds = SILENCE_SECONDS if contenders(self, operation.name, token) == [] else ANSWER_SECONDS
         stream = Incoming(self._methods[path](request, metadata=token_metadata(token)))
@@ -128,7 +129,7 @@ class Wire(Client):
         finally:
             stream.close()
 
-    def all(self, path: str, request: Message, token: str) -> list[Any] | Error:
+    def receive_all(self, path: str, request: Message, token: str) -> list[Any] | Error:
         try:
             return list(self._methods[path](request, timeout=CALL_TIMEOUT, metadata=token_metadata(token)))
         except grpc.RpcError as error:
@@ -149,25 +150,16 @@ def empty_store(wire: Wire) -> int:
 
     Raises `TargetDied` where the store refuses.
     """
-    leases = _expect(wire.apply(LeaseLeases()), LeaseLeasesResult)
+    leases = expect(wire.apply(LeaseLeases()), LeaseLeasesResult, _NOT_EMPTIED)
     for lease_id in leases.leases:
         revoked = wire.apply(LeaseRevoke(lease_id))
         if revoked != LEASE_NOT_FOUND:  # which it is where it has just expired
-            _expect(revoked, LeaseRevokeResult)
-    emptied = _expect(wire.apply(DeleteRange(b"\x00", FROM_KEY)), DeleteRangeResult)
+            expect(revoked, LeaseRevokeResult, _NOT_EMPTIED)
+    emptied = expect(wire.apply(DeleteRange(b"\x00", FROM_KEY)), DeleteRangeResult, _NOT_EMPTIED)
     compacted = wire.apply(Compact(emptied.revision, physical=True))
     if compacted != COMPACTED:  # which it is where nothing was written since the last reset
-        _expect(compacted, CompactResult)
+        expect(compacted, CompactResult, _NOT_EMPTIED)
     return emptied.revision
-
-
-R = TypeVar("R")
-
-
-def _expect(result: Result, kind: type[R]) -> R:
-    if not isinstance(result, kind):
-        raise TargetDied(f"the store can't be emptied: {result}")
-    return result
 
 
 class WireTarget(Target):

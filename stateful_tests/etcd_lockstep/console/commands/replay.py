@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,24 +34,28 @@ def run_replay(
             files.append(load(path))
         except BadFile as error:
             broken.append(error)
-    lying = False
+    outcomes: Counter[Outcome] = Counter()
     for settings in (AUTH.settings, QUOTA.settings):
         of_these = [file for file in files if file.over_quota is is_over_quota(settings)]
         if of_these and is_over_quota(settings) and isinstance(source, Endpoint):
             for file in of_these:
-                _print(console, Replay(file, Outcome.NOT_REPLAYED, "it takes a server that is over its quota"))
+                result = Replay(file, Outcome.NOT_REPLAYED, "it takes a server that is over its quota")
+                outcomes[result.outcome] += 1
+                _print(console, result)
         elif of_these:
             with Run(source, against, settings=settings, allow_destroy=allow_destroy, progress=console.print) as run:
                 print_participants(console, run)
                 for file in of_these:
                     result = replay(file, run.model, run.others)
-                    lying |= result.outcome is Outcome.STILL_LIES
+                    outcomes[result.outcome] += 1
                     _print(console, result)
     for reason in broken:
         console.print(str(reason), style="bold red", soft_wrap=True)
-    if broken:
+    if files:
+        console.print(", ".join(f"{number:,} {outcome.value}" for outcome, number in outcomes.items()))
+    if broken or outcomes.keys() <= {Outcome.NOT_REPLAYED}:
         return Exit.REFUSED
-    return Exit.LIES if lying else Exit.AGREED
+    return Exit.LIES if outcomes[Outcome.STILL_LIES] else Exit.AGREED
 
 
 def _print(console: Console, result: Replay) -> None:

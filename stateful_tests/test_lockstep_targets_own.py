@@ -1,0 +1,112 @@
+"""What a target of the user's may answer, and what becomes of it."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, get_args
+
+import pytest
+
+from etcd_lockstep.target import Target
+from etcd_lockstep.targets import own
+from etcd_lockstep.targets.own import OwnTarget
+from etcd_model import Operation, Result
+from etcd_model.errors import Code, Error
+from etcd_model.operations import Permission, Range
+from etcd_model.results import (
+    DeleteRangeResult,
+    Event,
+    KeyValue,
+    LeaderResult,
+    LeaseLeasesResult,
+    PutResult,
+    RangeResult,
+    RoleGetResult,
+    TxnResult,
+    Watched,
+    WatchReadResult,
+)
+
+KV = KeyValue(b"a", b"1", 2, 2, 1)
+
+
+def passed_on(said: Any) -> Result:
+    """What comes of an answer."""
+
+    class Says(Target):
+        name = "says"
+
+        def reset(self) -> None: ...
+
+        def apply(self, operation: Operation) -> Result:  # noqa: ARG002  # it always says the same
+            answer: Result = said
+            return answer
+
+    return OwnTarget(Says(), "says").apply(Range(b"a"))
+
+
+def test_a_list_becomes_a_tuple_however_deep_it_lies() -> None:
+    ranged: Any = RangeResult(2, [KV, KV], count=2)  # type: ignore[arg-type]  # on purpose
+    inner: Any = TxnResult(2, True, [ranged])  # type: ignore[arg-type]  # as above
+    outer: Any = TxnResult(2, True, (PutResult(2), inner))
+    should = TxnResult(2, True, (PutResult(2), TxnResult(2, True, (RangeResult(2, (KV, KV), count=2),))))
+    assert passed_on(outer) == should
+    watched: Any = Watched(0, [Event(0, KV)], [""])  # type: ignore[arg-type]  # as above
+    read: Any = WatchReadResult(2, [watched])  # type: ignore[arg-type]  # as above
+    assert passed_on(read) == WatchReadResult(2, (Watched(0, (Event(0, KV),), ("",)),))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        PutResult(2, None),
+        PutResult(2, KV),
+        LeaderResult(2, None),
+        RoleGetResult(1, (Permission(2, b"a"),)),
+        Error(Code.NOT_FOUND, "no"),
+        Error(5, "no"),  # type: ignore[arg-type]  # equal to its Code
+        TxnResult(2, True, (RangeResult(2, (KV,), count=1), PutResult(2), DeleteRangeResult(2), TxnResult(2, False))),
+    ],
+    ids=str,
+)
+def test_what_etcd_may_say_is_passed_on_as_it_is(said: Result) -> None:
+    assert passed_on(said) == said
+
+
+@pytest.mark.parametrize(
+    ("said", "complaint"),
+    [
+        (WatchReadResult(2, (Watched(0, (Event(0, None),)),)), "Event.kv holds None, and should hold KeyValue"),  # type: ignore[arg-type]
+        (RangeResult(2, ("x",)), "RangeResult.kvs holds 'x', and should hold tuple[KeyValue, ...]"),  # type: ignore[arg-type]
+        (RangeResult(2, (None,)), "RangeResult.kvs holds None, and should hold tuple[KeyValue, ...]"),  # type: ignore[arg-type]
+        (RangeResult(2, None), "RangeResult.kvs is None, and should be a tuple"),  # type: ignore[arg-type]
+        (PutResult(2, {"key": b"a"}), "PutResult.prev_kv holds {'key': b'a'}, and should hold KeyValue | None"),  # type: ignore[arg-type]
+        (PutResult(2, Event(0, KV)), "PutResult.prev_kv holds Event("),  # type: ignore[arg-type]
+        (PutResult(2, KeyValue), "PutResult.prev_kv holds <class"),  # type: ignore[arg-type]
+        (PutResult(None), "PutResult.revision holds None, and should hold int"),  # type: ignore[arg-type]
+        (PutResult(True), "PutResult.revision holds True, and should hold int"),
+        (RangeResult(2, more=1), "RangeResult.more holds 1, and should hold bool"),  # type: ignore[arg-type]
+        (TxnResult(2, True, (KV,)), "TxnResult.responses holds KeyValue("),  # type: ignore[arg-type]
+        (LeaseLeasesResult(2, ("7",)), "LeaseLeasesResult.leases holds '7', and should hold tuple[int, ...]"),  # type: ignore[arg-type]
+        (Error("NOT_FOUND", "no"), "Error.code holds 'NOT_FOUND', and should hold Code"),  # type: ignore[arg-type]
+    ],
+    ids=str,
+)
+def test_what_is_not_of_its_type_is_told_by_the_name_of_the_field(said: Result, complaint: str) -> None:
+    with pytest.raises(TypeError) as raised:
+        passed_on(said)
+    assert str(raised.value).startswith(complaint)
+
+
+def test_what_inherits_from_a_part_of_a_result_is_no_such_part() -> None:
+    class Mine(KeyValue):
+        __slots__ = ()
+
+    with pytest.raises(TypeError, match=r"PutResult\.prev_kv"):
+        passed_on(PutResult(2, Mine(b"a", b"1", 2, 2, 1)))
+
+
+def test_the_types_of_all_that_there_is_in_results_are_known() -> None:
+    for kind in (*get_args(Result), *own._PARTS):
+        for field in fields(kind):
+            assert own._wanted(own._declared(field)), (kind, field.name)
