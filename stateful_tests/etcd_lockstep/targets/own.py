@@ -43,18 +43,25 @@ class OwnTarget(Target):
     def reset(self) -> int | None:
         self._failed_reset = ""
         try:
-            return self._own.reset()
+            revision = self._own.reset()
         except TargetDied:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._failed_reset = f"its reset() raised {type(error).__name__}: {error}"
             raise TargetDied(self._failed_reset) from error
+        if revision is not None and type(revision) is not int:
+            self._failed_reset = f"its reset() returned {revision!r:.60}, and should return a revision or None"
+            raise TargetDied(self._failed_reset)
+        return revision
 
     def auth_revision(self) -> int:
         return self._own.auth_revision()
 
     def apply(self, operation: Operation) -> Result:
-        result = self._own.apply(operation)
+        try:
+            result = self._own.apply(operation)
+        except SystemExit as error:
+            raise RuntimeError(f"apply() called sys.exit({error.code!r})") from error
         if type(result) not in _RESULTS:
             raise TypeError(f"apply() returned {type(result).__name__}, which is no result of etcd_model.results")
         return _checked(result)
