@@ -41,7 +41,9 @@ from etcd_model.operations import (
     RoleGrantPermission,
     Txn,
     UserAdd,
+    UserChangePassword,
     UserGrantRole,
+    UserRevokeRole,
 )
 
 READ, WRITE, BOTH = PermissionType.READ, PermissionType.WRITE, PermissionType.READWRITE
@@ -323,3 +325,44 @@ def test_a_token_that_names_a_raft_index_is_waited_for() -> None:
     assert undetermined(As("abc.99999", Range(b"r")), State(server=Server(quirks_of("3.5.10")))) is None
     for token in ("abc", "abc.x", "a.b.99999", "abc.1", USER):
         assert undetermined(As(token, Range(b"r")), guarded()) is None
+
+
+# A user who is read as it was before.
+
+
+def run(version: str, *operations: Operation) -> State:
+    state = State(Server(quirks_of(version)))
+    for operation in operations:
+        state, result = step(state, operation)
+        assert not isinstance(result, Error), (operation, result)
+    return state
+
+
+TWO_ROOTS: tuple[Operation, ...] = (
+    UserAdd("root", "p"),
+    UserAdd("v", "p"),
+    UserGrantRole("root", "root"),
+    AuthEnable(),
+    Authenticate("root", "p"),
+    As("token-1", UserGrantRole("v", "root")),
+    Authenticate("v", "p"),
+)
+
+
+@pytest.mark.parametrize(
+    ("version", "is_open"), [("3.4.23", False), ("3.5.1", False), ("3.5.16", True), ("3.6.0", False)]
+)
+def test_what_a_user_may_do_is_open_once_a_smaller_one_was_changed(version: str, is_open: bool) -> None:
+    state = run(version, *TWO_ROOTS)
+    assert undetermined(As("token-2", Range(b"a")), state) is None
+    state = run(version, *TWO_ROOTS, As("token-1", UserChangePassword("root", "q")))
+    assert (undetermined(As("token-2", Range(b"a")), state) is not None) is is_open
+
+
+def test_a_change_of_its_own_or_of_a_larger_user_leaves_nothing_open() -> None:
+    larger = As("token-1", UserAdd("w", "p"))
+    own = (As("token-1", UserChangePassword("root", "q")), Authenticate("root", "q"))
+    again = As("token-3", UserRevokeRole("v", "root"))
+    assert undetermined(As("token-2", Range(b"a")), run("3.5.16", *TWO_ROOTS, larger)) is None
+    assert undetermined(As("token-2", Range(b"a")), run("3.5.16", *TWO_ROOTS, *own, again)) is None
+    assert undetermined(Range(b"a"), run("3.5.16", *TWO_ROOTS, *own)) is None

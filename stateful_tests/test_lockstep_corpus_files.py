@@ -14,8 +14,15 @@ from etcd_lockstep.targets.etcd3 import Etcd3Target
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.targets.wire import WireTarget
+from etcd_model.auth.left_open import STALE
 
 CORPUS = [load(path) for path in sorted(Path(__file__).with_name("corpus").glob("*.json"))]
+
+
+LEFT_OPEN = {
+    "etcd-range-error-refused-etcdserver-permission-denied-157ed5": (STALE,),  # etcd 3.5.3 and later 3.5s
+}
+"""Surprises of a real etcd of which some versions can't tell beforehand what they will do, and the reason."""
 
 
 def name(file: CorpusFile) -> str:
@@ -31,7 +38,10 @@ def test_model_fake_and_etcd_agree_on_every_trace(
     file: CorpusFile, model: ModelTarget, fake: FakeTarget, real: WireTarget
 ) -> None:
     result = replay(file, model, [fake, real])
-    assert (result.outcome, result.remark) == (Outcome.FIXED, "")
+    if result.remark in LEFT_OPEN.get(file.path.stem, ()):
+        assert result.outcome is Outcome.NOT_REPLAYED
+    else:
+        assert (result.outcome, result.remark) == (Outcome.FIXED, "")
 
 
 @pytest.mark.parametrize("file", [file for file in CORPUS if file.symptom.target in SPECIMENS], ids=name)

@@ -58,6 +58,8 @@ ONLY_THE_MODELS = {
     "version",
     "progress_not_deferred",
     "compaction_hashed_after_finished_one",
+    "users_read_from_buffer",
+    "read_buffer_has_end",
 }
 """What the model needs to say that an outcome is open; the fake has one outcome."""
 

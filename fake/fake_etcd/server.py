@@ -137,6 +137,8 @@ def _listen(server: grpc.Server, address: str) -> int:
 def _try_to_listen(address: str) -> None:
     """Find out with a plain socket: gRPC tells the reason only to its log."""
     host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal() and int(port) < 2**16):
+        raise CannotListenError(f"can't listen on {address!r}: an address is a host and a port, as in 127.0.0.1:0")
     family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:

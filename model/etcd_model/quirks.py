@@ -55,6 +55,8 @@ SINCE: dict[str, tuple[str, ...]] = {
     "storage_version": ("3.6.0",),
     "downgrade_tells_minor": ("3.6.0",),
     "alarm_text_trimmed": ("3.7.0",),
+    "users_read_from_buffer": ("3.5.3", "3.6.0"),
+    "read_buffer_has_end": ("3.6.0",),
 }
 """The first version with each quirk, in every line of releases that got it."""
 
@@ -179,6 +181,13 @@ class Quirks:
     cancel (etcd server/etcdserver/v3_server.go, downgradeCancel)."""
     alarm_text_trimmed: bool
     """The texts of alarms in a Status don't end with a space. Measured on 3.7.3."""
+    users_read_from_buffer: bool
+    """Whether a user has the role root is read through the buffer of what the backend has not committed yet (etcd
+    server/auth/store.go, isOpPermitted)."""
+    read_buffer_has_end: bool
+    """That buffer is searched no further than it is filled. Before, what it held earlier could be found behind its end,
+    and a user who had got or lost the role root be taken for what it was before (etcd
+    server/storage/backend/tx_buffer.go, Range). Measured on 3.5.16 and 3.5.30: docs/semantics.md tells how."""
 
 
 def parse_version(version: str) -> tuple[int, int, int]:

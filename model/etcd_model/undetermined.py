@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from etcd_model import auth
-from etcd_model.auth.left_open import inverted_range, token_waits
+from etcd_model.auth.left_open import inverted_range, stale_user, token_waits
 from etcd_model.errors import Error
 from etcd_model.events import survivors
 from etcd_model.history_hash import hash_left_open
@@ -45,7 +45,11 @@ def undetermined(operation: Operation, state: State) -> str | None:
     operation is about makes it definite."""
     match operation:
         case As(token=token, operation=inner):
-            return token_waits(state, token) or undetermined(inner, replace(state, token=token))
+            return (
+                token_waits(state, token)
+                or stale_user(state, token)
+                or undetermined(inner, replace(state, token=token))
+            )
         case Put() | Range() | DeleteRange() | Txn() | Proclaim() | Unlock():
             return NEAR_LIMIT if near_limit(operation) else inverted_range(state, operation)
         case Lock() | Campaign():

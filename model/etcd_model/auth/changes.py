@@ -145,10 +145,12 @@ def role_delete(store: AuthStore, operation: RoleDelete, _quirks: Quirks) -> Aut
         return INVALID_AUTH_MGMT
     if operation.role not in store.roles:
         return ROLE_NOT_FOUND
+    stripped = tuple(sorted(name for name, user in store.users.items() if operation.role in user.roles))
     return replace(
         store,
         revision=store.revision + 1,
         users={name: _without_role(user, operation.role) for name, user in store.users.items()},
+        written=(*(name for name in store.written if name not in stripped), *stripped),
         roles={name: permissions for name, permissions in store.roles.items() if name != operation.role},
     )
 

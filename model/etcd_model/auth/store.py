@@ -45,13 +45,16 @@ class AuthStore:
     users: Mapping[str, User] = field(default_factory=dict)
     roles: Mapping[str, tuple[Permission, ...]] = field(default_factory=dict)
     """The permissions of each role, in ascending order of key."""
+    written: tuple[str, ...] = ()
+    """The users, in the order in which they were last added or changed."""
     tokens: Mapping[str, Token] = field(default_factory=dict)
     tokens_assigned: int = 0
     """No token is given out twice."""
 
     def with_user(self, name: str, user: User) -> AuthStore:
         """One revision on, a user added or changed."""
-        return replace(self, revision=self.revision + 1, users={**self.users, name: user})
+        written = (*(one for one in self.written if one != name), name)
+        return replace(self, revision=self.revision + 1, users={**self.users, name: user}, written=written)
 
     def with_role(self, name: str, permissions: tuple[Permission, ...]) -> AuthStore:
         """One revision on, a role added or changed."""

@@ -33,6 +33,8 @@ UNSEEN = {
     "compaction_hashed_after_finished_one": "it only tells which hashes are left open",
     "bearer_tokens": "a token of a trace has no prefix",
     "put_free_txns_pass": "it takes a server that is over its quota",
+    "users_read_from_buffer": "it only tells what is left open",
+    "read_buffer_has_end": "it only tells what is left open; docs/semantics.md has a sequence that showed it",
     "alarm_text_trimmed": "blanks in these texts differ between builds, and are not compared",
 }
 """Quirks that no trace can show, and why."""
