@@ -366,3 +366,5 @@ def test_a_change_of_its_own_or_of_a_larger_user_leaves_nothing_open() -> None:
     assert undetermined(As("token-2", Range(b"a")), run("3.5.16", *TWO_ROOTS, larger)) is None
     assert undetermined(As("token-2", Range(b"a")), run("3.5.16", *TWO_ROOTS, *own, again)) is None
     assert undetermined(Range(b"a"), run("3.5.16", *TWO_ROOTS, *own)) is None
+    plain = (As("token-1", UserAdd("w", "p")), Authenticate("w", "p"), As("token-1", UserChangePassword("v", "q")))
+    assert undetermined(As("token-3", Range(b"a")), run("3.5.16", *TWO_ROOTS, *plain)) is None

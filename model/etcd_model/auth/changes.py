@@ -150,7 +150,10 @@ def role_delete(store: AuthStore, operation: RoleDelete, _quirks: Quirks) -> Aut
         store,
         revision=store.revision + 1,
         users={name: _without_role(user, operation.role) for name, user in store.users.items()},
-        written=(*(name for name in store.written if name not in stripped), *stripped),
+        written=(
+            *store.written,
+            *((name, ROOT in store.users[name].roles and operation.role != ROOT) for name in stripped),
+        ),
         roles={name: permissions for name, permissions in store.roles.items() if name != operation.role},
     )
 

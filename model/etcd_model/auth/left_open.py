@@ -34,16 +34,19 @@ STALE = "this version may read the user as it was before its last change"
 def stale_user(state: State, token: str) -> str | None:
     """Where users written since the last commit of the backend are all smaller by name than the one who asks, and that
     one is not among them, the search in the buffer of these ends behind the last of them, and takes what an earlier
-    user of the buffer has left there (etcd server/mvcc/backend/tx_buffer.go, Range, which looks for the end since 3.6;
-    server/auth/store.go, isOpPermitted, which reads users through it since 3.5.3). Measured on 3.5.16 and 3.5.30."""
+    use of the buffer has left there (etcd server/mvcc/backend/tx_buffer.go, Range, which looks for the end since 3.6;
+    server/auth/store.go, isOpPermitted, which reads users through it since 3.5.3). That tells where the user did not
+    always have the role root, or always lack it. Measured on 3.5.16 and 3.5.30."""
     quirks = state.server.quirks
     if not state.auth.enabled or quirks.read_buffer_has_end or not quirks.users_read_from_buffer:
         return None
     name = caller(state, token)
-    if name is None or isinstance(name, Error) or name not in state.auth.written:
+    written = state.auth.written
+    own = [(number, root) for number, (user, root) in enumerate(written) if user == name]
+    if not isinstance(name, str) or len({root for _, root in own}) < 2:
         return None
-    since = state.auth.written[state.auth.written.index(name) + 1 :]
-    return STALE if any(other.encode() < name.encode() for other in since) else None
+    since = written[own[-1][0] + 1 :]
+    return STALE if any(user.encode() < name.encode() for user, _ in since) else None
 
 
 def inverted_range(state: State, operation: Operation) -> str | None:

@@ -45,15 +45,15 @@ class AuthStore:
     users: Mapping[str, User] = field(default_factory=dict)
     roles: Mapping[str, tuple[Permission, ...]] = field(default_factory=dict)
     """The permissions of each role, in ascending order of key."""
-    written: tuple[str, ...] = ()
-    """The users, in the order in which they were last added or changed."""
+    written: tuple[tuple[str, bool], ...] = ()
+    """Every addition and change of a user, in order: its name, and whether it had the role root from then on."""
     tokens: Mapping[str, Token] = field(default_factory=dict)
     tokens_assigned: int = 0
     """No token is given out twice."""
 
     def with_user(self, name: str, user: User) -> AuthStore:
         """One revision on, a user added or changed."""
-        written = (*(one for one in self.written if one != name), name)
+        written = (*self.written, (name, ROOT in user.roles))
         return replace(self, revision=self.revision + 1, users={**self.users, name: user}, written=written)
 
     def with_role(self, name: str, permissions: tuple[Permission, ...]) -> AuthStore:
