@@ -196,10 +196,11 @@ def test_a_lock_that_is_waited_for(etcd: Stubs) -> None:
     assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     given_up = etcd.lock.Lock.future(pb.LockRequest(name=b"l", lease=7))
     assert given_up.running()
+    keys = pb.RangeRequest(key=b"l/", range_end=b"l0")
+    wait_for(lambda: etcd.kv.Range(keys).count == 2)
     given_up.cancel()
     assert given_up.cancelled()
     # both have taken their keys back
-    keys = pb.RangeRequest(key=b"l/", range_end=b"l0")
     wait_for(lambda: [kv.key for kv in etcd.kv.Range(keys).kvs] == [held.key])
     waiting = etcd.lock.Lock.future(pb.LockRequest(name=b"l", lease=7))
     etcd.lock.Unlock(pb.UnlockRequest(key=held.key))
