@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -27,25 +27,40 @@ OK = ""
 """Stands where an error would."""
 
 
-@dataclass(slots=True)
 class Coverage:
     """Counts of agreed steps."""
 
-    fields: Counter[str] = field(default_factory=Counter)
-    """By `put.lease`: how many agreed requests had that field set. A request in a txn counts like one of its own."""
-    answers: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By operation and error message: how many agreed answers were that error; `OK` where they were none."""
+    __slots__ = ("_steps",)
+
+    def __init__(self) -> None:
+        self._steps: Counter[tuple[frozenset[str], str, str]] = Counter()
+        """By the fields that are set, the operation, and the error: taken apart only when they are asked for."""
+
+    @property
+    def fields(self) -> Counter[str]:
+        """By `put.lease`: how many agreed requests had that field set. One in a txn counts like one of its own."""
+        counts: Counter[str] = Counter()
+        for (used, _, _), steps in self._steps.items():
+            for name in used:
+                counts[name] += steps
+        return counts
+
+    @property
+    def answers(self) -> Counter[tuple[str, str]]:
+        """By operation and error message: how many agreed answers were that error; `OK` where they were none."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for (_, operation, message), steps in self._steps.items():
+            counts[operation, message] += steps
+        return counts
 
     def agreed(self, operation: Operation, observation: Observation) -> None:
         """All targets have given this answer to an operation."""
-        self.fields.update(fields_used(operation))
         message = observation.message if isinstance(observation, Error) else OK
-        self.answers[operation_name(type(bare(operation))), message] += 1
+        self._steps[fields_used(operation), operation_name(type(bare(operation))), message] += 1
 
     def add(self, other: Coverage) -> None:
         """Count what another search has seen, too."""
-        self.fields.update(other.fields)
-        self.answers.update(other.answers)
+        self._steps.update(other._steps)
 
     def to_json(self) -> dict[str, Any]:
         """As `fuzz --json` writes it."""
