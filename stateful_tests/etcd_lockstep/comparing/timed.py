@@ -145,29 +145,31 @@ class TimedLockstep(Lockstep):
 
     def start(self) -> None:
         super().start()
+        self._lost_track = False
         self._timelines = {
             target.name: Timeline(target, self._model.state) for target in self.targets if target is not self._model
         }
 
     def step(self, operation: Operation) -> Step:
         """As in `Lockstep`. Raises `Overtaken` where too much may have happened for an answer to prove anything."""
+        if self._lost_track:
+            raise Overtaken
         self.refuse_inexpressible(operation)
         asked = {name: self._in_model_terms(operation, timeline) for name, timeline in self._timelines.items()}
         self._refuse_all(operation, asked)
         self._revisions.append(0)
         observations = {self._model.name: self._ask(self._model, self._concrete(operation, self._model)).observation}
         expected: dict[str, Observation] = {}
-        open_to: list[str] = []
         if isinstance(operation, Advance) and any(target.real_time for target in self.targets):
             time.sleep(operation.seconds)  # once, for all of them
         for name, timeline in self._timelines.items():
             try:
                 observations[name], expected[name] = self._hold_against(timeline, operation, asked[name])
             except Overtaken:
-                open_to.append(name)
+                self._lost_track = True  # of this one; what another has answered wrongly is told still
         self._revisions[-1] = self._model.state.revision
         divergences = self._verdict(observations, expected)
-        if open_to and not divergences:
+        if self._lost_track and not divergences:
             raise Overtaken
         for _, should in sorted(expected.items(), key=lambda item: observations[item[0]] != item[1]):
             observations[self._model.name] = should  # what the model says of a store like the last target's

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,10 @@ from etcd_lockstep.servers import Endpoint, EtcdSource
 from etcd_lockstep.strategies.arenas import ARENAS, Arena
 from etcd_lockstep.strategies.families import FAMILIES
 from etcd_lockstep.target import ALL
+
+
+def _silent(line: str) -> None:
+    del line
 
 
 class NothingToDo(ValueError):
@@ -136,17 +139,15 @@ class Campaign:
             remember=self.plan.remember,
         )
 
-    @contextmanager
-    def _started(self, arena: Arena) -> Iterator[Run]:
-        with Run(
+    def _started(self, arena: Arena) -> Run:
+        return Run(
             self.plan.source,
             self.plan.against,
             settings=arena.settings,
             lanes=arena.lanes,
             allow_destroy=self.plan.allow_destroy,
-            progress=self._progress,
-        ) as run:
-            yield run
+            progress=_silent if self.searches else self._progress,  # where the etcd comes from is said once
+        )
 
     def _search(self, run: Run, *, timed: bool) -> Search:
         options: dict[str, Any] = {

@@ -18,7 +18,7 @@ from etcd_lockstep.targets.etcd3 import Etcd3Target
 from etcd_lockstep.targets.fake import FakeServerTarget, FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.targets.wire import WireTarget
-from etcd_model.quirks import DEFAULT_VERSION, parse_version, quirks_of
+from etcd_model.quirks import DEFAULT_VERSION, quirks_of, release_of
 from etcd_model.state import Server
 
 _EMPTY_BYTES = 24 * 1024
@@ -75,7 +75,7 @@ class Run:
         self.etcd = etcds[0] if etcds else None
         self.version = self.etcd.version if self.etcd else DEFAULT_VERSION
         """Of etcd: that which the model and the fake take after."""
-        self._release = ".".join(map(str, parse_version(self.version)))
+        self._release = release_of(self.version)
         for number in range(max(len(etcds), 1)):
             self._add_lane(etcds[number] if etcds else None, against)
             if any(target.shared_store and not isinstance(target, WireTarget) for target in self.others):
