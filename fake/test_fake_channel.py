@@ -194,14 +194,17 @@ def test_a_lock_that_is_waited_for(etcd: Stubs) -> None:
     with pytest.raises(grpc.RpcError) as late:
         lock(timeout=0.2)
     assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+    def keys() -> list[bytes]:
+        return [kv.key for kv in etcd.kv.Range(pb.RangeRequest(key=b"l/", range_end=b"l0")).kvs]
+
+    wait_for(lambda: keys() == [held.key])  # it takes its key back
     given_up = etcd.lock.Lock.future(pb.LockRequest(name=b"l", lease=7))
     assert given_up.running()
-    keys = pb.RangeRequest(key=b"l/", range_end=b"l0")
-    wait_for(lambda: etcd.kv.Range(keys).count == 2)
+    wait_for(lambda: len(keys()) == 2)
     given_up.cancel()
     assert given_up.cancelled()
-    # both have taken their keys back
-    wait_for(lambda: [kv.key for kv in etcd.kv.Range(keys).kvs] == [held.key])
+    wait_for(lambda: keys() == [held.key])  # and so does this one
     waiting = etcd.lock.Lock.future(pb.LockRequest(name=b"l", lease=7))
     etcd.lock.Unlock(pb.UnlockRequest(key=held.key))
     assert waiting.result(timeout=5).key == b"l/7"
