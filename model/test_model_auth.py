@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from etcd_model import Error, Operation, Result, Server, State, lethal, quirks_of, step
+from etcd_model import Error, Operation, Result, Server, State, crash_reason, quirks_of, step
 from etcd_model.auth.store import TOKEN_TTL, bcrypt_key
 from etcd_model.errors import (
     AUTH_FAILED,
@@ -358,10 +358,10 @@ def test_a_missing_permission_is_refused_where_it_does_not_kill() -> None:
     grant = RoleGrantPermission("r")
     for version in ("3.4.25", "3.5.0", "3.7.3"):
         assert said(store(version), grant) == PERMISSION_NOT_GIVEN
-        assert lethal(grant, after(store(version), RoleAdd("r"))) is None
+        assert crash_reason(grant, after(store(version), RoleAdd("r"))) is None
     assert said(store("3.4.24"), grant) == ROLE_NOT_FOUND
-    assert lethal(grant, store("3.4.24")) is None
-    assert "kills" in (lethal(As("t", grant), after(store("3.4.24"), RoleAdd("r"))) or "")
+    assert crash_reason(grant, store("3.4.24")) is None
+    assert "kills" in (crash_reason(As("t", grant), after(store("3.4.24"), RoleAdd("r"))) or "")
 
 
 def test_the_role_root_shows_what_it_may_since_3_6() -> None:

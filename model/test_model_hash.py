@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from etcd_model import Operation, Server, State, quirks_of, step, undetermined
+from etcd_model import Operation, Server, State, nondeterminism, quirks_of, step
 from etcd_model.crc32c import crc32c
 from etcd_model.errors import COMPACTED, FUTURE_REVISION, Error
 from etcd_model.history_hash import hash_kv, history_hash, history_records
-from etcd_model.operations import FENCE_KEY, Advance, Compact, DeleteRange, HashKV, LeaseGrant, LeaseRevoke, Put, Txn
+from etcd_model.operations import SENTINEL_KEY, Advance, Compact, DeleteRange, HashKV, LeaseGrant, LeaseRevoke, Put, Txn
 from etcd_model.results import HashKVResult, KeyValue
 from etcd_model.state import emptied
 
@@ -176,33 +176,33 @@ def test_ten_hashes_are_remembered() -> None:
 
 def test_a_compaction_that_is_not_waited_for_leaves_its_own_hash_open() -> None:
     state = of("3.5.16", Put(b"a"), Put(b"a"), Put(b"a"), Compact(3))
-    assert undetermined(HashKV(3), state)
-    assert undetermined(HashKV(4), state) is undetermined(HashKV(0), state) is None
-    assert undetermined(HashKV(3), run(state, physically(4))) is None
+    assert nondeterminism(HashKV(3), state)
+    assert nondeterminism(HashKV(4), state) is nondeterminism(HashKV(0), state) is None
+    assert nondeterminism(HashKV(3), run(state, physically(4))) is None
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_compaction_that_is_not_waited_for_leaves_open_what_is_stored_when_nothing_is_alive(version: str) -> None:
     state = of(version, Put(b"a"), Put(b"a"), Compact(3), DeleteRange(b"a"))
-    assert undetermined(HashKV(), state)
-    assert undetermined(HashKV(), run(state, Put(b"b"))) is None
+    assert nondeterminism(HashKV(), state)
+    assert nondeterminism(HashKV(), run(state, Put(b"b"))) is None
 
 
 def test_a_compaction_that_is_refused_is_waited_for_too_if_it_is_physical() -> None:
     state = of("3.5.16", Put(b"a"), DeleteRange(b"a"), Compact(3))
-    assert undetermined(HashKV(), state)
+    assert nondeterminism(HashKV(), state)
     state, result = step(state, Compact(3))
     assert result == COMPACTED
-    assert undetermined(HashKV(), state)
+    assert nondeterminism(HashKV(), state)
     state, result = step(state, physically(3))
     assert result == COMPACTED
-    assert undetermined(HashKV(), state) is None
+    assert nondeterminism(HashKV(), state) is None
 
 
 def test_time_lets_a_compaction_come_to_its_end() -> None:
     state = of("3.5.16", Put(b"a"), Put(b"a"), Compact(3))
-    assert undetermined(HashKV(3), run(state, Advance(0)))
-    assert undetermined(HashKV(3), run(state, Advance(1))) is None
+    assert nondeterminism(HashKV(3), run(state, Advance(0)))
+    assert nondeterminism(HashKV(3), run(state, Advance(1))) is None
 
 
 @pytest.mark.parametrize(("version", "open_"), [("3.5.5", False), ("3.5.10", True)])
@@ -210,24 +210,24 @@ def test_whether_a_compaction_that_met_another_is_remembered_is_left_open_from_3
     version: str, open_: bool
 ) -> None:
     state = of(version, Put(b"a"), Put(b"a"), Compact(2), physically(3))
-    assert bool(undetermined(HashKV(3), state)) is open_
-    assert undetermined(HashKV(2), state) is None
+    assert bool(nondeterminism(HashKV(3), state)) is open_
+    assert nondeterminism(HashKV(2), state) is None
 
 
 @pytest.mark.parametrize(("version", "open_"), [("3.4.23", False), ("3.5.1", False), ("3.5.16", True)])
 def test_what_was_hashed_when_a_store_was_emptied_is_not_known(version: str, open_: bool) -> None:
-    state = emptied(Server(quirks=quirks_of(version)), FENCE_KEY)
-    assert bool(undetermined(HashKV(1), state)) is open_
+    state = emptied(Server(quirks=quirks_of(version)), SENTINEL_KEY)
+    assert bool(nondeterminism(HashKV(1), state)) is open_
     later = run(state, *(operation for revision in range(2, 11) for operation in (Put(b"a"), physically(revision))))
-    assert bool(undetermined(HashKV(1), later)) is open_
-    assert undetermined(HashKV(1), run(later, Put(b"a"), physically(11))) is None
+    assert bool(nondeterminism(HashKV(1), later)) is open_
+    assert nondeterminism(HashKV(1), run(later, Put(b"a"), physically(11))) is None
 
 
 # By the numbers of another store.
 
 
 def test_a_store_that_was_emptied_hashes_as_an_empty_one() -> None:
-    assert hashed(emptied(Server(), FENCE_KEY)) == EMPTY
+    assert hashed(emptied(Server(), SENTINEL_KEY)) == EMPTY
 
 
 def test_the_numbers_of_another_store_make_its_hash() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from etcd_model import Error, Operation, Result, Server, State, quirks_of, step, undetermined
+from etcd_model import Error, Operation, Result, Server, State, nondeterminism, quirks_of, step
 from etcd_model.errors import MISSING_LEADER_KEY, NO_LEADER, NO_SPACE, NOT_LEADER, Code
 from etcd_model.lock import SESSION_TTL, key_of
 from etcd_model.operations import (
@@ -261,10 +261,10 @@ def test_the_lease_of_who_is_refused_then_is_granted_where_anybody_gets_one(vers
 @pytest.mark.parametrize("operation", [Lock(b"n", 8), Campaign(b"n", 8)], ids=str)
 def test_who_gives_up_waiting_under_auth_leaves_its_key_behind(operation: Lock | Campaign) -> None:
     state = after(guarded("3.5.16"), As("token-1", Lock(b"n", 7)))
-    assert undetermined(As("token-1", operation), state) is not None
-    assert undetermined(operation, state) is None
-    assert undetermined(As("token-1", replace(operation, lease=7)), state) is None
-    assert undetermined(operation, after(leased(), Lock(b"n", 7))) is None
+    assert nondeterminism(As("token-1", operation), state) is not None
+    assert nondeterminism(operation, state) is None
+    assert nondeterminism(As("token-1", replace(operation, lease=7)), state) is None
+    assert nondeterminism(operation, after(leased(), Lock(b"n", 7))) is None
     state = play(state, (As("token-1", operation), Waiting()))
     assert set(state.keys) == {b"n/7", b"n/8"}
 

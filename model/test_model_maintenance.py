@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etcd_model import Error, Operation, Result, Server, State, lethal, quirks_of, step, undetermined
+from etcd_model import Error, Operation, Result, Server, State, crash_reason, nondeterminism, quirks_of, step
 from etcd_model.errors import (
     BAD_LEADER_TRANSFEREE,
     CORRUPT,
@@ -234,9 +234,9 @@ def test_an_alarm_lasts_until_the_last_member_gives_it_up(version: str) -> None:
 
 def test_a_lease_that_is_due_while_the_cluster_is_corrupt_is_left_open() -> None:
     state = after(store(), LeaseGrant(10, id=7), activate(AlarmType.CORRUPT))
-    assert undetermined(Advance(9), state) is None
-    assert undetermined(Advance(10), state) is not None
-    assert undetermined(Advance(10), after(state, deactivate(AlarmType.CORRUPT))) is None
+    assert nondeterminism(Advance(9), state) is None
+    assert nondeterminism(Advance(10), state) is not None
+    assert nondeterminism(Advance(10), after(state, deactivate(AlarmType.CORRUPT))) is None
 
 
 # Auth.
@@ -438,7 +438,7 @@ def test_the_one_member_can_be_neither_removed_nor_promoted(version: str) -> Non
 )
 def test_peer_urls_need_a_scheme_a_host_a_port_and_no_path(urls: tuple[str, ...]) -> None:
     assert said(store(), MemberAdd(urls)) == MEMBER_BAD_URLS
-    assert lethal(MemberAdd(urls), store()) is None
+    assert crash_reason(MemberAdd(urls), store()) is None
 
 
 # What is never sent.
@@ -455,12 +455,12 @@ def test_peer_urls_need_a_scheme_a_host_a_port_and_no_path(urls: tuple[str, ...]
     ],
     ids=str,
 )
-def test_what_would_change_the_cluster_for_good_is_lethal_if_nothing_refuses_it(operation: Operation) -> None:
-    assert lethal(operation, store("3.5.33")) is not None
+def test_what_would_change_the_cluster_for_good_is_crashing_if_nothing_refuses_it(operation: Operation) -> None:
+    assert crash_reason(operation, store("3.5.33")) is not None
     state = guarded("3.5.33")
-    assert lethal(operation, state) is None
-    assert lethal(As("token-2", operation), state) is None
-    assert lethal(As("token-1", operation), state) is not None
+    assert crash_reason(operation, state) is None
+    assert crash_reason(As("token-2", operation), state) is None
+    assert crash_reason(As("token-1", operation), state) is not None
 
 
 @pytest.mark.parametrize(
@@ -469,7 +469,7 @@ def test_what_would_change_the_cluster_for_good_is_lethal_if_nothing_refuses_it(
     ids=str,
 )
 def test_what_is_refused_or_only_asked_is_not(operation: Operation) -> None:
-    assert lethal(operation, store()) is None
+    assert crash_reason(operation, store()) is None
 
 
 @pytest.mark.parametrize(
@@ -487,7 +487,7 @@ def test_what_is_refused_or_only_asked_is_not(operation: Operation) -> None:
 )
 def test_some_alarms_kill(operation: Operation, kills: list[str]) -> None:
     for version in ("3.4.23", "3.5.16", "3.6.16"):
-        assert (lethal(operation, store(version)) is not None) == (version in kills), version
+        assert (crash_reason(operation, store(version)) is not None) == (version in kills), version
 
 
 def test_a_lease_id_is_not_given_out_where_there_is_no_space() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etcd_model import Error, Operation, Result, Server, State, quirks_of, step, undetermined
+from etcd_model import Error, Operation, Result, Server, State, nondeterminism, quirks_of, step
 from etcd_model.auth import check_watch
 from etcd_model.auth.permission import covers
 from etcd_model.errors import (
@@ -311,20 +311,20 @@ def test_a_watch_of_the_empty_key_is_one_of_the_smallest() -> None:
 def test_an_inverted_range_is_left_open_for_who_has_several_grants() -> None:
     inverted = Range(b"s", b"r")
     for operation in (inverted, Txn(success=(Txn(failure=(inverted,)),)), DeleteRange(b"s", b"s")):
-        assert undetermined(As(USER, operation), guarded()) is not None
-        assert undetermined(As(ROOT, operation), guarded()) is None
-        assert undetermined(operation, guarded()) is None
-        assert undetermined(As(USER, operation), guarded("3.5.16", Permission(READ, b"a"))) is None
+        assert nondeterminism(As(USER, operation), guarded()) is not None
+        assert nondeterminism(As(ROOT, operation), guarded()) is None
+        assert nondeterminism(operation, guarded()) is None
+        assert nondeterminism(As(USER, operation), guarded("3.5.16", Permission(READ, b"a"))) is None
     for operation in (Range(b"r", b"s"), Range(b"r"), Range(b"r", FROM_KEY)):
-        assert undetermined(As(USER, operation), guarded()) is None
+        assert nondeterminism(As(USER, operation), guarded()) is None
 
 
 def test_a_token_that_names_a_raft_index_is_waited_for() -> None:
-    assert undetermined(As("abc.99999", Range(b"r")), guarded()) is not None
-    assert undetermined(As("abc.99999", Range(b"r")), State(server=Server(quirks_of("3.5.9")))) is not None
-    assert undetermined(As("abc.99999", Range(b"r")), State(server=Server(quirks_of("3.5.10")))) is None
+    assert nondeterminism(As("abc.99999", Range(b"r")), guarded()) is not None
+    assert nondeterminism(As("abc.99999", Range(b"r")), State(server=Server(quirks_of("3.5.9")))) is not None
+    assert nondeterminism(As("abc.99999", Range(b"r")), State(server=Server(quirks_of("3.5.10")))) is None
     for token in ("abc", "abc.x", "a.b.99999", "abc.1", USER):
-        assert undetermined(As(token, Range(b"r")), guarded()) is None
+        assert nondeterminism(As(token, Range(b"r")), guarded()) is None
 
 
 # A user who is read as it was before.
@@ -354,17 +354,17 @@ TWO_ROOTS: tuple[Operation, ...] = (
 )
 def test_what_a_user_may_do_is_open_once_a_smaller_one_was_changed(version: str, is_open: bool) -> None:
     state = run(version, *TWO_ROOTS)
-    assert undetermined(As("token-2", Range(b"a")), state) is None
+    assert nondeterminism(As("token-2", Range(b"a")), state) is None
     state = run(version, *TWO_ROOTS, As("token-1", UserChangePassword("root", "q")))
-    assert (undetermined(As("token-2", Range(b"a")), state) is not None) is is_open
+    assert (nondeterminism(As("token-2", Range(b"a")), state) is not None) is is_open
 
 
 def test_a_change_of_its_own_or_of_a_larger_user_leaves_nothing_open() -> None:
     larger = As("token-1", UserAdd("w", "p"))
     own = (As("token-1", UserChangePassword("root", "q")), Authenticate("root", "q"))
     again = As("token-3", UserRevokeRole("v", "root"))
-    assert undetermined(As("token-2", Range(b"a")), run("3.5.16", *TWO_ROOTS, larger)) is None
-    assert undetermined(As("token-2", Range(b"a")), run("3.5.16", *TWO_ROOTS, *own, again)) is None
-    assert undetermined(Range(b"a"), run("3.5.16", *TWO_ROOTS, *own)) is None
+    assert nondeterminism(As("token-2", Range(b"a")), run("3.5.16", *TWO_ROOTS, larger)) is None
+    assert nondeterminism(As("token-2", Range(b"a")), run("3.5.16", *TWO_ROOTS, *own, again)) is None
+    assert nondeterminism(Range(b"a"), run("3.5.16", *TWO_ROOTS, *own)) is None
     plain = (As("token-1", UserAdd("w", "p")), Authenticate("w", "p"), As("token-1", UserChangePassword("v", "q")))
-    assert undetermined(As("token-3", Range(b"a")), run("3.5.16", *TWO_ROOTS, *plain)) is None
+    assert nondeterminism(As("token-3", Range(b"a")), run("3.5.16", *TWO_ROOTS, *plain)) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etcd_model import Error, Operation, Result, Server, State, quirks_of, step, undetermined
+from etcd_model import Error, Operation, Result, Server, State, nondeterminism, quirks_of, step
 from etcd_model.errors import (
     DUPLICATE_KEY,
     EMPTY_KEY,
@@ -239,7 +239,7 @@ def test_who_holds_nothing_unlocks_and_resigns() -> None:
 
 def test_no_stream_can_be_read_since_the_fence_is_a_put() -> None:
     state = after(full(), WatchCreate(b"a"))
-    assert undetermined(WatchRead(), state) == f"the fence can't be put: {NO_SPACE.message}"
+    assert nondeterminism(WatchRead(), state) == f"the sentinel can't be put: {NO_SPACE.message}"
 
 
 # With a token

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etcd_model import Error, Operation, Result, State, step, undetermined
+from etcd_model import Error, Operation, Result, State, nondeterminism, step
 from etcd_model.errors import EMPTY_KEY, NOT_LEADER, TOO_LARGE, Code
 from etcd_model.operations import (
     As,
@@ -126,7 +126,7 @@ def test_near_the_limit_of_a_raft_entry_nothing_is_promised(room: int, near: boo
     assert size_of(put) + ENTRY_OVERHEAD + room == MAX_REQUEST_BYTES
     assert near_limit(put) == near
     assert near_limit(As("token", put)) == near
-    assert (undetermined(As("token", put), State()) is not None) == near
+    assert (nondeterminism(As("token", put), State()) is not None) == near
 
 
 def test_the_margin_of_a_campaign_holds_what_it_writes_besides() -> None:
@@ -135,7 +135,7 @@ def test_the_margin_of_a_campaign_holds_what_it_writes_besides() -> None:
         Proclaim(None, value(MAX_REQUEST_BYTES - 200)),
     ):
         assert near_limit(operation)
-        assert undetermined(operation, State()) is not None
+        assert nondeterminism(operation, State()) is not None
     assert not near_limit(Campaign(b"e", 7, value(MAX_REQUEST_BYTES - 1000)))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from etcd_model import Error, Operation, Result, Server, State, quirks_of, step, undetermined
+from etcd_model import Error, Operation, Result, Server, State, nondeterminism, quirks_of, step
 from etcd_model.operations import (
-    FENCE_KEY,
+    SENTINEL_KEY,
     Advance,
     As,
     AuthEnable,
@@ -53,7 +53,7 @@ def of(version: str, *operations: Operation) -> State:
 def run(state: State, *operations: Operation) -> tuple[State, list[Result]]:
     results = []
     for operation in operations:
-        assert undetermined(operation, state) is None, operation
+        assert nondeterminism(operation, state) is None, operation
         state, result = step(state, operation)
         results.append(result)
     return state, results
@@ -137,8 +137,8 @@ def test_a_watcher_sees_the_keys_of_its_range(key: bytes, range_end: bytes, seen
         assert results[0] == WatchCreateResult(1, -1, canceled=True, cancel_reason="mvcc: watcher range is empty")
     else:
         keys = [event.kv.key for event in read(state).watches[0].events]
-        fence = [FENCE_KEY] if range_end == EVERY else []
-        assert keys == [*(bytes([byte]) for byte in seen.encode()), *fence]
+        sentinel = [SENTINEL_KEY] if range_end == EVERY else []
+        assert keys == [*(bytes([byte]) for byte in seen.encode()), *sentinel]
 
 
 def test_a_txn_is_seen_in_the_order_of_its_execution_and_a_range_delete_in_that_of_the_keys() -> None:
@@ -281,9 +281,9 @@ def test_a_watcher_that_a_compaction_at_0_cancels_is_not_told_so() -> None:
 
 def test_from_minus_1_in_a_store_never_compacted_it_is_left_open_what_is_seen() -> None:
     watch = WatchCreate(b"a", start_revision=-1)
-    assert undetermined(watch, of(OLD, Put(b"a")))
-    assert undetermined(watch, of(OLD, Put(b"a"), Compact(1))) is None
-    assert undetermined(watch, of(NEW, Put(b"a"))) is None
+    assert nondeterminism(watch, of(OLD, Put(b"a")))
+    assert nondeterminism(watch, of(OLD, Put(b"a"), Compact(1))) is None
+    assert nondeterminism(watch, of(NEW, Put(b"a"))) is None
 
 
 # What was there before.
@@ -411,19 +411,19 @@ def test_versions_that_answer_a_progress_request_later_leave_open_when() -> None
     on_the_stream = WatchCreate(b"a", start_revision=1)
     for version, left_open in (("3.5.7", False), ("3.5.8", True), ("3.5.12", True), ("3.5.13", False)):
         state = of(version, Put(b"a"), Compact(2), on_the_stream, WatchRead())
-        assert bool(undetermined(WatchProgress(), state)) is left_open
-        assert undetermined(WatchProgress(1), state) is None
+        assert bool(nondeterminism(WatchProgress(), state)) is left_open
+        assert nondeterminism(WatchProgress(1), state) is None
 
 
 # Reading.
 
 
 def test_a_read_puts_the_fence_like_any_other_key() -> None:
-    state = of(NEW, LeaseGrant(60, id=7), Put(FENCE_KEY, b"mine", lease=7), WatchCreate(FENCE_KEY), WatchRead())
-    assert state.keys[FENCE_KEY] == KeyValue(FENCE_KEY, b"", 2, 3, 2, 0)
+    state = of(NEW, LeaseGrant(60, id=7), Put(SENTINEL_KEY, b"mine", lease=7), WatchCreate(SENTINEL_KEY), WatchRead())
+    assert state.keys[SENTINEL_KEY] == KeyValue(SENTINEL_KEY, b"", 2, 3, 2, 0)
     result = read(state)
     assert result.revision == 4
-    assert words(result.watches[0]) == ["+~fence=@3", "+~fence=@4"]
+    assert words(result.watches[0]) == ["+~sentinel=@3", "+~sentinel=@4"]
 
 
 def test_a_read_puts_it_twice_once_the_stream_had_to_catch_up() -> None:
@@ -464,9 +464,9 @@ def test_while_a_stream_may_be_catching_up_most_is_left_open_until_it_is_read() 
     state = of(NEW, Put(b"a"), WatchCreate(b"b"), WatchCreate(b"a", start_revision=1))
     left_open: list[Operation] = [WatchProgress(), WatchCancel(0), WatchCancel(1), Compact(1), Compact(99)]
     for operation in left_open:
-        assert undetermined(operation, state), operation
-        assert undetermined(As("token", operation), state), operation
-        assert undetermined(operation, run(state, WatchRead())[0]) is None, operation
+        assert nondeterminism(operation, state), operation
+        assert nondeterminism(As("token", operation), state), operation
+        assert nondeterminism(operation, run(state, WatchRead())[0]) is None, operation
     others: list[Operation] = [
         WatchProgress(1),
         WatchCancel(42),
@@ -476,41 +476,41 @@ def test_while_a_stream_may_be_catching_up_most_is_left_open_until_it_is_read() 
         Put(b"a"),
     ]
     for operation in others:
-        assert undetermined(operation, state) is None, operation
+        assert nondeterminism(operation, state) is None, operation
 
 
 def test_what_a_watcher_is_owed_is_read_before_it_is_cancelled() -> None:
     state = of(NEW, WatchCreate(b"a"), WatchCreate(b"b"), Put(b"a"))
-    assert undetermined(WatchCancel(0), state)
-    assert undetermined(WatchCancel(1), state) is None
-    assert undetermined(WatchCancel(0), run(state, WatchRead())[0]) is None
+    assert nondeterminism(WatchCancel(0), state)
+    assert nondeterminism(WatchCancel(1), state) is None
+    assert nondeterminism(WatchCancel(0), run(state, WatchRead())[0]) is None
 
 
 def test_previous_values_are_read_before_they_are_compacted() -> None:
     state = of(NEW, WatchCreate(b"a", prev_kv=True, stream=1), WatchCreate(b"a"))
-    assert undetermined(Compact(1), state) is None
+    assert nondeterminism(Compact(1), state) is None
     state, _ = run(state, Put(b"a"))
-    assert undetermined(Compact(1), run(state, WatchRead(0))[0])
-    assert undetermined(Compact(1), run(state, WatchRead(1))[0]) is None
+    assert nondeterminism(Compact(1), run(state, WatchRead(0))[0])
+    assert nondeterminism(Compact(1), run(state, WatchRead(1))[0]) is None
 
 
 def test_what_a_compaction_on_its_way_takes_from_under_a_watcher_is_left_open() -> None:
     twice = Txn(success=(Txn(success=(Put(b"a"),)), DeleteRange(b"a", EVERY)))
     watch = WatchCreate(b"a", start_revision=2)
-    assert undetermined(watch, of(NEW, twice, Compact(2)))
-    assert undetermined(watch, of(NEW, twice, Compact(2, physical=True))) is None
-    assert undetermined(watch, of(NEW, Put(b"a"), Compact(2))) is None
+    assert nondeterminism(watch, of(NEW, twice, Compact(2)))
+    assert nondeterminism(watch, of(NEW, twice, Compact(2, physical=True))) is None
+    assert nondeterminism(watch, of(NEW, Put(b"a"), Compact(2))) is None
     for version, left_open in ((OLD, True), (NEW, False)):
         state = of(version, Put(b"a"), DeleteRange(b"a"), Compact(3))
-        assert bool(undetermined(WatchCreate(b"a", start_revision=3), state)) is left_open
+        assert bool(nondeterminism(WatchCreate(b"a", start_revision=3), state)) is left_open
 
 
 # Who may watch.
 
 
 def guarded(version: str) -> tuple[State, str]:
-    """A store with auth on, and the token of a user who may do everything to `a` and to the fence."""
-    keys = (b"a", FENCE_KEY)
+    """A store with auth on, and the token of a user who may do everything to `a` and to the sentinel."""
+    keys = (b"a", SENTINEL_KEY)
     state = of(
         version,
         RoleAdd("root"),
@@ -551,11 +551,11 @@ def test_a_stream_has_the_token_that_it_was_opened_with() -> None:
 
 def test_a_stream_whose_fence_nobody_may_see_is_not_read() -> None:
     state, token = guarded(NEW)
-    assert undetermined(WatchRead(), state)
+    assert nondeterminism(WatchRead(), state)
     assert isinstance(step(state, WatchRead())[1], Error)
-    assert undetermined(As(token, WatchRead()), state) is None
+    assert nondeterminism(As(token, WatchRead()), state) is None
     opened = run(state, WatchCreate(b"a"))[0]
-    assert undetermined(As(token, WatchRead()), opened)
+    assert nondeterminism(As(token, WatchRead()), opened)
 
 
 def test_before_3_5_6_a_refusal_mutes_the_watcher_that_has_its_id_until_that_is_given_anew() -> None:
@@ -584,5 +584,5 @@ def test_before_3_5_6_any_refusal_mutes_the_watcher_minus_1(version: str, seen: 
 
 def test_what_is_on_its_way_when_a_refusal_mutes_it_is_left_open() -> None:
     state = of(OLD, WatchCreate(b"a", watch_id=-1), Put(b"a"))
-    assert undetermined(WatchCreate(b"b", b"a"), state)
-    assert undetermined(WatchCreate(b"b", b"a"), run(state, WatchRead())[0]) is None
+    assert nondeterminism(WatchCreate(b"b", b"a"), state)
+    assert nondeterminism(WatchCreate(b"b", b"a"), run(state, WatchRead())[0]) is None

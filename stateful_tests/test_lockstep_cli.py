@@ -268,8 +268,8 @@ def test_lies_that_can_t_be_filed_are_told_all_the_same(elsewhere: Path, capsys:
     assert "unknown-revoke-accepted lies: it accepts a lease_revoke that should be refused" in told
     assert re.search(r"^lies-found/unknown-revoke-.*\.json can't be written: ", told, flags=re.MULTILINE)
     assert ", filed in" not in told
-    (lie,) = json.loads(Path("summary.json").read_text())["lies"]
-    assert lie["file"] is None
+    (finding,) = json.loads(Path("summary.json").read_text())["lies"]
+    assert finding["file"] is None
 
 
 def test_only_operations_of_the_families_are_drawn(capsys: Capture) -> None:
@@ -286,7 +286,7 @@ def test_no_example_is_longer_than_asked_for_and_the_last_look(elsewhere: Path) 
 def test_two_targets_that_tell_the_same_lie_have_a_file_each(elsewhere: Path, capsys: Capture) -> None:
     assert fuzz("--against", own("Forgetful"), "--against", own("AsForgetful"), "--families", "kv") == 1
     told = capsys.readouterr().out
-    liars = {load(file).symptom.target for file in (elsewhere / "lies-found").iterdir()}
+    liars = {load(file).signature.target for file in (elsewhere / "lies-found").iterdir()}
     assert liars == {"forgetful", "as-forgetful"}
     for name in liars:
         filed = told.index("   lies-found/", told.index(f". {name} lies: "))
@@ -333,8 +333,8 @@ def test_the_summary() -> None:
     for number in ("sequences", "steps", "seconds", "steps_per_second"):
         assert summary[number] > 0
     assert len(summary["lies"]) > 2
-    for lie in summary["lies"]:
-        assert lie.keys() - {"note"} == {
+    for finding in summary["lies"]:
+        assert finding.keys() - {"note"} == {
             "fingerprint",
             "odd_one_out",
             "step",
@@ -344,15 +344,15 @@ def test_the_summary() -> None:
             "answers",
             "file",
         }
-        assert lie["odd_one_out"] == "slot-mock"
-        assert lie["step"] == len(lie["trace"])
-        assert {step["op"] for step in lie["trace"]} <= OPERATION_NAMED.keys()
-        assert lie["answers"].keys() == {"model", "fake", "slot-mock"}
-        assert lie["answers"]["model"] != lie["answers"]["slot-mock"]
-        filed = load(Path(lie["file"]))
-        assert filed.name == lie["fingerprint"]
-        assert len(filed.trace) == lie["step"]
-    assert len({lie["file"] for lie in summary["lies"]}) == len(summary["lies"])
+        assert finding["odd_one_out"] == "slot-mock"
+        assert finding["step"] == len(finding["trace"])
+        assert {step["op"] for step in finding["trace"]} <= OPERATION_NAMED.keys()
+        assert finding["answers"].keys() == {"model", "fake", "slot-mock"}
+        assert finding["answers"]["model"] != finding["answers"]["slot-mock"]
+        filed = load(Path(finding["file"]))
+        assert filed.name == finding["fingerprint"]
+        assert len(filed.trace) == finding["step"]
+    assert len({finding["file"] for finding in summary["lies"]}) == len(summary["lies"])
 
 
 def test_the_summary_names_the_etcd(etcd_address: str) -> None:
@@ -443,7 +443,7 @@ def test_ctrl_c_prints_and_keeps_what_was_found(elsewhere: Path) -> None:
     files = {file.name for file in found.iterdir()}
     assert files
     assert set(re.findall(r"^   found/(\S+)$", told, flags=re.MULTILINE)) == files
-    assert {Path(lie["file"]).name for lie in json.loads(Path("summary.json").read_text())["lies"]} == files
+    assert {Path(finding["file"]).name for finding in json.loads(Path("summary.json").read_text())["lies"]} == files
     for file in found.iterdir():
         load(file)
 

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from etcd_lockstep.comparing.observation import Raised
 from etcd_lockstep.console.cli import main
 from etcd_lockstep.filing.corpus import BadFile, file_name, load, save
-from etcd_lockstep.searching.lies import Symptom
-from etcd_lockstep.searching.search import Lie
-from etcd_lockstep.strategies.arenas import ARENAS, Arena, Swarm
-from etcd_lockstep.strategies.dice import BYTES, Dice
-from etcd_lockstep.strategies.vocabulary import Vocabulary
+from etcd_lockstep.searching.findings import Signature
+from etcd_lockstep.searching.search import Finding
+from etcd_lockstep.strategies.choices import BYTES, ChoiceDecoder
+from etcd_lockstep.strategies.generator_state import GeneratorState
+from etcd_lockstep.strategies.workloads import WORKLOADS, Swarm, Workload
 from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace, symbols
 from etcd_model.operations import Compact, LeaseGrant, LeaseRevoke, Put, Range
 from etcd_model.results import KeyValue, RangeResult
@@ -29,8 +29,8 @@ from etcd_model.results import KeyValue, RangeResult
 Capture = pytest.CaptureFixture[str]
 
 ONE_PUT: Trace = (Put(b"a"),)
-COUNT_ONLY = Lie(
-    Symptom("count-only-returns-kvs", "range", "kvs", "unexpected"),
+COUNT_ONLY = Finding(
+    Signature("count-only-returns-kvs", "range", "kvs", "unexpected"),
     (Put(b"a"), Range(b"a", count_only=True)),
     {
         "model": RangeResult(2, count=1),
@@ -41,26 +41,28 @@ COUNT_ONLY = Lie(
 )
 
 
-def lie(target: str = "mock", trace: Trace = ONE_PUT, symptom: tuple[str, str, str] = ("put", "x", "y")) -> Lie:
-    return Lie(Symptom(target, *symptom), trace, {target: Raised("ValueError", "\ud800 ☃")}, ())
+def finding(
+    target: str = "mock", trace: Trace = ONE_PUT, signature: tuple[str, str, str] = ("put", "x", "y")
+) -> Finding:
+    return Finding(Signature(target, *signature), trace, {target: Raised("ValueError", "\ud800 ☃")}, ())
 
 
 # There and back
 
 
-@pytest.mark.parametrize("arena", ARENAS, ids=lambda arena: arena.name)
-def test_a_trace_comes_back(arena: Arena) -> None:
+@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda workload: workload.name)
+def test_a_trace_comes_back(workload: Workload) -> None:
     @given(st.lists(st.binary(min_size=BYTES, max_size=BYTES), min_size=2, max_size=20))
     def comes_back(drawn: list[bytes]) -> None:
-        words = Vocabulary()
-        swarm = Swarm(Dice(drawn[0]), arena, tuple(arena.weights))
+        state = GeneratorState()
+        swarm = Swarm(ChoiceDecoder(drawn[0]), workload, tuple(workload.weights))
         operations = []
         for number in drawn[1:]:
-            operations.append(swarm.draw(Dice(number), words))
-            words.follow(operations[-1])
+            operations.append(swarm.draw(ChoiceDecoder(number), state))
+            state.follow(operations[-1])
         trace = tuple(operations)
         with tempfile.TemporaryDirectory() as folder:
-            back = load(save(lie(trace=trace), Path(folder), "none"))
+            back = load(save(finding(trace=trace), Path(folder), "none"))
         assert back.trace == trace
         assert list(map(symbols, back.trace)) == list(map(symbols, trace))
 
@@ -71,16 +73,16 @@ def test_a_file_says_what_the_lie_says(tmp_path: Path) -> None:
     path = save(COUNT_ONLY, tmp_path / "made" / "for it", "etcd 3.5.1, binary")
     file = load(path)
     assert (file.path, file.name) == (path, COUNT_ONLY.fingerprint)
-    assert (file.symptom, file.trace) == (COUNT_ONLY.symptom, COUNT_ONLY.trace)
+    assert (file.signature, file.trace) == (COUNT_ONLY.signature, COUNT_ONLY.trace)
     assert json.loads(path.read_text())["found_with"] == "etcd 3.5.1, binary"
 
 
 def test_a_lie_of_a_server_that_is_over_its_quota_says_so_and_is_replayed_on_such_a_one(
     tmp_path: Path, capsys: Capture
 ) -> None:
-    path = save(replace(lie(), over_quota=True), tmp_path, "none")
+    path = save(replace(finding(), over_quota=True), tmp_path, "none")
     assert load(path).over_quota
-    assert not load(save(lie("other"), tmp_path, "none")).over_quota
+    assert not load(save(finding("other"), tmp_path, "none")).over_quota
     assert main(["replay", str(path), "--etcd", "none"]) == 0
     told = capsys.readouterr().out
     assert "FIXED" in told
@@ -118,7 +120,7 @@ def test_a_file_can_be_read_by_people_and_by_diff(tmp_path: Path) -> None:
 
 
 def test_a_note_is_kept(tmp_path: Path) -> None:
-    noted = Lie(COUNT_ONLY.symptom, COUNT_ONLY.trace, {}, (), "seen once, and not again")
+    noted = Finding(COUNT_ONLY.signature, COUNT_ONLY.trace, {}, (), "seen once, and not again")
     path = save(noted, tmp_path, "none")
     assert json.loads(path.read_text())["note"] == "seen once, and not again"
     assert load(path).trace == COUNT_ONLY.trace
@@ -134,34 +136,34 @@ def test_a_file_s_name_is_the_same_in_every_run() -> None:
 @pytest.mark.parametrize(
     "wild",
     [
-        lie("../../etc/passwd"),
-        lie('a/b\\c:d*e?"<>|\x00\n '),
-        lie("мок"),
-        lie("-rf"),
-        lie("x" * 300),
-        lie(symptom=("put", "error", "accepted (etcdserver: " + "long " * 99 + ")")),
+        finding("../../etc/passwd"),
+        finding('a/b\\c:d*e?"<>|\x00\n '),
+        finding("мок"),
+        finding("-rf"),
+        finding("x" * 300),
+        finding(signature=("put", "error", "accepted (etcdserver: " + "long " * 99 + ")")),
     ],
     ids=lambda wild: wild.odd_one_out[:12],
 )
-def test_a_file_s_name_is_safe(wild: Lie, tmp_path: Path) -> None:
+def test_a_file_s_name_is_safe(wild: Finding, tmp_path: Path) -> None:
     name = file_name(wild)
     assert re.fullmatch(r"[a-z0-9][a-z0-9-]*\.json", name)
     assert len(name) < 120
     assert save(wild, tmp_path, "none").parent == tmp_path
-    assert load(tmp_path / name).symptom == wild.symptom
+    assert load(tmp_path / name).signature == wild.signature
 
 
 def test_what_differs_has_a_file_of_its_own() -> None:
-    lies = [
-        lie(),
-        lie("other"),
-        lie(symptom=("put", "x", "z")),
-        lie(trace=(Put(b"b", lease=7), Put(b"a"))),
-        lie(trace=(LeaseGrant(60), Put(b"a"))),
-        lie("мок"),
-        lie("кот"),
+    findings = [
+        finding(),
+        finding("other"),
+        finding(signature=("put", "x", "z")),
+        finding(trace=(Put(b"b", lease=7), Put(b"a"))),
+        finding(trace=(LeaseGrant(60), Put(b"a"))),
+        finding("мок"),
+        finding("кот"),
     ]
-    assert len({file_name(one) for one in lies}) == len(lies)
+    assert len({file_name(one) for one in findings}) == len(findings)
 
 
 # Broken files
@@ -281,6 +283,6 @@ def test_a_file_of_every_symbol_replays(tmp_path: Path, capsys: Capture) -> None
         Compact(RevisionAt(2)),
         LeaseRevoke(LeaseOf(1)),
     )
-    path = save(lie(trace=trace), tmp_path, "none")
+    path = save(finding(trace=trace), tmp_path, "none")
     assert main(["replay", "--etcd", "none", str(path)]) == 0
     assert f"FIXED        {path}\n" in capsys.readouterr().out

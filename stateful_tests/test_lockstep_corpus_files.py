@@ -14,7 +14,7 @@ from etcd_lockstep.targets.etcd3 import Etcd3Target
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.targets.wire import WireTarget
-from etcd_model.auth.left_open import STALE
+from etcd_model.auth.nondeterministic import STALE
 
 CORPUS = [load(path) for path in sorted(Path(__file__).with_name("corpus").glob("*.json"))]
 
@@ -44,15 +44,15 @@ def test_model_fake_and_etcd_agree_on_every_trace(
         assert (result.outcome, result.remark) == (Outcome.FIXED, "")
 
 
-@pytest.mark.parametrize("file", [file for file in CORPUS if file.symptom.target in SPECIMENS], ids=name)
+@pytest.mark.parametrize("file", [file for file in CORPUS if file.signature.target in SPECIMENS], ids=name)
 def test_a_specimen_still_tells_the_lie_that_was_found_in_it(
     file: CorpusFile, model: ModelTarget, fake: FakeTarget
 ) -> None:
-    result = replay(file, model, [fake, SPECIMENS[file.symptom.target]()])
+    result = replay(file, model, [fake, SPECIMENS[file.signature.target]()])
     assert result.outcome is Outcome.STILL_LIES, result.remark
 
 
-@pytest.mark.parametrize("file", [file for file in CORPUS if file.symptom.target == "etcd3"], ids=name)
+@pytest.mark.parametrize("file", [file for file in CORPUS if file.signature.target == "etcd3"], ids=name)
 def test_etcd3_still_tells_the_lie_that_was_found_in_it(
     file: CorpusFile, model: ModelTarget, fake: FakeTarget, etcd_address: str
 ) -> None:

@@ -56,8 +56,8 @@ def summary(target: type[Target], *arguments: str, code: int = 1) -> dict[str, A
     return told
 
 
-def operations(lie: dict[str, Any]) -> list[str]:
-    return [step["op"] for step in lie["trace"]]
+def operations(finding: dict[str, Any]) -> list[str]:
+    return [step["op"] for step in finding["trace"]]
 
 
 # Several lies
@@ -79,14 +79,14 @@ class ThreeLies(Specimen):
 
 
 def test_one_run_reports_every_lie() -> None:
-    lies = fuzz(ThreeLies, "--examples", "80")
-    found = {(lie["fingerprint"].split(" after ")[0], tuple(operations(lie))) for lie in lies}
+    findings = fuzz(ThreeLies, "--examples", "80")
+    found = {(finding["fingerprint"].split(" after ")[0], tuple(operations(finding))) for finding in findings}
     assert found >= {
         ("put prev_kv missing", ("put", "put")),
         ("delete_range deleted missing", ("put", "delete_range")),
         ("lease_grant ttl too low", ("lease_grant",)),
     }
-    assert len({lie["fingerprint"] for lie in lies}) == len(lies)
+    assert len({finding["fingerprint"] for finding in findings}) == len(findings)
 
 
 # Exceptions
@@ -102,9 +102,13 @@ class Raises(Specimen):
 
 
 def test_an_exception_is_an_answer(capsys: Capture) -> None:
-    (lie,) = fuzz(Raises)
-    assert operations(lie) == ["delete_range"]
-    assert lie["answers"]["raises"] == {"answer": "raised", "exception": "LookupError", "message": "[/no] such\nkey"}
+    (finding,) = fuzz(Raises)
+    assert operations(finding) == ["delete_range"]
+    assert finding["answers"]["raises"] == {
+        "answer": "raised",
+        "exception": "LookupError",
+        "message": "[/no] such\nkey",
+    }
     assert "raises lies: it raises LookupError on a delete_range" in capsys.readouterr().out
 
 
@@ -136,8 +140,8 @@ class WrongTypes(Specimen):
     ],
 )
 def test_an_answer_that_is_none_is_told_as_what_it_is(target: type[Target], message: str) -> None:
-    lies = fuzz(target)
-    told = [lie["answers"][target.__dict__.get("name", target.__name__)] for lie in lies]
+    findings = fuzz(target)
+    told = [finding["answers"][target.__dict__.get("name", target.__name__)] for finding in findings]
     assert {"answer": "raised", "exception": "TypeError", "message": message} in told
 
 
@@ -187,15 +191,15 @@ class Flaky(Specimen):
 def test_what_is_seen_once_is_reported_as_that(capsys: Capture) -> None:
     Flaky.left = 50
     whole = summary(Flaky, "--examples", "40")
-    (lie,) = whole["lies"]
-    assert lie["note"] == "seen once, and not again"
-    assert operations(lie)[-1] == "put"
-    assert lie["answers"] == {}
+    (finding,) = whole["lies"]
+    assert finding["note"] == "seen once, and not again"
+    assert operations(finding)[-1] == "put"
+    assert finding["answers"] == {}
     assert whole["sequences"] > 30, "the run goes on"
     told = capsys.readouterr().out
     assert "1. flaky lies: put: revision too high" in told
     assert "\n   seen once, and not again\n" in told
-    assert load(Path(lie["file"])).symptom.target == "flaky"
+    assert load(Path(finding["file"])).signature.target == "flaky"
 
 
 class EveryOther(Specimen):
@@ -248,9 +252,9 @@ class Mortal(Specimen):
 def test_a_death_is_a_finding_and_the_run_goes_on(capsys: Capture) -> None:
     Mortal.revived = 0
     whole = summary(Mortal, "--examples", "40")
-    (lie,) = whole["lies"]
-    assert operations(lie) == ["delete_range"]
-    assert (lie["field"], lie["difference"]) == ("answer", "died")
+    (finding,) = whole["lies"]
+    assert operations(finding) == ["delete_range"]
+    assert (finding["field"], finding["difference"]) == ("answer", "died")
     assert whole["sequences"] > 30
     assert Mortal.revived > 0
     told = capsys.readouterr().out
@@ -275,10 +279,10 @@ def test_a_death_that_is_not_seen_again(capsys: Capture) -> None:
     DiesOnce.has_died = False
     Mortal.revived = 0
     whole = summary(DiesOnce)
-    (lie,) = whole["lies"]
-    assert lie["difference"] == "died"
-    assert lie["note"] == "seen once, and not again"
-    assert operations(lie)[-1] == "delete_range"
+    (finding,) = whole["lies"]
+    assert finding["difference"] == "died"
+    assert finding["note"] == "seen once, and not again"
+    assert operations(finding)[-1] == "delete_range"
     assert whole["sequences"] >= 15
     assert "1. dies-once dies of a delete_range\n" in capsys.readouterr().out
 
@@ -299,16 +303,16 @@ class DiesForGood(Specimen):
 
 def test_a_death_for_good_ends_the_run_and_what_was_found_is_kept(capsys: Capture) -> None:
     DiesForGood.left = 2000
-    lies = fuzz(DiesForGood, "--examples", "500", code=3)
+    findings = fuzz(DiesForGood, "--examples", "500", code=3)
     told = capsys.readouterr().out
     assert "dies-for-good died (" in told
     assert ") and can't be brought back: " in told
     assert "lies: put: prev_kv missing" in told
-    assert any(operations(lie) == ["put", "put"] for lie in lies)
-    assert any(lie["difference"] == "died" for lie in lies)
-    for lie in lies:
-        assert f"\n   {lie['file']}\n" in told
-        load(Path(lie["file"]))
+    assert any(operations(finding) == ["put", "put"] for finding in findings)
+    assert any(finding["difference"] == "died" for finding in findings)
+    for finding in findings:
+        assert f"\n   {finding['file']}\n" in told
+        load(Path(finding["file"]))
 
 
 def test_a_real_etcd_that_is_killed_is_a_finding_and_the_run_goes_on(
@@ -330,9 +334,9 @@ def test_a_real_etcd_that_is_killed_is_a_finding_and_the_run_goes_on(
     Assassin.kill = staticmethod(kill)
     Assassin.left = 150
     whole = summary(Assassin, "--etcd", "binary", "--examples", "20")
-    (lie,) = whole["lies"]
-    assert (lie["odd_one_out"], lie["difference"]) == ("etcd", "died")
-    assert lie["trace"]
+    (finding,) = whole["lies"]
+    assert (finding["odd_one_out"], finding["difference"]) == ("etcd", "died")
+    assert finding["trace"]
     assert whole["sequences"] >= 18
     assert whole["steps"] > 200
     assert "1. etcd dies of a " in capsys.readouterr().out
@@ -480,13 +484,13 @@ def test_the_complete_example_of_the_page_runs_and_lies(elsewhere: Path) -> None
     assert ended.stderr == b""
     assert ended.returncode == 1
     whole = json.loads((elsewhere / "summary.json").read_text())
-    told = {(lie["odd_one_out"], lie["fingerprint"].split(" after ")[0]) for lie in whole["lies"]}
+    told = {(finding["odd_one_out"], finding["fingerprint"].split(" after ")[0]) for finding in whole["lies"]}
     assert told >= {
         ("my-mock", "put error accepted (etcdserver: key is not provided)"),
         ("my-mock", "* kv.version missing"),
         ("my-mock", "put prev_kv missing"),
     }
-    assert not any(lie["difference"].startswith("raised") for lie in whole["lies"])
+    assert not any(finding["difference"].startswith("raised") for finding in whole["lies"])
 
 
 def test_the_server_of_the_page_is_reached(elsewhere: Path, capsys: Capture) -> None:

@@ -14,9 +14,9 @@ from etcd_lockstep.codec import encode
 from etcd_lockstep.comparing.observation import Observation, Raised
 from etcd_lockstep.filing.notation import DEEPEST, BadNotation, answer_to_json, operation_from_json, to_json
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.strategies.arenas import ARENAS, Arena, Swarm
-from etcd_lockstep.strategies.dice import BYTES, Dice
-from etcd_lockstep.strategies.vocabulary import Vocabulary
+from etcd_lockstep.strategies.choices import BYTES, ChoiceDecoder
+from etcd_lockstep.strategies.generator_state import GeneratorState
+from etcd_lockstep.strategies.workloads import WORKLOADS, Swarm, Workload
 from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, symbols
 from etcd_model import Error, Operation
 from etcd_model.errors import Code
@@ -221,16 +221,16 @@ def test_every_operation_comes_back(kind: type[Operation]) -> None:
     comes_back()
 
 
-@pytest.mark.parametrize("arena", ARENAS, ids=lambda arena: arena.name)
-def test_every_operation_that_a_run_draws_comes_back(arena: Arena) -> None:
+@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda workload: workload.name)
+def test_every_operation_that_a_run_draws_comes_back(workload: Workload) -> None:
     @given(st.lists(st.binary(min_size=BYTES, max_size=BYTES), min_size=2, max_size=12))
     def comes_back(drawn: list[bytes]) -> None:
-        words = Vocabulary()
-        swarm = Swarm(Dice(drawn[0]), arena, tuple(arena.weights))
+        state = GeneratorState()
+        swarm = Swarm(ChoiceDecoder(drawn[0]), workload, tuple(workload.weights))
         for step, number in enumerate(drawn[1:], 1):
-            operation = swarm.draw(Dice(number), words)
+            operation = swarm.draw(ChoiceDecoder(number), state)
             assert identical(there_and_back(operation, step), operation)
-            words.follow(operation)
+            state.follow(operation)
 
     comes_back()
 

@@ -1,4 +1,4 @@
-"""The pages that are made from runs: witnesses of quirks, and the fields that runs exercise."""
+"""The pages that are made from runs: distinguishing_traces of quirks, and the fields that runs exercise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from etcd_lockstep.filing.notation import operation_from_json
-from etcd_lockstep.pages import fidelity, quirks, witnesses
+from etcd_lockstep.pages import distinguishing, fidelity, quirks
 from etcd_lockstep.pages.quirks import UNSEEN, Row
 from etcd_lockstep.searching.coverage import Coverage, fields_used
 from etcd_lockstep.trace import Trace
@@ -22,14 +22,14 @@ FOLDER = Path(__file__).parent / "quirks"
 RELEASES = ("3.4.23", "3.5.1", "3.5.16", "3.5.30", "3.6.16", "3.7.3")
 
 
-def witness(quirk: str) -> Trace:
+def distinguishing_trace(quirk: str) -> Trace:
     steps = json.loads((FOLDER / f"{quirk}.json").read_text())
     return tuple(operation_from_json(step, number) for number, step in enumerate(steps, 1))
 
 
 @pytest.mark.parametrize("quirk", sorted(SINCE.keys() - UNSEEN.keys()))
 def test_every_quirk_has_a_witness(quirk: str) -> None:
-    assert any(witnesses.shows(witness(quirk), quirk, quirks_of(release)) for release in RELEASES)
+    assert any(distinguishing.shows(distinguishing_trace(quirk), quirk, quirks_of(release)) for release in RELEASES)
 
 
 def test_what_has_no_witness_says_why_and_nothing_else_lies_there() -> None:
@@ -40,15 +40,15 @@ def test_what_has_no_witness_says_why_and_nothing_else_lies_there() -> None:
 def test_a_trace_shows_a_quirk_only_where_the_models_differ() -> None:
     unknown_order = (Range(b"a", sort_order=3),)
     for release in RELEASES:
-        assert witnesses.shows(unknown_order, "sort_options_validated", quirks_of(release))
-        assert not witnesses.shows((Range(b"a"),), "sort_options_validated", quirks_of(release))
+        assert distinguishing.shows(unknown_order, "sort_options_validated", quirks_of(release))
+        assert not distinguishing.shows((Range(b"a"),), "sort_options_validated", quirks_of(release))
 
 
 def test_a_witness_is_found_by_the_search() -> None:
-    found = witnesses.find("keys_only_leaves_out_lease", ("3.6.16", "3.7.3"))
+    found = distinguishing.find("keys_only_leaves_out_lease", ("3.6.16", "3.7.3"))
     assert found is not None
-    assert witnesses.shows(found, "keys_only_leaves_out_lease", quirks_of("3.7.3"))
-    assert len(found) == len(witness("keys_only_leaves_out_lease"))
+    assert distinguishing.shows(found, "keys_only_leaves_out_lease", quirks_of("3.7.3"))
+    assert len(found) == len(distinguishing_trace("keys_only_leaves_out_lease"))
 
 
 def test_the_page_of_the_docs_has_a_row_for_every_quirk() -> None:

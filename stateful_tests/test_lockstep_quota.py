@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from etcd_lockstep import servers
-from etcd_lockstep.catalogue import Own, find
-from etcd_lockstep.searching.campaign import Campaign, Plan
+from etcd_lockstep.catalogue import UserTarget, find
 from etcd_lockstep.searching.fuzzing import fuzz
-from etcd_lockstep.searching.run import Run, is_over_quota
+from etcd_lockstep.searching.participants import Participants, is_over_quota
+from etcd_lockstep.searching.run import Run, RunOptions
 from etcd_lockstep.searching.search import Search
-from etcd_lockstep.servers import Endpoint, EtcdSource, NoEtcd, RunningEtcd, Settings, parse_source
-from etcd_lockstep.strategies.arenas import ARENAS, QUOTA
-from etcd_lockstep.strategies.vocabulary import KEYS
+from etcd_lockstep.servers import Endpoint, EtcdSource, NoEtcd, RunningEtcd, ServerSettings, parse_source
+from etcd_lockstep.strategies.generator_state import KEYS
+from etcd_lockstep.strategies.workloads import QUOTA, WORKLOADS
 from etcd_lockstep.target import ALL, Target
 from etcd_lockstep.targets.etcd import EtcdTarget
 from etcd_lockstep.targets.fake import FakeServerTarget, FakeTarget
@@ -237,14 +237,14 @@ def test_a_reset_disarms_it_in_a_real_etcd(full_etcd: EtcdTarget) -> None:
 
 def test_only_a_quota_below_an_empty_store_is_one_that_is_used_up_from_the_start() -> None:
     assert is_over_quota(FULL)
-    assert is_over_quota(Settings(quota_bytes=24 * 1024))
-    assert not is_over_quota(Settings(quota_bytes=2**20))
-    assert not is_over_quota(Settings())
+    assert is_over_quota(ServerSettings(quota_bytes=24 * 1024))
+    assert not is_over_quota(ServerSettings(quota_bytes=2**20))
+    assert not is_over_quota(ServerSettings())
 
 
 def test_all_of_a_run_are_over_the_quota() -> None:
-    with Run(NoEtcd(), ["fake-server"], settings=FULL) as run:
-        assert {target.name: target.apply(A) for target in (run.model, *run.others)} == {
+    with Participants(NoEtcd(), ["fake-server"], settings=FULL) as participants:
+        assert {target.name: target.apply(A) for target in (participants.model, *participants.others)} == {
             "model": NO_SPACE,
             "fake": NO_SPACE,
             "fake-server": NO_SPACE,
@@ -252,11 +252,11 @@ def test_all_of_a_run_are_over_the_quota() -> None:
 
 
 def test_all_real_etcds_of_a_run_are_over_it_too(source: EtcdSource) -> None:
-    with Run(source, [source], settings=FULL) as run:
-        answers = {target.name: target.apply(A) for target in (run.model, *run.others)}
+    with Participants(source, [source], settings=FULL) as participants:
+        answers = {target.name: target.apply(A) for target in (participants.model, *participants.others)}
         assert set(answers.values()) == {NO_SPACE}
         assert len(answers) == 4
-        assert [twin.apply(A) for twin in run.twins.values()] == [NO_SPACE]
+        assert [second_instance.apply(A) for second_instance in participants.second_instances.values()] == [NO_SPACE]
 
 
 class Everything(Target):
@@ -270,34 +270,34 @@ class Everything(Target):
         raise NotImplementedError(operation)
 
 
-def arenas(
-    source: EtcdSource, *against: str | Own | EtcdSource, families: Sequence[str] = ("maintenance",)
+def workloads(
+    source: EtcdSource, *against: str | UserTarget | EtcdSource, families: Sequence[str] = ("maintenance",)
 ) -> list[str]:
-    plan = Plan(source, against, families=families, examples=1)
-    return [stage.arena.name for stage in Campaign(plan).stages()]
+    plan = RunOptions(source, against, families=families, examples=1)
+    return [stage.workload.name for stage in Run(plan).stages()]
 
 
 def test_it_is_run_where_maintenance_is_asked_for() -> None:
-    assert arenas(NoEtcd()) == arenas(NoEtcd(), "fake-server") == ["maintenance", "quota"]
-    assert arenas(NoEtcd(), families=("kv", "txn")) == ["store"]
+    assert workloads(NoEtcd()) == workloads(NoEtcd(), "fake-server") == ["maintenance", "quota"]
+    assert workloads(NoEtcd(), families=("kv", "txn")) == ["store"]
 
 
 def test_a_target_of_the_users_is_not_accused_of_having_space() -> None:
-    assert arenas(NoEtcd(), find(f"{__name__}:Everything")) == ["maintenance"]
-    assert not Plan(NoEtcd(), (find("slot-mock"),)).starts_all
+    assert workloads(NoEtcd(), find(f"{__name__}:Everything")) == ["maintenance"]
+    assert not RunOptions(NoEtcd(), (find("slot-mock"),)).starts_all
 
 
 def test_an_endpoint_of_the_users_has_the_quota_that_it_has(etcd: RunningEtcd) -> None:
     endpoint = parse_source(f"endpoint:{etcd.address}")
-    assert not Plan(endpoint).starts_all
-    assert not Plan(NoEtcd(), (endpoint,)).starts_all
-    assert not Plan(parse_source("auto"), ("etcd3",)).starts_all
-    assert Plan(parse_source("auto"), ("fake-server", parse_source("version:3.5.30"))).starts_all
+    assert not RunOptions(endpoint).starts_all
+    assert not RunOptions(NoEtcd(), (endpoint,)).starts_all
+    assert not RunOptions(parse_source("auto"), ("etcd3",)).starts_all
+    assert RunOptions(parse_source("auto"), ("fake-server", parse_source("version:3.5.30"))).starts_all
 
 
 def test_no_other_arena_needs_such_a_server() -> None:
-    assert [arena.name for arena in ARENAS if is_over_quota(arena.settings)] == ["quota"]
-    assert [arena.name for arena in ARENAS if arena.settled] == ["quota"]
+    assert [workload.name for workload in WORKLOADS if is_over_quota(workload.settings)] == ["quota"]
+    assert [workload.name for workload in WORKLOADS if workload.settled] == ["quota"]
 
 
 # What is found there
@@ -357,11 +357,11 @@ def test_a_target_that_is_wrong_about_it_is_found_out(mutant: str) -> None:
         QUOTA,
         QUOTA.operations(QUOTA.families, ALL),
         KEYS,
-        last_look=True,
+        final_check=True,
         seconds=None,
         examples=60,
         seed=0,
         remember=False,
-        until=lambda: bool(search.lies),
+        until=lambda: bool(search.findings),
     )
-    assert search.lies
+    assert search.findings

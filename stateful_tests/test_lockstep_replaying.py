@@ -12,8 +12,8 @@ from etcd_lockstep.comparing.comparison import Difference
 from etcd_lockstep.console.cli import main
 from etcd_lockstep.filing.corpus import save
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.searching.lies import Symptom, symptom
-from etcd_lockstep.searching.search import DIED, Lie
+from etcd_lockstep.searching.findings import Signature, signature
+from etcd_lockstep.searching.search import DIED, Finding
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.target import TargetDied
 from etcd_lockstep.trace import LeaseOf, Trace
@@ -32,8 +32,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def file(folder: Path, trace: Trace, field: str, kind: str, target: str = "mock") -> str:
-    found = symptom(target, trace[-1], Difference(field, kind))
-    return str(save(Lie(found, trace, {}, ()), folder, "none"))
+    found = signature(target, trace[-1], Difference(field, kind))
+    return str(save(Finding(found, trace, {}, ()), folder, "none"))
 
 
 def replay(*arguments: str, etcd: str = "none") -> int:
@@ -181,7 +181,7 @@ def test_what_would_kill_a_real_etcd_is_not_replayed(tmp_path: Path, capsys: Cap
 
 
 def test_a_death_that_the_file_tells_of(tmp_path: Path, capsys: Capture) -> None:
-    path = save(Lie(Symptom("mock", "delete_range", DIED.field, DIED.kind), DELETE, {}, ()), tmp_path, "none")
+    path = save(Finding(Signature("mock", "delete_range", DIED.field, DIED.kind), DELETE, {}, ()), tmp_path, "none")
     read = file(tmp_path, (Put(b"a"), Range(b"a")), "kvs", "missing")
     assert replay("--against", own("DiesOfDeletes"), str(path), read) == 1
     told = capsys.readouterr().out

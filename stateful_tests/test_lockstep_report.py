@@ -19,12 +19,12 @@ from rich.console import Console
 from etcd_lockstep.comparing.comparison import BROKEN_PROMISES, Difference
 from etcd_lockstep.comparing.observation import Observation, Raised
 from etcd_lockstep.console.cli import main
-from etcd_lockstep.console.report import headline, print_lies
+from etcd_lockstep.console.report import headline, print_findings
 from etcd_lockstep.console.wording import answer_fields, operation_in_words
 from etcd_lockstep.filing.corpus import file_name
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.searching.lies import Symptom, symptom
-from etcd_lockstep.searching.search import DIED, Lie
+from etcd_lockstep.searching.findings import Signature, signature
+from etcd_lockstep.searching.search import DIED, Finding
 from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, Trace
 from etcd_model import errors
 from etcd_model.operations import (
@@ -145,26 +145,26 @@ def check(name: str, text: str) -> None:
     assert text == path.read_text(encoding="utf-8"), f"golden/{path.name}: see the top of this file"
 
 
-def printed(lies: Sequence[Lie], width: int = 100, folder: Path | None = None) -> str:
+def printed(findings: Sequence[Finding], width: int = 100, folder: Path | None = None) -> str:
     out = StringIO()
-    files = {file_name(lie): folder / file_name(lie) for lie in lies} if folder else {}
-    print_lies(Console(file=out, width=width, force_terminal=False), lies, files)
+    files = {file_name(finding): folder / file_name(finding) for finding in findings} if folder else {}
+    print_findings(Console(file=out, width=width, force_terminal=False), findings, files)
     return out.getvalue()
 
 
-def lie(
+def finding(
     odd: str,
     trace: Trace,
     difference: tuple[str, ...],
     expected: Observation,
     got: Observation,
     voters: str = "model fake",
-) -> Lie:
+) -> Finding:
     """A lie of `odd`, against what the voters said."""
     told = {name: got if name == odd else expected for name in dict.fromkeys((*voters.split(), odd))}
     *operation, field, kind = difference
     name = operation[0] if operation else operation_name(type(trace[-1]))
-    return Lie(Symptom(odd, name, field, kind), trace, told, ())
+    return Finding(Signature(odd, name, field, kind), trace, told, ())
 
 
 def kv(key: bytes, value: bytes = b"", create: int = 2, mod: int = 2, version: int = 1, lease: int = 0) -> KeyValue:
@@ -177,9 +177,9 @@ PUT_AGAIN = Event(0, kv(b"a", b"2", 2, 4, 2), kv(b"a"))
 DELETED = Event(1, KeyValue(b"a", b"", 0, 5, 0))
 ABSENT = Compare(b"a", CompareTarget.CREATE, CompareResult.EQUAL, 0)
 
-LIES: dict[str, list[Lie]] = {
+LIES: dict[str, list[Finding]] = {
     "one-field-of-many": [
-        lie(
+        finding(
             "mock",
             (A, LeaseGrant(60), B, Range(b"a", b"\x00", limit=1)),
             ("kvs", "unexpected"),
@@ -189,8 +189,8 @@ LIES: dict[str, list[Lie]] = {
         ),
     ],
     "no-revisions": [
-        lie("mock", (A,), ("revision", "missing"), PutResult(2), PutResult(0)),
-        lie(
+        finding("mock", (A,), ("revision", "missing"), PutResult(2), PutResult(0)),
+        finding(
             "mock",
             (A, Range(b"a")),
             ("kvs.version", "missing"),
@@ -199,14 +199,14 @@ LIES: dict[str, list[Lie]] = {
         ),
     ],
     "accepted": [
-        lie(
+        finding(
             "mock",
             (Put(b"a", ignore_lease=True),),
             ("error", "accepted (etcdserver: key not found)"),
             errors.KEY_NOT_FOUND,
             PutResult(0),
         ),
-        lie(
+        finding(
             "mock",
             (Range(b"a", revision=RevisionAt(0, 7)),),
             ("error", f"accepted ({errors.FUTURE_REVISION.message})"),
@@ -216,7 +216,7 @@ LIES: dict[str, list[Lie]] = {
         ),
     ],
     "refused": [
-        lie(
+        finding(
             "mock",
             (A, Txn((ABSENT,), (A,), (Range(b"a"), DeleteRange(b"a")))),
             ("error", "refused (boom)"),
@@ -225,7 +225,7 @@ LIES: dict[str, list[Lie]] = {
         ),
     ],
     "another-error": [
-        lie(
+        finding(
             "mock",
             (LeaseRevoke(7),),
             ("error.code", "different"),
@@ -234,7 +234,7 @@ LIES: dict[str, list[Lie]] = {
         ),
     ],
     "raised": [
-        lie(
+        finding(
             "mock",
             (LeaseGrant(60), LeaseRevoke(LeaseOf(1))),
             ("answer", "raised KeyError"),
@@ -243,12 +243,14 @@ LIES: dict[str, list[Lie]] = {
         ),
     ],
     "died": [
-        Lie(symptom("mock", A, DIED), (A,), {}, (), "UNAVAILABLE: Socket closed\npanic: oh no"),
-        Lie(symptom("etcd", Range(b"a"), DIED), (Range(b"a", sort_target=4),), {}, (), "UNAVAILABLE: Socket closed"),
+        Finding(signature("mock", A, DIED), (A,), {}, (), "UNAVAILABLE: Socket closed\npanic: oh no"),
+        Finding(
+            signature("etcd", Range(b"a"), DIED), (Range(b"a", sort_target=4),), {}, (), "UNAVAILABLE: Socket closed"
+        ),
     ],
     "seen-once": [
-        Lie(
-            symptom("mock", A, Difference("error", "refused (etcdserver: too many requests)")),
+        Finding(
+            signature("mock", A, Difference("error", "refused (etcdserver: too many requests)")),
             (LeaseGrant(60), A),
             {},
             (),
@@ -256,8 +258,8 @@ LIES: dict[str, list[Lie]] = {
         ),
     ],
     "voters": [
-        lie("mock", (A,), ("prev_kv", "unexpected"), PutResult(2), PutResult(2, kv(b"a"))),
-        lie(
+        finding("mock", (A,), ("prev_kv", "unexpected"), PutResult(2), PutResult(2, kv(b"a"))),
+        finding(
             "fake",
             (A, DeleteRange(b"a")),
             ("deleted", "missing"),
@@ -265,7 +267,7 @@ LIES: dict[str, list[Lie]] = {
             DeleteRangeResult(3),
             "model fake etcd",
         ),
-        lie(
+        finding(
             "etcd",
             (A, DeleteRange(b"a")),
             ("deleted", "too high"),
@@ -273,7 +275,7 @@ LIES: dict[str, list[Lie]] = {
             DeleteRangeResult(3, 2),
             "model fake etcd",
         ),
-        lie(
+        finding(
             "model",
             (A, DeleteRange(b"a")),
             ("deleted", "too low"),
@@ -281,15 +283,15 @@ LIES: dict[str, list[Lie]] = {
             DeleteRangeResult(3, 1),
             "model fake etcd",
         ),
-        Lie(
-            symptom("model or fake", DeleteRange(b"a"), Difference("deleted", "too low")),
+        Finding(
+            signature("model or fake", DeleteRange(b"a"), Difference("deleted", "too low")),
             (DeleteRange(b"a"),),
             {"model": DeleteRangeResult(3, 2), "fake": DeleteRangeResult(3, 1), "mock": DeleteRangeResult(3, 2)},
             (),
         ),
     ],
     "services": [
-        lie(
+        finding(
             "mock",
             (
                 A,
@@ -303,21 +305,21 @@ LIES: dict[str, list[Lie]] = {
             WatchReadResult(6, (Watched(0, (PUT_A, PUT_B, PUT_AGAIN, DELETED)),)),
             WatchReadResult(6, (Watched(0, (PUT_AGAIN, DELETED), atomic=False),), (6,), 1),
         ),
-        lie(
+        finding(
             "mock",
             (WatchCreate(b"a", watch_id=3, stream=1), A, WatchRead(1)),
             ("watches.events", "events twice"),
             WatchReadResult(3, (Watched(3, (PUT_A,)), Watched(0, (), ("",), 2))),
             WatchReadResult(3, (Watched(3, (PUT_A, PUT_A), header_behind=True), Watched(0))),
         ),
-        lie(
+        finding(
             "mock",
             (WatchCreate(b"a", filters=(FilterType.NOPUT,)), A, WatchRead()),
             ("watches.events", "unexpected events"),
             WatchReadResult(3, (Watched(0),)),
             WatchReadResult(3, (Watched(0, (PUT_A,)),)),
         ),
-        lie(
+        finding(
             "mock",
             (
                 UserAdd("root", "p"),
@@ -334,28 +336,28 @@ LIES: dict[str, list[Lie]] = {
             errors.Error(errors.Code.PERMISSION_DENIED, "etcdserver: permission denied"),
             PutResult(2),
         ),
-        lie(
+        finding(
             "mock",
             (RoleAdd("r"), RoleGrantPermission("r", Permission(PermissionType.WRITE, b"a")), RoleGet("r")),
             ("perm", "missing"),
             RoleGetResult(1, (Permission(PermissionType.WRITE, b"a"), Permission(PermissionType.READ, b"b", b"\0"))),
             RoleGetResult(1, (Permission(PermissionType.READ, b"b", b"\0"),)),
         ),
-        lie(
+        finding(
             "mock",
             (LeaseGrant(60), Lock(b"l", LeaseOf(1)), Lock(b"l", 7)),
             ("waiting", "missing"),
             Waiting(),
             LockResult(2, b"l/7"),
         ),
-        lie(
+        finding(
             "mock",
             (LeaseGrant(2), Put(b"a", lease=LeaseOf(1)), Advance(3), Range(b"a")),
             ("kvs", "unexpected"),
             RangeResult(3),
             RangeResult(2, (kv(b"a", lease=LeaseOf(1)),), count=1),
         ),
-        lie(
+        finding(
             "fake",
             (A, HashKV(RevisionAt(1))),
             ("hash", "different"),
@@ -365,7 +367,7 @@ LIES: dict[str, list[Lie]] = {
         ),
     ],
     "nested-txns": [
-        lie(
+        finding(
             "mock",
             (A, Txn((), (Txn((ABSENT,), (), (Put(b"a", b"1", prev_kv=True), Range(b"a"))), Range(b"a")))),
             ("range", "kvs.value", "different"),
@@ -400,7 +402,7 @@ def test_a_narrow_report() -> None:
 
 
 def test_every_line_but_a_path_fits() -> None:
-    everything = [one for lies in LIES.values() for one in lies]
+    everything = [one for findings in LIES.values() for one in findings]
     for width in (50, 80, 120):
         for line in printed(everything, width, Path("a folder") / ("long " * 30)).splitlines():
             assert len(line) <= width or line.startswith("   a folder/long ")
@@ -457,13 +459,13 @@ def test_headlines_of_different_refusals_differ() -> None:
 def test_history_that_a_watcher_asked_for_is_another_promise_than_an_event_that_gets_lost(
     trace: Trace, told: str
 ) -> None:
-    found = Lie(Symptom("mock", "watch_read", "watches.events", "lost events"), trace, {}, ())
+    found = Finding(Signature("mock", "watch_read", "watches.events", "lost events"), trace, {}, ())
     assert headline(found) == f"mock lies: a watch is {told}"
 
 
 def test_a_call_that_waits_or_does_not_is_told_as_that() -> None:
     told = [
-        headline(Lie(Symptom("mock", "lock", "waiting", kind), (Lock(b"l"),), {}, ()))
+        headline(Finding(Signature("mock", "lock", "waiting", kind), (Lock(b"l"),), {}, ()))
         for kind in ("missing", "unexpected")
     ]
     assert told == [
@@ -475,7 +477,7 @@ def test_a_call_that_waits_or_does_not_is_told_as_that() -> None:
 @pytest.mark.parametrize("kind", BROKEN_PROMISES)
 def test_a_broken_promise_is_named_by_etcd_s_word_for_it(kind: str) -> None:
     trace: Trace = (WatchCreate(b"a"), WatchRead())
-    found = Lie(Symptom("mock", "watch_read", "watches.events", kind), trace, {}, ())
+    found = Finding(Signature("mock", "watch_read", "watches.events", kind), trace, {}, ())
     assert headline(found) == f"mock lies: a watch is not {BROKEN_PROMISES[kind]}: {kind}"
 
 

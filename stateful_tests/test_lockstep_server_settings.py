@@ -14,7 +14,7 @@ from etcd_lockstep.servers import (
     Endpoint,
     EtcdUnavailable,
     RunningEtcd,
-    Settings,
+    ServerSettings,
     open_channel,
 )
 from etcd_lockstep.servers.calls import call
@@ -54,26 +54,26 @@ def flags_of_starts(binary: Binary) -> list[list[str]]:
     return [line.split() for line in lines if "--version" not in line]
 
 
-# Settings
+# ServerSettings
 
 
 @pytest.mark.parametrize(
     ("settings", "flags"),
     [
-        (Settings(), []),
-        (Settings(cheap_passwords=True), ["--bcrypt-cost=4"]),
-        (Settings(quota_bytes=2**20), ["--quota-backend-bytes=1048576"]),
-        (Settings(cheap_passwords=True, quota_bytes=1), ["--bcrypt-cost=4", "--quota-backend-bytes=1"]),
+        (ServerSettings(), []),
+        (ServerSettings(cheap_passwords=True), ["--bcrypt-cost=4"]),
+        (ServerSettings(quota_bytes=2**20), ["--quota-backend-bytes=1048576"]),
+        (ServerSettings(cheap_passwords=True, quota_bytes=1), ["--bcrypt-cost=4", "--quota-backend-bytes=1"]),
     ],
 )
-def test_settings_are_flags(settings: Settings, flags: list[str]) -> None:
+def test_settings_are_flags(settings: ServerSettings, flags: list[str]) -> None:
     assert setting_flags(settings) == flags
 
 
 @pytest.mark.parametrize("quota", [0, -1])
 def test_a_quota_that_etcd_would_take_for_none_is_refused(quota: int) -> None:
     with pytest.raises(ValueError, match=f"above 0, not {quota}$"):
-        Settings(quota_bytes=quota)
+        ServerSettings(quota_bytes=quota)
 
 
 def test_usually_passwords_cost_what_etcd_has_and_there_is_room(recording: Binary) -> None:
@@ -87,7 +87,7 @@ def test_usually_passwords_cost_what_etcd_has_and_there_is_room(recording: Binar
 
 
 def test_settings_hold_after_a_restart_too(recording: Binary) -> None:
-    with servers.start(recording, settings=Settings(cheap_passwords=True, quota_bytes=2**20)) as etcd:
+    with servers.start(recording, settings=ServerSettings(cheap_passwords=True, quota_bytes=2**20)) as etcd:
         etcd.restart()
     starts = flags_of_starts(recording)
     assert len(starts) == 2
@@ -97,7 +97,7 @@ def test_settings_hold_after_a_restart_too(recording: Binary) -> None:
 
 
 def test_a_store_over_its_quota_takes_no_more() -> None:
-    with servers.start(real(), settings=Settings(quota_bytes=2**20)) as etcd:
+    with servers.start(real(), settings=ServerSettings(quota_bytes=2**20)) as etcd:
         put(etcd, b"small")
         with pytest.raises(grpc.RpcError, match="database space exceeded"):
             put(etcd, b"large", bytes(2**20))
@@ -123,7 +123,7 @@ def test_several_servers_are_strangers() -> None:
 
 
 def test_several_servers_share_their_settings() -> None:
-    etcds = servers.start_many(real(), 2, settings=Settings(quota_bytes=1))
+    etcds = servers.start_many(real(), 2, settings=ServerSettings(quota_bytes=1))
     try:
         for etcd in etcds:
             with pytest.raises(grpc.RpcError, match="database space exceeded"):
@@ -193,6 +193,6 @@ def test_an_endpoint_is_one_server(endpoint: Endpoint) -> None:
 
 
 def test_an_endpoint_s_settings_are_its_own(endpoint: Endpoint) -> None:
-    etcd = servers.start(endpoint, settings=Settings(quota_bytes=1))
+    etcd = servers.start(endpoint, settings=ServerSettings(quota_bytes=1))
     put(etcd, b"k")
     assert count(etcd) == 1

@@ -25,7 +25,7 @@ from etcd_lockstep.servers import (
     NoEtcd,
     NotEmpty,
     RunningEtcd,
-    Settings,
+    ServerSettings,
     parse_source,
     refuse_unless_empty,
 )
@@ -500,7 +500,7 @@ def test_a_container_that_a_request_kills_has_a_log_and_comes_back(docker: Any) 
 @pytest.mark.usefixtures("unreachable_registry")
 def test_several_containers_start_together_and_have_the_settings(docker: Any) -> None:
     progress: list[str] = []
-    one, other = etcds = servers.start_many(Container(), 2, progress.append, Settings(quota_bytes=1))
+    one, other = etcds = servers.start_many(Container(), 2, progress.append, ServerSettings(quota_bytes=1))
     try:
         known = {container_id(etcd.how) for etcd in etcds}
         assert known <= containers(docker)

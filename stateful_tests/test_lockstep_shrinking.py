@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from etcd_lockstep.searching.plainer import PLAIN_TTL
 from etcd_lockstep.searching.shrinking import OPERATIONS_IN_ORDER, Judge, ShownByKnown, Verdict, shrink
+from etcd_lockstep.searching.simplify import PLAIN_TTL
 from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, Trace, symbols
 from etcd_model.operations import (
-    FENCE_KEY,
     OPERATIONS,
+    SENTINEL_KEY,
     Advance,
     Alarm,
     As,
@@ -190,7 +190,7 @@ def test_what_refers_to_a_lease_still_does_when_steps_before_it_are_gone() -> No
         (
             WatchCreate(b"k", FROM_KEY),
             lambda op: isinstance(op, WatchCreate) and bool(op.range_end),
-            WatchCreate(b"a", FENCE_KEY),
+            WatchCreate(b"a", SENTINEL_KEY),
         ),
         (
             Resign(LeaderKey(b"e", b"e/7", RevisionAt(0, 3), 7)),
@@ -353,9 +353,9 @@ def test_to_a_watcher_an_event_is_an_event_and_so_a_put(last: Operation, least: 
 
 
 def test_the_key_that_a_read_of_a_stream_writes_keeps_its_name() -> None:
-    trace: Trace = (Put(FENCE_KEY), Range(b"long"))
+    trace: Trace = (Put(SENTINEL_KEY), Range(b"long"))
     shrunk = shrink(trace, when(lambda candidate: len(candidate) == 2))
-    assert shrunk == (Put(FENCE_KEY), Range(b"a"))
+    assert shrunk == (Put(SENTINEL_KEY), Range(b"a"))
 
 
 # What is known already.

@@ -9,10 +9,10 @@ import pytest
 
 from etcd_lockstep.comparing.lockstep import Lockstep
 from etcd_lockstep.searching.fuzzing import fuzz
-from etcd_lockstep.searching.search import Lie, Search
+from etcd_lockstep.searching.search import Finding, Search
 from etcd_lockstep.specimens import SPECIMENS
-from etcd_lockstep.strategies.arenas import STORE
-from etcd_lockstep.strategies.vocabulary import KEYS
+from etcd_lockstep.strategies.generator_state import KEYS
+from etcd_lockstep.strategies.workloads import STORE
 from etcd_lockstep.target import BASIC
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
@@ -51,7 +51,7 @@ def revoke(lease: int) -> LeaseRevoke:
 class Case(NamedTuple):
     shortest: Trace
     """The shortest sequence that exposes the lie, at its last step."""
-    symptoms: tuple[str, ...]
+    signatures: tuple[str, ...]
     """What the search may call it."""
     near_miss: Trace
     """A sequence as close to the lie as can be in which every answer is right."""
@@ -192,7 +192,7 @@ class Run:
 
     def __init__(self, name: str) -> None:
         specimen = SPECIMENS[name]()
-        self.search = Search(ModelTarget(Server()), [fake(), specimen], twins={name: SPECIMENS[name]()})
+        self.search = Search(ModelTarget(Server()), [fake(), specimen], second_instances={name: SPECIMENS[name]()})
         self._operations = STORE.operations(STORE.families, specimen.capabilities)
         self.rounds = 0
 
@@ -209,13 +209,13 @@ class Run:
             remember=False,
         )
 
-    def expected(self, name: str) -> list[Lie]:
+    def expected(self, name: str) -> list[Finding]:
         """The lies found that the specimen is made to tell, in traces as short as the shortest known."""
         case = CASES[name]
         return [
-            lie
-            for lie in self.search.lies
-            if str(lie.symptom) in case.symptoms and len(lie.trace) <= len(case.shortest)
+            finding
+            for finding in self.search.findings
+            if str(finding.signature) in case.signatures and len(finding.trace) <= len(case.shortest)
         ]
 
 
@@ -231,12 +231,12 @@ def run_of(name: str) -> Run:
 @one_lie
 def test_the_search_finds_the_lie_in_a_trace_no_longer_than_the_shortest_known(name: str) -> None:
     run = run_of(name)
-    assert run.expected(name), [lie.fingerprint for lie in run.search.lies]
+    assert run.expected(name), [finding.fingerprint for finding in run.search.findings]
 
 
 @one_lie
 def test_nobody_but_the_specimen_is_found_to_lie(name: str) -> None:
-    assert {lie.odd_one_out for lie in run_of(name).search.lies} == {name}
+    assert {finding.odd_one_out for finding in run_of(name).search.findings} == {name}
 
 
 A_FEW = len(BASIC)
@@ -250,6 +250,6 @@ def test_one_lie_is_told_as_a_few(name: str) -> None:
     run = run_of(name)
     while run.rounds < ROUNDS_FOR_MORE:
         run.one_round()
-    fingerprints = [lie.fingerprint for lie in run.search.lies]
+    fingerprints = [finding.fingerprint for finding in run.search.findings]
     assert len(fingerprints) <= A_FEW, "\n".join(fingerprints)
     assert len(set(fingerprints)) == len(fingerprints)

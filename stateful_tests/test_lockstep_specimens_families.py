@@ -12,12 +12,12 @@ from etcd_lockstep.comparing.comparison import BROKEN_PROMISES
 from etcd_lockstep.comparing.lockstep import Lockstep
 from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.searching.fuzzing import fuzz
-from etcd_lockstep.searching.lanes import Lane, LanedSearch
-from etcd_lockstep.searching.search import Lie, Search
+from etcd_lockstep.searching.search import Finding, Search
+from etcd_lockstep.searching.workers import ParallelSearch, Worker
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.specimens.watch import DropsOnBurst
-from etcd_lockstep.strategies.arenas import AUTH, STORE, TIME, Arena
-from etcd_lockstep.strategies.vocabulary import KEYS
+from etcd_lockstep.strategies.generator_state import KEYS
+from etcd_lockstep.strategies.workloads import AUTH, STORE, TIME, Workload
 from etcd_lockstep.target import BASIC
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
@@ -79,11 +79,11 @@ USER_MAY_A = (
 class Case(NamedTuple):
     shortest: Trace
     """A sequence that exposes the lie at its last step; none is known that is shorter and as plain."""
-    symptoms: tuple[str, ...]
+    signatures: tuple[str, ...]
     """What the search may call it; a `*` stands for anything."""
     near_miss: Trace
     """A sequence as close to the lie as can be in which every answer is right."""
-    arena: Arena = STORE
+    workload: Workload = STORE
     told_as: int = 2
     """At most so many lies."""
 
@@ -104,7 +104,7 @@ CASES = {
             *(LeaseGrant(3), Put(b"a", b"1", L1), Advance(2), LeaseKeepAlive(L1), Advance(2), Range(b"a")),
             *(LeaseTimeToLive(L1), LeaseRevoke(L1), Advance(2), Range(b"a")),
         ),
-        arena=TIME,
+        workload=TIME,
         told_as=12,  # by a name that is still there, every operation that has one is answered differently
     ),
     "keepalive-does-not-renew": Case(
@@ -114,7 +114,7 @@ CASES = {
             *(LeaseGrant(3), Put(b"a", b"1", L1), LeaseKeepAlive(L1), Advance(2), LeaseTimeToLive(L1)),
             *(Advance(1), LeaseKeepAlive(L1), Range(b"a")),
         ),
-        arena=TIME,
+        workload=TIME,
         told_as=3,  # by what is left of the lease, by the next renewal, and by the key
     ),
     "expiry-deletes-one-key-only": Case(
@@ -124,7 +124,7 @@ CASES = {
             *(LeaseGrant(2), LeaseGrant(60), Put(b"a", b"1", L1), Put(b"b", b"1", L2), Put(b"ab", b"1", L2)),
             *(Advance(2), Range(b"a", b"c"), LeaseRevoke(L2), Range(b"a", b"c")),
         ),
-        arena=TIME,
+        workload=TIME,
     ),
     "silent-txn": Case(
         (WATCH, Txn(success=(PUT,)), READ),
@@ -140,7 +140,7 @@ CASES = {
         (LeaseGrant(2), WATCH, Put(b"a", b"1", L1), Advance(2), READ),
         (LOST,),
         (LeaseGrant(2), WATCH, Put(b"a", b"1", L1), LeaseRevoke(L1), Advance(2), PUT, READ),
-        arena=TIME,
+        workload=TIME,
     ),
     "drops-on-burst": Case(
         (WATCH, *(PUT,) * (DropsOnBurst.ROOM + 1), READ),
@@ -224,7 +224,7 @@ CASES = {
             *(ROOT, USER, *AUTH_ON, Authenticate("u", "p"), As(TokenOf(5), PUT), As(TokenOf(5), Txn())),
             *(As(UNKNOWN_TOKEN, Txn(success=(PUT,))), Txn(success=(PUT,))),
         ),
-        arena=AUTH,
+        workload=AUTH,
         told_as=5,  # what else is wrong with such a txn is told instead
     ),
     "permission-range-end-ignored": Case(
@@ -234,7 +234,7 @@ CASES = {
             *(ROOT, USER, *USER_MAY_A, *AUTH_ON, Authenticate("u", "p"), As(TokenOf(8), Range(b"a"))),
             *(As(TokenOf(8), Range(b"b", b"c")), As(TokenOf(8), WatchCreate(b"a", b"b"))),
         ),
-        arena=AUTH,
+        workload=AUTH,
     ),
     "revoked-role-still-counts": Case(
         (
@@ -246,7 +246,7 @@ CASES = {
             *(ROOT, USER, *USER_MAY_A, UserRevokeRole("u", "r"), UserGrantRole("u", "r"), *AUTH_ON),
             *(Authenticate("u", "p"), As(TokenOf(10), Range(b"a")), As(TokenOf(10), Range(b"b")), UserGet("u")),
         ),
-        arena=AUTH,
+        workload=AUTH,
     ),
     "token-survives-password-change": Case(
         (
@@ -258,7 +258,7 @@ CASES = {
             *(ROOT, USER, *AUTH_ON, Authenticate("root", "p"), As(TokenOf(5), UserChangePassword("u", "q"))),
             *(As(TokenOf(5), PUT), Authenticate("u", "p"), Authenticate("u", "q"), As(TokenOf(9), PUT)),
         ),
-        arena=AUTH,
+        workload=AUTH,
         told_as=3,  # the read, and what else is let in
     ),
     "lock-does-not-wait": Case(
@@ -358,15 +358,15 @@ EXAMPLES = 25
 
 
 class Run:
-    """A seeded search among the model, the fake and one specimen, in the arena where its lie shows."""
+    """A seeded search among the model, the fake and one specimen, in the workload where its lie shows."""
 
     def __init__(self, name: str) -> None:
-        model, specimen, twins = ModelTarget(Server()), SPECIMENS[name](), {name: SPECIMENS[name]()}
-        self.arena = CASES[name].arena
+        model, specimen, second_instances = ModelTarget(Server()), SPECIMENS[name](), {name: SPECIMENS[name]()}
+        self.workload = CASES[name].workload
         self.search = (
-            LanedSearch([Lane(model, [fake(), specimen])], twins=twins)
-            if self.arena is TIME
-            else Search(model, [fake(), specimen], twins=twins)
+            ParallelSearch([Worker(model, [fake(), specimen])], second_instances=second_instances)
+            if self.workload is TIME
+            else Search(model, [fake(), specimen], second_instances=second_instances)
         )
         self._capabilities = specimen.capabilities
         self.rounds = 0
@@ -375,24 +375,24 @@ class Run:
         self.rounds += 1
         fuzz(
             self.search,
-            self.arena,
-            self.arena.operations(self.arena.families, self._capabilities),
+            self.workload,
+            self.workload.operations(self.workload.families, self._capabilities),
             KEYS,
-            last_look="hash_kv" in self._capabilities,
+            final_check="hash_kv" in self._capabilities,
             seconds=None,
             examples=EXAMPLES,
             seed=1000 * self.rounds,
             remember=False,
         )
 
-    def expected(self, name: str) -> list[Lie]:
+    def expected(self, name: str) -> list[Finding]:
         """The lies found that the specimen is made to tell, in traces as short as the shortest known."""
         case = CASES[name]
         return [
-            lie
-            for lie in self.search.lies
-            if any(fnmatchcase(str(lie.symptom), symptom) for symptom in case.symptoms)
-            and len(lie.trace) <= len(case.shortest)
+            finding
+            for finding in self.search.findings
+            if any(fnmatchcase(str(finding.signature), signature) for signature in case.signatures)
+            and len(finding.trace) <= len(case.shortest)
         ]
 
 
@@ -408,12 +408,12 @@ def run_of(name: str) -> Run:
 @one_lie
 def test_the_search_finds_the_lie_in_a_trace_no_longer_than_the_shortest_known(name: str) -> None:
     run = run_of(name)
-    assert run.expected(name), [lie.fingerprint for lie in run.search.lies]
+    assert run.expected(name), [finding.fingerprint for finding in run.search.findings]
 
 
 @one_lie
 def test_nobody_but_the_specimen_is_found_to_lie(name: str) -> None:
-    assert {lie.odd_one_out for lie in run_of(name).search.lies} == {name}
+    assert {finding.odd_one_out for finding in run_of(name).search.findings} == {name}
 
 
 ROUNDS_FOR_MORE = 3
@@ -425,15 +425,15 @@ def test_one_lie_is_told_as_a_few(name: str) -> None:
     run = run_of(name)
     while run.rounds < ROUNDS_FOR_MORE:
         run.one_round()
-    fingerprints = [lie.fingerprint for lie in run.search.lies]
+    fingerprints = [finding.fingerprint for finding in run.search.findings]
     assert len(fingerprints) <= CASES[name].told_as, "\n".join(fingerprints)
     assert len(set(fingerprints)) == len(fingerprints)
 
 
 @pytest.mark.parametrize("name", ["lease-never-expires", "expiry-deletes-one-key-only", "silent-expiry"])
 def test_a_lease_is_waited_for_once_and_no_longer_than_the_shortest_one_lives(name: str) -> None:
-    for lie in run_of(name).expected(name):
-        assert [operation for operation in lie.trace if isinstance(operation, Advance)] == [Advance(2)]
+    for finding in run_of(name).expected(name):
+        assert [operation for operation in finding.trace if isinstance(operation, Advance)] == [Advance(2)]
 
 
 @pytest.mark.parametrize(
@@ -451,4 +451,4 @@ def test_a_lease_is_waited_for_once_and_no_longer_than_the_shortest_one_lives(na
     ],
 )
 def test_a_lie_that_breaks_a_promise_to_watchers_is_told_as_that(name: str, promise: str) -> None:
-    assert {BROKEN_PROMISES.get(lie.symptom.kind) for lie in run_of(name).expected(name)} == {promise}
+    assert {BROKEN_PROMISES.get(finding.signature.kind) for finding in run_of(name).expected(name)} == {promise}

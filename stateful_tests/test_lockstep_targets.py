@@ -10,11 +10,11 @@ import pytest
 
 from etcd_lockstep.servers import RunningEtcd
 from etcd_lockstep.target import ALL, BASIC, Target, TargetDied
+from etcd_lockstep.targets.checked import CheckedTarget
 from etcd_lockstep.targets.etcd import EtcdTarget
 from etcd_lockstep.targets.etcd3 import Etcd3Target
 from etcd_lockstep.targets.fake import FakeServerTarget, FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.targets.own import OwnTarget
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import Operation, Result
 from etcd_model.errors import Code, Error
@@ -126,7 +126,7 @@ def test_a_target_of_the_users_keeps_its_clock_and_its_count_of_auth() -> None:
         def auth_revision(self) -> int:
             return 7
 
-    own = OwnTarget(Clocked(), "own")
+    own = CheckedTarget(Clocked(), "own")
     assert own.real_time
     assert own.auth_revision() == 7
 
@@ -139,7 +139,7 @@ def test_any_result_may_come_from_a_target_of_the_users_and_what_is_none_may_not
             return self.said  # type: ignore[return-value]  # on purpose
 
     says = Says()
-    own = OwnTarget(says, "own")
+    own = CheckedTarget(says, "own")
     says.said = StatusResult(1, "3.5.16")
     assert own.apply(Status()) == says.said
     says.said = "no result"

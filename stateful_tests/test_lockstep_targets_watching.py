@@ -1,4 +1,4 @@
-"""Watch streams: transcripts by the fence, on the fake, on the fake behind gRPC, and on a real etcd; and by hand."""
+"""Watch streams: transcripts by the sentinel, on the fake, on the fake behind gRPC, and on a real etcd; and by hand."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets import watching
 from etcd_lockstep.targets.fake import FakeServerTarget
-from etcd_lockstep.targets.watching import FENCE_IDS, StreamEnded, WatchSession
+from etcd_lockstep.targets.watching import SENTINEL_IDS, StreamEnded, WatchSession
 from etcd_model.errors import Code, Error
 from etcd_model.operations import (
-    FENCE_KEY,
+    SENTINEL_KEY,
     Compact,
     DeleteRange,
     FilterType,
@@ -114,19 +114,19 @@ def test_a_watcher_of_all_keys_sees_the_fences_themselves(target: Target) -> Non
     created(target, WatchCreate(b"\x00", FROM_KEY, start_revision=first))
     created(target, WatchCreate(b"\x00", FROM_KEY))
     created(target, WatchCreate(b"\x00", FROM_KEY, filters=(FilterType.NOPUT,)))
-    fence = (PUT, FENCE_KEY, b"")
-    for fences in (2, 3, 4):
+    sentinel = (PUT, SENTINEL_KEY, b"")
+    for sentinels in (2, 3, 4):
         past, live, deletes = read(target).watches
-        assert told(past) == [(PUT, b"a", b"1"), *[fence] * fences]
-        assert told(live) == [fence] * fences
+        assert told(past) == [(PUT, b"a", b"1"), *[sentinel] * sentinels]
+        assert told(live) == [sentinel] * sentinels
         assert told(deletes) == []
 
 
 def test_many_watchers_of_all_keys_all_see_every_fence(target: Target) -> None:
     for _ in range(20):
         created(target, WatchCreate(b"\x00", FROM_KEY))
-    for fences in range(1, 11):
-        assert [len(watched.events) for watched in read(target).watches] == [fences] * 20
+    for sentinels in range(1, 11):
+        assert [len(watched.events) for watched in read(target).watches] == [sentinels] * 20
 
 
 def test_a_read_tells_all_since_the_stream_was_opened(target: Target) -> None:
@@ -286,12 +286,12 @@ def batch(watch_id: int, header: int, *revisions: int, fragment: bool = False) -
 
 
 class Server:
-    """Keeps the rules of a stream, and delivers to watchers other than the fence what a test pushes."""
+    """Keeps the rules of a stream, and delivers to watchers other than the sentinel what a test pushes."""
 
-    def __init__(self, *, fences: bool = True, base: int = 1) -> None:
+    def __init__(self, *, sentinels: bool = True, base: int = 1) -> None:
         self.revision = base
         self.stream = Script(self.answer)
-        self.fences = fences
+        self.sentinels = sentinels
         self.session = WatchSession(self.stream, base=base)
 
     def answer(self, request: pb.WatchRequest) -> Iterator[pb.WatchResponse]:
@@ -300,10 +300,10 @@ class Server:
         if request.HasField("cancel_request"):
             yield reply(request.cancel_request.watch_id, self.revision, canceled=True)
 
-    def put_fence(self) -> Result:
+    def put_sentinel(self) -> Result:
         self.revision += 1
-        if self.fences:
-            self.stream.push(batch(FENCE_IDS[1], self.revision, self.revision))
+        if self.sentinels:
+            self.stream.push(batch(SENTINEL_IDS[1], self.revision, self.revision))
         return PutResult(self.revision)
 
     def watched(self, *responses: pb.WatchResponse) -> Watched:
@@ -314,7 +314,7 @@ class Server:
         return watched
 
     def read(self) -> WatchReadResult:
-        result = self.session.read(self.put_fence)
+        result = self.session.read(self.put_sentinel)
         assert isinstance(result, WatchReadResult), result
         return result
 
@@ -383,15 +383,15 @@ def test_a_watcher_may_have_the_id_of_progress_replies() -> None:
 
 
 def test_a_fence_that_is_not_delivered_is_an_error_and_not_the_targets_death(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "FENCE_SECONDS", 0.05)
-    server = Server(fences=False)
-    assert server.session.read(server.put_fence) == Error(Code.DEADLINE_EXCEEDED, "the fence was not delivered")
-    server.fences = True
-    assert isinstance(server.session.read(server.put_fence), WatchReadResult)
+    monkeypatch.setattr(watching, "SENTINEL_SECONDS", 0.05)
+    server = Server(sentinels=False)
+    assert server.session.read(server.put_sentinel) == Error(Code.DEADLINE_EXCEEDED, "the sentinel was not delivered")
+    server.sentinels = True
+    assert isinstance(server.session.read(server.put_sentinel), WatchReadResult)
 
 
 def test_a_create_request_without_an_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "FENCE_SECONDS", 0.05)
+    monkeypatch.setattr(watching, "SENTINEL_SECONDS", 0.05)
     session = WatchSession(Script(lambda _request: ()))
     assert session.create(WatchCreate(b"a")) == Error(Code.DEADLINE_EXCEEDED, "the create request was not answered")
 
@@ -437,11 +437,11 @@ def test_a_server_that_picks_the_fences_id_itself_is_fenced_all_the_same() -> No
 
     stream = Script(answer)
 
-    def put_fence() -> Result:
+    def put_sentinel() -> Result:
         stream.push(batch(3, 2, 2))
         return PutResult(2)
 
-    assert WatchSession(stream).read(put_fence) == WatchReadResult(2)
+    assert WatchSession(stream).read(put_sentinel) == WatchReadResult(2)
 
 
 def test_a_stream_that_the_server_ends_is_an_error_and_the_next_use_opens_another(target: Target) -> None:

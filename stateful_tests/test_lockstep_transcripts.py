@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
-from etcd_lockstep.comparing.lockstep import Lockstep, NotApplied
-from etcd_lockstep.servers import Endpoint, RunningEtcd, Settings, open_channel, parse_source, start
+from etcd_lockstep.comparing.lockstep import Lockstep, Skipped
+from etcd_lockstep.servers import Endpoint, RunningEtcd, ServerSettings, open_channel, parse_source, start
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
@@ -27,7 +27,7 @@ from etcd_lockstep.transcripts import (
     said,
 )
 from etcd_model import Quirks, Result, Server, State, quirks_of
-from etcd_model.auth.left_open import STALE
+from etcd_model.auth.nondeterministic import STALE
 from etcd_model.operations import (
     OPERATIONS,
     Advance,
@@ -57,7 +57,7 @@ def _cheap(request: pytest.FixtureRequest) -> Iterator[WireTarget]:
     if not etcd.owned or isinstance(source, Endpoint):
         yield request.getfixturevalue("_real")
         return
-    with start(source, settings=Settings(cheap_passwords=True)) as cheap:  # type: ignore[arg-type]  # as above
+    with start(source, settings=ServerSettings(cheap_passwords=True)) as cheap:  # type: ignore[arg-type]  # as above
         target = WireTarget("etcd", cheap.address)
         yield target
         target.close()
@@ -165,7 +165,7 @@ def assert_sendable(transcript: Transcript, model: ModelTarget) -> None:
     for number, (operation, _) in enumerate(transcript.steps, 1):
         try:
             lockstep.step(operation)
-        except NotApplied as reason:
+        except Skipped as reason:
             if str(reason) == STALE:
                 return  # a rare race of some versions, never seen with a transcript; the rest is judged on the others
             raise AssertionError(f"{transcript.name}, step {number}, {operation}: {reason}") from None
@@ -293,7 +293,7 @@ def test_what_is_to_be_sent_to_nobody_is_not_sent(quirks: Quirks) -> None:
             (WatchProgress(), StreamResult()),
         ),
     )
-    with pytest.raises(NotApplied, match=r"progress at once, step 3, WatchProgress.*catching up"):
+    with pytest.raises(Skipped, match=r"progress at once, step 3, WatchProgress.*catching up"):
         replay_in_lockstep(early, ModelTarget(Server(quirks=quirks)), FakeTarget(quirks.version, 2))
     with pytest.raises(AssertionError, match="progress at once, step 3"):
         assert_sendable(early, ModelTarget(Server(quirks=quirks)))

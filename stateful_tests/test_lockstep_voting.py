@@ -1,4 +1,4 @@
-"""The vote: who is alone, and what becomes of a target that raises, dies or is overtaken."""
+"""The vote: who is alone, and what becomes of a target that raises, dies or is inconclusive."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from etcd_lockstep.comparing.comparison import Difference
-from etcd_lockstep.comparing.lockstep import UNDECIDED, Died, Lockstep, NotApplied, Overtaken, Step
+from etcd_lockstep.comparing.lockstep import UNDECIDED, Died, Inconclusive, Lockstep, Skipped, Step
 from etcd_lockstep.comparing.observation import Raised
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
@@ -19,7 +19,7 @@ from etcd_model.results import LeaseGrantResult, LeaseTimeToLiveResult, PutResul
 
 SERVER = Server(quirks=quirks_of("3.5.16"))
 
-Lie = Callable[[Operation, Result], Result]
+Finding = Callable[[Operation, Result], Result]
 
 
 def truth(_operation: Operation, result: Result) -> Result:
@@ -51,10 +51,10 @@ def raises(operation: Operation, result: Result) -> Result:
 class Scripted(Target):
     """Answers as the model does, but for one lie; its revisions and lease ids are its own."""
 
-    def __init__(self, name: str, lie: Lie = truth) -> None:
+    def __init__(self, name: str, finding: Finding = truth) -> None:
         self.name = name
         self.applied: list[Operation] = []
-        self._lie = lie
+        self._lie = finding
         self._model = ModelTarget(SERVER)
 
     def reset(self) -> int | None:
@@ -68,9 +68,9 @@ class Scripted(Target):
 class LyingModel(ModelTarget):
     """A model that is wrong."""
 
-    def __init__(self, lie: Lie) -> None:
+    def __init__(self, finding: Finding) -> None:
         super().__init__(SERVER)
-        self._lie = lie
+        self._lie = finding
 
     def apply(self, operation: Operation) -> Result:
         return self._lie(operation, super().apply(operation))
@@ -258,10 +258,10 @@ def test_what_would_kill_a_real_server_is_applied_to_nobody() -> None:
     mock = Scripted("mock")
     lockstep = Lockstep(ModelTarget(SERVER), [mock])
     lockstep.start()
-    lethal = Txn(success=(DeleteRange(b"a", b"\x00"), Put(b"a", ignore_value=True)))
-    with pytest.raises(NotApplied, match="kill etcd for good"):
-        lockstep.step(lethal)
-    assert lethal not in mock.applied
+    crashing = Txn(success=(DeleteRange(b"a", b"\x00"), Put(b"a", ignore_value=True)))
+    with pytest.raises(Skipped, match="kill etcd for good"):
+        lockstep.step(crashing)
+    assert crashing not in mock.applied
     assert lockstep.steps == 0
     assert lockstep.step(Put(b"a")).divergences == ()
 
@@ -274,7 +274,7 @@ def test_what_one_target_has_no_words_for_is_applied_to_nobody() -> None:
     terse, other = Terse("terse"), Scripted("other")
     lockstep = Lockstep(ModelTarget(SERVER), [other, terse])
     lockstep.start()
-    with pytest.raises(NotApplied, match="terse has no words for it"):
+    with pytest.raises(Skipped, match="terse has no words for it"):
         lockstep.step(LeaseLeases())
     assert LeaseLeases() not in other.applied
     assert lockstep.step(Put(b"a")).divergences == ()
@@ -298,7 +298,7 @@ def test_once_a_lease_may_have_expired_the_sequence_proves_nothing(clock: list[f
     clock[0] += 4.9
     assert lockstep.step(Range(b"b")).divergences == ()
     clock[0] += 0.2
-    with pytest.raises(Overtaken):
+    with pytest.raises(Inconclusive):
         lockstep.step(Range(b"b"))
 
 
@@ -317,11 +317,11 @@ def test_the_leases_of_the_sequence_before_are_forgotten(clock: list[float]) -> 
     assert lockstep.step(Range(b"b")).divergences == ()
 
 
-def a_ttl_of(ttl: int) -> Lie:
-    def lie(_operation: Operation, result: Result) -> Result:
+def a_ttl_of(ttl: int) -> Finding:
+    def finding(_operation: Operation, result: Result) -> Result:
         return replace(result, ttl=ttl) if isinstance(result, LeaseTimeToLiveResult) else result
 
-    return lie
+    return finding
 
 
 def test_a_ttl_that_the_time_explains_is_no_divergence_and_one_that_it_does_not_is(clock: list[float]) -> None:

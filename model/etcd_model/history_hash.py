@@ -110,7 +110,7 @@ def remembered_hash(state: State, revision: int) -> CompactionHash | None:
     return None
 
 
-def hash_left_open(state: State, revision: int) -> str | None:
+def nondeterministic_hash(state: State, revision: int) -> str | None:
     """Why nobody can tell what HashKV would answer for this revision; or None."""
     quirks, hashes = state.server.quirks, state.past.hashes
     if quirks.compactions_hashed and revision != NEVER:

@@ -171,7 +171,7 @@ def _campaign(state: State, operation: Campaign) -> tuple[State, CampaignResult 
 
 def _without_token(state: State) -> State:
     """Who gives up waiting cleans up after itself, but not in the caller's name: under auth the key stays, until
-    its lease ends. Such a call is `undetermined`."""
+    its lease ends. Such a call is `nondeterminism`."""
     return replace(state, token="") if state.token else state
 
 

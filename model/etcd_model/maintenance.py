@@ -1,7 +1,7 @@
 """The Maintenance and Cluster services, as far as a cluster of one member goes.
 
 What would change the membership or the cluster's version for good is answered here as if nothing came of it: such
-calls are `lethal`, and sent to nobody.
+calls are `crash_reason`, and sent to nobody.
 """
 
 from __future__ import annotations

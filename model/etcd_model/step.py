@@ -11,7 +11,7 @@ from etcd_model.admission import admit_call
 from etcd_model.auth.permission import bare
 from etcd_model.events import deliver
 from etcd_model.operations import (
-    FENCE_KEY,
+    SENTINEL_KEY,
     Advance,
     As,
     AuthOperation,
@@ -50,8 +50,8 @@ def admitted(run: Step) -> Step:
 
 
 def _read(state: State, operation: WatchRead) -> tuple[State, Result]:
-    """The fence is put as any other key is, so that all that follows from a put follows from it."""
-    return watch.read(state, operation, put_fence=lambda before: step(before, Put(FENCE_KEY)))
+    """The sentinel is put as any other key is, so that all that follows from a put follows from it."""
+    return watch.read(state, operation, put_sentinel=lambda before: step(before, Put(SENTINEL_KEY)))
 
 
 def framed(run: Step) -> Step:

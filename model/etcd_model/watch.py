@@ -1,7 +1,7 @@
 """The Watch service: streams, the watchers on them, and what a stream has delivered.
 
 A watcher is told of the past as soon as it is created. In a real etcd that takes up to 100 ms; what could come
-between is `undetermined`, and a read of the stream waits for it.
+between is `nondeterminism`, and a read of the stream waits for it.
 """
 
 from __future__ import annotations
@@ -176,13 +176,13 @@ def synced(state: State, stream: Stream) -> bool:
 
 
 def read(
-    state: State, operation: WatchRead, put_fence: Callable[[State], tuple[State, Result]]
+    state: State, operation: WatchRead, put_sentinel: Callable[[State], tuple[State, Result]]
 ) -> tuple[State, WatchReadResult | Error]:
-    """All that the stream has delivered. The fence is put by `put_fence`, like any other key; a second time
+    """All that the stream has delivered. The sentinel is put by `put_sentinel`, like any other key; a second time
     where the stream had to catch up. A put that is refused is the answer."""
     state = with_stream(state, operation.stream, opened(state, operation.stream))
     for _ in range(2 if state.streams[operation.stream].catching_up else 1):
-        state, put = put_fence(state)
+        state, put = put_sentinel(state)
         if isinstance(put, Error):
             return state, put
     stream = state.streams[operation.stream]

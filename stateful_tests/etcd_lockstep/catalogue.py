@@ -13,7 +13,7 @@ from etcd_lockstep.comparing.lockstep import UNDECIDED
 from etcd_lockstep.servers import EtcdSource, NoEtcd
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.target import ALL, Target, TargetDied
-from etcd_lockstep.targets.own import OwnTarget
+from etcd_lockstep.targets.checked import CheckedTarget
 
 REFERENCES = {
     "model": "the reference model; takes part in every run",
@@ -31,14 +31,14 @@ class UnknownTarget(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class UserTarget:
     """A target of the user's: a class, made anew for each use of it."""
 
     name: str
     make: Callable[[], Target]
 
 
-def find(name: str) -> str | Own:
+def find(name: str) -> str | UserTarget:
     """The target that `--against` names: one of `OTHERS`, a specimen, or `package.module:Class`.
 
     Raises `UnknownTarget`, with a line that says what is wrong.
@@ -46,17 +46,17 @@ def find(name: str) -> str | Own:
     if name in OTHERS:
         return name
     if name in SPECIMENS:
-        return Own(name, SPECIMENS[name])
+        return UserTarget(name, SPECIMENS[name])
     if name in REFERENCES:
         raise UnknownTarget(f"{name} takes part in every run; --against names what is held against it")
     if ":" not in name:
         raise UnknownTarget(
             f"no target is called {name!r}: `etcd-lockstep targets` lists them, and your own is package.module:Class"
         )
-    return Own(name, _user_class(name))
+    return UserTarget(name, _user_class(name))
 
 
-def find_two(first: str, second: str) -> tuple[EtcdSource, str | Own | EtcdSource]:
+def find_two(first: str, second: str) -> tuple[EtcdSource, str | UserTarget | EtcdSource]:
     """The two targets of a `diff`: the one that is the judge, which is an etcd, and the one that is held against it.
 
     Raises `UnknownTarget`, with a line that says what is wrong.
@@ -64,9 +64,9 @@ def find_two(first: str, second: str) -> tuple[EtcdSource, str | Own | EtcdSourc
     one, other = _etcd_or_target(first), _etcd_or_target(second)
     if one == other and isinstance(one, servers.Endpoint):
         raise UnknownTarget(f"{first} is one server: a diff needs two")
-    if not isinstance(one, str | Own):
+    if not isinstance(one, str | UserTarget):
         return one, other
-    if not isinstance(other, str | Own):
+    if not isinstance(other, str | UserTarget):
         return other, one
     raise UnknownTarget(
         f"neither {first} nor {second} is an etcd: name one ({servers.ACCEPTED}), "
@@ -74,7 +74,7 @@ def find_two(first: str, second: str) -> tuple[EtcdSource, str | Own | EtcdSourc
     )
 
 
-def _etcd_or_target(name: str) -> str | Own | EtcdSource:
+def _etcd_or_target(name: str) -> str | UserTarget | EtcdSource:
     if name.partition(":")[0] not in servers.KINDS:
         return find(name)
     source = servers.parse_source(name)
@@ -116,6 +116,6 @@ def _user_class(name: str) -> Callable[[], Target]:
         called = getattr(target, "name", None) or class_name
         if called in (*REFERENCES, UNDECIDED):
             raise UnknownTarget(f"{name}: a run has a target called {called!r} already: give yours another name")
-        return OwnTarget(target, called)
+        return CheckedTarget(target, called)
 
     return make

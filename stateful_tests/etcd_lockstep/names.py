@@ -39,7 +39,7 @@ def operation_name(operation: type[Operation]) -> str:
     return _NAMES[operation]
 
 
-def told_name(operation: Operation) -> str:
+def name_of(operation: Operation) -> str:
     """The name of an operation; where it is sent with a token, that of the operation itself."""
     return _NAMES[type(bare(operation))]
 

@@ -15,8 +15,8 @@ from operator import attrgetter, is_not
 from typing import Any, TypeAlias, get_args
 
 from etcd_model.operations import (
-    FENCE_KEY,
     OPERATIONS,
+    SENTINEL_KEY,
     As,
     Compare,
     DeleteRange,
@@ -260,7 +260,7 @@ def _map_keys(value: Any, f: Callable[[bytes], bytes]) -> Any:
     if shape.leaf and not shape.has_key:
         return value
     values = list(shape.values(value))
-    if shape.has_key and values[shape.key] != FENCE_KEY:
+    if shape.has_key and values[shape.key] != SENTINEL_KEY:
         values[shape.key] = f(values[shape.key])
     for at in shape.one:
         if values[at] is not None:

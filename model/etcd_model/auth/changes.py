@@ -170,7 +170,7 @@ def role_grant_permission(store: AuthStore, operation: RoleGrantPermission, quir
     if permissions is None:
         return ROLE_NOT_FOUND
     if granted is None:
-        raise ValueError("a RoleGrantPermission without a permission kills this version: it is lethal")
+        raise ValueError("a RoleGrantPermission without a permission kills this version: it is crash_reason")
     at = bisect_left(permissions, granted.key, key=lambda permission: permission.key)
     first = permissions[at] if at < len(permissions) else None
     if first is not None and (first.key, first.range_end) == (granted.key, granted.range_end):

@@ -98,7 +98,7 @@ def covers(granted: Iterable[Permission], key: bytes, range_end: bytes) -> bool:
     no later, and end no sooner (etcd pkg/adt/interval_tree.go, Contains and Interval.Compare).
 
     An inverted range overlaps what holds its key, and is therefore held by it. (Where there are several grants, etcd
-    may overlook the one: `undetermined`.)
+    may overlook the one: `nondeterminism`.)
     """
     begin, end = _interval(key, range_end)
     overlapping = sorted(

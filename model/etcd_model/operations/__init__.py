@@ -73,7 +73,7 @@ from etcd_model.operations.maintenance import (
     Status,
 )
 from etcd_model.operations.watch import (
-    FENCE_KEY,
+    SENTINEL_KEY,
     FilterType,
     WatchCancel,
     WatchClose,
@@ -130,9 +130,9 @@ OPERATIONS: tuple[type[Operation], ...] = get_args(Operation)
 """The same, to look up."""
 
 __all__ = [
-    "FENCE_KEY",
     "MEMBER_ID",
     "OPERATIONS",
+    "SENTINEL_KEY",
     "Advance",
     "Alarm",
     "AlarmAction",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-FENCE_KEY = b"~fence"
+SENTINEL_KEY = b"~sentinel"
 """The key that a `WatchRead` writes."""
 
 
@@ -50,7 +50,7 @@ class WatchProgress:
 class WatchRead:
     """Not a request: all that a stream has delivered since it was opened.
 
-    A fence makes that a definite answer: `FENCE_KEY` is put, and what comes before the event of that put, to a
+    A sentinel makes that a definite answer: `SENTINEL_KEY` is put, and what comes before the event of that put, to a
     watcher made for it on the same stream, has been delivered. Where a watcher of the stream was created with a
     start in the past since the last read, a watcher with a start in the past is fenced too, before, with a put
     of its own: so a read writes one revision, or two.

@@ -56,7 +56,7 @@ class WatchReadResult:
     """What a stream delivered: its watchers in the order of their creation, those refused left out."""
 
     revision: int
-    """After the fence."""
+    """After the sentinel."""
     watches: tuple[Watched, ...] = ()
     progress: tuple[int, ...] = ()
     """The revisions in the headers of the replies to progress requests."""

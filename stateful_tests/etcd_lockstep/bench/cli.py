@@ -18,7 +18,7 @@ from etcd_lockstep.bench.driver import driver_over_hypothesis, lockstep_over_stu
 from etcd_lockstep.bench.fake import FEW_KEYS, fake_over_etcd, many_keys
 from etcd_lockstep.bench.figures import Figure, Sizes
 from etcd_lockstep.console.commands import Exit
-from etcd_lockstep.searching.run import Run
+from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.search import TargetGone
 from etcd_lockstep.servers.calls import explain
 from etcd_lockstep.target import TargetDied
@@ -29,7 +29,7 @@ MANY_KEYS = 1_000_000
 
 
 def measure(console: Console, source: servers.WantedEtcd, sizes: Sizes) -> list[Figure]:
-    with Run(source, [], progress=console.print) as run:
+    with Participants(source, [], progress=console.print) as run:
         assert run.etcd is not None
         console.print(run.etcd.how)
         figures = []

@@ -21,9 +21,9 @@ from etcd_lockstep.bench.figures import Figure, Sizes, ratio
 from etcd_lockstep.codec import encode
 from etcd_lockstep.searching.fuzzing import ROUND, STEPS, fuzz
 from etcd_lockstep.searching.machine import BURST, TimeUp
-from etcd_lockstep.searching.run import Run
+from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.search import Search
-from etcd_lockstep.strategies.arenas import STORE
+from etcd_lockstep.strategies.workloads import STORE
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.etcd import EtcdTarget
 from etcd_lockstep.targets.wire import Wire
@@ -101,7 +101,7 @@ def send(call: Callable[..., Any], request: Message, streaming: bool) -> None:
             raise
 
 
-def lockstep_over_stubs(run: Run, sizes: Sizes) -> Figure:
+def lockstep_over_stubs(run: Participants, sizes: Sizes) -> Figure:
     assert run.etcd is not None
     etcd = RecordingEtcd(run.etcd)
     channel = servers.open_channel(run.etcd.address)
@@ -140,10 +140,10 @@ def lockstep_over_stubs(run: Run, sizes: Sizes) -> Figure:
 
 
 def drive(
-    run: Run, others: Sequence[Target], seconds: float, seed: int, clock: Callable[[], float]
+    run: Participants, others: Sequence[Target], seconds: float, seed: int, clock: Callable[[], float]
 ) -> tuple[int, float]:
     """Fuzz the model and some others; the steps that were made, each one operation, and what that took by a clock."""
-    search = Search(run.model, others)  # without twins: all take part in every sequence
+    search = Search(run.model, others)  # without second_instances: all take part in every sequence
     operations = STORE.operations(REQUESTS, run.capabilities)
     started = clock()
     fuzz(search, STORE, operations, run.keys, seconds=seconds, examples=None, seed=seed, remember=False)
@@ -181,7 +181,7 @@ def drive_nothing(seconds: float, seed: int) -> float:
     return calls / (time.process_time() - started)
 
 
-def driver_over_hypothesis(run: Run, sizes: Sizes) -> Figure:
+def driver_over_hypothesis(run: Participants, sizes: Sizes) -> Figure:
     fakes = [target for target in run.others if target.name == "fake"]
 
     def driver(number: int) -> float:

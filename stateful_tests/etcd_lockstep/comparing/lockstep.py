@@ -13,7 +13,7 @@ from etcd_lockstep.names import operation_name
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, Symbol, TokenOf, bare, substitute, symbols
-from etcd_model import State, lethal, undetermined
+from etcd_model import State, crash_reason, nondeterminism
 from etcd_model.history_hash import history_hash
 from etcd_model.operations import HashKV, Operation, Range
 from etcd_model.ranges import FROM_KEY
@@ -53,11 +53,11 @@ class Step:
     divergences: tuple[Divergence, ...]
 
 
-class Overtaken(Exception):
+class Inconclusive(Exception):
     """So much real time has passed that a lease of the sequence may have expired: its answers prove nothing."""
 
 
-class NotApplied(Exception):
+class Skipped(Exception):
     """An operation that was not applied to anyone: a target has no words for it, or a real etcd would die of it."""
 
 
@@ -105,7 +105,7 @@ class Lockstep:
     def step(self, operation: Operation) -> Step:
         """Apply one operation, its symbols filled in for each target.
 
-        Raises `NotApplied`, in which case there was no step; `Died`; `Overtaken`.
+        Raises `Skipped`, in which case there was no step; `Died`; `Inconclusive`.
         """
         symbolic = bool(symbols(operation))
         concrete = {
@@ -123,26 +123,26 @@ class Lockstep:
         if isinstance(expected, LeaseGrantResult):
             self._soonest_expiry = min(self._soonest_expiry, expected.ttl)
         if elapsed >= self._soonest_expiry:
-            raise Overtaken
+            raise Inconclusive
         if isinstance(expected, LeaseTimeToLiveResult):
             for name, observation in observations.items():
                 observations[name] = allow_for_elapsed(observation, expected, elapsed)
         return Step(observations, self._vote(observations))
 
     def refuse_inexpressible(self, operation: Operation) -> None:
-        """Raise `NotApplied` where a target has no words for an operation."""
+        """Raise `Skipped` where a target has no words for an operation."""
         for target in self.targets:
             try:
                 expressible = target.can_express(operation)
             except Exception as error:
                 raise Died(target, f"its can_express() raised {type(error).__name__}: {error}") from error
             if not expressible:
-                raise NotApplied(f"{target.name} has no words for it")
+                raise Skipped(f"{target.name} has no words for it")
 
     def _refuse_open(self, concrete: Operation) -> None:
         reason = not_to_be_asked(concrete, self._model.state)
         if reason:
-            raise NotApplied(reason)
+            raise Skipped(reason)
 
     def _ask(self, target: Target, operation: Operation) -> Answer:
         """Apply an operation whose symbols are filled in, as the step that has begun."""
@@ -212,7 +212,7 @@ class Lockstep:
 
 def not_to_be_asked(operation: Operation, state: State) -> str | None:
     """Why no target is asked an operation in this state of the model; or None."""
-    return lethal(operation, state) or undetermined(operation, state)
+    return crash_reason(operation, state) or nondeterminism(operation, state)
 
 
 def _first_revision(target: Target) -> int:

@@ -23,9 +23,9 @@ from etcd_lockstep.comparing.lockstep import (
     UNDECIDED,
     Answer,
     Divergence,
+    Inconclusive,
     Lockstep,
-    NotApplied,
-    Overtaken,
+    Skipped,
     Step,
     not_to_be_asked,
 )
@@ -83,14 +83,15 @@ class Timeline:
                 yield from self._expired(state, [*gone, *also])
 
     def _expired(self, state: State, leases: Sequence[int]) -> Iterator[State]:
-        """The states after these leases have expired, in any order in which that may have been. Raises `Overtaken`."""
+        """The states after these leases have expired, in any order in which that may have been. Raises
+        `Inconclusive`."""
         bound = {kv.lease for kv in state.keys.values()}
         with_keys = [lease for lease in leases if lease in bound]
         for lease in leases:
             if lease not in bound:
                 state = expire(state, lease)
         if len(with_keys) > MOST_AT_ONCE:
-            raise Overtaken
+            raise Inconclusive
         for order in permutations(with_keys):
             if any(
                 self._due[later][1] + self._lateness < self._due[lease][0] for lease, later in combinations(order, 2)
@@ -151,9 +152,9 @@ class TimedLockstep(Lockstep):
         }
 
     def step(self, operation: Operation) -> Step:
-        """As in `Lockstep`. Raises `Overtaken` where too much may have happened for an answer to prove anything."""
+        """As in `Lockstep`. Raises `Inconclusive` where too much may have happened for an answer to prove anything."""
         if self._lost_track:
-            raise Overtaken
+            raise Inconclusive
         self.refuse_inexpressible(operation)
         asked = {name: self._in_model_terms(operation, timeline) for name, timeline in self._timelines.items()}
         self._refuse_all(operation, asked)
@@ -165,12 +166,12 @@ class TimedLockstep(Lockstep):
         for name, timeline in self._timelines.items():
             try:
                 observations[name], expected[name] = self._hold_against(timeline, operation, asked[name])
-            except Overtaken:
+            except Inconclusive:
                 self._lost_track = True  # of this one; what another has answered wrongly is told still
         self._revisions[-1] = self._model.state.revision
         divergences = self._verdict(observations, expected)
         if self._lost_track and not divergences:
-            raise Overtaken
+            raise Inconclusive
         for _, should in sorted(expected.items(), key=lambda item: observations[item[0]] != item[1]):
             observations[self._model.name] = should  # what the model says of a store like the last target's
         return Step(observations, divergences)
@@ -184,7 +185,7 @@ class TimedLockstep(Lockstep):
             for state in timeline.states:
                 reason = not_to_be_asked(asked[name], state)
                 if reason:
-                    raise NotApplied(reason)
+                    raise Skipped(reason)
 
     def _hold_against(
         self, timeline: Timeline, operation: Operation, asked: Operation
@@ -213,7 +214,7 @@ class TimedLockstep(Lockstep):
         assert wanted is not None
         if not standing:
             if isinstance(operation, WatchRead | Lock | Campaign) and timeline.is_open(before, after):
-                raise Overtaken  # it takes several requests, and something may have expired between two of them
+                raise Inconclusive  # it takes several requests, and something may have expired between two of them
             for was, state, _ in outcomes:
                 timeline.follow(was, state, before, after)
         timeline.states = standing or [state for _, state, _ in outcomes]
@@ -233,7 +234,7 @@ class TimedLockstep(Lockstep):
             for outcome in _answers(asked, earlier, state)
         ]
         if len(outcomes) > MOST_STATES:
-            raise Overtaken
+            raise Inconclusive
         return outcomes
 
     def _compared(

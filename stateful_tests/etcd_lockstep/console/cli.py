@@ -15,10 +15,10 @@ from typing import NoReturn
 from rich.console import Console
 
 from etcd_lockstep import servers
-from etcd_lockstep.catalogue import Own, UnknownTarget, find, find_two
+from etcd_lockstep.catalogue import UnknownTarget, UserTarget, find, find_two
 from etcd_lockstep.console.commands import Exit, FuzzOptions, run_fuzz, run_replay, run_targets
-from etcd_lockstep.searching.campaign import NothingToDo, Plan
 from etcd_lockstep.searching.fuzzing import STEPS
+from etcd_lockstep.searching.run import NothingToDo, RunOptions
 from etcd_lockstep.servers import EtcdSource
 from etcd_lockstep.strategies.families import FAMILIES
 from etcd_lockstep.target import TargetDied
@@ -67,7 +67,7 @@ def _diff(console: Console, options: argparse.Namespace) -> Exit:
 
 
 def _search(
-    console: Console, options: argparse.Namespace, source: EtcdSource, against: Sequence[str | Own | EtcdSource]
+    console: Console, options: argparse.Namespace, source: EtcdSource, against: Sequence[str | UserTarget | EtcdSource]
 ) -> Exit:
     seconds = options.seconds
     if seconds is None and options.examples is None:
@@ -79,7 +79,7 @@ def _search(
     return run_fuzz(
         console,
         FuzzOptions(
-            Plan(
+            RunOptions(
                 source=source,
                 against=against,
                 families=options.families,
@@ -174,7 +174,10 @@ def _search_options() -> _Parser:
         "--seconds", type=_seconds, metavar="N", help=f"how long to search (default {DEFAULT_SECONDS:.0f})"
     )
     search.add_argument(
-        "--examples", type=_positive, metavar="N", help="how many examples of Hypothesis to run instead, in each arena"
+        "--examples",
+        type=_positive,
+        metavar="N",
+        help="how many examples of Hypothesis to run instead, in each workload",
     )
     search.add_argument(
         "--steps",

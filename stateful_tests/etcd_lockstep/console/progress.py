@@ -43,9 +43,10 @@ class Progress:
         elapsed = self.elapsed
         sequences = sum(search.sequences for search in self._searches)
         steps = sum(search.steps for search in self._searches)
-        lies = sum(len(search.lies) for search in self._searches)
+        findings = sum(len(search.findings) for search in self._searches)
         rate = steps / elapsed if elapsed > 0.5 else 0
-        line = f"{sequences:,} sequences  {steps:,} steps  {rate:,.0f} steps/s  {lies} {'lie' if lies == 1 else 'lies'}"
+        number = f"{findings} {'lie' if findings == 1 else 'lies'}"
+        line = f"{sequences:,} sequences  {steps:,} steps  {rate:,.0f} steps/s  {number}"
         if self._seconds is not None:
             line += f"  {max(self._seconds - elapsed, 0):.0f} s left"
         return Text(f"{line}  {self._doing}".rstrip(), style="cyan", overflow="ellipsis", no_wrap=True)

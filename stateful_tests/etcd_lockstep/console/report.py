@@ -14,30 +14,30 @@ from etcd_lockstep.comparing.comparison import BROKEN_PROMISES
 from etcd_lockstep.comparing.lockstep import REFERENCES, UNDECIDED
 from etcd_lockstep.console.wording import NONE, answer_fields, operation_in_words, printable, telling
 from etcd_lockstep.filing.corpus import file_name
-from etcd_lockstep.searching.search import DIED, Lie
+from etcd_lockstep.searching.search import DIED, Finding
 from etcd_lockstep.trace import Trace, bare
 from etcd_model.operations import Txn, WatchCreate, WatchRead
 
 
-def headline(lie: Lie) -> str:
+def headline(finding: Finding) -> str:
     """Who, about what, in one sentence."""
-    odd, kind = lie.odd_one_out, lie.symptom.kind
+    odd, kind = finding.odd_one_out, finding.signature.kind
     if kind == DIED.kind:
-        return f"{odd} dies of a {lie.symptom.operation}"
+        return f"{odd} dies of a {finding.signature.operation}"
     match odd:
         case "etcd":
-            return f"etcd surprises: {_about(lie)}"
+            return f"etcd surprises: {_about(finding)}"
         case "model":
-            return f"the model is wrong: {_about(lie)}"
+            return f"the model is wrong: {_about(finding)}"
         case _ if odd == UNDECIDED:
-            return f"the fake is not with the model, and no real etcd is there to judge: {_about(lie)}"
+            return f"the fake is not with the model, and no real etcd is there to judge: {_about(finding)}"
         case _:
-            return f"{odd} lies: {_about(lie)}"
+            return f"{odd} lies: {_about(finding)}"
 
 
-def _about(lie: Lie) -> str:
+def _about(finding: Finding) -> str:
     """What it does: `it accepts a put that should be refused (key not found)`, `range: kvs missing`."""
-    operation, field, kind = lie.symptom.operation, lie.symptom.field, lie.symptom.kind
+    operation, field, kind = finding.signature.operation, finding.signature.field, finding.signature.kind
     verb, _, reason = kind.partition(" ")
     reason = reason.removeprefix("(etcdserver: ").removeprefix("(").removesuffix(")")
     match field, verb:
@@ -47,7 +47,9 @@ def _about(lie: Lie) -> str:
             return f"it refuses a {operation} that should be accepted ({reason})"
         case "watches.events", _:
             return (
-                f"a watch is not {_promise(lie.trace, kind)}: {kind}" if kind in BROKEN_PROMISES else f"watch: {kind}"
+                f"a watch is not {_promise(finding.trace, kind)}: {kind}"
+                if kind in BROKEN_PROMISES
+                else f"watch: {kind}"
             )
         case "waiting", "missing":
             return f"it grants a {operation} that should wait"
@@ -57,7 +59,7 @@ def _about(lie: Lie) -> str:
             return f"it raises {reason} on a {operation}"
         case _ if operation == "*":
             return f"{field} {kind}, in any answer"
-        case _ if isinstance(bare(lie.trace[-1]), Txn) and operation != "txn":
+        case _ if isinstance(bare(finding.trace[-1]), Txn) and operation != "txn":
             return f"{operation} in a txn: {field} {kind}"
         case _:
             return f"{operation}: {field} {kind}"
@@ -74,27 +76,27 @@ def _promise(trace: Trace, kind: str) -> str:
     return BROKEN_PROMISES[kind]
 
 
-def lie_report(lie: Lie, number: int) -> RenderableType:
+def finding_report(finding: Finding, number: int) -> RenderableType:
     """One lie: its trace, and the fields in which the answers to the last step differ."""
     steps = Table.grid(padding=(0, 1))
     steps.add_column(justify="right")
     steps.add_column(overflow="fold")
-    for step, operation in enumerate(lie.trace, 1):
-        last = step == len(lie.trace)
+    for step, operation in enumerate(finding.trace, 1):
+        last = step == len(finding.trace)
         steps.add_row(
             Text(f"{'▶ ' if last else '  '}{step}", style="bold red" if last else "dim"),
             Text(operation_in_words(operation), style="bold" if last else ""),
         )
     parts: list[RenderableType] = [
-        Text(f"{number}. {headline(lie)}", style="bold"),
+        Text(f"{number}. {headline(finding)}", style="bold"),
         _indented(steps),
     ]
-    if lie.answers:
-        parts.append(_indented(_answers(lie)))
-    if lie.over_quota:
+    if finding.answers:
+        parts.append(_indented(_answers(finding)))
+    if finding.over_quota:
         parts.append(_indented(Text("on a server that is over its quota from the start", style="yellow")))
-    if lie.note:
-        parts.append(_indented(Text(printable(lie.note), style="yellow")))
+    if finding.note:
+        parts.append(_indented(Text(printable(finding.note), style="yellow")))
     return Group(*parts)
 
 
@@ -102,10 +104,10 @@ def _indented(part: RenderableType) -> Padding:
     return Padding(part, (0, 0, 1, 3), expand=False)
 
 
-def _answers(lie: Lie) -> Table:
+def _answers(finding: Finding) -> Table:
     """A column for each answer that was given, headed by all who gave it; a row for each field that differs."""
     columns: list[tuple[list[str], dict[str, str]]] = []
-    for name, answer in lie.answers.items():
+    for name, answer in finding.answers.items():
         said = answer_fields(answer)
         backers = next((backers for backers, other in columns if other == said), None)
         if backers is None:
@@ -116,9 +118,9 @@ def _answers(lie: Lie) -> Table:
     table = Table(show_edge=False, pad_edge=False, box=None, padding=(0, 3, 0, 0), header_style="bold")
     table.add_column("")
     for backers, _said in columns:
-        alone = lie.odd_one_out in backers or (lie.odd_one_out == UNDECIDED and "fake" in backers)
+        alone = finding.odd_one_out in backers or (finding.odd_one_out == UNDECIDED and "fake" in backers)
         table.add_column(Text(", ".join(backers)), style="red" if alone else "green", overflow="fold")
-    for field in sorted(_differing(fields), key=lambda field: _rank(field, lie)):
+    for field in sorted(_differing(fields), key=lambda field: _rank(field, finding)):
         table.add_row(Text(field, style="dim"), *(Text(said.get(field, NONE)) for said in fields))
     return table
 
@@ -139,26 +141,26 @@ def _differing(answers: Sequence[Mapping[str, str]]) -> list[str]:
     return [name for name in names if len(answers) == 1 or len({said.get(name) for said in answers}) > 1]
 
 
-def _rank(field: str, lie: Lie) -> int:
+def _rank(field: str, finding: Finding) -> int:
     """What the lie is about comes first; the header's revision, which follows from much else, last."""
-    about = lie.symptom.field.removeprefix("header.").partition(".")[0]
+    about = finding.signature.field.removeprefix("header.").partition(".")[0]
     if field == about or field.rstrip("0123456789") == {"responses": "response ", "watches": "watch "}.get(about):
         return 0
     return 2 if field == "revision" else 1
 
 
-def print_lies(console: Console, lies: Sequence[Lie], files: Mapping[str, Path]) -> None:
+def print_findings(console: Console, findings: Sequence[Finding], files: Mapping[str, Path]) -> None:
     """All of them: first those in which a voter is alone, then the shortest sequence first. `files`: by `file_name`
     where each was filed; a path is never folded, so that it can be copied."""
-    for number, lie in enumerate(sorted(lies, key=_order), 1):
+    for number, finding in enumerate(sorted(findings, key=_order), 1):
         console.print()
-        console.print(lie_report(lie, number))
-        path = files.get(file_name(lie))
+        console.print(finding_report(finding, number))
+        path = files.get(file_name(finding))
         if path is not None:
             console.print(Text(f"   {path}", style="dim"), soft_wrap=True)
-    if lies:
+    if findings:
         console.print()
 
 
-def _order(lie: Lie) -> tuple[bool, int, str]:
-    return lie.odd_one_out not in (*REFERENCES, UNDECIDED), len(lie.trace), str(lie.symptom)
+def _order(finding: Finding) -> tuple[bool, int, str]:
+    return finding.odd_one_out not in (*REFERENCES, UNDECIDED), len(finding.trace), str(finding.signature)

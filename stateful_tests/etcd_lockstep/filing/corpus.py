@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from etcd_lockstep.filing.notation import BadNotation, Json, answer_to_json, operation_from_json, to_json
-from etcd_lockstep.searching.lies import Symptom
-from etcd_lockstep.searching.search import Lie
+from etcd_lockstep.searching.findings import Signature
+from etcd_lockstep.searching.search import Finding
 from etcd_lockstep.trace import Trace
 
 FORMAT = 1
@@ -29,48 +29,48 @@ class CorpusFile:
 
     path: Path
     name: str
-    symptom: Symptom
+    signature: Signature
     """What was seen at the last step, and of whom."""
     trace: Trace
     over_quota: bool = False
     """Whether it is to be replayed on a server that is over its quota from the start."""
 
 
-def entry(lie: Lie, etcd: str) -> Json:
+def entry(finding: Finding, etcd: str) -> Json:
     """A lie as the content of its file. `etcd` says which etcd took part, as `etcd 3.5.1, …` or `none`."""
     return {
         "format": FORMAT,
-        "name": lie.fingerprint,
-        "odd_one_out": lie.odd_one_out,
+        "name": finding.fingerprint,
+        "odd_one_out": finding.odd_one_out,
         "found_with": etcd,
-        "step": len(lie.trace),
-        "operation": lie.symptom.operation,
-        "field": lie.symptom.field,
-        "difference": lie.symptom.kind,
-        **({"note": lie.note} if lie.note else {}),
-        **({"over_quota": True} if lie.over_quota else {}),
-        "trace": [to_json(operation) for operation in lie.trace],
-        "answers": answers(lie),
+        "step": len(finding.trace),
+        "operation": finding.signature.operation,
+        "field": finding.signature.field,
+        "difference": finding.signature.kind,
+        **({"note": finding.note} if finding.note else {}),
+        **({"over_quota": True} if finding.over_quota else {}),
+        "trace": [to_json(operation) for operation in finding.trace],
+        "answers": answers(finding),
     }
 
 
-def answers(lie: Lie) -> Mapping[str, Any]:
+def answers(finding: Finding) -> Mapping[str, Any]:
     """What each target said to the last operation, as JSON."""
-    return {name: answer_to_json(observation) for name, observation in lie.answers.items()}
+    return {name: answer_to_json(observation) for name, observation in finding.answers.items()}
 
 
-def file_name(lie: Lie) -> str:
+def file_name(finding: Finding) -> str:
     """From the target and the lie's own name, the same in every run: `slot-mock-range-kvs-missing-3f2a91.json`."""
-    words = re.sub(r"[^a-z0-9]+", "-", f"{lie.odd_one_out} {lie.symptom}".lower()).strip("-")[:80]
-    digest = hashlib.sha256(f"{lie.odd_one_out} {lie.fingerprint}".encode()).hexdigest()[:6]
+    words = re.sub(r"[^a-z0-9]+", "-", f"{finding.odd_one_out} {finding.signature}".lower()).strip("-")[:80]
+    digest = hashlib.sha256(f"{finding.odd_one_out} {finding.fingerprint}".encode()).hexdigest()[:6]
     return f"{words}-{digest}.json"
 
 
-def save(lie: Lie, folder: Path, etcd: str) -> Path:
+def save(finding: Finding, folder: Path, etcd: str) -> Path:
     """Write the lie's file into the folder, which is made if it isn't there. Raises `OSError`."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / file_name(lie)
-    path.write_text(_pretty(entry(lie, etcd)), encoding="utf-8")
+    path = folder / file_name(finding)
+    path.write_text(_pretty(entry(finding, etcd)), encoding="utf-8")
     return path
 
 
@@ -138,7 +138,7 @@ def load(path: Path) -> CorpusFile:
     if not isinstance(over_quota, bool):
         raise BadFile(f"{path}:{lines.of('over_quota')}: 'over_quota' is not true or false")
     _name, *seen = (content[word] for word in words)
-    return CorpusFile(path, content["name"], Symptom(*seen), tuple(trace), over_quota)
+    return CorpusFile(path, content["name"], Signature(*seen), tuple(trace), over_quota)
 
 
 class _Lines:

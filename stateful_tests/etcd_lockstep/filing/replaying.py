@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from etcd_lockstep.comparing.lockstep import REFERENCES, UNDECIDED, Died, Lockstep, NotApplied, Overtaken
+from etcd_lockstep.comparing.lockstep import REFERENCES, UNDECIDED, Died, Inconclusive, Lockstep, Skipped
 from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.filing.corpus import CorpusFile
-from etcd_lockstep.names import told_name
-from etcd_lockstep.searching.lies import symptom
+from etcd_lockstep.names import name_of
+from etcd_lockstep.searching.findings import signature
 from etcd_lockstep.searching.search import DIED
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
@@ -50,7 +50,7 @@ def replay(file: CorpusFile, model: ModelTarget, others: Sequence[Target]) -> Re
         lockstep.start()
         for number, operation in enumerate(file.trace, 1):
             for divergence in lockstep.step(operation).divergences:
-                seen = [symptom(divergence.odd_one_out, operation, one) for one in divergence.differences]
+                seen = [signature(divergence.odd_one_out, operation, one) for one in divergence.differences]
                 told = f"{divergence.odd_one_out} at step {number}: {', '.join(map(str, seen))}"
                 if divergence.odd_one_out in (*REFERENCES, UNDECIDED):
                     return Replay(file, Outcome.STILL_LIES, told)
@@ -59,9 +59,9 @@ def replay(file: CorpusFile, model: ModelTarget, others: Sequence[Target]) -> Re
                 remarks.append(told)
     except Died as died:
         return _died(file, died, lockstep.steps)
-    except Overtaken:
+    except Inconclusive:
         return Replay(file, Outcome.NOT_REPLAYED, "it took so long that its leases may have expired")
-    except NotApplied as reason:
+    except Skipped as reason:
         return Replay(file, Outcome.NOT_REPLAYED, str(reason))
     return Replay(file, Outcome.FIXED, f"but {remarks[0]}" if remarks else "")
 
@@ -71,7 +71,7 @@ def _takes_time(trace: Trace) -> bool:
 
 
 def _same(seen: object, file: CorpusFile) -> bool:
-    return str(seen) == str(file.symptom)
+    return str(seen) == str(file.signature)
 
 
 def _died(file: CorpusFile, died: Died, step: int) -> Replay:
@@ -80,13 +80,13 @@ def _died(file: CorpusFile, died: Died, step: int) -> Replay:
         died.target.revive()
     except TargetDied as gone:
         raise TargetDied(f"{remark}; {gone}") from gone
-    same = file.symptom.kind == DIED.kind or died.target.name in REFERENCES
+    same = file.signature.kind == DIED.kind or died.target.name in REFERENCES
     return Replay(file, Outcome.STILL_LIES if same else Outcome.NOT_REPLAYED, remark)
 
 
 def _unable(trace: Trace, others: Sequence[Target]) -> str:
     for target in others:
-        missing = sorted(set(map(told_name, trace)) - target.capabilities)
+        missing = sorted(set(map(name_of, trace)) - target.capabilities)
         if missing:
             return f"{target.name} knows no {', '.join(missing)}"
     return ""

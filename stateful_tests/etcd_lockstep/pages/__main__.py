@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def _quirks(console: Console, options: argparse.Namespace) -> bool:
-    _refuse_poorer(options.page, [program.version for program in servers.versions_at_hand(console.print)])
+    _refuse_poorer(options.page, [program.version for program in servers.available_versions(console.print)])
     versions, rows = quirks.rows(WITNESSES, progress=console.print)
     options.page.write_text(quirks.page(versions, rows), encoding="utf-8")
     for row in rows:
@@ -55,13 +55,13 @@ def _quirks(console: Console, options: argparse.Namespace) -> bool:
 
 
 def _fidelity(console: Console, options: argparse.Namespace) -> bool:
-    programs = fidelity.newest_of_each_series(servers.versions_at_hand(console.print))
+    programs = fidelity.newest_of_each_series(servers.available_versions(console.print))
     if not programs:
         raise servers.EtcdUnavailable("no etcd binary is at hand: scripts/fetch-etcd brings some")
     _refuse_poorer(options.page, [program.version for program in programs])
     measured = [fidelity.measure(program, options.seconds, options.seed, console.print) for program in programs]
-    options.page.write_text(fidelity.page(measured, _witnesses()), encoding="utf-8")
-    return not any(one.lies for one in measured)
+    options.page.write_text(fidelity.page(measured, _distinguishing_traces()), encoding="utf-8")
+    return not any(one.findings for one in measured)
 
 
 def _refuse_poorer(page: Path, versions: Sequence[str]) -> None:
@@ -76,7 +76,7 @@ def _refuse_poorer(page: Path, versions: Sequence[str]) -> None:
         )
 
 
-def _witnesses() -> dict[str, Trace]:
+def _distinguishing_traces() -> dict[str, Trace]:
     return {
         file.stem: tuple(
             operation_from_json(step, number)

@@ -10,8 +10,8 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 
 from etcd_lockstep.names import snake_case
-from etcd_lockstep.searching.campaign import Campaign, Plan
 from etcd_lockstep.searching.coverage import OK, Coverage, fields_used
+from etcd_lockstep.searching.run import Run, RunOptions
 from etcd_lockstep.servers import Binary, Program
 from etcd_lockstep.trace import Trace
 from etcd_model.quirks import SINCE, parse_version
@@ -30,20 +30,20 @@ class Measured:
 
     version: str
     steps: int
-    lies: int
+    findings: int
     coverage: Coverage
 
 
 def measure(program: Program, seconds: float, seed: int, progress: Callable[[str], None]) -> Measured:
-    """Fuzz every family against one version. Raises what `Campaign` does."""
-    campaign = Campaign(Plan(Binary(program.path), seconds=seconds, seed=seed, remember=False), progress=progress)
+    """Fuzz every family against one version. Raises what `Run` does."""
+    run = Run(RunOptions(Binary(program.path), seconds=seconds, seed=seed, remember=False), progress=progress)
     coverage = Coverage()
-    for stage in campaign.stages():
-        progress(f"etcd {program.version}, {stage.arena.name}: {stage.seconds:.0f} s")
-        campaign.fuzz(stage)
-    for search in campaign.searches:
+    for stage in run.stages():
+        progress(f"etcd {program.version}, {stage.workload.name}: {stage.seconds:.0f} s")
+        run.fuzz(stage)
+    for search in run.searches:
         coverage.add(search.coverage)
-    return Measured(program.version, sum(search.steps for search in campaign.searches), len(campaign.lies), coverage)
+    return Measured(program.version, sum(search.steps for search in run.searches), len(run.findings), coverage)
 
 
 def newest_of_each_series(programs: Sequence[Program]) -> list[Program]:
@@ -80,8 +80,8 @@ def _operation(message: str) -> str:
     return _CALLED.get(name, name)
 
 
-def page(measured: Sequence[Measured], witnesses: Mapping[str, Trace]) -> str:
-    """The page, in Markdown. `witnesses`: the trace that shows each quirk."""
+def page(measured: Sequence[Measured], distinguishing_traces: Mapping[str, Trace]) -> str:
+    """The page, in Markdown. `distinguishing_traces`: the trace that shows each quirk."""
     versions = [one.version for one in measured]
     lines = [
         "# How much of etcd's API is exercised",
@@ -90,14 +90,14 @@ def page(measured: Sequence[Measured], witnesses: Mapping[str, Trace]) -> str:
         "the fake and a real etcd of that version gave the same answer. A request in a txn counts like one of its own.",
         "RangeStream (3.7), which takes a RangeRequest too, is not among the operations.",
         "",
-        *(f"- etcd {one.version}: {one.steps:,} steps, {_lies(one.lies)}" for one in measured),
+        *(f"- etcd {one.version}: {one.steps:,} steps, {_lies(one.findings)}" for one in measured),
         "",
         *_share(measured),
         "",
         f"| field | {' | '.join(versions)} | differs between versions |",
         f"|---|{'---|' * len(versions)}---|",
     ]
-    differing = _differing(witnesses)
+    differing = _differing(distinguishing_traces)
     reasons = []
     for field, counted in request_fields():
         counts = [one.coverage.fields.get(counted, 0) for one in measured]
@@ -125,12 +125,12 @@ def _share(measured: Sequence[Measured]) -> Iterator[str]:
         yield f"| {one.version} | {exercised} of {len(everything)} | {met} of {len(pairs)} met on any version |"
 
 
-def _differing(witnesses: Mapping[str, Trace]) -> dict[str, list[str]]:
+def _differing(distinguishing_traces: Mapping[str, Trace]) -> dict[str, list[str]]:
     """The quirks that show in a request with a field set: by field."""
     found: dict[str, list[str]] = {}
     for quirk in SINCE:
-        for used in sorted(fields_used(witnesses[quirk][-1])) if quirk in witnesses else ():
-            if used.endswith((".key", ".name")) and len(fields_used(witnesses[quirk][-1])) > 1:
+        for used in sorted(fields_used(distinguishing_traces[quirk][-1])) if quirk in distinguishing_traces else ():
+            if used.endswith((".key", ".name")) and len(fields_used(distinguishing_traces[quirk][-1])) > 1:
                 continue  # every request of its kind has it
             found.setdefault(used, []).append(quirk)
     return found

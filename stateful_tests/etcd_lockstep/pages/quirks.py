@@ -11,12 +11,12 @@ from itertools import chain
 from pathlib import Path
 
 from etcd_lockstep import servers
-from etcd_lockstep.comparing.lockstep import Died, Lockstep, NotApplied, Overtaken
+from etcd_lockstep.comparing.lockstep import Died, Inconclusive, Lockstep, Skipped
 from etcd_lockstep.comparing.observation import Observation
 from etcd_lockstep.console.wording import answer_fields, operation_in_words
 from etcd_lockstep.filing.notation import operation_from_json, to_json
-from etcd_lockstep.pages.witnesses import find, shows
-from etcd_lockstep.servers import Program, Settings
+from etcd_lockstep.pages.distinguishing import find, shows
+from etcd_lockstep.servers import Program, ServerSettings
 from etcd_lockstep.servers.binary import BinaryEtcd
 from etcd_lockstep.targets.etcd import EtcdTarget
 from etcd_lockstep.targets.model import ModelTarget
@@ -57,16 +57,18 @@ class Row:
 def rows(
     folder: Path, *, search: bool = True, progress: Callable[[str], None] = lambda _line: None
 ) -> tuple[list[str], list[Row]]:
-    """The versions at hand, and a row for each quirk. Witnesses are kept in `folder`; those that are missing, or no
-    longer show their quirk, are searched for."""
-    programs = servers.versions_at_hand(progress)
+    """The versions at hand, and a row for each quirk. Distinguishing traces are kept in `folder`; those that are
+    missing, or no longer show their quirk, are searched for."""
+    programs = servers.available_versions(progress)
     if not programs:
         raise servers.EtcdUnavailable("no etcd binary is at hand: scripts/fetch-etcd brings some")
     versions = [program.version for program in programs]
     releases = {version: release_of(version) for version in versions}
     known = sorted({*releases.values(), *chain.from_iterable(SINCE.values())}, key=parse_version)
     traces = {
-        quirk: None if quirk in UNSEEN else _witness(quirk, known, folder, search=search, progress=progress)
+        quirk: None
+        if quirk in UNSEEN
+        else _distinguishing_trace(quirk, known, folder, search=search, progress=progress)
         for quirk in SINCE
     }
     answers: dict[str, dict[str, str]] = {quirk: {} for quirk in SINCE}
@@ -84,7 +86,7 @@ def rows(
     ]
 
 
-def _witness(
+def _distinguishing_trace(
     quirk: str, versions: Sequence[str], folder: Path, *, search: bool, progress: Callable[[str], None]
 ) -> Trace | None:
     path = folder / f"{quirk}.json"
@@ -106,7 +108,7 @@ def _witness(
 
 def _asked(program: Program, release: str, traces: Mapping[str, Trace | None]) -> dict[str, tuple[str, bool]]:
     """What a version answers to the last step of each trace, and whether its model says the same all along."""
-    with BinaryEtcd(program, Settings(cheap_passwords=True)) as etcd:
+    with BinaryEtcd(program, ServerSettings(cheap_passwords=True)) as etcd:
         real = EtcdTarget(etcd)
         try:
             lockstep = Lockstep(ModelTarget(Server(quirks_of(release), real.min_lease_ttl())), [real])
@@ -123,9 +125,9 @@ def _last(lockstep: Lockstep, trace: Trace) -> tuple[str, bool]:
             step = lockstep.step(operation)
             agreed &= not step.divergences
             said = _told(step.observations["etcd"])
-    except NotApplied:
+    except Skipped:
         return NOT_SENT, True
-    except (Overtaken, Died) as reason:
+    except (Inconclusive, Died) as reason:
         return str(reason), False
     return said, agreed
 

@@ -13,9 +13,9 @@ from hypothesis import seed as with_seed
 from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
-from etcd_lockstep.searching.machine import BURST, Failed, TimeUp, lockstep_machine
-from etcd_lockstep.searching.search import LieFound, Search
-from etcd_lockstep.strategies.arenas import Arena
+from etcd_lockstep.searching.machine import BURST, HarnessError, TimeUp, lockstep_machine
+from etcd_lockstep.searching.search import NewFinding, Search
+from etcd_lockstep.strategies.workloads import Workload
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup
@@ -27,11 +27,11 @@ ROUND = 200
 
 def fuzz(
     search: Search,
-    arena: Arena,
+    workload: Workload,
     operations: Sequence[str],
     keys: Sequence[bytes],
     *,
-    last_look: bool = False,
+    final_check: bool = False,
     seconds: float | None,
     examples: int | None,
     seed: int,
@@ -39,17 +39,19 @@ def fuzz(
     remember: bool = True,
     until: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Draw sequences of an arena's operations until `seconds` have passed or `examples` have been run, whichever is
+    """Draw sequences of a workload's operations until `seconds` have passed or `examples` have been run, whichever is
     given and comes first, or until `until` says after a round that it is enough.
 
-    What is found stands in `search.lies`. `remember`: Hypothesis's database is read and written, so that a lie
+    What is found stands in `search.findings`. `remember`: Hypothesis's database is read and written, so that a lie
     found before is found first; without it, the same seed draws the same sequences.
 
     A round ends with each new lie: Hypothesis is told of it as the failure that it is, and starts afresh.
     """
     deadline = time.monotonic() + seconds if seconds is not None else float("inf")
     search.deadline = deadline
-    machine = lockstep_machine(search, arena, operations, keys, last_look=last_look, steps=steps, deadline=deadline)
+    machine = lockstep_machine(
+        search, workload, operations, keys, final_check=final_check, steps=steps, deadline=deadline
+    )
     left = examples
     for number in itertools.count():
         before = search.examples
@@ -67,16 +69,16 @@ def fuzz(
         search.new_round()
         try:
             run_state_machine_as_test(with_seed(seed + number)(machine), settings=options)
-        except (TimeUp, LieFound, Flaky):
+        except (TimeUp, NewFinding, Flaky):
             pass  # Flaky: a target answered otherwise the second time. The search has recorded what it saw.
-        except Failed as failed:
+        except HarnessError as failed:
             raise failed.error from None
         except BaseExceptionGroup as group:
-            if group.split(LieFound)[1] is not None:
+            if group.split(NewFinding)[1] is not None:
                 raise
         if left is not None:
             left -= search.examples - before
         if time.monotonic() > deadline or (left is not None and left <= 0) or until():
-            with suppress(LieFound):
+            with suppress(NewFinding):
                 search.flush()
             return

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from etcd_lockstep.searching.search import LieFound, Search
-from etcd_lockstep.strategies.arenas import Arena, Swarm
-from etcd_lockstep.strategies.dice import BYTES, Dice
-from etcd_lockstep.strategies.vocabulary import Vocabulary
+from etcd_lockstep.searching.search import NewFinding, Search
+from etcd_lockstep.strategies.choices import BYTES, ChoiceDecoder
+from etcd_lockstep.strategies.generator_state import GeneratorState
+from etcd_lockstep.strategies.workloads import Swarm, Workload
 from etcd_model.operations import Operation, WatchRead
 
 BURST = 4
@@ -21,7 +21,7 @@ BURST = 4
 _DRAW = st.binary(min_size=BURST * BYTES, max_size=BURST * BYTES)
 
 
-class Failed(BaseException):
+class HarnessError(BaseException):
     """The search itself failed. Not an Exception, or Hypothesis would look for the simplest way to make it fail."""
 
     def __init__(self, error: Exception) -> None:
@@ -37,25 +37,26 @@ class TimeUp(BaseException):
 def _failures_told() -> Iterator[None]:
     try:
         yield
-    except LieFound:
+    except NewFinding:
         raise
     except Exception as error:
-        raise Failed(error) from error
+        raise HarnessError(error) from error
 
 
 def lockstep_machine(
     search: Search,
-    arena: Arena,
+    workload: Workload,
     operations: Sequence[str],
     keys: Sequence[bytes],
     *,
-    last_look: bool,
+    final_check: bool,
     steps: int,
     deadline: float = float("inf"),
 ) -> type[RuleBasedStateMachine]:
-    """A state machine class that runs the given operations of an arena over the given keys, at most `steps` an example.
+    """A state machine class that runs the given operations of a workload over the given keys, at most `steps` an
+    example.
 
-    `last_look`: a sequence ends with a hash over all that the stores hold.
+    `final_check`: a sequence ends with a hash over all that the stores hold.
     `deadline` is a reading of `time.monotonic`, after which the machine raises `TimeUp`.
     """
 
@@ -66,13 +67,13 @@ def lockstep_machine(
             search.over = True
             self.left = steps
 
-        def start_sequence(self, dice: Dice) -> None:
-            hostile, plain = dice.pick(((True, False), (False, False), (False, True)))
-            self.words = Vocabulary(dice.some(keys), hostile=hostile, plain=plain)
-            self.swarm = Swarm(dice, arena, operations)
-            self.length = dice.pick(arena.lengths)
+        def start_sequence(self, choices: ChoiceDecoder) -> None:
+            invalid_inputs, defaults_only = choices.pick(((True, False), (False, False), (False, True)))
+            self.state = GeneratorState(choices.some(keys), invalid_inputs=invalid_inputs, defaults_only=defaults_only)
+            self.swarm = Swarm(choices, workload, operations)
+            self.length = choices.pick(workload.lengths)
             search.start()
-            for operation in arena.prelude(dice, self.words):
+            for operation in workload.prelude(choices, self.state):
                 self.apply(operation)
 
         @rule(drawn=_DRAW)
@@ -82,7 +83,7 @@ def lockstep_machine(
             with _failures_told():
                 for start in range(0, min(BURST, self.left) * BYTES, BYTES):
                     self.left -= 1
-                    self.take(Dice(drawn[start : start + BYTES]))
+                    self.take(ChoiceDecoder(drawn[start : start + BYTES]))
 
         def teardown(self) -> None:
             if not search.over and time.monotonic() <= deadline:
@@ -90,14 +91,14 @@ def lockstep_machine(
                     self.finish_sequence()
                 search.over = True
 
-        def take(self, dice: Dice) -> None:
-            if not search.over and self.words.steps >= self.length:
+        def take(self, choices: ChoiceDecoder) -> None:
+            if not search.over and self.state.steps >= self.length:
                 self.finish_sequence()
                 search.over = True
             if search.over:
-                self.start_sequence(dice)
-            operation = self.swarm.draw(dice, self.words)
-            if not self.apply(operation) and not search.over and self.words.streams:
+                self.start_sequence(choices)
+            operation = self.swarm.draw(choices, self.state)
+            if not self.apply(operation) and not search.over and self.state.streams:
                 self.read_streams()  # what is open may be definite once all that is on its way has come
                 self.apply(operation)
 
@@ -105,18 +106,18 @@ def lockstep_machine(
             """Whether the search took the step."""
             taken = search.step(operation)
             if taken:
-                self.words.follow(operation)
+                self.state.follow(operation)
             return taken
 
         def read_streams(self) -> None:
-            for stream in self.words.streams:
+            for stream in self.state.streams:
                 self.apply(WatchRead(stream))
 
         def finish_sequence(self) -> None:
             """Everything that watchers were owed, and every record that the store holds."""
             self.read_streams()
-            if last_look:
-                search.step(arena.last_look(self.words))
+            if final_check:
+                search.step(workload.final_check(self.state))
 
-    LockstepMachine.__name__ = f"LockstepMachine_{arena.name}"  # Hypothesis tells by it whose examples it remembers
+    LockstepMachine.__name__ = f"LockstepMachine_{workload.name}"  # Hypothesis tells by it whose examples it remembers
     return LockstepMachine

@@ -1,185 +1,169 @@
-"""A run's participants: started together, and closed together whatever happens."""
+"""A fuzz run: workload by workload, each for its share of the time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
-from types import TracebackType
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from etcd_lockstep import servers
-from etcd_lockstep.catalogue import Own, UnknownTarget
-from etcd_lockstep.searching.lanes import Lane
-from etcd_lockstep.servers import USUAL, EtcdSource, NoEtcd, RunningEtcd, Settings
-from etcd_lockstep.specimens.specimen import Specimen
-from etcd_lockstep.strategies.vocabulary import KEYS, MOST_KEYS
-from etcd_lockstep.target import Target, TargetDied
-from etcd_lockstep.targets.etcd import EtcdTarget
-from etcd_lockstep.targets.etcd3 import Etcd3Target
-from etcd_lockstep.targets.fake import FakeServerTarget, FakeTarget
-from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.targets.wire import WireTarget
-from etcd_model.quirks import DEFAULT_VERSION, quirks_of, release_of
-from etcd_model.state import Server
-
-_EMPTY_BYTES = 24 * 1024
-"""What an empty store weighs at least: with this quota or less, none of 3.4.23 to 3.7.3 takes a single put."""
+from etcd_lockstep.catalogue import UserTarget
+from etcd_lockstep.searching.fuzzing import STEPS, fuzz
+from etcd_lockstep.searching.participants import Participants
+from etcd_lockstep.searching.search import Finding, Search
+from etcd_lockstep.searching.workers import ParallelSearch
+from etcd_lockstep.servers import Endpoint, EtcdSource
+from etcd_lockstep.strategies.families import FAMILIES
+from etcd_lockstep.strategies.workloads import WORKLOADS, Workload
+from etcd_lockstep.target import ALL
 
 
-def is_over_quota(settings: Settings) -> bool:
-    """Whether a server with these settings has no space from its start. That is the one quota that can be modelled:
-    how soon another is used up depends on the pace of the puts."""
-    return settings.quota_bytes is not None and settings.quota_bytes <= _EMPTY_BYTES
+def _silent(line: str) -> None:
+    del line
 
 
-def _leave_empty(target: Target) -> None:
-    """Leave nothing behind on a server that is not ours, if it still answers."""
-    with suppress(TargetDied):
-        target.reset()
+class NothingToDo(ValueError):
+    """The options leave nothing to run."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What is searched, on what, and for how long."""
+
+    source: EtcdSource
+    against: Sequence[str | UserTarget | EtcdSource] = ()
+    families: Collection[str] = tuple(FAMILIES)
+    seconds: float | None = None
+    """Of all workloads together."""
+    examples: int | None = None
+    """Of each workload."""
+    steps: int = STEPS
+    seed: int = 0
+    remember: bool = True
+    """Whether Hypothesis's database of earlier runs is read and written."""
+    allow_destroy: bool = False
+
+    @property
+    def starts_all(self) -> bool:
+        """Whether every store of the run is one that we start, as our settings will have it. A client that is held
+        against them has one too, but leaves the alarms in it when it is emptied."""
+        ours = (held for held in (self.source, *self.against) if held != "fake-server")
+        return not any(isinstance(held, UserTarget | Endpoint | str) for held in ours)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One workload of a run, its targets started."""
+
+    workload: Workload
+    participants: Participants
+    search: Search
+    operations: tuple[str, ...]
+    seconds: float | None
+
+    @property
+    def drawn(self) -> list[str]:
+        """The families that are drawn whole, and the operations of those that are not."""
+        told = []
+        for family in FAMILIES:
+            drawn = [name for name in FAMILIES[family] if name in self.operations]
+            told += [family] if len(drawn) == len(FAMILIES[family]) else drawn
+        return told
 
 
 class Run:
-    """The model, the fake, a real etcd unless there is to be none, and what is held against them.
-
-    Where several lanes are wanted, each has its own; there is one where the targets or the etcd can't be had twice.
-    A context manager. Raises what `servers.start`, `servers.refuse_unless_empty` and a target's constructor do.
-    """
+    """The stages of a run, one after the other, and what they have found so far."""
 
     def __init__(
         self,
-        source: EtcdSource,
-        against: Sequence[str | Own | EtcdSource],
+        plan: RunOptions,
         *,
-        settings: Settings = USUAL,
-        lanes: int = 1,
-        allow_destroy: bool = False,
         progress: Callable[[str], None] = lambda _line: None,
+        on_shrinking: Callable[[str], None] = lambda _what: None,
+        on_finding: Callable[[Finding, Participants], None] = lambda _lie, _run: None,
     ) -> None:
-        self.etcd: RunningEtcd | None = None
-        """The real etcd of the run; of the first lane."""
-        self.lanes: list[Lane] = []
-        self.twins: dict[str, Target] = {}
-        """Second instances, by name, of those of the first lane's targets that can have one."""
-        self._source = source
-        self._settings = settings
-        self._allow_destroy = allow_destroy
+        """`progress` is told what a long wait is for; `on_shrinking` and `on_finding` as in `Search`."""
+        self.plan = plan
+        self.searches: list[Search] = []
+        """One a stage, in their order."""
+        self._seconds_left = plan.seconds
         self._progress = progress
-        self._stack = ExitStack()
-        with self._stack as stack:
-            self._start(against, lanes)
-            self._stack = stack.pop_all()
-
-    def _start(self, against: Sequence[str | Own | EtcdSource], lanes: int) -> None:
-        if any(isinstance(one, servers.Endpoint) or one == "etcd3" for one in (self._source, *against)):
-            lanes = 1  # there is one of it
-        etcds = self._etcds(self._source, lanes)
-        self.etcd = etcds[0] if etcds else None
-        self.version = self.etcd.version if self.etcd else DEFAULT_VERSION
-        """Of etcd: that which the model and the fake take after."""
-        self._release = release_of(self.version)
-        for number in range(max(len(etcds), 1)):
-            self._add_lane(etcds[number] if etcds else None, against)
-            if any(target.shared_store and not isinstance(target, WireTarget) for target in self.others):
-                break  # a store of the user's is there once
-        self.capabilities = frozenset.intersection(*(target.capabilities for target in self.others))
-        """The operations that every target knows."""
-        wished = dict.fromkeys(key for target in self.others for key in target.keys)
-        self.keys = tuple(wished)[:MOST_KEYS] or KEYS
+        self._on_shrinking = on_shrinking
+        self._on_finding = on_finding
 
     @property
-    def model(self) -> ModelTarget:
-        """That of the first lane."""
-        return self.lanes[0].model
+    def findings(self) -> list[Finding]:
+        """All that were found."""
+        return [finding for search in self.searches for finding in search.findings]
 
-    @property
-    def others(self) -> Sequence[Target]:
-        """Every target beside the model; of the first lane."""
-        return self.lanes[0].others
+    def stages(self) -> Iterator[Stage]:
+        """Each stage, to be run before the next is asked for. Raises `NothingToDo`, and what `Participants` does."""
+        families = self.plan.families
+        wanted = [workload for workload in WORKLOADS if set(workload.families) & set(families)]
+        asked = [workload for workload in wanted if self.plan.starts_all or not workload.settled]
+        known: frozenset[str] = ALL
+        for number, workload in enumerate(asked):
+            if not workload.operations(families, known):
+                continue
+            with self._started(workload) as participants:
+                known = participants.capabilities  # the targets are the same everywhere, and so is what they know
+                operations = workload.operations(families, known)
+                if operations:
+                    left = [one for one in asked[number:] if one.operations(families, known)]
+                    yield self._stage(workload, participants, operations, left)
+        for workload in wanted:
+            if workload not in asked and workload.operations(families, known):
+                self._progress(f"{workload.name}: left out, for not every store of this run is one that it starts")
+        if not self.searches:
+            raise NothingToDo(f"no target of this run knows an operation of {', '.join(families)}")
 
-    def _etcds(self, source: EtcdSource, number: int) -> list[RunningEtcd]:
-        if isinstance(source, NoEtcd):
-            return []
-        etcds = servers.start_many(source, number, self._progress, self._settings)
-        for etcd in etcds:
-            self._stack.enter_context(etcd)
-            if not etcd.owned:
-                servers.refuse_unless_empty(etcd.address, self._allow_destroy)
-        return etcds
-
-    def _add_lane(self, etcd: RunningEtcd | None, against: Sequence[str | Own | EtcdSource]) -> None:
-        client_alone = isinstance(self._source, servers.Endpoint) and "etcd3" in against
-        real: EtcdTarget | None = None
-        if etcd is not None:
-            real = EtcdTarget(etcd)
-            self._stack.callback(real.close)
-        over_quota, quota = is_over_quota(self._settings), self._settings.quota_bytes
-        min_lease_ttl = real.min_lease_ttl() if real and not over_quota else Server().min_lease_ttl
-        model = ModelTarget(Server(quirks_of(self._release), min_lease_ttl, over_quota=over_quota))
-        first = not self.lanes
-        self.lanes.append(Lane(model, []))
-        self._add(FakeTarget(self._release, min_lease_ttl, quota))
-        if real and not client_alone:
-            self._add(real)
-        for wanted in against:
-            if isinstance(wanted, Own):
-                target = self._own(wanted, model.server)
-                self._add(target, twin=self._own(wanted, model.server) if first and not target.shared_store else None)
-            elif wanted == "fake-server":
-                self._add(*(FakeServerTarget(self._release, min_lease_ttl, quota) for _ in range(2 if first else 1)))
-            elif isinstance(wanted, str):
-                self._add(self._etcd3())
-            else:
-                self._add(*self._second_etcd(wanted))
-        for target in filter(None, (real, *self.others)):
-            if isinstance(target, EtcdTarget) and not target.owned:
-                self._stack.callback(_leave_empty, target)  # before any of them is closed
-
-    def _own(self, wanted: Own, server: Server) -> Target:
-        target = wanted.make()
-        if isinstance(target, Specimen):
-            target.take_after(server)
-        return target
-
-    def _add(self, target: Target, twin: Target | None = None) -> None:
-        self._stack.callback(target.close)
-        if twin is not None:
-            self._stack.callback(twin.close)
-            self.twins[target.name] = twin
-        lane = self.lanes[-1]
-        if target.name in (lane.model.name, *(other.name for other in lane.others)):
-            raise UnknownTarget(f"two targets of the run are called {target.name!r}: give yours another name")
-        lane.others.append(target)
-
-    def _etcd3(self) -> Target:
-        """A client needs a store that nobody else writes to: a second server, or the endpoint for itself."""
-        if isinstance(self._source, NoEtcd):
-            raise UnknownTarget("etcd3 is a client: it needs a real etcd, so it can't go with --etcd none")
-        assert self.etcd is not None
-        own = (
-            self.etcd
-            if not self.etcd.owned
-            else self._stack.enter_context(servers.start(self._source, self._progress, self._settings))
+    def _stage(
+        self, workload: Workload, participants: Participants, operations: tuple[str, ...], left: Sequence[Workload]
+    ) -> Stage:
+        """The first of the workloads that are left."""
+        seconds = None
+        if self._seconds_left is not None:
+            seconds = self._seconds_left * workload.share / sum(one.share for one in left)
+            self._seconds_left -= seconds
+        return Stage(
+            workload, participants, self._search(participants, timed="advance" in operations), operations, seconds
         )
-        try:
-            return Etcd3Target(own.address)
-        except ImportError as error:
-            raise UnknownTarget(str(error)) from error
 
-    def _second_etcd(self, source: EtcdSource) -> list[Target]:
-        """An etcd that is not the judge but the judged; in the first lane, with a twin where there can be one."""
-        targets: list[Target] = []
-        for etcd in self._etcds(source, 1 if self.lanes[1:] or isinstance(source, servers.Endpoint) else 2):
-            target = EtcdTarget(etcd)
-            target.name = f"etcd {etcd.version} ({etcd.address})" if not etcd.owned else f"etcd {etcd.version}"
-            targets.append(target)
-        return targets
+    def fuzz(self, stage: Stage) -> None:
+        """Run one stage. Raises `TargetGone`."""
+        fuzz(
+            stage.search,
+            stage.workload,
+            stage.operations,
+            stage.participants.keys,
+            final_check="hash_kv" in stage.participants.capabilities,
+            seconds=stage.seconds,
+            examples=self.plan.examples,
+            seed=self.plan.seed,
+            steps=self.plan.steps,
+            remember=self.plan.remember,
+        )
 
-    def close(self) -> None:
-        self._stack.close()
+    def _started(self, workload: Workload) -> Participants:
+        return Participants(
+            self.plan.source,
+            self.plan.against,
+            settings=workload.settings,
+            workers=workload.workers,
+            allow_destroy=self.plan.allow_destroy,
+            progress=_silent if self.searches else self._progress,  # where the etcd comes from is said once
+        )
 
-    def __enter__(self) -> Run:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
+    def _search(self, participants: Participants, *, timed: bool) -> Search:
+        options: dict[str, Any] = {
+            "second_instances": participants.second_instances,
+            "known": self.findings,
+            "on_finding": lambda finding: self._on_finding(finding, participants),
+            "on_shrinking": self._on_shrinking,
+        }
+        search = (
+            ParallelSearch(participants.workers, **options)
+            if timed
+            else Search(participants.model, participants.others, **options)
+        )
+        self.searches.append(search)
+        return search

@@ -13,14 +13,14 @@ from etcd_lockstep.comparing.lockstep import (
     UNDECIDED,
     Died,
     Divergence,
+    Inconclusive,
     Lockstep,
-    NotApplied,
-    Overtaken,
+    Skipped,
     Step,
 )
 from etcd_lockstep.comparing.observation import Observation
 from etcd_lockstep.searching.coverage import Coverage
-from etcd_lockstep.searching.lies import KnownLie, KnownLies, Symptom, features, symptom
+from etcd_lockstep.searching.findings import KnownFinding, KnownFindings, Signature, features, signature
 from etcd_lockstep.searching.shrinking import ShownByKnown, Verdict, shrink
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
@@ -51,8 +51,8 @@ SHRINK_SECONDS = 20.0
 the trace and is started again each time needs it all."""
 
 JUDGED = 4
-"""Where targets are searched that are in this process, or have a twin: the real etcd, which takes several times
-as long as all of them, runs along in one of so many sequences. It judges every lie all the same."""
+"""Where targets are searched that are in this process, or have a second instance: the real etcd, which takes several
+times as long as all of them, runs along in one of so many sequences. It judges every lie all the same."""
 
 SHORT = 6
 """Up to how many steps a trace that shows a known lie in another way is remembered as that."""
@@ -61,10 +61,10 @@ DIED = Difference("answer", "died")
 
 
 @dataclass(frozen=True, slots=True)
-class Lie:
+class Finding:
     """One lie, with the shortest trace that shows it at its last step."""
 
-    symptom: Symptom
+    signature: Signature
     trace: Trace
     answers: Mapping[str, Observation]
     """What each target said to the last operation; a target that died said nothing."""
@@ -76,30 +76,30 @@ class Lie:
 
     @property
     def odd_one_out(self) -> str:
-        return self.symptom.target
+        return self.signature.target
 
     @property
     def fingerprint(self) -> str:
-        return KnownLie(self.symptom, self.trace).fingerprint
+        return KnownFinding(self.signature, self.trace).fingerprint
 
 
 class TargetGone(BaseException):
     """A target died and can't be brought back: the run is over. Not an Exception, so that Hypothesis lets it pass."""
 
 
-class LieFound(Exception):
+class NewFinding(Exception):
     """A divergence that no lie found so far explains."""
 
-    def __init__(self, found: Symptom, trace: Trace) -> None:
+    def __init__(self, found: Signature, trace: Trace) -> None:
         super().__init__(str(found))
-        self.symptom = found
+        self.signature = found
         self.trace = trace
 
 
 @cache
-def lie_found(found: Symptom) -> type[LieFound]:
-    """An exception type for each symptom, so that Hypothesis takes each for a bug of its own."""
-    return type("LieFound", (LieFound,), {"__doc__": str(found)})
+def new_finding(found: Signature) -> type[NewFinding]:
+    """An exception type for each signature, so that Hypothesis takes each for a bug of its own."""
+    return type("NewFinding", (NewFinding,), {"__doc__": str(found)})
 
 
 _READS = (
@@ -122,7 +122,7 @@ _READS = (
 """Operations that leave a store as it was, whatever is answered."""
 
 
-def _spoils(operation: Operation, found: Symptom) -> bool:
+def _spoils(operation: Operation, found: Signature) -> bool:
     """Whether the target now holds something else than the others, as far as this answer tells."""
     if found.field in ("answer", "error", "succeeded", "waiting"):
         return not isinstance(bare(operation), _READS)
@@ -137,18 +137,18 @@ class Search:
         model: ModelTarget,
         others: Sequence[Target],
         *,
-        twins: Mapping[str, Target] | None = None,
+        second_instances: Mapping[str, Target] | None = None,
         lockstep: type[Lockstep] = Lockstep,
-        known: Sequence[Lie] = (),
+        known: Sequence[Finding] = (),
         on_shrinking: Callable[[str], None] = lambda _what: None,
-        on_lie: Callable[[Lie], None] = lambda _lie: None,
+        on_finding: Callable[[Finding], None] = lambda _lie: None,
     ) -> None:
-        """`others` take part beside the model. `twins`, by name, are second instances of some of them, to run
-        parts of a trace on while its own sequence goes on; without a twin, the sequence ends there. `known` are
+        """`others` take part beside the model. `second_instances`, by name, are more of some of them, to run
+        parts of a trace on while its own sequence goes on; without one, the sequence ends there. `known` are
         lies that another search has found in the same targets: they are not told again. `on_shrinking`
-        is told what is being shrunk, and then an empty text; `on_lie` each lie once it is recorded."""
+        is told what is being shrunk, and then an empty text; `on_finding` each lie once it is recorded."""
         self.targets: tuple[Target, ...] = (model, *others)
-        self.lies: list[Lie] = []
+        self.findings: list[Finding] = []
         self.examples = 0
         """Of Hypothesis; one holds one sequence or several."""
         self.sequences = 0
@@ -157,22 +157,25 @@ class Search:
         """A reading of `time.monotonic` after which a divergence is not looked into any further."""
         self.deadline = float("inf")
         """A reading of `time.monotonic` after which nothing more need be run."""
-        self.overtaken = 0
+        self.inconclusive = 0
         """Sequences given up because leases may have expired meanwhile."""
         self.coverage = Coverage()
         """What all targets have agreed on."""
         self._over_quota = model.server.over_quota
         self._others = tuple(others)
         self._on_shrinking = on_shrinking
-        self._on_lie = on_lie
+        self._on_finding = on_finding
         self._all = lockstep(model, others)
-        self._pairs = {name: lockstep(ModelTarget(model.server), [twin]) for name, twin in (twins or {}).items()}
+        self._pairs = {
+            name: lockstep(ModelTarget(model.server), [second_instance])
+            for name, second_instance in (second_instances or {}).items()
+        }
         near = [other for other in others if other.name != "etcd"]
-        self._near = lockstep(model, near) if twins and near != list(others) else self._all
+        self._near = lockstep(model, near) if second_instances and near != list(others) else self._all
         self._current = self._all
-        self._known = KnownLies(self._shows)
-        for lie in known:
-            self._known.add(KnownLie(lie.symptom, lie.trace))
+        self._known = KnownFindings(self._shows)
+        for finding in known:
+            self._known.add(KnownFinding(finding.signature, finding.trace))
         self._trace: Trace = ()
         self.over = True
         """Whether the sequence has come to its end, or none has begun."""
@@ -180,7 +183,7 @@ class Search:
         """Of the target that died last."""
         self._disturbed = False
         """Whether the targets of the sequence have been used to run something else meanwhile."""
-        self._raised: set[tuple[Symptom, Trace]] = set()
+        self._raised: set[tuple[Signature, Trace]] = set()
         """What was raised in this round: Hypothesis runs such a sequence once more, and must see it raised again."""
 
     def new_round(self) -> None:
@@ -205,18 +208,18 @@ class Search:
     def step(self, operation: Operation) -> bool:
         """One step of the sequence, and whether it was taken: none is once the sequence is over.
 
-        Raises `LieFound` for what is new; then the sequence is over.
+        Raises `NewFinding` for what is new; then the sequence is over.
         """
         if self.over:
             return False
         before, self._trace = self._trace, (*self._trace, operation)
         try:
             step = self._current.step(operation)
-        except NotApplied:
+        except Skipped:
             self._trace = before
             return False
-        except Overtaken:
-            self.overtaken += 1
+        except Inconclusive:
+            self.inconclusive += 1
             self.over = True
             return True
         except Died as died:
@@ -242,7 +245,7 @@ class Search:
             self._revive(died)
         except TargetGone as gone:
             if trace:
-                self._record_as_seen(symptom(died.target.name, trace[-1], DIED), trace, str(gone))
+                self._record_as_seen(signature(died.target.name, trace[-1], DIED), trace, str(gone))
             raise
         if trace:
             self._trace = trace
@@ -252,12 +255,12 @@ class Search:
         self._disturbed = False
         self._patience = min(time.monotonic(), self.deadline) + SHRINK_SECONDS
         for difference in divergence.differences:
-            found = symptom(divergence.odd_one_out, operation, difference)
+            found = signature(divergence.odd_one_out, operation, difference)
             again = (found, self._trace) in self._raised
             if again or (not self._known.explain(self._trace, found) and self._settle(found, self._trace)):
                 self.over = True
                 self._raised.add((found, self._trace))
-                raise lie_found(found)(found, self._trace)
+                raise new_finding(found)(found, self._trace)
             if _spoils(operation, found):
                 # From here on the store is known to be wrong: what follows would tell that over and over.
                 self.over = True
@@ -270,7 +273,7 @@ class Search:
 
     # What becomes of a lie
 
-    def _settle(self, found: Symptom, trace: Trace) -> bool:
+    def _settle(self, found: Signature, trace: Trace) -> bool:
         """Shrink what was found, and remember it. Whether it is a lie that was not known."""
         self._on_shrinking(str(found))
         try:
@@ -283,7 +286,7 @@ class Search:
         if shrunk is None:
             return False
         if time.monotonic() > self._patience and shrunk == (found, trace):
-            if any(lie.symptom == found for lie in self.lies):
+            if any(finding.signature == found for finding in self.findings):
                 return False  # one that nobody had the time to look into is enough
             self._record_as_seen(found, trace, "there was no time to shrink it")
         elif shrunk == (found, trace) and not self._shows(trace, found):
@@ -292,11 +295,11 @@ class Search:
             self._record(*shrunk)
         return True
 
-    def _shrunk(self, found: Symptom, trace: Trace) -> tuple[Symptom, Trace] | None:
-        """The symptom and the shortest trace; None where that turns out to show a lie known already."""
+    def _shrunk(self, found: Signature, trace: Trace) -> tuple[Signature, Trace] | None:
+        """The signature and the shortest trace; None where that turns out to show a lie known already."""
 
         def judge(candidate: Trace) -> Verdict:
-            seen = self._symptoms(candidate, found.target)
+            seen = self._signatures(candidate, found.target)
             if found in seen:
                 return Verdict.KNOWN if self._known.explain(candidate, found) else Verdict.NEW
             # Where a field of a key-value is wrong, a shorter trace may show that the key is not there at all.
@@ -307,37 +310,37 @@ class Search:
             return found, trace
         try:
             trace = shrink(trace, judge)
-            witnessed = self._plain_witness(trace, found)
-            if witnessed is not None:
-                self._known.add(KnownLie(found, trace))
-                trace, found = witnessed
+            reread = self._plain_read(trace, found)
+            if reread is not None:
+                self._known.add(KnownFinding(found, trace))
+                trace, found = reread
                 if judge(trace) is Verdict.KNOWN:
                     return None
                 trace = shrink(trace, judge)
         except ShownByKnown as known:
             if len(known.trace) <= SHORT:
-                self._known.add(KnownLie(found, known.trace))
+                self._known.add(KnownFinding(found, known.trace))
             return None
-        lie = KnownLie(found, trace)
+        finding = KnownFinding(found, trace)
         if (
-            self._known.has(lie)
+            self._known.has(finding)
             or self._known.is_one_of_many(found, trace)
             or self._known.is_another_field(found, trace)
             or self._known.explain(trace, found, thorough=True)
             or self._went_wrong_before(trace, found)
             or self._is_header_of_known(trace, found)
         ):
-            self._known.add(lie)
+            self._known.add(finding)
             return None
         return found, trace
 
-    def _is_header_of_known(self, trace: Trace, found: Symptom) -> bool:
+    def _is_header_of_known(self, trace: Trace, found: Signature) -> bool:
         """Whether only the header's revision is wrong in an answer that tells a known lie in what it brings."""
         return found.field == "revision" and any(
-            seen != found and self._known.explain(trace, seen) for seen in self._symptoms(trace, found.target)
+            seen != found and self._known.explain(trace, seen) for seen in self._signatures(trace, found.target)
         )
 
-    def _went_wrong_before(self, trace: Trace, found: Symptom) -> bool:
+    def _went_wrong_before(self, trace: Trace, found: Signature) -> bool:
         """Whether an earlier answer already tells that the target does something else: it accepted what should be
         refused, took the other branch, or counted its revisions otherwise. That what it holds differs afterwards, or
         at which revision, is no lie of its own."""
@@ -345,10 +348,12 @@ class Search:
         if "revision" in str(found) or any(isinstance(symbol, RevisionAt) for symbol in symbols(trace[-1])):
             telling.add("revision")
         return any(
-            seen.field in telling for end in range(1, len(trace)) for seen in self._symptoms(trace[:end], found.target)
+            seen.field in telling
+            for end in range(1, len(trace))
+            for seen in self._signatures(trace[:end], found.target)
         )
 
-    def _plain_witness(self, trace: Trace, found: Symptom) -> tuple[Trace, Symptom] | None:
+    def _plain_read(self, trace: Trace, found: Signature) -> tuple[Trace, Signature] | None:
         """The same trace, or less of it, with a plain read as its last step, if that shows that the stores differ.
 
         One wrong state shows in the answers to many operations; read plainly, it is one lie.
@@ -358,63 +363,63 @@ class Search:
             return None
         last = trace[-1]
         if isinstance(last, As) and found.field.startswith(("error", "cancel_reason")):
-            return self._refused_witness(trace, last, found)
+            return self._refused_read(trace, last, found)
         if isinstance(last, Txn) and last.compare and (last.success or last.failure):
             compares = (*trace[:-1], Txn(last.compare))
-            for seen in self._symptoms(compares, found.target):
+            for seen in self._signatures(compares, found.target):
                 if seen.field == "succeeded":
                     return compares, seen  # it took the other branch: all else follows from that
         for end in range(1, len(trace)):
             for key in filter(None, reversed(keys_of(trace[: end + 1]))):
-                witness = (*trace[:end], Range(key))
-                if witness == trace:
+                read = (*trace[:end], Range(key))
+                if read == trace:
                     return None  # it is read plainly already
-                for seen in self._symptoms(witness, found.target):
+                for seen in self._signatures(read, found.target):
                     if not seen.tells_all and seen.field.startswith("kvs"):
-                        return witness, seen
+                        return read, seen
         return None
 
-    def _refused_witness(self, trace: Trace, last: As, found: Symptom) -> tuple[Trace, Symptom] | None:
+    def _refused_read(self, trace: Trace, last: As, found: Signature) -> tuple[Trace, Signature] | None:
         """The same trace with a plain read in the same name as its last step, if that is refused wrongly too: one
         check of tokens and permissions stands before every operation."""
-        witness = (*trace[:-1], As(last.token, Range(b"a")))
+        read = (*trace[:-1], As(last.token, Range(b"a")))
         if isinstance(last.operation, Range):
             return None  # it is a read already
-        refused = (seen for seen in self._symptoms(witness, found.target) if seen.field.startswith("error"))
-        return next(((witness, seen) for seen in refused), None)
+        refused = (seen for seen in self._signatures(read, found.target) if seen.field.startswith("error"))
+        return next(((read, seen) for seen in refused), None)
 
-    def _record(self, found: Symptom, trace: Trace) -> None:
+    def _record(self, found: Signature, trace: Trace) -> None:
         step = self._run(trace, self._all)
         divergence = next((one for one in step.divergences if one.odd_one_out == found.target), None)
         if divergence is None and step.divergences:
             # The real etcd is with it: then it is one of those who vote that is alone.
             divergence = step.divergences[0]
-            found = symptom(divergence.odd_one_out, trace[-1], divergence.differences[0])
+            found = signature(divergence.odd_one_out, trace[-1], divergence.differences[0])
         note = "" if found.kind != DIED.kind else self._last_words
-        self._keep(Lie(found, trace, step.observations, divergence.differences if divergence else (), note))
+        self._keep(Finding(found, trace, step.observations, divergence.differences if divergence else (), note))
 
-    def _record_as_seen(self, found: Symptom, trace: Trace, why: str) -> None:
-        self._keep(Lie(found, trace, {}, (), why))
+    def _record_as_seen(self, found: Signature, trace: Trace, why: str) -> None:
+        self._keep(Finding(found, trace, {}, (), why))
 
-    def _keep(self, lie: Lie) -> None:
-        lie = replace(lie, over_quota=self._over_quota)
-        self.lies.append(lie)
-        self._known.add(KnownLie(lie.symptom, lie.trace))
-        self._on_lie(lie)
+    def _keep(self, finding: Finding) -> None:
+        finding = replace(finding, over_quota=self._over_quota)
+        self.findings.append(finding)
+        self._known.add(KnownFinding(finding.signature, finding.trace))
+        self._on_finding(finding)
 
     # Running a trace
 
-    def _shows(self, trace: Trace, found: Symptom) -> bool:
-        return found in self._symptoms(trace, found.target)
+    def _shows(self, trace: Trace, found: Signature) -> bool:
+        return found in self._signatures(trace, found.target)
 
-    def _symptoms(self, trace: Trace, target: str) -> list[Symptom]:
+    def _signatures(self, trace: Trace, target: str) -> list[Signature]:
         """What a trace, run on its own, shows of a target at its last step."""
         if time.monotonic() > self._patience:
             return []
         self._disturbed |= target not in self._pairs
         step = self._run(trace, self._pairs.get(target, self._all))
         return [
-            symptom(target, trace[-1], difference)
+            signature(target, trace[-1], difference)
             for divergence in step.divergences
             if divergence.odd_one_out == target
             for difference in divergence.differences
@@ -433,7 +438,7 @@ class Search:
             lockstep.start()
             for operation in trace:
                 step = lockstep.step(operation)
-        except (Overtaken, NotApplied):
+        except (Inconclusive, Skipped):
             return Step({}, ())
         except Died as died:
             self._last_words = died.reason

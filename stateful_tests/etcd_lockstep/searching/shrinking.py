@@ -1,7 +1,7 @@
 """Shrinking: the shortest trace that still shows what was found.
 
 Hypothesis shrinks the numbers it drew; this shrinks the trace itself. It takes steps out, and makes what is
-left plainer, as long as the trace still shows the same thing.
+left simpler, as long as the trace still shows the same thing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import Enum, auto
 from itertools import combinations
 from typing import get_args
 
-from etcd_lockstep.searching.plainer import plainer
+from etcd_lockstep.searching.simplify import simpler
 from etcd_lockstep.trace import LeaseOf, Trace, bare, keys_of, map_keys, reordered, subtrace, symbols
 from etcd_model.operations import (
     Advance,
@@ -148,7 +148,7 @@ _PAIRS_UP_TO = 12
 
 
 class ShownByKnown(Exception):
-    """A plainer trace of the same kind shows a lie that is known: so there is no new one."""
+    """A simpler trace of the same kind shows a lie that is known: so there is no new one."""
 
     def __init__(self, trace: Trace) -> None:
         super().__init__()
@@ -157,9 +157,9 @@ class ShownByKnown(Exception):
 
 
 def shrink(trace: Trace, judge: Judge) -> Trace:
-    """The plainest trace found, never longer than the one given. The last step stays the last.
+    """The simplest trace found, never longer than the one given. The last step stays the last.
 
-    Raises `ShownByKnown` where a plainer step makes it a known lie. Two changes are passed over instead: steps
+    Raises `ShownByKnown` where a simpler step makes it a known lie. Two changes are passed over instead: steps
     taken out, for a long trace may show a known lie besides; and where a lease is revoked, the lease of a put, for
     whose key goes with which lease is what many a lie is about.
     """
@@ -170,9 +170,9 @@ def shrink(trace: Trace, judge: Judge) -> Trace:
             _one_advance,
             _before_auth,
             _puts_for_watchers,
-            _plainer_steps,
-            _plainer_keys,
-            _plainer_streams,
+            _simpler_steps,
+            _simpler_keys,
+            _simpler_streams,
             _in_order,
         ):
             smaller = make(smaller, accepts)
@@ -259,21 +259,21 @@ def _puts_for_watchers(trace: Trace, accepts: _Acceptance) -> Trace:
     return trace
 
 
-def _plainer_steps(trace: Trace, accepts: _Acceptance) -> Trace:
+def _simpler_steps(trace: Trace, accepts: _Acceptance) -> Trace:
     for index in range(len(trace)):
-        trace = _plainer_step(trace, index, accepts)
+        trace = _simpler_step(trace, index, accepts)
     return trace
 
 
-def _plainer_step(trace: Trace, index: int, accepts: _Acceptance) -> Trace:
+def _simpler_step(trace: Trace, index: int, accepts: _Acceptance) -> Trace:
     revokes = any(isinstance(bare(operation), LeaseRevoke | Advance) for operation in trace)
     timed = any(isinstance(bare(operation), Advance) for operation in trace)
-    for operation in plainer(trace[index]):
+    for operation in simpler(trace[index]):
         if timed and _lives_longer(operation, trace[index]):
             continue
         candidate = (*trace[:index], operation, *trace[index + 1 :])
         if accepts(candidate, faithful=not (revokes and _leased(trace[index]) and not _leased(operation))):
-            return _plainer_step(candidate, index, accepts)
+            return _simpler_step(candidate, index, accepts)
     return trace
 
 
@@ -293,7 +293,7 @@ def _place(operation: Operation) -> int:
 
 
 def _lives_longer(operation: Operation, than: Operation) -> bool:
-    """A lease that is to expire is no plainer for living longer: a real server is waited for."""
+    """A lease that is to expire is no simpler for living longer: a real server is waited for."""
     one, other = bare(operation), bare(than)
     return isinstance(one, LeaseGrant) and isinstance(other, LeaseGrant) and one.ttl > other.ttl
 
@@ -302,7 +302,7 @@ def _leased(operation: Operation) -> bool:
     return any(isinstance(symbol, LeaseOf) for symbol in symbols(operation))
 
 
-def _plainer_keys(trace: Trace, accepts: _Acceptance) -> Trace:
+def _simpler_keys(trace: Trace, accepts: _Acceptance) -> Trace:
     """Every key renamed to a shorter or smaller one of the trace's own or to `a`, everywhere at once."""
     names = sorted({b"a", b"b", *keys_of(trace)} - {b""}, key=_size)
     for old in sorted(keys_of(trace), key=_size, reverse=True):
@@ -310,7 +310,7 @@ def _plainer_keys(trace: Trace, accepts: _Acceptance) -> Trace:
             if _size(new) < _size(old):
                 candidate = _renamed(trace, old, new)
                 if accepts(candidate):
-                    return _plainer_keys(candidate, accepts)
+                    return _simpler_keys(candidate, accepts)
     return trace
 
 
@@ -318,14 +318,14 @@ def _renamed(trace: Trace, old: bytes, new: bytes) -> Trace:
     return tuple(map_keys(operation, lambda key: new if key == old else key) for operation in trace)
 
 
-def _plainer_streams(trace: Trace, accepts: _Acceptance) -> Trace:
+def _simpler_streams(trace: Trace, accepts: _Acceptance) -> Trace:
     """Every watch stream given a smaller number, everywhere at once."""
     streams = {operation.stream for operation in map(bare, trace) if isinstance(operation, get_args(WatchOperation))}
     for old in sorted(streams, reverse=True):
         for new in range(old):
             candidate = tuple(_on_stream(operation, old, new) for operation in trace)
             if accepts(candidate, faithful=False):
-                return _plainer_streams(candidate, accepts)
+                return _simpler_streams(candidate, accepts)
     return trace
 
 

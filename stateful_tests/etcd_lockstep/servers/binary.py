@@ -19,7 +19,7 @@ from etcd_lockstep.servers.guard import Guard
 from etcd_lockstep.servers.logs import telling_lines
 from etcd_lockstep.servers.programs import Program, environment
 from etcd_lockstep.servers.running import RunningEtcd
-from etcd_lockstep.servers.settings import USUAL, Settings
+from etcd_lockstep.servers.settings import USUAL, ServerSettings
 
 _ROOM = 2**30
 """Free bytes below which memory is no place for the data: etcd allocates 128 MiB of log ahead, and keeps six parts."""
@@ -36,7 +36,7 @@ class BinaryEtcd(RunningEtcd):
 
     owned = True
 
-    def __init__(self, program: Program, settings: Settings = USUAL) -> None:
+    def __init__(self, program: Program, settings: ServerSettings = USUAL) -> None:
         self._program = program
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
@@ -155,7 +155,7 @@ def _data_root() -> Path:
     return Path(tempfile.gettempdir())
 
 
-def _with_quota(settings: Settings, root: Path) -> Settings:
+def _with_quota(settings: ServerSettings, root: Path) -> ServerSettings:
     """With half of the room as the quota at most, where none is asked for: a full disk would kill the server."""
     if settings.quota_bytes is not None:
         return settings

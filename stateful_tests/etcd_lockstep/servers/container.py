@@ -17,7 +17,7 @@ from etcd_lockstep.servers.guard import Guard
 from etcd_lockstep.servers.images import Client, Image, brief, has_image, obtain_image, pull
 from etcd_lockstep.servers.logs import telling_lines
 from etcd_lockstep.servers.running import Progress, RunningEtcd
-from etcd_lockstep.servers.settings import Settings
+from etcd_lockstep.servers.settings import ServerSettings
 from etcd_lockstep.servers.sources import Container
 
 PATIENT_PULL_SECONDS = 300.0
@@ -61,7 +61,7 @@ def _knock(host: str) -> None:
 
 
 def prepare(
-    source: Container, progress: Progress, pull_seconds: float, settings: Settings
+    source: Container, progress: Progress, pull_seconds: float, settings: ServerSettings
 ) -> "Callable[[], ContainerEtcd]":
     """Bring the image to the engine; what is returned starts one container of it a call, in any thread.
 
@@ -82,7 +82,7 @@ class ContainerEtcd(RunningEtcd):
 
     owned = True
 
-    def __init__(self, image: Image, settings: Settings, reaped: bool) -> None:
+    def __init__(self, image: Image, settings: ServerSettings, reaped: bool) -> None:
         self._image = image
         self._settings = settings
         self._reaped = reaped

@@ -5,7 +5,7 @@ auto-compaction (off), and the heartbeat and election timings, from which the sh
 follows (2 s).
 """
 
-from etcd_lockstep.servers.settings import Settings
+from etcd_lockstep.servers.settings import ServerSettings
 
 _LEAST_BCRYPT_COST = 4
 """golang.org/x/crypto/bcrypt, MinCost."""
@@ -27,7 +27,7 @@ def etcd_flags(*, name: str, data_dir: str, listen: str, client_port: int, peer_
     ]
 
 
-def setting_flags(settings: Settings) -> list[str]:
+def setting_flags(settings: ServerSettings) -> list[str]:
     """The flags that `settings` adds to these; each etcd from 3.4 to 3.7 knows them too."""
     flags: list[str] = []
     if settings.cheap_passwords:

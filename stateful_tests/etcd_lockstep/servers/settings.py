@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ServerSettings:
     """How a server that we start differs from the usual one. An endpoint has its own: it is the user's."""
 
     cheap_passwords: bool = False
@@ -22,5 +22,5 @@ class Settings:
             raise ValueError(f"a quota is a number of bytes above 0, not {self.quota_bytes}")
 
 
-USUAL = Settings()
+USUAL = ServerSettings()
 """What a run has where nobody asks for something else."""

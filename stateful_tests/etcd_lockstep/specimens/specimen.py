@@ -18,9 +18,9 @@ class Specimen(Target):
     server: Server = Server()
 
     def __init__(self) -> None:
-        self.take_after(self.server)
+        self.emulate(self.server)
 
-    def take_after(self, server: Server) -> None:
+    def emulate(self, server: Server) -> None:
         """Be of the version, and have the settings, of the run's own model."""
         self.server = server
         self._initial = State(server=server, compact_revision=1)

@@ -1,6 +1,6 @@
 """Strategies: how operations are drawn, one module a family, and their union.
 
 Hypothesis draws one number an operation; which operation that is, is read off the number here
-(`dice`). A draw costs Hypothesis several times what the whole reading does, and what it would give in
+(`choices`). A draw costs Hypothesis several times what the whole reading does, and what it would give in
 return, shrinking field by field, the suite does on traces itself (`etcd_lockstep.searching.shrinking`).
 """

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from etcd_lockstep.strategies import auth, kv, lease, lock, maintenance, time, txn, watch
-from etcd_lockstep.strategies.dice import Dice
-from etcd_lockstep.strategies.vocabulary import Vocabulary
+from etcd_lockstep.strategies.choices import ChoiceDecoder
+from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_model.operations import Operation
 
-Draw = Callable[[Dice, Vocabulary], Operation]
+Draw = Callable[[ChoiceDecoder, GeneratorState], Operation]
 
 FAMILIES: dict[str, dict[str, Draw]] = {
     "kv": {"put": kv.put, "range": kv.range_, "delete_range": kv.delete_range},

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from etcd_lockstep.strategies.dice import Dice
-from etcd_lockstep.strategies.vocabulary import Vocabulary
+from etcd_lockstep.strategies.choices import ChoiceDecoder
+from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_model.operations import Compact, DeleteRange, Put, Range, SortOrder, SortTarget
 
 _SORTS = tuple((order, target) for order in (*SortOrder, 3) for target in SortTarget)
@@ -14,53 +14,53 @@ _FILTERS = ("min_mod_revision", "max_mod_revision", "min_create_revision", "max_
 _LIMITS = (1, 2, 1, 3, -1, 2**63 - 1)
 
 
-def range_(dice: Dice, words: Vocabulary) -> Range:
+def range_(choices: ChoiceDecoder, state: GeneratorState) -> Range:
     """Plain, or with any of a range's options, alone and together."""
-    key = words.key_to_read(dice)
-    if words.plain or dice.one_in(4):
+    key = state.key_to_read(choices)
+    if state.defaults_only or choices.one_in(4):
         return Range(key)
     options: dict[str, Any] = {}
-    if dice.pick((False, True)):
-        options["range_end"] = words.range_end(dice, key)
-    for _ in range(dice.pick((0, 0, 1, 1, 2, 3))):
-        match dice.pick(("limit", "sort", "revision", "flag", "filter", "sort")):
+    if choices.pick((False, True)):
+        options["range_end"] = state.range_end(choices, key)
+    for _ in range(choices.pick((0, 0, 1, 1, 2, 3))):
+        match choices.pick(("limit", "sort", "revision", "flag", "filter", "sort")):
             case "limit":
-                options["limit"] = dice.pick(_LIMITS)
+                options["limit"] = choices.pick(_LIMITS)
             case "sort":
-                options["sort_order"], options["sort_target"] = dice.pick(_SORTS)
+                options["sort_order"], options["sort_target"] = choices.pick(_SORTS)
             case "revision":
-                options["revision"] = words.revision(dice)
+                options["revision"] = state.revision(choices)
             case "flag":
-                options[dice.pick(_FLAGS)] = True
+                options[choices.pick(_FLAGS)] = True
             case "filter":
-                options[dice.pick(_FILTERS)] = words.revision(dice)
+                options[choices.pick(_FILTERS)] = state.revision(choices)
     return Range(key, **options)
 
 
-def put(dice: Dice, words: Vocabulary) -> Put:
+def put(choices: ChoiceDecoder, state: GeneratorState) -> Put:
     """With a lease or without, keeping the value or the lease or neither; sometimes with both, which is refused."""
-    key = words.key(dice)
-    if words.plain:
-        return Put(key, words.value(dice), 0 if dice.one_in(4) else words.lease(dice))
-    ignore_value, ignore_lease = dice.pick(((False, False),) * 5 + ((True, False), (False, True), (True, True)))
-    lease = words.lease(dice) if dice.pick((False, True)) else 0
-    value = words.value(dice)
-    if ignore_value and not (words.hostile and dice.one_in(6)):
+    key = state.key(choices)
+    if state.defaults_only:
+        return Put(key, state.value(choices), 0 if choices.one_in(4) else state.lease(choices))
+    ignore_value, ignore_lease = choices.pick(((False, False),) * 5 + ((True, False), (False, True), (True, True)))
+    lease = state.lease(choices) if choices.pick((False, True)) else 0
+    value = state.value(choices)
+    if ignore_value and not (state.invalid_inputs and choices.one_in(6)):
         value = b""
-    if ignore_lease and not (words.hostile and dice.one_in(6)):
+    if ignore_lease and not (state.invalid_inputs and choices.one_in(6)):
         lease = 0
-    return Put(key, value, lease, dice.one_in(3), ignore_value, ignore_lease)
+    return Put(key, value, lease, choices.one_in(3), ignore_value, ignore_lease)
 
 
-def delete_range(dice: Dice, words: Vocabulary) -> DeleteRange:
+def delete_range(choices: ChoiceDecoder, state: GeneratorState) -> DeleteRange:
     """One key mostly, or any range."""
-    key = words.key(dice)
-    if words.plain:
+    key = state.key(choices)
+    if state.defaults_only:
         return DeleteRange(key)
-    range_end = words.range_end(dice, key) if dice.one_in(3) else b""
-    return DeleteRange(key, range_end, dice.one_in(3))
+    range_end = state.range_end(choices, key) if choices.one_in(3) else b""
+    return DeleteRange(key, range_end, choices.one_in(3))
 
 
-def compact(dice: Dice, words: Vocabulary) -> Compact:
+def compact(choices: ChoiceDecoder, state: GeneratorState) -> Compact:
     """At a revision that may be compacted already, current, or yet to come."""
-    return Compact(words.revision(dice), dice.pick((False, True)))
+    return Compact(state.revision(choices), choices.pick((False, True)))

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from etcd_lockstep.strategies.dice import Dice
-from etcd_lockstep.strategies.vocabulary import OWN_LEASE_IDS, Vocabulary
+from etcd_lockstep.strategies.choices import ChoiceDecoder
+from etcd_lockstep.strategies.generator_state import OWN_LEASE_IDS, GeneratorState
 from etcd_model.lease import MAX_TTL
 from etcd_model.operations import LeaseGrant, LeaseKeepAlive, LeaseLeases, LeaseRevoke, LeaseTimeToLive
 
 _TTLS = (60,) * 8 + (3600, 1, 0, -1, 2, 3, MAX_TTL, MAX_TTL + 1)
 
 
-def lease_grant(dice: Dice, words: Vocabulary) -> LeaseGrant:
+def lease_grant(choices: ChoiceDecoder, state: GeneratorState) -> LeaseGrant:
     """Mostly an id of the server's choice; TTLs at the limits, beyond them, and in between."""
-    ttl = dice.pick(_TTLS if words.hostile else (60, 3600))
-    return LeaseGrant(ttl, dice.pick(OWN_LEASE_IDS) if dice.one_in(4) else 0)
+    ttl = choices.pick(_TTLS if state.invalid_inputs else (60, 3600))
+    return LeaseGrant(ttl, choices.pick(OWN_LEASE_IDS) if choices.one_in(4) else 0)
 
 
-def lease_revoke(dice: Dice, words: Vocabulary) -> LeaseRevoke:
-    return LeaseRevoke(words.lease(dice))
+def lease_revoke(choices: ChoiceDecoder, state: GeneratorState) -> LeaseRevoke:
+    return LeaseRevoke(state.lease(choices))
 
 
-def lease_keep_alive(dice: Dice, words: Vocabulary) -> LeaseKeepAlive:
-    return LeaseKeepAlive(words.lease(dice))
+def lease_keep_alive(choices: ChoiceDecoder, state: GeneratorState) -> LeaseKeepAlive:
+    return LeaseKeepAlive(state.lease(choices))
 
 
-def lease_time_to_live(dice: Dice, words: Vocabulary) -> LeaseTimeToLive:
-    return LeaseTimeToLive(words.lease(dice), dice.pick((True, False)))
+def lease_time_to_live(choices: ChoiceDecoder, state: GeneratorState) -> LeaseTimeToLive:
+    return LeaseTimeToLive(state.lease(choices), choices.pick((True, False)))
 
 
-def lease_leases(_dice: Dice, _words: Vocabulary) -> LeaseLeases:
+def lease_leases(_choices: ChoiceDecoder, _state: GeneratorState) -> LeaseLeases:
     return LeaseLeases()

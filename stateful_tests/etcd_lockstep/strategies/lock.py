@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from etcd_lockstep.strategies.dice import Dice
-from etcd_lockstep.strategies.vocabulary import OWN_LEASE_IDS, Vocabulary
+from etcd_lockstep.strategies.choices import ChoiceDecoder
+from etcd_lockstep.strategies.generator_state import OWN_LEASE_IDS, GeneratorState
 from etcd_model.lock import key_of
 from etcd_model.operations import (
     Campaign,
@@ -26,62 +26,62 @@ from etcd_model.operations import (
 _NAMES = (b"a", b"lock")
 
 
-def _lease(dice: Dice, words: Vocabulary) -> int | None:
+def _lease(choices: ChoiceDecoder, state: GeneratorState) -> int | None:
     """An own id that is granted; sometimes one that is not, where requests may be invalid; None where there are not
     two yet: who is alone is in nobody's way."""
-    if words.hostile and dice.one_in(12):
-        return dice.pick(OWN_LEASE_IDS)
-    return dice.pick(words.own_leases) if len(words.own_leases) > 1 else None
+    if state.invalid_inputs and choices.one_in(12):
+        return choices.pick(OWN_LEASE_IDS)
+    return choices.pick(state.own_leases) if len(state.own_leases) > 1 else None
 
 
-def _grant(dice: Dice, words: Vocabulary) -> LeaseGrant:
-    return LeaseGrant(60, dice.pick([own for own in OWN_LEASE_IDS if own not in words.own_leases]))
+def _grant(choices: ChoiceDecoder, state: GeneratorState) -> LeaseGrant:
+    return LeaseGrant(60, choices.pick([own for own in OWN_LEASE_IDS if own not in state.own_leases]))
 
 
-def lock(dice: Dice, words: Vocabulary) -> Operation:
-    lease = _lease(dice, words)
-    return _grant(dice, words) if lease is None else Lock(_name(dice, words), lease)
+def lock(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
+    lease = _lease(choices, state)
+    return _grant(choices, state) if lease is None else Lock(_name(choices, state), lease)
 
 
-def unlock(dice: Dice, words: Vocabulary) -> Unlock:
-    if words.hostile and dice.one_in(10):
-        return Unlock(words.key(dice))
-    return Unlock(key_of(_name(dice, words), dice.pick(words.own_leases or OWN_LEASE_IDS)))
+def unlock(choices: ChoiceDecoder, state: GeneratorState) -> Unlock:
+    if state.invalid_inputs and choices.one_in(10):
+        return Unlock(state.key(choices))
+    return Unlock(key_of(_name(choices, state), choices.pick(state.own_leases or OWN_LEASE_IDS)))
 
 
-def campaign(dice: Dice, words: Vocabulary) -> Operation:
-    lease = _lease(dice, words)
-    return _grant(dice, words) if lease is None else Campaign(_name(dice, words), lease, words.value(dice))
+def campaign(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
+    lease = _lease(choices, state)
+    return _grant(choices, state) if lease is None else Campaign(_name(choices, state), lease, state.value(choices))
 
 
-def proclaim(dice: Dice, words: Vocabulary) -> Proclaim:
-    return Proclaim(_leader_key(dice, words), words.value(dice))
+def proclaim(choices: ChoiceDecoder, state: GeneratorState) -> Proclaim:
+    return Proclaim(_leader_key(choices, state), state.value(choices))
 
 
-def resign(dice: Dice, words: Vocabulary) -> Resign:
-    return Resign(_leader_key(dice, words))
+def resign(choices: ChoiceDecoder, state: GeneratorState) -> Resign:
+    return Resign(_leader_key(choices, state))
 
 
-def leader(dice: Dice, words: Vocabulary) -> Leader:
-    return Leader(_name(dice, words))
+def leader(choices: ChoiceDecoder, state: GeneratorState) -> Leader:
+    return Leader(_name(choices, state))
 
 
-def observe(dice: Dice, words: Vocabulary) -> Observe:
-    return Observe(_name(dice, words))
+def observe(choices: ChoiceDecoder, state: GeneratorState) -> Observe:
+    return Observe(_name(choices, state))
 
 
-def _name(dice: Dice, words: Vocabulary) -> bytes:
-    if words.hostile and dice.one_in(40):
+def _name(choices: ChoiceDecoder, state: GeneratorState) -> bytes:
+    if state.invalid_inputs and choices.one_in(40):
         return b""
-    return dice.pick(_NAMES)
+    return choices.pick(_NAMES)
 
 
-def _leader_key(dice: Dice, words: Vocabulary) -> LeaderKey | None:
+def _leader_key(choices: ChoiceDecoder, state: GeneratorState) -> LeaderKey | None:
     """Mostly that of a campaign of this sequence, in the term that it won or in another."""
-    if words.hostile and dice.one_in(12):
+    if state.invalid_inputs and choices.one_in(12):
         return None
-    if words.campaigns and not dice.one_in(6):
-        leader = dice.pick(words.campaigns[-3:])
-        return replace(leader, rev=words.revision(dice)) if dice.one_in(4) else leader
-    name, lease = dice.pick(_NAMES), dice.pick(OWN_LEASE_IDS)
-    return LeaderKey(name, key_of(name, lease), words.revision(dice), lease)
+    if state.campaigns and not choices.one_in(6):
+        leader = choices.pick(state.campaigns[-3:])
+        return replace(leader, rev=state.revision(choices)) if choices.one_in(4) else leader
+    name, lease = choices.pick(_NAMES), choices.pick(OWN_LEASE_IDS)
+    return LeaderKey(name, key_of(name, lease), state.revision(choices), lease)

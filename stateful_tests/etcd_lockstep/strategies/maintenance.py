@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from etcd_lockstep.strategies import txn
-from etcd_lockstep.strategies.dice import Dice
-from etcd_lockstep.strategies.vocabulary import OWN_LEASE_IDS, Vocabulary
+from etcd_lockstep.strategies.choices import ChoiceDecoder
+from etcd_lockstep.strategies.generator_state import OWN_LEASE_IDS, GeneratorState
 from etcd_model.operations import (
     MEMBER_ID,
     Alarm,
@@ -36,81 +36,81 @@ _SIZES = (1_000_000, 1_572_000, 1_573_000, 2_100_000)
 """Bytes of a value: accepted, nearly too large, too large for raft, too large for a gRPC message."""
 
 
-def status(_dice: Dice, _words: Vocabulary) -> Status:
+def status(_choices: ChoiceDecoder, _state: GeneratorState) -> Status:
     return Status()
 
 
-def alarm(dice: Dice, _words: Vocabulary) -> Alarm:
+def alarm(choices: ChoiceDecoder, _state: GeneratorState) -> Alarm:
     """Raised, looked at and disarmed, in turns."""
-    action = dice.pick((AlarmAction.ACTIVATE, AlarmAction.GET, AlarmAction.DEACTIVATE, AlarmAction.ACTIVATE))
-    kind = dice.pick((AlarmType.NOSPACE, AlarmType.NOSPACE, AlarmType.NONE, AlarmType.CORRUPT))
-    return Alarm(action, dice.pick((MEMBER_ID, MEMBER_ID, *_MEMBERS)), kind)
+    action = choices.pick((AlarmAction.ACTIVATE, AlarmAction.GET, AlarmAction.DEACTIVATE, AlarmAction.ACTIVATE))
+    kind = choices.pick((AlarmType.NOSPACE, AlarmType.NOSPACE, AlarmType.NONE, AlarmType.CORRUPT))
+    return Alarm(action, choices.pick((MEMBER_ID, MEMBER_ID, *_MEMBERS)), kind)
 
 
-def defragment(_dice: Dice, _words: Vocabulary) -> Defragment:
+def defragment(_choices: ChoiceDecoder, _state: GeneratorState) -> Defragment:
     return Defragment()
 
 
-def hash_(_dice: Dice, _words: Vocabulary) -> Hash:
+def hash_(_choices: ChoiceDecoder, _state: GeneratorState) -> Hash:
     return Hash()
 
 
-def hash_kv(dice: Dice, words: Vocabulary) -> HashKV:
-    return HashKV(words.revision(dice) if dice.pick((False, True)) else 0)
+def hash_kv(choices: ChoiceDecoder, state: GeneratorState) -> HashKV:
+    return HashKV(state.revision(choices) if choices.pick((False, True)) else 0)
 
 
-def snapshot(_dice: Dice, _words: Vocabulary) -> Snapshot:
+def snapshot(_choices: ChoiceDecoder, _state: GeneratorState) -> Snapshot:
     return Snapshot()
 
 
-def move_leader(dice: Dice, _words: Vocabulary) -> MoveLeader:
-    return MoveLeader(dice.pick((0, _NO_MEMBER, MEMBER_ID)))
+def move_leader(choices: ChoiceDecoder, _state: GeneratorState) -> MoveLeader:
+    return MoveLeader(choices.pick((0, _NO_MEMBER, MEMBER_ID)))
 
 
-def downgrade(dice: Dice, _words: Vocabulary) -> Downgrade:
-    return Downgrade(dice.pick((*DowngradeAction, 7)), dice.pick(_VERSIONS))
+def downgrade(choices: ChoiceDecoder, _state: GeneratorState) -> Downgrade:
+    return Downgrade(choices.pick((*DowngradeAction, 7)), choices.pick(_VERSIONS))
 
 
-def member_list(dice: Dice, _words: Vocabulary) -> MemberList:
-    return MemberList(dice.pick((False, True)))
+def member_list(choices: ChoiceDecoder, _state: GeneratorState) -> MemberList:
+    return MemberList(choices.pick((False, True)))
 
 
-def member_add(dice: Dice, _words: Vocabulary) -> MemberAdd:
+def member_add(choices: ChoiceDecoder, _state: GeneratorState) -> MemberAdd:
     """Refused: a second member would take the first one's quorum."""
-    return MemberAdd(dice.pick(_BAD_URLS), dice.pick((False, True)))
+    return MemberAdd(choices.pick(_BAD_URLS), choices.pick((False, True)))
 
 
-def member_remove(dice: Dice, _words: Vocabulary) -> MemberRemove:
-    return MemberRemove(dice.pick((_NO_MEMBER, 0)))
+def member_remove(choices: ChoiceDecoder, _state: GeneratorState) -> MemberRemove:
+    return MemberRemove(choices.pick((_NO_MEMBER, 0)))
 
 
-def member_update(dice: Dice, _words: Vocabulary) -> MemberUpdate:
-    return MemberUpdate(dice.pick((_NO_MEMBER, MEMBER_ID)), dice.pick(_BAD_URLS))
+def member_update(choices: ChoiceDecoder, _state: GeneratorState) -> MemberUpdate:
+    return MemberUpdate(choices.pick((_NO_MEMBER, MEMBER_ID)), choices.pick(_BAD_URLS))
 
 
-def member_promote(dice: Dice, _words: Vocabulary) -> MemberPromote:
-    return MemberPromote(dice.pick(_MEMBERS))
+def member_promote(choices: ChoiceDecoder, _state: GeneratorState) -> MemberPromote:
+    return MemberPromote(choices.pick(_MEMBERS))
 
 
-def large_put(dice: Dice, words: Vocabulary) -> Put:
-    return Put(words.key(dice), b"x" * dice.pick(_SIZES))
+def large_put(choices: ChoiceDecoder, state: GeneratorState) -> Put:
+    return Put(state.key(choices), b"x" * choices.pick(_SIZES))
 
 
 # Where there is no space
 
 
-def disarm(dice: Dice, words: Vocabulary) -> Alarm:
+def disarm(choices: ChoiceDecoder, state: GeneratorState) -> Alarm:
     """What the server raises by itself is looked at and disarmed; sometimes it has company."""
-    if dice.one_in(6):
-        return alarm(dice, words)
-    action = dice.pick((AlarmAction.GET, AlarmAction.DEACTIVATE))
+    if choices.one_in(6):
+        return alarm(choices, state)
+    action = choices.pick((AlarmAction.GET, AlarmAction.DEACTIVATE))
     return Alarm(action, MEMBER_ID, AlarmType.NOSPACE)
 
 
-def nesting_txn(dice: Dice, words: Vocabulary) -> Txn:
+def nesting_txn(choices: ChoiceDecoder, state: GeneratorState) -> Txn:
     """A txn with another in it, on whose puts versions differ; half of the time."""
-    drawn = txn.txn(dice, words, depth=1)
-    match dice.pick((0, 1, 2, 3)):
+    drawn = txn.txn(choices, state, depth=1)
+    match choices.pick((0, 1, 2, 3)):
         case 0:
             return Txn(success=(drawn,))
         case 1:
@@ -119,6 +119,6 @@ def nesting_txn(dice: Dice, words: Vocabulary) -> Txn:
             return drawn
 
 
-def lock(dice: Dice, words: Vocabulary) -> Lock:
+def lock(choices: ChoiceDecoder, state: GeneratorState) -> Lock:
     """With a lease, or for a lease that the server has to grant first."""
-    return Lock(words.key(dice), dice.pick((0, *OWN_LEASE_IDS)))
+    return Lock(state.key(choices), choices.pick((0, *OWN_LEASE_IDS)))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from etcd_lockstep.strategies.dice import Dice
-from etcd_lockstep.strategies.vocabulary import Vocabulary
+from etcd_lockstep.strategies.choices import ChoiceDecoder
+from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_lockstep.trace import LeaseOf
 from etcd_model.operations import Advance, LeaseGrant, Operation, Put
 
@@ -13,25 +13,25 @@ SECONDS = (1, 2, 2, 3)
 SHORT_TTLS = (2, 2, 1, 3, 4, 60)
 
 
-def prelude(dice: Dice, words: Vocabulary) -> tuple[Operation, ...]:
+def prelude(choices: ChoiceDecoder, state: GeneratorState) -> tuple[Operation, ...]:
     """Two leases that will expire soon, each with a key."""
     return (
-        LeaseGrant(dice.pick((2, 3, 4))),
-        LeaseGrant(dice.pick((2, 3))),
-        Put(dice.pick(words.keys), words.value(dice), LeaseOf(1)),
-        Put(dice.pick(words.keys), words.value(dice), LeaseOf(2)),
+        LeaseGrant(choices.pick((2, 3, 4))),
+        LeaseGrant(choices.pick((2, 3))),
+        Put(choices.pick(state.keys), state.value(choices), LeaseOf(1)),
+        Put(choices.pick(state.keys), state.value(choices), LeaseOf(2)),
     )
 
 
-def advance(dice: Dice, _words: Vocabulary) -> Advance:
-    return Advance(dice.pick(SECONDS))
+def advance(choices: ChoiceDecoder, _state: GeneratorState) -> Advance:
+    return Advance(choices.pick(SECONDS))
 
 
-def lease_grant(dice: Dice, _words: Vocabulary) -> LeaseGrant:
+def lease_grant(choices: ChoiceDecoder, _state: GeneratorState) -> LeaseGrant:
     """A lease that may expire within the sequence."""
-    return LeaseGrant(dice.pick(SHORT_TTLS))
+    return LeaseGrant(choices.pick(SHORT_TTLS))
 
 
-def leased_put(dice: Dice, words: Vocabulary) -> Put:
+def leased_put(choices: ChoiceDecoder, state: GeneratorState) -> Put:
     """A put with a lease, where there is one."""
-    return Put(dice.pick(words.keys), words.value(dice), words.lease(dice))
+    return Put(choices.pick(state.keys), state.value(choices), state.lease(choices))

@@ -5,61 +5,66 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from etcd_lockstep.strategies import kv
-from etcd_lockstep.strategies.dice import Dice
-from etcd_lockstep.strategies.vocabulary import Vocabulary
+from etcd_lockstep.strategies.choices import ChoiceDecoder
+from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_model.operations import Compare, CompareResult, CompareTarget, Range, RequestOp, Txn
 
 _COMPARES = tuple((target, result) for target in CompareTarget for result in CompareResult)
-_REQUESTS: tuple[Callable[[Dice, Vocabulary], RequestOp], ...] = (kv.put, kv.range_, kv.put, kv.delete_range)
+_REQUESTS: tuple[Callable[[ChoiceDecoder, GeneratorState], RequestOp], ...] = (
+    kv.put,
+    kv.range_,
+    kv.put,
+    kv.delete_range,
+)
 MAX_TXN_OPS = 128
 """etcd's default of --max-txn-ops."""
 
 
-def txn(dice: Dice, words: Vocabulary, depth: int = 0) -> Txn:
+def txn(choices: ChoiceDecoder, state: GeneratorState, depth: int = 0) -> Txn:
     """Often the shape that lock-like programs use, a put if a key is absent or unchanged; otherwise anything."""
-    if words.plain:
-        return Txn((_guard(dice, words),) if dice.pick((False, True)) else (), (kv.put(dice, words),))
-    if words.hostile and dice.one_in(150):
-        return _around_the_limit(dice, words)
-    if dice.pick((False, False, True)):
-        guard = _guard(dice, words)
-        return Txn((guard,), (kv.put(dice, words),), _branch(dice, words, depth, at_most=1))
-    compares = tuple(_compare(dice, words) for _ in range(dice.pick((0, 1, 1, 2, 3))))
-    return Txn(compares, _branch(dice, words, depth, at_most=3), _branch(dice, words, depth, at_most=2))
+    if state.defaults_only:
+        return Txn((_guard(choices, state),) if choices.pick((False, True)) else (), (kv.put(choices, state),))
+    if state.invalid_inputs and choices.one_in(150):
+        return _around_the_limit(choices, state)
+    if choices.pick((False, False, True)):
+        guard = _guard(choices, state)
+        return Txn((guard,), (kv.put(choices, state),), _branch(choices, state, depth, at_most=1))
+    compares = tuple(_compare(choices, state) for _ in range(choices.pick((0, 1, 1, 2, 3))))
+    return Txn(compares, _branch(choices, state, depth, at_most=3), _branch(choices, state, depth, at_most=2))
 
 
-def _guard(dice: Dice, words: Vocabulary) -> Compare:
-    target = dice.pick((CompareTarget.CREATE, CompareTarget.VERSION, CompareTarget.MOD))
-    return Compare(words.key(dice), target, CompareResult.EQUAL, 0)
+def _guard(choices: ChoiceDecoder, state: GeneratorState) -> Compare:
+    target = choices.pick((CompareTarget.CREATE, CompareTarget.VERSION, CompareTarget.MOD))
+    return Compare(state.key(choices), target, CompareResult.EQUAL, 0)
 
 
-def _compare(dice: Dice, words: Vocabulary) -> Compare:
-    key = words.key(dice)
-    target, result = dice.pick(_COMPARES)
+def _compare(choices: ChoiceDecoder, state: GeneratorState) -> Compare:
+    key = state.key(choices)
+    target, result = choices.pick(_COMPARES)
     operand: int | bytes
     match target:
         case CompareTarget.VALUE:
-            operand = words.value(dice)
+            operand = state.value(choices)
         case CompareTarget.LEASE:
-            operand = words.lease(dice) if dice.pick((True, False)) else 0
+            operand = state.lease(choices) if choices.pick((True, False)) else 0
         case CompareTarget.VERSION:
-            operand = dice.pick((0, 1, 2, -1))
+            operand = choices.pick((0, 1, 2, -1))
         case _:
-            operand = words.revision(dice) if dice.pick((True, False)) else 0
-    return Compare(key, target, result, operand, words.range_end(dice, key) if dice.one_in(5) else b"")
+            operand = state.revision(choices) if choices.pick((True, False)) else 0
+    return Compare(key, target, result, operand, state.range_end(choices, key) if choices.one_in(5) else b"")
 
 
-def _branch(dice: Dice, words: Vocabulary, depth: int, at_most: int) -> tuple[RequestOp, ...]:
-    return tuple(_request(dice, words, depth) for _ in range(dice.count(at_most)))
+def _branch(choices: ChoiceDecoder, state: GeneratorState, depth: int, at_most: int) -> tuple[RequestOp, ...]:
+    return tuple(_request(choices, state, depth) for _ in range(choices.count(at_most)))
 
 
-def _request(dice: Dice, words: Vocabulary, depth: int) -> RequestOp:
-    if depth < 2 and dice.one_in(8):
-        return txn(dice, words, depth + 1)
-    return dice.pick(_REQUESTS)(dice, words)
+def _request(choices: ChoiceDecoder, state: GeneratorState, depth: int) -> RequestOp:
+    if depth < 2 and choices.one_in(8):
+        return txn(choices, state, depth + 1)
+    return choices.pick(_REQUESTS)(choices, state)
 
 
-def _around_the_limit(dice: Dice, words: Vocabulary) -> Txn:
+def _around_the_limit(choices: ChoiceDecoder, state: GeneratorState) -> Txn:
     """As many operations as a txn may have, or one too many."""
-    requests = (Range(dice.pick(words.keys)),) * (MAX_TXN_OPS + dice.count(1))
-    return Txn(success=requests) if dice.pick((True, False)) else Txn(failure=requests)
+    requests = (Range(choices.pick(state.keys)),) * (MAX_TXN_OPS + choices.count(1))
+    return Txn(success=requests) if choices.pick((True, False)) else Txn(failure=requests)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from etcd_lockstep.strategies.dice import Dice
-from etcd_lockstep.strategies.vocabulary import Vocabulary
+from etcd_lockstep.strategies.choices import ChoiceDecoder
+from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_model.operations import FilterType, WatchCancel, WatchClose, WatchCreate, WatchProgress, WatchRead
 
 STREAMS = (0, 0, 0, 1)
@@ -12,37 +12,37 @@ _OWN_IDS = (1, 2, 5, -7)
 """Watch ids that callers pick. -1 is left alone: replies to progress requests carry it."""
 
 
-def watch_create(dice: Dice, words: Vocabulary) -> WatchCreate:
+def watch_create(choices: ChoiceDecoder, state: GeneratorState) -> WatchCreate:
     """Mostly from now on, on a range; sometimes from the past or the future, with options, with an id of one's own."""
-    key = words.key(dice)
-    stream = dice.pick(STREAMS)
-    if words.plain:
-        return WatchCreate(key, words.range_end(dice, key) if dice.pick((False, True)) else b"", stream=stream)
+    key = state.key(choices)
+    stream = choices.pick(STREAMS)
+    if state.defaults_only:
+        return WatchCreate(key, state.range_end(choices, key) if choices.pick((False, True)) else b"", stream=stream)
     return WatchCreate(
         key,
-        words.range_end(dice, key) if dice.pick((True, False)) else b"",
-        words.revision(dice) if dice.one_in(3) else 0,
-        progress_notify=dice.one_in(6),
-        filters=dice.pick(_FILTERS),
-        prev_kv=dice.one_in(3),
-        watch_id=dice.pick(_OWN_IDS) if dice.one_in(5) else 0,
-        fragment=dice.one_in(6),
+        state.range_end(choices, key) if choices.pick((True, False)) else b"",
+        state.revision(choices) if choices.one_in(3) else 0,
+        progress_notify=choices.one_in(6),
+        filters=choices.pick(_FILTERS),
+        prev_kv=choices.one_in(3),
+        watch_id=choices.pick(_OWN_IDS) if choices.one_in(5) else 0,
+        fragment=choices.one_in(6),
         stream=stream,
     )
 
 
-def watch_cancel(dice: Dice, words: Vocabulary) -> WatchCancel:
+def watch_cancel(choices: ChoiceDecoder, state: GeneratorState) -> WatchCancel:
     """The ids that a server picks count from 0."""
-    return WatchCancel(dice.pick(_OWN_IDS) if dice.one_in(4) else dice.count(2), words.stream(dice))
+    return WatchCancel(choices.pick(_OWN_IDS) if choices.one_in(4) else choices.count(2), state.stream(choices))
 
 
-def watch_progress(dice: Dice, words: Vocabulary) -> WatchProgress:
-    return WatchProgress(words.stream(dice))
+def watch_progress(choices: ChoiceDecoder, state: GeneratorState) -> WatchProgress:
+    return WatchProgress(state.stream(choices))
 
 
-def watch_read(dice: Dice, words: Vocabulary) -> WatchRead:
-    return WatchRead(words.stream(dice))
+def watch_read(choices: ChoiceDecoder, state: GeneratorState) -> WatchRead:
+    return WatchRead(state.stream(choices))
 
 
-def watch_close(dice: Dice, words: Vocabulary) -> WatchClose:
-    return WatchClose(words.stream(dice))
+def watch_close(choices: ChoiceDecoder, state: GeneratorState) -> WatchClose:
+    return WatchClose(state.stream(choices))

@@ -12,7 +12,7 @@ from etcd_lockstep.codec import decode, decode_snapshot, encode
 from etcd_lockstep.targets.watching import Duplex, StreamEnded, WatchSession
 from etcd_model.errors import Error
 from etcd_model.operations import (
-    FENCE_KEY,
+    SENTINEL_KEY,
     Advance,
     As,
     Campaign,
@@ -140,7 +140,7 @@ class Client(ABC):
                 case WatchCreate():
                     return session.create(operation)
                 case WatchRead():
-                    return session.read(lambda: self.ask(Put(FENCE_KEY), token))
+                    return session.read(lambda: self.ask(Put(SENTINEL_KEY), token))
                 case WatchCancel() | WatchProgress():
                     return session.send(operation)
         except StreamEnded as ended:

@@ -1,16 +1,16 @@
-"""One call of `Watch.Watch` as a target holds it, and the fence that makes its transcript definite.
+"""One call of `Watch.Watch` as a target holds it, and the sentinel that makes its transcript definite.
 
-Why two fences tell that all is delivered (etcd server/storage/mvcc/watchable_store.go):
+Why two sentinels tell that all is delivered (etcd server/storage/mvcc/watchable_store.go):
 
 - Watchers whose start has come before the present are unsynced: a loop sends them the history every 100 ms, a batch
-  of watchers at a time in no order, holding the store's lock (`syncWatchers`). Once a fence among them has its event,
-  all that were created before it are in that batch or an earlier one.
-- A put sends its event to the synced watchers, in no order, holding that lock too (`notify`). So once a fence among
+  of watchers at a time in no order, holding the store's lock (`syncWatchers`). Once a sentinel among them has its
+  event, all that were created before it are in that batch or an earlier one.
+- A put sends its event to the synced watchers, in no order, holding that lock too (`notify`). So once a sentinel among
   them has its event, every batch before it and the event of every put before it are in the stream's one queue.
-- Both fences' puts are events themselves, for watchers whose range holds the key. Those of the last put may come
-  after the fence's own: they are waited for.
+- Both sentinels' puts are events themselves, for watchers whose range holds the key. Those of the last put may come
+  after the sentinel's own: they are waited for.
 
-Where the stream's token may not read the fence's key there is no fence, and time has to tell.
+Where the stream's token may not read the sentinel's key there is no sentinel, and time has to tell.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Protocol
 from etcd_lockstep.codec import decode_created, decode_event, encode_watch
 from etcd_model.errors import Code, Error
 from etcd_model.operations import (
-    FENCE_KEY,
+    SENTINEL_KEY,
     FilterType,
     WatchCancel,
     WatchCreate,
@@ -32,17 +32,17 @@ from etcd_model.ranges import FROM_KEY
 from etcd_model.results import Event, PutResult, Result, StreamResult, Watched, WatchReadResult
 from fake_etcd.wire import messages
 
-FENCE_IDS = (2**62, 2**62 + 1)
+SENTINEL_IDS = (2**62, 2**62 + 1)
 """The ids of the watchers that a read creates and cancels: the one that starts in the past, and the live one."""
 
-FENCE_SECONDS = 5.0
-"""How long a fence, or the reply to a create request, may take. An etcd needs 100 ms at most."""
+SENTINEL_SECONDS = 5.0
+"""How long a sentinel, or the reply to a create request, may take. An etcd needs 100 ms at most."""
 
-UNFENCED_SECONDS = 0.3
-"""How long all that is under way is given where no fence is possible."""
+NO_SENTINEL_SECONDS = 0.3
+"""How long all that is under way is given where no sentinel is possible."""
 
 GRACE_SECONDS = 0.5
-"""How long what should follow a fence at once is waited for: the last put's other events, the cancel's reply."""
+"""How long what should follow a sentinel at once is waited for: the last put's other events, the cancel's reply."""
 
 _PROGRESS_ID = -1
 """The watch id in a reply to a progress request. A watcher may have it as well."""
@@ -71,7 +71,7 @@ class WatchSession:
     """A stream that is open: its watchers, and what each was sent."""
 
     def __init__(self, duplex: Duplex, settle: float = 0.0, base: int = 0) -> None:
-        """After a fence another `settle` seconds are waited: for servers that keep no order between watchers.
+        """After a sentinel another `settle` seconds are waited: for servers that keep no order between watchers.
 
         `base` is the revision after the reset. From there a watcher may be sent the tombstones of what was deleted
         in that very revision: a compaction keeps them (since etcd 3.4.34 and 3.5.16). They are none of the sequence's
@@ -85,9 +85,9 @@ class WatchSession:
         """By watch id, the last one created with it."""
         self._progress: list[int] = []
         self._stray = 0
-        self._fences = set(FENCE_IDS)
+        self._sentinels = set(SENTINEL_IDS)
         self._passed: set[int] = set()
-        """The fences that have had their event."""
+        """The sentinels that have had their event."""
         self._cancelled: set[int] = set()
         """Those whose cancellation was answered."""
         self._behind = False
@@ -102,7 +102,7 @@ class WatchSession:
             transcript = _Transcript(reply.watch_id, operation, self._base)
             self._transcripts.append(transcript)
             self._current[reply.watch_id] = transcript
-            self._fences.discard(reply.watch_id)
+            self._sentinels.discard(reply.watch_id)
             self._behind |= operation.start_revision != 0 and operation.start_revision <= answer.revision
         return answer
 
@@ -110,28 +110,28 @@ class WatchSession:
         """What is sent on a stream and what is asked of the store take different ways to the server. So this waits for
         the reply to a later request of the stream, before which the server has done what is asked here."""
         self._send(operation)
-        later = self._open_fence(FENCE_IDS[1])
+        later = self._open_sentinel(SENTINEL_IDS[1])
         if isinstance(later, Error):
             return later
-        self._drop_fence(later)
+        self._drop_sentinel(later)
         return StreamResult()
 
-    def read(self, put_fence: Callable[[], Result]) -> Result:
-        """All that was delivered, as far as the fence. `put_fence` puts `FENCE_KEY`: where that is refused, the refusal
-        is the answer. It is an error too where the fence is not delivered."""
-        error = self._pass_in_the_past(put_fence) if self._behind else None
+    def read(self, put_sentinel: Callable[[], Result]) -> Result:
+        """All that was delivered, as far as the sentinel. `put_sentinel` puts `SENTINEL_KEY`: where that is refused,
+        the refusal is the answer. It is an error too where the sentinel is not delivered."""
+        error = self._pass_in_the_past(put_sentinel) if self._behind else None
         if error is not None:
             return error
-        live = self._open_fence(FENCE_IDS[1])
+        live = self._open_sentinel(SENTINEL_IDS[1])
         if isinstance(live, Error):
             return live
-        put = put_fence()
+        put = put_sentinel()
         if isinstance(put, PutResult):
-            error = self._await_fence(live)
+            error = self._await_sentinel(live)
             if error is not None:
                 return error
             self._await_events_of(put)
-        self._drop_fence(live)
+        self._drop_sentinel(live)
         if not isinstance(put, PutResult):
             return put
         self._behind = False
@@ -143,20 +143,20 @@ class WatchSession:
 
     # Fences
 
-    def _pass_in_the_past(self, put_fence: Callable[[], Result]) -> Result | None:
+    def _pass_in_the_past(self, put_sentinel: Callable[[], Result]) -> Result | None:
         """Wait until the watchers that were created in the past have caught up. Returns what went wrong."""
-        put = put_fence()
+        put = put_sentinel()
         if not isinstance(put, PutResult):
             return put
-        past = self._open_fence(FENCE_IDS[0], start_revision=put.revision)
+        past = self._open_sentinel(SENTINEL_IDS[0], start_revision=put.revision)
         if isinstance(past, Error):
             return past
-        error = self._await_fence(past)
-        self._drop_fence(past)
+        error = self._await_sentinel(past)
+        self._drop_sentinel(past)
         return error
 
     def _await_events_of(self, put: PutResult) -> None:
-        """Those that the last fence's put causes for other watchers. Who is late once is not waited for again."""
+        """Those that the last sentinel's put causes for other watchers. Who is late once is not waited for again."""
         self._await(lambda: not any(one.owes(put.revision) for one in self._transcripts), GRACE_SECONDS)
         for transcript in self._transcripts:
             transcript.give_up_on(put.revision)
@@ -164,28 +164,28 @@ class WatchSession:
             time.sleep(self._settle)
             self._await(lambda: False, seconds=0)
 
-    def _open_fence(self, watch_id: int, start_revision: int = 0) -> int | Error | None:
-        """The id of the fence, which a server may have picked; None where it is refused."""
-        reply = self._create(WatchCreate(FENCE_KEY, start_revision=start_revision, watch_id=watch_id))
+    def _open_sentinel(self, watch_id: int, start_revision: int = 0) -> int | Error | None:
+        """The id of the sentinel, which a server may have picked; None where it is refused."""
+        reply = self._create(WatchCreate(SENTINEL_KEY, start_revision=start_revision, watch_id=watch_id))
         if reply is None:
-            return Error(Code.DEADLINE_EXCEEDED, "the fence's create request was not answered")
+            return Error(Code.DEADLINE_EXCEEDED, "the sentinel's create request was not answered")
         if reply.canceled:
             return None
-        self._fences.add(reply.watch_id)
+        self._sentinels.add(reply.watch_id)
         self._passed.discard(reply.watch_id)
         return reply.watch_id
 
-    def _await_fence(self, watch_id: int | None) -> Error | None:
-        """Wait for the fence's event, or a while where there is no fence."""
+    def _await_sentinel(self, watch_id: int | None) -> Error | None:
+        """Wait for the sentinel's event, or a while where there is no sentinel."""
         if watch_id is None:
-            self._await(lambda: False, UNFENCED_SECONDS)
-        elif not self._await(lambda: watch_id in self._passed, FENCE_SECONDS):
+            self._await(lambda: False, NO_SENTINEL_SECONDS)
+        elif not self._await(lambda: watch_id in self._passed, SENTINEL_SECONDS):
             self._send(WatchCancel(watch_id))
-            return Error(Code.DEADLINE_EXCEEDED, "the fence was not delivered")
+            return Error(Code.DEADLINE_EXCEEDED, "the sentinel was not delivered")
         return None
 
-    def _drop_fence(self, watch_id: int | None) -> None:
-        """Cancel a fence, and wait for the reply: nothing of it is left for later."""
+    def _drop_sentinel(self, watch_id: int | None) -> None:
+        """Cancel a sentinel, and wait for the reply: nothing of it is left for later."""
         if watch_id is not None:
             self._cancelled.discard(watch_id)
             self._send(WatchCancel(watch_id))
@@ -199,9 +199,9 @@ class WatchSession:
     def _create(self, operation: WatchCreate) -> messages.WatchResponse | None:
         """The reply to a create request: replies come in the order of the requests. None where there is none."""
         self._send(operation)
-        end = time.monotonic() + FENCE_SECONDS
+        end = time.monotonic() + SENTINEL_SECONDS
         while (response := self._receive(end)) is not None:
-            refused = response.canceled and response.watch_id not in (*self._current, *self._fences)
+            refused = response.canceled and response.watch_id not in (*self._current, *self._sentinels)
             if response.created or refused:
                 return response
             self._file(response)
@@ -222,7 +222,7 @@ class WatchSession:
 
     def _file(self, response: messages.WatchResponse) -> None:
         watch_id = response.watch_id
-        if watch_id in self._fences:
+        if watch_id in self._sentinels:
             if response.events:
                 self._passed.add(watch_id)
             if response.canceled:
@@ -240,7 +240,7 @@ class _Transcript:
         self._watch_id = watch_id
         self._base = base
         self._created = created
-        self._sees_fences = _covers_fence(created) and FilterType.NOPUT not in created.filters
+        self._sees_sentinels = _covers_sentinel(created) and FilterType.NOPUT not in created.filters
         self._events: list[Event] = []
         self._cancels: list[str] = []
         self._compact_revision = 0
@@ -274,9 +274,9 @@ class _Transcript:
         return event.type == messages.Event.DELETE and event.kv.mod_revision == self._base
 
     def owes(self, revision: int) -> bool:
-        """Whether the event of the fence that was put at this revision has yet to come."""
+        """Whether the event of the sentinel that was put at this revision has yet to come."""
         return (
-            self._sees_fences
+            self._sees_sentinels
             and not self._cancels
             and self._created.start_revision <= revision
             and self._last_revision < revision
@@ -284,7 +284,7 @@ class _Transcript:
 
     def give_up_on(self, revision: int) -> None:
         """No longer expect such events, if this one has not come."""
-        self._sees_fences &= not self.owes(revision)
+        self._sees_sentinels &= not self.owes(revision)
 
     def watched(self) -> Watched:
         return Watched(
@@ -297,9 +297,9 @@ class _Transcript:
         )
 
 
-def _covers_fence(created: WatchCreate) -> bool:
+def _covers_sentinel(created: WatchCreate) -> bool:
     """An empty key is the key of one zero byte (etcd server/etcdserver/api/v3rpc/watch.go, recvLoop)."""
     key, end = created.key or b"\x00", created.range_end
     if not end:
-        return key == FENCE_KEY
-    return key <= FENCE_KEY and (end == FROM_KEY or end > FENCE_KEY)
+        return key == SENTINEL_KEY
+    return key <= SENTINEL_KEY and (end == FROM_KEY or end > SENTINEL_KEY)

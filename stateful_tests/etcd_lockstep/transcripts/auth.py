@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etcd_lockstep.trace import TokenOf
-from etcd_lockstep.transcripts.people import (
+from etcd_lockstep.transcripts.auth_fixtures import (
     BAD,
     DONE,
     GOT_IN,

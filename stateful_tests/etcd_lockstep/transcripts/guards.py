@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etcd_lockstep.trace import RevisionAt
-from etcd_lockstep.transcripts.people import (
+from etcd_lockstep.transcripts.auth_fixtures import (
     BAD,
     READ,
     READWRITE,
@@ -31,7 +31,7 @@ from etcd_model.errors import (
     Error,
 )
 from etcd_model.operations import (
-    FENCE_KEY,
+    SENTINEL_KEY,
     As,
     Campaign,
     Compact,
@@ -174,7 +174,7 @@ def refusal(error: Error, revision: int = 1, watch_id: int = 0) -> Since:
     )
 
 
-THE_FENCE = may(READ, FENCE_KEY)
+THE_SENTINEL = may(READ, SENTINEL_KEY)
 """A stream can be read whose token may read the key that a read puts."""
 
 A1, A2 = was_put(b"a", b"1", 2, 2, 1), was_put(b"a", b"2", 2, 3, 2)
@@ -182,7 +182,7 @@ A1, A2 = was_put(b"a", b"1", 2, 2, 1), was_put(b"a", b"2", 2, 3, 2)
 _WATCHES = (
     says(
         "a watch needs the right to read its range when it is created, and never after",
-        *realm(may(READ, b"a"), THE_FENCE),
+        *realm(may(READ, b"a"), THE_SENTINEL),
         as_user(WatchCreate(b"a"), WatchCreateResult(1, 0)),
         as_user(WatchCreate(b"a", b"c", watch_id=5), refusal(PERMISSION_DENIED, 1, 5)),
         as_root(Put(b"a", b"1"), PutResult(2)),
@@ -193,7 +193,7 @@ _WATCHES = (
     ),
     says(
         "a stream has the token that it was opened with, whoever goes on with it",
-        *realm(may(READ, b"a"), THE_FENCE),
+        *realm(may(READ, b"a"), THE_SENTINEL),
         as_user(WatchCreate(b"a"), WatchCreateResult(1, 0)),
         (WatchCreate(b"a"), WatchCreateResult(1, 1)),
         as_root(WatchCreate(b"b", watch_id=5), refusal(PERMISSION_DENIED, 1, 5)),
@@ -210,7 +210,7 @@ _WATCHES = (
     ),
     says(
         "the watcher with the id of such a refusal was held back, and so was the first of a stream by most",
-        *realm(may(READ, b"a"), THE_FENCE),
+        *realm(may(READ, b"a"), THE_SENTINEL),
         as_user(WatchCreate(b"a"), WatchCreateResult(1, 0)),
         as_user(WatchCreate(b"b"), refusal(PERMISSION_DENIED)),
         as_root(Put(b"a", b"1"), PutResult(2)),

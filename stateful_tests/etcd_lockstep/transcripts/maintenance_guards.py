@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from etcd_lockstep.transcripts.maintenance import INTACT, alarms, status
-from etcd_lockstep.transcripts.people import (
+from etcd_lockstep.transcripts.auth_fixtures import (
     BAD,
     as_root,
     as_user,
     asked,
     realm,
 )
+from etcd_lockstep.transcripts.maintenance import INTACT, alarms, status
 from etcd_lockstep.transcripts.transcript import (
     RIGHT,
     Answer,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etcd_lockstep.transcripts.people import (
+from etcd_lockstep.transcripts.auth_fixtures import (
     BAD,
     DONE,
     READ,

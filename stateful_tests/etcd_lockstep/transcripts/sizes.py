@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etcd_lockstep.transcripts.people import BAD, as_user, may, realm
+from etcd_lockstep.transcripts.auth_fixtures import BAD, as_user, may, realm
 from etcd_lockstep.transcripts.transcript import says
 from etcd_model.errors import (
     DUPLICATE_KEY,

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from etcd_lockstep.comparing.lockstep import NotApplied
+from etcd_lockstep.comparing.lockstep import Skipped
 from etcd_lockstep.comparing.observation import Observation, View, allow_for_elapsed, observe
 from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.target import Target
@@ -172,15 +172,15 @@ def replay(transcript: Transcript, target: Target, base: int, quirks: Quirks) ->
 
 def replay_in_lockstep(transcript: Transcript, model: ModelTarget, *others: Target) -> None:
     """The same, with the model beside the target: the model says what is written, and no target anything that the
-    model could not say at that time. Raises `Departure`, or `NotApplied` at a step that is to be sent to nobody."""
+    model could not say at that time. Raises `Departure`, or `Skipped` at a step that is to be sent to nobody."""
     lockstep = TimedLockstep(model, others)
     lockstep.start()
     for number, (operation, answer) in enumerate(transcript.steps, 1):
         expected: Observation = said(answer, model.server.quirks)
         try:
             step = lockstep.step(operation)
-        except NotApplied as refused:
-            raise NotApplied(f"{transcript.name}, step {number}, {operation}: {refused}") from None
+        except Skipped as refused:
+            raise Skipped(f"{transcript.name}, step {number}, {operation}: {refused}") from None
         if step.observations[model.name] != expected:
             raise Departure(transcript, number, model, expected, step.observations[model.name])
         for divergence in step.divergences:

@@ -6,7 +6,7 @@ from etcd_lockstep.trace import LeaseOf, RevisionAt
 from etcd_lockstep.transcripts.transcript import Since, Step, kv, says, told, was_deleted, was_put, written
 from etcd_model.errors import DUPLICATE_KEY, FUTURE_REVISION, LEASE_NOT_FOUND
 from etcd_model.operations import (
-    FENCE_KEY,
+    SENTINEL_KEY,
     Compact,
     DeleteRange,
     FilterType,
@@ -41,10 +41,10 @@ def watch(operation: WatchCreate, watch_id: int = 0, revision: int = 1) -> Step:
     return operation, WatchCreateResult(revision, watch_id)
 
 
-def fence(*revisions: int) -> tuple[Event, ...]:
+def sentinel(*revisions: int) -> tuple[Event, ...]:
     """The puts that reading a stream makes, as watchers see them that see everything."""
     return tuple(
-        was_put(FENCE_KEY, b"", revisions[0], revision, number) for number, revision in enumerate(revisions, 1)
+        was_put(SENTINEL_KEY, b"", revisions[0], revision, number) for number, revision in enumerate(revisions, 1)
     )
 
 
@@ -158,12 +158,12 @@ _RANGES = (
             7,
             Watched(0, (was_put(b"b", b"1", 3, 3, 1),)),
             Watched(1, tuple(was_put(key, b"1", at, at, 1) for at, key in ((3, b"b"), (4, b"b\x00"), (5, b"c")))),
-            Watched(2, (*(was_put(key, b"1", at, at, 1) for at, key in ((5, b"c"), (6, b"d"))), *fence(7))),
+            Watched(2, (*(was_put(key, b"1", at, at, 1) for at, key in ((5, b"c"), (6, b"d"))), *sentinel(7))),
             Watched(
                 3,
                 (
                     *(was_put(key, b"1", at, at, 1) for at, key in enumerate((b"a", b"b", b"b\x00", b"c", b"d"), 2)),
-                    *fence(7),
+                    *sentinel(7),
                 ),
             ),
         ),
@@ -186,7 +186,7 @@ _RANGES = (
                     was_put(b"\x00", b"1", 2, 2, 1),
                     was_put(b"a", b"1", 3, 3, 1),
                     was_put(b"b", b"1", 4, 4, 1),
-                    *fence(5),
+                    *sentinel(5),
                 ),
             ),
         ),

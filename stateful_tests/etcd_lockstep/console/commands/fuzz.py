@@ -15,13 +15,13 @@ from rich.console import Console
 from etcd_lockstep.console.commands.exits import Exit
 from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.console.progress import Progress
-from etcd_lockstep.console.report import print_lies
+from etcd_lockstep.console.report import print_findings
 from etcd_lockstep.filing.corpus import answers, file_name, save
 from etcd_lockstep.filing.notation import to_json
-from etcd_lockstep.searching.campaign import Campaign, Plan, Stage
 from etcd_lockstep.searching.coverage import Coverage
-from etcd_lockstep.searching.run import Run
-from etcd_lockstep.searching.search import Lie, TargetGone
+from etcd_lockstep.searching.participants import Participants
+from etcd_lockstep.searching.run import Run, RunOptions, Stage
+from etcd_lockstep.searching.search import Finding, TargetGone
 
 SCRATCH = Path("lies-found")
 """Where lies are filed unless a corpus is named."""
@@ -31,7 +31,7 @@ SCRATCH = Path("lies-found")
 class FuzzOptions:
     """The options of `fuzz`, checked."""
 
-    plan: Plan
+    plan: RunOptions
     json_file: Path | None = None
     corpus: Path | None = None
 
@@ -44,26 +44,26 @@ class _Filed:
         self.files: dict[str, Path] = {}
         self._found_with: dict[str, str] = {}
 
-    def file(self, lie: Lie, run: Run) -> None:
+    def file(self, finding: Finding, participants: Participants) -> None:
         """Write a lie's file as soon as it is found."""
-        self._found_with[file_name(lie)] = run.etcd.how if run.etcd else "none"
+        self._found_with[file_name(finding)] = participants.etcd.how if participants.etcd else "none"
         with suppress(OSError):  # it is tried again at the end, and then said
-            self._save(lie)
+            self._save(finding)
 
-    def file_the_rest(self, lies: Sequence[Lie]) -> list[str]:
+    def file_the_rest(self, findings: Sequence[Finding]) -> list[str]:
         """File what couldn't be filed when it was found, or was interrupted there. Why not, for each that still
         can't."""
         unfiled = []
-        for lie in lies:
-            if file_name(lie) not in self.files:
+        for finding in findings:
+            if file_name(finding) not in self.files:
                 try:
-                    self._save(lie)
+                    self._save(finding)
                 except OSError as error:
-                    unfiled.append(f"{self.folder / file_name(lie)} can't be written: {error.strerror}")
+                    unfiled.append(f"{self.folder / file_name(finding)} can't be written: {error.strerror}")
         return unfiled
 
-    def _save(self, lie: Lie) -> None:
-        self.files[file_name(lie)] = save(lie, self.folder, self._found_with.get(file_name(lie), "none"))
+    def _save(self, finding: Finding) -> None:
+        self.files[file_name(finding)] = save(finding, self.folder, self._found_with.get(file_name(finding), "none"))
 
 
 def run_fuzz(console: Console, options: FuzzOptions) -> Exit:
@@ -72,28 +72,28 @@ def run_fuzz(console: Console, options: FuzzOptions) -> Exit:
     if options.corpus is not None:
         options.corpus.mkdir(parents=True, exist_ok=True)
     filed = _Filed(options.corpus or SCRATCH)
-    campaign = Campaign(
+    run = Run(
         plan,
         progress=console.print,
-        on_lie=filed.file,
+        on_finding=filed.file,
         on_shrinking=lambda what: progress.doing(f"shrinking: {what}" if what else ""),
     )
-    progress = Progress(console, campaign.searches, plan.seconds)
+    progress = Progress(console, run.searches, plan.seconds)
     stages: list[Stage] = []
     started = time.monotonic()
     interrupts = Interrupts()
     code = None
     try:
         with interrupts:
-            for stage in campaign.stages():
+            for stage in run.stages():
                 if not stages:
-                    print_participants(console, stage.run)
+                    print_participants(console, stage.participants)
                     console.print(f"seed {plan.seed}", style="dim")
                     started = time.monotonic()
                 stages.append(stage)
-                console.print(f"{stage.arena.name}: {', '.join(stage.drawn)}", style="dim")
+                console.print(f"{stage.workload.name}: {', '.join(stage.drawn)}", style="dim")
                 with progress:
-                    campaign.fuzz(stage)
+                    run.fuzz(stage)
     except TargetGone as gone:
         console.print(str(gone), style="bold red")
         code = Exit.UNREACHABLE
@@ -102,36 +102,40 @@ def run_fuzz(console: Console, options: FuzzOptions) -> Exit:
             raise
         code = Exit.INTERRUPTED  # of which Hypothesis, where it was just beginning, makes an AssertionError
     seconds = time.monotonic() - started
-    unfiled = filed.file_the_rest(campaign.lies)
-    print_lies(console, campaign.lies, filed.files)
+    unfiled = filed.file_the_rest(run.findings)
+    print_findings(console, run.findings, filed.files)
     for reason in unfiled:
         console.print(reason, style="bold red", soft_wrap=True)
-    _print_summary(console, campaign, seconds, filed.folder if filed.files else None, code)
+    _print_summary(console, run, seconds, filed.folder if filed.files else None, code)
     if options.json_file:
-        summary = _summary(stages, campaign, seconds, filed.files)
+        summary = _summary(stages, run, seconds, filed.files)
         options.json_file.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    if code is None and not any(search.steps for search in campaign.searches):
+    if code is None and not any(search.steps for search in run.searches):
         return Exit.REFUSED
-    return code if code is not None else Exit.LIES if campaign.lies else Exit.AGREED
+    return code if code is not None else Exit.LIES if run.findings else Exit.AGREED
 
 
-def print_participants(console: Console, run: Run) -> None:
+def print_participants(console: Console, participants: Participants) -> None:
     """The first line of a run: which etcd, and who takes part."""
-    console.print(run.etcd.how if run.etcd else f"no real etcd; the model and the fake take after etcd {run.version}")
-    console.print(f"targets {', '.join((run.model.name, *(target.name for target in run.others)))}", style="dim")
+    console.print(
+        participants.etcd.how
+        if participants.etcd
+        else f"no real etcd; the model and the fake take after etcd {participants.version}"
+    )
+    console.print(
+        f"targets {', '.join((participants.model.name, *(target.name for target in participants.others)))}", style="dim"
+    )
 
 
-def _print_summary(
-    console: Console, campaign: Campaign, seconds: float, folder: Path | None, code: Exit | None
-) -> None:
+def _print_summary(console: Console, run: Run, seconds: float, folder: Path | None, code: Exit | None) -> None:
     """`code`: of a run that was cut short."""
-    sequences = sum(search.sequences for search in campaign.searches)
-    steps = sum(search.steps for search in campaign.searches)
-    overtaken = sum(search.overtaken for search in campaign.searches)
+    sequences = sum(search.sequences for search in run.searches)
+    steps = sum(search.steps for search in run.searches)
+    inconclusive = sum(search.inconclusive for search in run.searches)
     done = f"{sequences:,} sequences, {steps:,} steps in {seconds:.0f} s ({steps / seconds:,.0f} steps/s)"
-    if overtaken:
-        done += f"; {overtaken} sequences given up because too much may have expired meanwhile to tell"
-    number = len(campaign.lies)
+    if inconclusive:
+        done += f"; {inconclusive} sequences given up because too much may have expired meanwhile to tell"
+    number = len(run.findings)
     if number:
         verdict = f"{number} {'lie' if number == 1 else 'lies'}" + (f", filed in {folder}" if folder else "")
     elif not steps:
@@ -145,41 +149,41 @@ def _print_summary(
     console.print(done)
 
 
-def _summary(stages: Sequence[Stage], campaign: Campaign, seconds: float, files: dict[str, Path]) -> dict[str, Any]:
-    first = stages[0].run
+def _summary(stages: Sequence[Stage], run: Run, seconds: float, files: dict[str, Path]) -> dict[str, Any]:
+    first = stages[0].participants
     coverage = Coverage()
-    for search in campaign.searches:
+    for search in run.searches:
         coverage.add(search.coverage)
-    steps = sum(search.steps for search in campaign.searches)
+    steps = sum(search.steps for search in run.searches)
     return {
         "etcd": {"version": first.etcd.version, "how": first.etcd.how} if first.etcd else None,
         "targets": [first.model.name, *(target.name for target in first.others)],
-        "seed": campaign.plan.seed,
-        "sequences": sum(search.sequences for search in campaign.searches),
+        "seed": run.plan.seed,
+        "sequences": sum(search.sequences for search in run.searches),
         "steps": steps,
         "seconds": round(seconds, 3),
         "steps_per_second": round(steps / seconds, 1),
         "arenas": {
-            stage.arena.name: {
+            stage.workload.name: {
                 "sequences": stage.search.sequences,
                 "steps": stage.search.steps,
-                "given_up": stage.search.overtaken,
+                "given_up": stage.search.inconclusive,
             }
             for stage in stages
         },
         "lies": [
             {
-                "fingerprint": lie.fingerprint,
-                "odd_one_out": lie.odd_one_out,
-                "step": len(lie.trace),
-                "field": lie.symptom.field,
-                "difference": lie.symptom.kind,
-                "trace": [to_json(operation) for operation in lie.trace],
-                "answers": answers(lie),
-                "file": str(files[file_name(lie)]) if file_name(lie) in files else None,
-                **({"note": lie.note} if lie.note else {}),
+                "fingerprint": finding.fingerprint,
+                "odd_one_out": finding.odd_one_out,
+                "step": len(finding.trace),
+                "field": finding.signature.field,
+                "difference": finding.signature.kind,
+                "trace": [to_json(operation) for operation in finding.trace],
+                "answers": answers(finding),
+                "file": str(files[file_name(finding)]) if file_name(finding) in files else None,
+                **({"note": finding.note} if finding.note else {}),
             }
-            for lie in campaign.lies
+            for finding in run.findings
         ],
         "coverage": coverage.to_json(),
     }

@@ -10,21 +10,26 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from etcd_lockstep.catalogue import Own
+from etcd_lockstep.catalogue import UserTarget
 from etcd_lockstep.console.commands.exits import Exit
 from etcd_lockstep.console.commands.fuzz import print_participants
 from etcd_lockstep.filing.corpus import BadFile, CorpusFile, load
 from etcd_lockstep.filing.replaying import Outcome, Replay, replay
-from etcd_lockstep.searching.campaign import NothingToDo
-from etcd_lockstep.searching.run import Run, is_over_quota
+from etcd_lockstep.searching.participants import Participants, is_over_quota
+from etcd_lockstep.searching.run import NothingToDo
 from etcd_lockstep.servers import Endpoint, EtcdSource
-from etcd_lockstep.strategies.arenas import AUTH, QUOTA
+from etcd_lockstep.strategies.workloads import AUTH, QUOTA
 
 _STYLES = {Outcome.FIXED: "green", Outcome.STILL_LIES: "red", Outcome.NOT_REPLAYED: "yellow"}
 
 
 def run_replay(
-    console: Console, paths: Sequence[Path], source: EtcdSource, against: Sequence[str | Own], *, allow_destroy: bool
+    console: Console,
+    paths: Sequence[Path],
+    source: EtcdSource,
+    against: Sequence[str | UserTarget],
+    *,
+    allow_destroy: bool,
 ) -> Exit:
     """Replay corpus files, and folders of them."""
     files: list[CorpusFile] = []
@@ -43,10 +48,12 @@ def run_replay(
                 outcomes[result.outcome] += 1
                 _print(console, result)
         elif of_these:
-            with Run(source, against, settings=settings, allow_destroy=allow_destroy, progress=console.print) as run:
-                print_participants(console, run)
+            with Participants(
+                source, against, settings=settings, allow_destroy=allow_destroy, progress=console.print
+            ) as participants:
+                print_participants(console, participants)
                 for file in of_these:
-                    result = replay(file, run.model, run.others)
+                    result = replay(file, participants.model, participants.others)
                     outcomes[result.outcome] += 1
                     _print(console, result)
     for reason in broken:

@@ -11,11 +11,11 @@ BYTES = 48
 """How much a draw is: enough for the choices of the largest txn, nearly always."""
 
 
-class Dice:
+class ChoiceDecoder:
     """Choices read off a number, digit by digit in a mixed radix.
 
-    Every choice takes the first option once the number is spent, so options list the plainest first, and zero
-    is the plainest operation of all.
+    Every choice takes the first option once the number is spent, so options list the simplest first, and zero
+    is the simplest operation of all.
     """
 
     __slots__ = ("_left",)

@@ -1,14 +1,14 @@
 """Lies: classes of divergences, and how one tells whether a divergence is a lie that is known already.
 
-A lie is told by its *symptom* (whose answer, to which operation, which field, what kind of
+A lie is told by its *signature* (whose answer, to which operation, which field, what kind of
 difference) and by the *pattern* of its shortest trace: the operations, each with the options that
 it uses. Both together are its fingerprint.
 
 A target that lies goes on lying. So a divergence is held against the lies already found in that
 target before it counts as a new one: it is *explained* by one of them if the trace contains that
-lie's pattern, and the steps that match the pattern, run on their own, show the same symptom.
+lie's pattern, and the steps that match the pattern, run on their own, show the same signature.
 Running them is what keeps two lies apart that look alike: "the key survives its lease" has the
-same symptom whether leases are attached in the wrong order or not at all.
+same signature whether leases are attached in the wrong order or not at all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from functools import lru_cache
 from itertools import islice
 
 from etcd_lockstep.comparing.comparison import Difference
-from etcd_lockstep.names import operation_name, spelled, told_name
+from etcd_lockstep.names import name_of, operation_name, spelled
 from etcd_lockstep.trace import LeaseOf, Symbol, TokenOf, Trace, bare, subtrace, symbols
 from etcd_model.operations import (
     Advance,
@@ -49,7 +49,7 @@ _SPELLED = frozenset({"filters", "perm_type", "action", "alarm"})
 
 
 @dataclass(frozen=True, slots=True)
-class Symptom:
+class Signature:
     """What is seen of a lie."""
 
     target: str
@@ -62,7 +62,7 @@ class Symptom:
 
     @property
     def tells_all(self) -> bool:
-        """Whether the symptom alone is the lie, whatever the trace: a field that is never filled, or a request
+        """Whether the signature alone is the lie, whatever the trace: a field that is never filled, or a request
         that should have been refused and was not."""
         return self.operation == "*" or self.field in ("answer", "error", "responses")
 
@@ -77,20 +77,20 @@ _ANSWERED_BY = {
 }
 
 
-def symptom(target: str, operation: Operation, difference: Difference) -> Symptom:
-    """The symptom of one difference in the answer to an operation.
+def signature(target: str, operation: Operation, difference: Difference) -> Signature:
+    """The signature of one difference in the answer to an operation.
 
     A field that a target never fills is one lie, not one for each operation that carries it; and a read in a txn
     lies like a read of its own.
     """
-    name, field = told_name(operation), difference.field
+    name, field = name_of(operation), difference.field
     container, _, last = field.rpartition(".")
     if difference.kind == "missing" and last == "revision":
-        return Symptom(target, "*", "header.revision", "missing")
+        return Signature(target, "*", "header.revision", "missing")
     if difference.kind == "missing" and last in _KV_FIELDS - {"value"} and container.endswith(_KVS):
-        return Symptom(target, "*", f"kv.{last}", "missing")
+        return Signature(target, "*", f"kv.{last}", "missing")
     inner = field.removeprefix("responses.")
-    return Symptom(target, _ANSWERED_BY.get(inner.partition(".")[0], name), inner, difference.kind)
+    return Signature(target, _ANSWERED_BY.get(inner.partition(".")[0], name), inner, difference.kind)
 
 
 @lru_cache(maxsize=4096)
@@ -156,24 +156,24 @@ def _told(step: tuple[str, frozenset[str]]) -> str:
 
 def pattern(trace: Trace) -> Pattern:
     """The pattern of a trace."""
-    return Pattern(tuple((told_name(operation), features(operation)) for operation in trace))
+    return Pattern(tuple((name_of(operation), features(operation)) for operation in trace))
 
 
 @dataclass(frozen=True, slots=True)
-class KnownLie:
+class KnownFinding:
     """A lie that was found, as the search remembers it."""
 
-    symptom: Symptom
+    signature: Signature
     trace: Trace
 
     @property
     def fingerprint(self) -> str:
-        """Stable from run to run: the symptom, and the pattern of the shortest trace."""
-        return f"{self.symptom} after {pattern(self.trace)}"
+        """Stable from run to run: the signature, and the pattern of the shortest trace."""
+        return f"{self.signature} after {pattern(self.trace)}"
 
 
-Shows = Callable[[Trace, Symptom], bool]
-"""Whether a trace, run on its own, shows a symptom at its last step."""
+Shows = Callable[[Trace, Signature], bool]
+"""Whether a trace, run on its own, shows a signature at its last step."""
 
 ENOUGH_OPTIONS = 3
 """How many lies that differ only in their options are told apart."""
@@ -185,32 +185,32 @@ _EMBEDDINGS = 16
 """How many ways of finding a pattern in a trace are looked at before it counts as not there."""
 
 
-class KnownLies:
+class KnownFindings:
     """The lies found so far in a run."""
 
     def __init__(self, shows: Shows) -> None:
         self._shows = shows
-        self._lies: dict[Symptom, list[KnownLie]] = {}
+        self._findings: dict[Signature, list[KnownFinding]] = {}
 
-    def add(self, lie: KnownLie) -> None:
-        self._lies.setdefault(lie.symptom, []).append(lie)
+    def add(self, finding: KnownFinding) -> None:
+        self._findings.setdefault(finding.signature, []).append(finding)
 
-    def has(self, lie: KnownLie) -> bool:
+    def has(self, finding: KnownFinding) -> bool:
         """Whether a lie with the same fingerprint is known."""
-        return any(known.fingerprint == lie.fingerprint for known in self._lies.get(lie.symptom, ()))
+        return any(known.fingerprint == finding.fingerprint for known in self._findings.get(finding.signature, ()))
 
-    def explain(self, trace: Trace, found: Symptom, *, thorough: bool = False) -> bool:
-        """Whether a symptom at the last step of a trace is that of lies already found, and of these alone.
+    def explain(self, trace: Trace, found: Signature, *, thorough: bool = False) -> bool:
+        """Whether a signature at the last step of a trace is that of lies already found, and of these alone.
 
         `thorough` looks at more ways of finding a lie in the trace; a short trace is worth it.
         Where a plain read shows that the store is wrong, a known lie in the trace is not yet the reason: the step
         that does it is taken out, and if the store is still wrong, the rest is looked at in its turn.
         """
-        lies = self._lies.get(found, ())
-        if lies and found.tells_all:
+        findings = self._findings.get(found, ())
+        if findings and found.tells_all:
             return True
         for _ in range(_REASONS_TAKEN_OUT):
-            part = next(filter(None, (self._part(lie, trace, thorough=thorough) for lie in lies)), None)
+            part = next(filter(None, (self._part(finding, trace, thorough=thorough) for finding in findings)), None)
             if part is None:
                 return False
             lighter = None if features(trace[-1]) else self._without_one(trace, part, found)
@@ -219,22 +219,22 @@ class KnownLies:
             trace = lighter
         return True
 
-    def _without_one(self, trace: Trace, part: Sequence[int], found: Symptom) -> Trace | None:
-        """The trace without one of these steps that it doesn't need to show the symptom."""
+    def _without_one(self, trace: Trace, part: Sequence[int], found: Signature) -> Trace | None:
+        """The trace without one of these steps that it doesn't need to show the signature."""
         for index in part[:-1]:
             lighter = subtrace(trace, [kept for kept in range(len(trace)) if kept != index])
             if self._shows(lighter, found):
                 return lighter
         return None
 
-    def is_one_of_many(self, found: Symptom, trace: Trace) -> bool:
+    def is_one_of_many(self, found: Signature, trace: Trace) -> bool:
         """Whether so many lies already differ from this one in options alone that any option must be taken for a
         cause: told one by one, they would fill pages."""
         bare = _bare(trace)
-        alike = {pattern(lie.trace) for lie in self._lies.get(found, ()) if _bare(lie.trace) == bare}
+        alike = {pattern(finding.trace) for finding in self._findings.get(found, ()) if _bare(finding.trace) == bare}
         return pattern(trace) not in alike and len(alike) >= ENOUGH_OPTIONS
 
-    def is_another_field(self, found: Symptom, trace: Trace) -> bool:
+    def is_another_field(self, found: Signature, trace: Trace) -> bool:
         """Whether a field of a key-value is wrong in an answer that is known to bring the wrong key-values.
 
         So it is where the last step has options: those make the answer another one. A plain read tells of the store.
@@ -243,18 +243,22 @@ class KnownLies:
         if not used or "." not in found.field or not found.field.startswith("kv"):
             return False
         return any(
-            type(bare(lie.trace[-1])) is type(bare(trace[-1])) and features(lie.trace[-1]) == used
-            for known, lies in self._lies.items()
+            type(bare(finding.trace[-1])) is type(bare(trace[-1])) and features(finding.trace[-1]) == used
+            for known, findings in self._findings.items()
             if known.target == found.target and known.field.startswith("kv")
-            for lie in lies
+            for finding in findings
         )
 
-    def _part(self, lie: KnownLie, trace: Trace, *, thorough: bool) -> tuple[int, ...] | None:
-        """Steps of the trace that match a lie's pattern, and show its symptom on their own."""
-        embeddings = islice(_embeddings(lie.trace, trace), 10 * _EMBEDDINGS if thorough else _EMBEDDINGS)
-        parts = (_with_grants(trace, kept) for kept in embeddings if _leases_agree(lie.trace, trace, kept))
+    def _part(self, finding: KnownFinding, trace: Trace, *, thorough: bool) -> tuple[int, ...] | None:
+        """Steps of the trace that match a lie's pattern, and show its signature on their own."""
+        embeddings = islice(_embeddings(finding.trace, trace), 10 * _EMBEDDINGS if thorough else _EMBEDDINGS)
+        parts = (_with_grants(trace, kept) for kept in embeddings if _leases_agree(finding.trace, trace, kept))
         return next(
-            (kept for kept in parts if len(kept) == len(trace) or self._shows(subtrace(trace, kept), lie.symptom)),
+            (
+                kept
+                for kept in parts
+                if len(kept) == len(trace) or self._shows(subtrace(trace, kept), finding.signature)
+            ),
             None,
         )
 
@@ -263,7 +267,7 @@ def _bare(trace: Trace) -> tuple[tuple[str, bool, bool], ...]:
     """The operations without their options: only whether there are any, and whether a lease is among them."""
     return tuple(
         (
-            told_name(operation),
+            name_of(operation),
             bool(features(operation) - {"no lease"}),
             any(map(_is_lease, symbols(operation))),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from etcd_lockstep.comparing.comparison import Difference
-from etcd_lockstep.searching.lies import KnownLie, KnownLies, Symptom, features, pattern, symptom
+from etcd_lockstep.searching.findings import KnownFinding, KnownFindings, Signature, features, pattern, signature
 from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, TokenOf, Trace
 from etcd_model.operations import (
     Advance,
@@ -41,14 +41,14 @@ from etcd_model.operations import (
 )
 
 EQUAL = CompareResult.EQUAL
-EXTRA_KEY = Symptom("mock", "range", "kvs", "unexpected")
+EXTRA_KEY = Signature("mock", "range", "kvs", "unexpected")
 
 
-def always(_trace: Trace, _found: Symptom) -> bool:
+def always(_trace: Trace, _found: Signature) -> bool:
     return True
 
 
-def never(_trace: Trace, _found: Symptom) -> bool:
+def never(_trace: Trace, _found: Signature) -> bool:
     return False
 
 
@@ -56,41 +56,41 @@ def never(_trace: Trace, _found: Symptom) -> bool:
 
 
 def test_a_symptom_names_target_operation_field_and_kind() -> None:
-    found = symptom("mock", LeaseGrant(60), Difference("ttl", "too low"))
-    assert found == Symptom("mock", "lease_grant", "ttl", "too low")
+    found = signature("mock", LeaseGrant(60), Difference("ttl", "too low"))
+    assert found == Signature("mock", "lease_grant", "ttl", "too low")
     assert str(found) == "lease_grant ttl too low"
 
 
 @pytest.mark.parametrize("field", ["revision", "responses.revision"])
 def test_a_header_that_is_never_filled_is_one_symptom_of_every_operation(field: str) -> None:
-    told = {symptom("mock", operation, Difference(field, "missing")) for operation in (Put(b"a"), Range(b"a"), Txn())}
-    assert told == {Symptom("mock", "*", "header.revision", "missing")}
+    told = {signature("mock", operation, Difference(field, "missing")) for operation in (Put(b"a"), Range(b"a"), Txn())}
+    assert told == {Signature("mock", "*", "header.revision", "missing")}
 
 
 @pytest.mark.parametrize("field", ["kvs.lease", "prev_kv.lease", "responses.kvs.lease"])
 def test_a_field_of_a_key_value_that_is_never_filled_is_one_symptom(field: str) -> None:
-    assert symptom("mock", Range(b"a"), Difference(field, "missing")) == Symptom("mock", "*", "kv.lease", "missing")
+    assert signature("mock", Range(b"a"), Difference(field, "missing")) == Signature("mock", "*", "kv.lease", "missing")
 
 
 def test_a_field_that_is_filled_wrongly_is_the_operations_own_symptom() -> None:
-    assert symptom("mock", Put(b"a"), Difference("revision", "too low")).operation == "put"
-    assert symptom("mock", Range(b"a"), Difference("kvs.lease", "different")).operation == "range"
-    assert symptom("mock", Range(b"a"), Difference("kvs.value", "missing")).operation == "range"
+    assert signature("mock", Put(b"a"), Difference("revision", "too low")).operation == "put"
+    assert signature("mock", Range(b"a"), Difference("kvs.lease", "different")).operation == "range"
+    assert signature("mock", Range(b"a"), Difference("kvs.value", "missing")).operation == "range"
 
 
 @pytest.mark.parametrize("field", ["watches.kv.lease", "kv.lease"])
 def test_a_field_of_a_key_value_that_is_never_filled_is_one_symptom_in_an_event_too(field: str) -> None:
-    assert symptom("mock", WatchRead(), Difference(field, "missing")) == Symptom("mock", "*", "kv.lease", "missing")
+    assert signature("mock", WatchRead(), Difference(field, "missing")) == Signature("mock", "*", "kv.lease", "missing")
 
 
 def test_a_field_of_something_else_that_is_called_like_one_of_a_key_value_is_the_operations_own() -> None:
-    found = symptom("mock", Campaign(b"e"), Difference("leader.lease", "missing"))
-    assert found == Symptom("mock", "campaign", "leader.lease", "missing")
+    found = signature("mock", Campaign(b"e"), Difference("leader.lease", "missing"))
+    assert found == Signature("mock", "campaign", "leader.lease", "missing")
 
 
 def test_a_request_with_a_token_has_the_symptom_of_the_request() -> None:
-    found = symptom("mock", As(TokenOf(1), Put(b"a")), Difference("error", "accepted (no)"))
-    assert found == Symptom("mock", "put", "error", "accepted (no)")
+    found = signature("mock", As(TokenOf(1), Put(b"a")), Difference("error", "accepted (no)"))
+    assert found == Signature("mock", "put", "error", "accepted (no)")
     assert found.tells_all
 
 
@@ -98,7 +98,7 @@ def test_a_request_with_a_token_has_the_symptom_of_the_request() -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "plainer"),
+    ("operation", "simpler"),
     [
         (Range(b"a", limit=1), Range(b"a")),
         (Range(b"a", b"z"), Range(b"a")),
@@ -127,8 +127,8 @@ def test_a_request_with_a_token_has_the_symptom_of_the_request() -> None:
     ],
     ids=str,
 )
-def test_an_option_is_a_feature_more(operation: Operation, plainer: Operation) -> None:
-    assert features(plainer) < features(operation)
+def test_an_option_is_a_feature_more(operation: Operation, simpler: Operation) -> None:
+    assert features(simpler) < features(operation)
 
 
 @pytest.mark.parametrize(
@@ -199,10 +199,10 @@ def test_a_pattern_tells_which_requests_had_a_token() -> None:
 
 def test_a_fingerprint_is_the_symptom_and_the_pattern() -> None:
     trace = (Put(b"a"), Range(b"b"))
-    lie = KnownLie(EXTRA_KEY, trace)
-    assert lie.fingerprint == "range kvs unexpected after put, range"
-    assert lie.fingerprint == KnownLie(EXTRA_KEY, (Put(b"x", b"9"), Range(b"y"))).fingerprint
-    assert lie.fingerprint != KnownLie(EXTRA_KEY, (Put(b"a"), Range(b"b", b"z"))).fingerprint
+    finding = KnownFinding(EXTRA_KEY, trace)
+    assert finding.fingerprint == "range kvs unexpected after put, range"
+    assert finding.fingerprint == KnownFinding(EXTRA_KEY, (Put(b"x", b"9"), Range(b"y"))).fingerprint
+    assert finding.fingerprint != KnownFinding(EXTRA_KEY, (Put(b"a"), Range(b"b", b"z"))).fingerprint
 
 
 # Explaining.
@@ -221,7 +221,7 @@ LONGER: Trace = (
 )
 
 
-def survives(trace: Trace, found: Symptom) -> bool:
+def survives(trace: Trace, found: Signature) -> bool:
     """A target on which a key outlives its lease: what it would show at the last step."""
     return (
         found == EXTRA_KEY
@@ -246,20 +246,20 @@ def flat(trace: Trace) -> list[Operation]:
     ]
 
 
-def undeletable(trace: Trace, found: Symptom) -> bool:
+def undeletable(trace: Trace, found: Signature) -> bool:
     """A target on which a delete deletes nothing."""
     kinds = [type(operation) for operation in flat(trace)]
     return found == EXTRA_KEY and Put in kinds and DeleteRange in kinds[kinds.index(Put) :] and kinds[-1] is Range
 
 
-def known(lie: Trace, shows: object = always, found: Symptom = EXTRA_KEY) -> KnownLies:
-    lies = KnownLies(shows)  # type: ignore[arg-type]  # functions of this shape
-    lies.add(KnownLie(found, lie))
-    return lies
+def known(finding: Trace, shows: object = always, found: Signature = EXTRA_KEY) -> KnownFindings:
+    findings = KnownFindings(shows)  # type: ignore[arg-type]  # functions of this shape
+    findings.add(KnownFinding(found, finding))
+    return findings
 
 
 def test_nothing_is_explained_before_a_lie_is_known() -> None:
-    assert not KnownLies(always).explain(SURVIVES, EXTRA_KEY)
+    assert not KnownFindings(always).explain(SURVIVES, EXTRA_KEY)
 
 
 def test_a_lie_explains_its_own_trace_without_a_run() -> None:
@@ -274,13 +274,13 @@ def test_a_lie_explains_a_longer_trace_that_holds_it_if_the_part_alone_shows_it(
 @pytest.mark.parametrize(
     "found",
     [
-        Symptom("other", "range", "kvs", "unexpected"),
-        Symptom("mock", "range", "kvs", "missing"),
-        Symptom("mock", "range", "kvs.value", "unexpected"),
-        Symptom("mock", "put", "kvs", "unexpected"),
+        Signature("other", "range", "kvs", "unexpected"),
+        Signature("mock", "range", "kvs", "missing"),
+        Signature("mock", "range", "kvs.value", "unexpected"),
+        Signature("mock", "put", "kvs", "unexpected"),
     ],
 )
-def test_another_symptom_is_never_explained(found: Symptom) -> None:
+def test_another_symptom_is_never_explained(found: Signature) -> None:
     assert not known(SURVIVES).explain(SURVIVES, found)
 
 
@@ -311,45 +311,45 @@ def test_a_pattern_is_found_only_where_the_steps_are_about_the_same_lease() -> N
 
 
 def test_an_operation_is_found_inside_a_txn_too() -> None:
-    lie: Trace = (Put(b"a"), DeleteRange(b"a"), Range(b"a"))
+    finding: Trace = (Put(b"a"), DeleteRange(b"a"), Range(b"a"))
     nested: Trace = (Txn(success=(Range(b"x"), Put(b"a"))), Txn(failure=(DeleteRange(b"a"),)), Range(b"a"))
-    assert known(lie, undeletable).explain(nested, EXTRA_KEY)
-    assert not known(lie, undeletable).explain((Txn(success=(Range(b"x"),)), *nested[1:]), EXTRA_KEY)
+    assert known(finding, undeletable).explain(nested, EXTRA_KEY)
+    assert not known(finding, undeletable).explain((Txn(success=(Range(b"x"),)), *nested[1:]), EXTRA_KEY)
 
 
 def test_of_several_places_where_a_pattern_is_found_one_that_shows_it_will_do() -> None:
-    lie: Trace = (Put(b"a", prev_kv=True), Range(b"a"))
+    finding: Trace = (Put(b"a", prev_kv=True), Range(b"a"))
     trace: Trace = (Put(b"x", prev_kv=True), Put(b"y", prev_kv=True), Range(b"x"))
-    assert known(lie, lambda part, _found: part[0] == trace[0]).explain(trace, EXTRA_KEY)
-    assert not known(lie, never).explain(trace, EXTRA_KEY)
+    assert known(finding, lambda part, _found: part[0] == trace[0]).explain(trace, EXTRA_KEY)
+    assert not known(finding, never).explain(trace, EXTRA_KEY)
 
 
 def test_a_known_lie_in_a_trace_does_not_explain_what_is_wrong_without_it() -> None:
-    def shows(trace: Trace, found: Symptom) -> bool:
+    def shows(trace: Trace, found: Signature) -> bool:
         """Touching a key doubles it, and so does a txn."""
         return found == EXTRA_KEY and any(isinstance(op, Txn) or (isinstance(op, Put) and op.prev_kv) for op in trace)
 
-    lies = known((Put(b"a", prev_kv=True), Range(b"a")), shows)
-    assert lies.explain((Put(b"b", prev_kv=True), Put(b"a", prev_kv=True), Range(b"a")), EXTRA_KEY)
-    assert not lies.explain((Txn(), Put(b"a", prev_kv=True), Range(b"a")), EXTRA_KEY)
+    findings = known((Put(b"a", prev_kv=True), Range(b"a")), shows)
+    assert findings.explain((Put(b"b", prev_kv=True), Put(b"a", prev_kv=True), Range(b"a")), EXTRA_KEY)
+    assert not findings.explain((Txn(), Put(b"a", prev_kv=True), Range(b"a")), EXTRA_KEY)
 
 
 @pytest.mark.parametrize(
     ("found", "all_of_it"),
     [
-        (Symptom("mock", "*", "header.revision", "missing"), True),
-        (Symptom("mock", "txn", "responses", "missing"), True),
-        (Symptom("mock", "put", "error", "accepted (etcdserver: requested lease not found)"), True),
-        (Symptom("mock", "compact", "answer", "raised NotImplementedError"), True),
-        (Symptom("mock", "range", "kvs", "missing"), False),
-        (Symptom("mock", "range", "kvs.version", "too low"), False),
+        (Signature("mock", "*", "header.revision", "missing"), True),
+        (Signature("mock", "txn", "responses", "missing"), True),
+        (Signature("mock", "put", "error", "accepted (etcdserver: requested lease not found)"), True),
+        (Signature("mock", "compact", "answer", "raised NotImplementedError"), True),
+        (Signature("mock", "range", "kvs", "missing"), False),
+        (Signature("mock", "range", "kvs.version", "too low"), False),
     ],
     ids=str,
 )
-def test_some_symptoms_are_the_whole_lie_whatever_the_trace(found: Symptom, all_of_it: bool) -> None:
+def test_some_symptoms_are_the_whole_lie_whatever_the_trace(found: Signature, all_of_it: bool) -> None:
     assert found.tells_all is all_of_it
-    lies = known((LeaseRevoke(7),), never, found)
-    assert lies.explain((LeaseGrant(60), Put(b"a")), found) is all_of_it
+    findings = known((LeaseRevoke(7),), never, found)
+    assert findings.explain((LeaseGrant(60), Put(b"a")), found) is all_of_it
 
 
 # Another field of an answer that is known to be wrong
@@ -357,13 +357,13 @@ def test_some_symptoms_are_the_whole_lie_whatever_the_trace(found: Symptom, all_
 
 def test_another_field_of_the_same_answer_is_the_same_lie_but_not_of_another_target() -> None:
     limited: Trace = (Put(b"a"), Range(b"a", limit=1))
-    known = KnownLies(lambda _trace, _found: True)
-    known.add(KnownLie(Symptom("mock", "range", "kvs", "missing"), limited))
+    known = KnownFindings(lambda _trace, _found: True)
+    known.add(KnownFinding(Signature("mock", "range", "kvs", "missing"), limited))
     longer: Trace = (Put(b"a"), *limited)
-    assert known.is_another_field(Symptom("mock", "range", "kvs.value", "different"), longer)
-    assert not known.is_another_field(Symptom("fake", "range", "kvs.value", "different"), longer)
-    assert not known.is_another_field(Symptom("mock", "range", "count", "too low"), longer)
-    assert not known.is_another_field(Symptom("mock", "range", "kvs.value", "different"), (Put(b"a"), Range(b"a")))
+    assert known.is_another_field(Signature("mock", "range", "kvs.value", "different"), longer)
+    assert not known.is_another_field(Signature("fake", "range", "kvs.value", "different"), longer)
+    assert not known.is_another_field(Signature("mock", "range", "count", "too low"), longer)
+    assert not known.is_another_field(Signature("mock", "range", "kvs.value", "different"), (Put(b"a"), Range(b"a")))
 
 
 # Tokens, time and watches
@@ -374,25 +374,25 @@ LIMITED = Range(b"a", limit=1)
 
 def test_a_lie_without_a_token_explains_the_same_with_one() -> None:
     touch = Put(b"a", prev_kv=True)
-    lies = known((touch, LIMITED))
-    assert lies.explain((Authenticate("u", "p"), As(TokenOf(1), touch), As(TokenOf(1), LIMITED)), EXTRA_KEY)
-    assert lies.explain((As("x", Txn(success=(touch,))), LIMITED), EXTRA_KEY)
-    assert not lies.explain((As("x", Put(b"a")), LIMITED), EXTRA_KEY)
+    findings = known((touch, LIMITED))
+    assert findings.explain((Authenticate("u", "p"), As(TokenOf(1), touch), As(TokenOf(1), LIMITED)), EXTRA_KEY)
+    assert findings.explain((As("x", Txn(success=(touch,))), LIMITED), EXTRA_KEY)
+    assert not findings.explain((As("x", Put(b"a")), LIMITED), EXTRA_KEY)
 
 
 def test_a_lie_with_a_token_explains_nothing_without_one_or_with_that_of_another() -> None:
-    lies = known((Authenticate("u", "p"), As(TokenOf(1), Put(b"a")), As(TokenOf(1), LIMITED)))
+    findings = known((Authenticate("u", "p"), As(TokenOf(1), Put(b"a")), As(TokenOf(1), LIMITED)))
     before: Trace = (Authenticate("v", "p"), Authenticate("u", "p"), As(TokenOf(2), Put(b"k")), Put(b"k"))
-    assert lies.explain((*before, As(TokenOf(2), LIMITED)), EXTRA_KEY)
-    assert not lies.explain((*before[:2], *before[3:], As(TokenOf(2), LIMITED)), EXTRA_KEY)
-    assert not lies.explain((*before, As(TokenOf(1), LIMITED)), EXTRA_KEY)
-    assert not lies.explain((*before, LIMITED), EXTRA_KEY)
+    assert findings.explain((*before, As(TokenOf(2), LIMITED)), EXTRA_KEY)
+    assert not findings.explain((*before[:2], *before[3:], As(TokenOf(2), LIMITED)), EXTRA_KEY)
+    assert not findings.explain((*before, As(TokenOf(1), LIMITED)), EXTRA_KEY)
+    assert not findings.explain((*before, LIMITED), EXTRA_KEY)
 
 
 def test_the_step_that_made_a_token_comes_along_with_what_uses_it() -> None:
     parts: list[Trace] = []
 
-    def shows(part: Trace, _found: Symptom) -> bool:
+    def shows(part: Trace, _found: Signature) -> bool:
         parts.append(part)
         return True
 
@@ -408,14 +408,14 @@ def test_where_time_passes_a_put_without_a_lease_is_not_one_with_a_lease() -> No
 
 
 def test_a_lie_about_a_watch_is_told_by_how_it_was_created() -> None:
-    lost = Symptom("mock", "watch_read", "watches.events", "lost events")
+    lost = Signature("mock", "watch_read", "watches.events", "lost events")
     trace: Trace = (Put(b"k"), WatchCreate(b"k", b"z", RevisionAt(1), stream=2), Put(b"k"), WatchRead(2))
 
-    def shows(part: Trace, found: Symptom) -> bool:
+    def shows(part: Trace, found: Signature) -> bool:
         """A target that forgets history."""
         watches = [op for op in part if isinstance(op, WatchCreate) and op.start_revision]
         return found == lost and bool(watches)
 
-    lies = known((WatchCreate(b"a", start_revision=RevisionAt(0)), WatchRead()), shows, lost)
-    assert lies.explain(trace, lost)
-    assert not lies.explain((Put(b"k"), WatchCreate(b"k", b"z"), WatchRead()), lost)
+    findings = known((WatchCreate(b"a", start_revision=RevisionAt(0)), WatchRead()), shows, lost)
+    assert findings.explain(trace, lost)
+    assert not findings.explain((Put(b"k"), WatchCreate(b"k", b"z"), WatchRead()), lost)

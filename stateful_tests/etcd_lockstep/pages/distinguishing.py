@@ -1,4 +1,4 @@
-"""Witnesses: for each quirk, the shortest trace that tells a version which has it from one which has not.
+"""DistinguishingTraces: for each quirk, the shortest trace that tells a version which has it from one which has not.
 
 It is found by the search itself: the model is held against a model in which that one quirk is the other way round.
 """
@@ -9,19 +9,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from etcd_lockstep.comparing.lockstep import Died, Lockstep, NotApplied, Overtaken
+from etcd_lockstep.comparing.lockstep import Died, Inconclusive, Lockstep, Skipped
 from etcd_lockstep.searching.fuzzing import fuzz
-from etcd_lockstep.searching.search import Lie, Search
-from etcd_lockstep.strategies.arenas import ARENAS, TIME, Arena
-from etcd_lockstep.strategies.vocabulary import KEYS
+from etcd_lockstep.searching.search import Finding, Search
+from etcd_lockstep.strategies.generator_state import KEYS
+from etcd_lockstep.strategies.workloads import TIME, WORKLOADS, Workload
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import Trace
 from etcd_model import Quirks, Server, quirks_of
 
 SECONDS = 8.0
-"""How long an arena is searched for a quirk."""
+"""How long a workload is searched for a quirk."""
 
-_ARENAS = [arena for arena in ARENAS if arena is not TIME]
+_WORKLOADS = [workload for workload in WORKLOADS if workload is not TIME]
 """No quirk is about the passing of time."""
 
 
@@ -44,30 +44,30 @@ def find(quirk: str, versions: Iterable[str], seed: int = 0) -> Trace | None:
     for quirks in map(quirks_of, versions):
         (having if getattr(quirks, quirk) else lacking).append(quirks)
     for quirks in (*having[:1], *lacking[-1:]):
-        for arena in _ARENAS:
-            lies = _search(quirks, quirk, arena, seed)
-            if lies:
-                return min((lie.trace for lie in lies), key=lambda trace: (len(trace), len(repr(trace))))
+        for workload in _WORKLOADS:
+            findings = _search(quirks, quirk, workload, seed)
+            if findings:
+                return min((finding.trace for finding in findings), key=lambda trace: (len(trace), len(repr(trace))))
     return None
 
 
-def _search(quirks: Quirks, quirk: str, arena: Arena, seed: int) -> Sequence[Lie]:
+def _search(quirks: Quirks, quirk: str, workload: Workload, seed: int) -> Sequence[Finding]:
     targets = [Otherwise(Server(without(quirks, quirk))) for _ in range(2)]
-    search = Search(ModelTarget(Server(quirks)), targets[:1], twins={Otherwise.name: targets[1]})
-    operations = arena.operations(arena.families, targets[0].capabilities)
+    search = Search(ModelTarget(Server(quirks)), targets[:1], second_instances={Otherwise.name: targets[1]})
+    operations = workload.operations(workload.families, targets[0].capabilities)
     fuzz(
         search,
-        arena,
+        workload,
         operations,
         KEYS,
-        last_look=True,
+        final_check=True,
         seconds=SECONDS,
         examples=None,
         seed=seed,
         remember=False,
-        until=lambda: bool(search.lies),
+        until=lambda: bool(search.findings),
     )
-    return search.lies
+    return search.findings
 
 
 def shows(trace: Trace, quirk: str, quirks: Quirks) -> bool:
@@ -76,5 +76,5 @@ def shows(trace: Trace, quirk: str, quirks: Quirks) -> bool:
     try:
         lockstep.start()
         return any(lockstep.step(operation).divergences for operation in trace)
-    except (NotApplied, Overtaken, Died):
+    except (Skipped, Inconclusive, Died):
         return False

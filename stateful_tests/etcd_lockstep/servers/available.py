@@ -35,7 +35,7 @@ def find_release(number: str) -> Program:
 
 def find_newest(series: str, progress: Progress = silent) -> Program:
     """The newest binary at hand of a series, as `3.5`. Raises `EtcdUnavailable`, with what there is."""
-    every = versions_at_hand(progress)
+    every = available_versions(progress)
     for program in reversed(every):
         if program.version.startswith(f"{series}."):
             return program
@@ -43,7 +43,7 @@ def find_newest(series: str, progress: Progress = silent) -> Program:
     raise EtcdUnavailable(f"the binaries at hand are {have}")
 
 
-def versions_at_hand(progress: Progress = silent) -> list[Program]:
+def available_versions(progress: Progress = silent) -> list[Program]:
     """One binary a release, from the first place that has it, the newest last.
 
     `progress` is told of each file that is called as an etcd and isn't the one it is called after.

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from etcd_model import auth
-from etcd_model.auth.left_open import inverted_range, stale_user, token_waits
+from etcd_model.auth.nondeterministic import inverted_range, stale_user, token_waits
 from etcd_model.errors import Error
 from etcd_model.events import survivors
-from etcd_model.history_hash import hash_left_open
+from etcd_model.history_hash import nondeterministic_hash
 from etcd_model.kv import put
 from etcd_model.lock import left_behind
 from etcd_model.operations import (
-    FENCE_KEY,
+    SENTINEL_KEY,
     Advance,
     AlarmType,
     As,
@@ -40,7 +40,7 @@ CATCHING_UP = "a watcher of the stream may still be catching up: read the stream
 OWED = "what the watcher is owed may still be on its way: read the stream first"
 
 
-def undetermined(operation: Operation, state: State) -> str | None:
+def nondeterminism(operation: Operation, state: State) -> str | None:
     """Why nobody can tell what etcd would do with the operation now; or None. Mostly a read of the stream that the
     operation is about makes it definite."""
     match operation:
@@ -48,7 +48,7 @@ def undetermined(operation: Operation, state: State) -> str | None:
             return (
                 token_waits(state, token)
                 or stale_user(state, token)
-                or undetermined(inner, replace(state, token=token))
+                or nondeterminism(inner, replace(state, token=token))
             )
         case Put() | Range() | DeleteRange() | Txn() | Proclaim() | Unlock():
             return NEAR_LIMIT if near_limit(operation) else inverted_range(state, operation)
@@ -77,7 +77,7 @@ def undetermined(operation: Operation, state: State) -> str | None:
         case Compact():
             return _compact(state)
         case HashKV():
-            return hash_left_open(state, operation.revision)
+            return nondeterministic_hash(state, operation.revision)
         case _:
             return None
 
@@ -116,13 +116,13 @@ def _create(operation: WatchCreate, state: State) -> str | None:
 
 
 def _read(operation: WatchRead, state: State) -> str | None:
-    """Not a race: where the fence can't be watched, or not be put, there is nothing to wait for."""
+    """Not a race: where the sentinel can't be watched, or not be put, there is nothing to wait for."""
     stream = opened(state, operation.stream)
-    reason = auth.check_watch(state, stream.token, FENCE_KEY, b"")
+    reason = auth.check_watch(state, stream.token, SENTINEL_KEY, b"")
     if reason:
-        return f"the fence can't be watched: {reason}"
-    _, result = put(state, Put(FENCE_KEY))
-    return f"the fence can't be put: {result.message}" if isinstance(result, Error) else None
+        return f"the sentinel can't be watched: {reason}"
+    _, result = put(state, Put(SENTINEL_KEY))
+    return f"the sentinel can't be put: {result.message}" if isinstance(result, Error) else None
 
 
 def _compact(state: State) -> str | None:

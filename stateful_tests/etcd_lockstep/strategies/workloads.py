@@ -1,6 +1,6 @@
-"""Arenas: where which families meet.
+"""Workloads: where which families meet.
 
-Most operations share one server and one state machine. What is global to a server, or takes time, has an arena of its
+Most operations share one server and one state machine. What is global to a server, or takes time, has a workload of its
 own, with the operations of other families along that it is about: auth needs requests that it may refuse, an alarm
 needs writes, and leases that expire need keys.
 """
@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from etcd_lockstep.servers import USUAL, Settings
+from etcd_lockstep.servers import USUAL, ServerSettings
 from etcd_lockstep.strategies import auth, lease, maintenance, time
-from etcd_lockstep.strategies.dice import Dice
+from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.strategies.families import DRAWS, FAMILIES, Draw
-from etcd_lockstep.strategies.vocabulary import Vocabulary
+from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_model.operations import HashKV, Operation
 
 LENGTHS = (50, 8, 16, 32)
@@ -27,20 +27,20 @@ LEASES = 3
 _NEED_A_LEASE = (lease.lease_revoke, lease.lease_keep_alive, lease.lease_time_to_live)
 
 
-def _nothing(_dice: Dice, _words: Vocabulary) -> tuple[Operation, ...]:
+def _nothing(_choices: ChoiceDecoder, _state: GeneratorState) -> tuple[Operation, ...]:
     return ()
 
 
-def _hash_kv(_words: Vocabulary) -> Operation:
+def _hash_kv(_state: GeneratorState) -> Operation:
     return HashKV()
 
 
-def _as_it_is(_dice: Dice, _words: Vocabulary, operation: Operation) -> Operation:
+def _as_it_is(_choices: ChoiceDecoder, _state: GeneratorState, operation: Operation) -> Operation:
     return operation
 
 
 @dataclass(frozen=True, slots=True)
-class Arena:
+class Workload:
     """A state machine, and the server that it needs."""
 
     name: str
@@ -48,24 +48,24 @@ class Arena:
     """Those that are drawn here where they are asked for."""
     weights: Mapping[str, tuple[int, ...]]
     """By operation: the weights that it may have in a sequence, of which one is drawn for each. Operations of other
-    families than the arena's own are drawn along."""
+    families than the workload's own are drawn along."""
     share: int
-    """Of the time of a run, next to those of the other arenas that run."""
-    settings: Settings = USUAL
+    """Of the time of a run, next to those of the other workloads that run."""
+    settings: ServerSettings = USUAL
     """What its server is started with."""
     settled: bool = False
-    """Whether every store must have these settings: then the arena runs where we start them all. An endpoint of a
+    """Whether every store must have these settings: then the workload runs where we start them all. An endpoint of a
     user's, and a target of theirs, know nothing of our settings, and would be accused of what they can't help."""
     draws: Mapping[str, Draw] = field(default_factory=dict)
     """Operations that are drawn otherwise than elsewhere."""
     lengths: tuple[int, ...] = LENGTHS
-    prelude: Callable[[Dice, Vocabulary], tuple[Operation, ...]] = _nothing
+    prelude: Callable[[ChoiceDecoder, GeneratorState], tuple[Operation, ...]] = _nothing
     """What every sequence begins with."""
-    wrap: Callable[[Dice, Vocabulary, Operation], Operation] = _as_it_is
+    wrap: Callable[[ChoiceDecoder, GeneratorState, Operation], Operation] = _as_it_is
     """What becomes of each operation that was drawn."""
-    last_look: Callable[[Vocabulary], Operation] = _hash_kv
+    final_check: Callable[[GeneratorState], Operation] = _hash_kv
     """What tells of the whole history at the end of a sequence."""
-    lanes: int = 1
+    workers: int = 1
     """How many sequences run at the same time, each on a server of its own: where they mostly wait."""
 
     def operations(self, families: Collection[str], capabilities: Collection[str]) -> tuple[str, ...]:
@@ -81,31 +81,31 @@ class Arena:
 class Swarm:
     """How the operations of one sequence are drawn: it favours some, and leaves out others."""
 
-    def __init__(self, dice: Dice, arena: Arena, operations: Collection[str]) -> None:
-        self._arena = arena
-        draws = {name: arena.draws.get(name, DRAWS[name]) for name in operations}
-        self._draws = [draw for name, draw in draws.items() for _ in range(dice.pick(arena.weights[name]))]
+    def __init__(self, choices: ChoiceDecoder, workload: Workload, operations: Collection[str]) -> None:
+        self._workload = workload
+        draws = {name: workload.draws.get(name, DRAWS[name]) for name in operations}
+        self._draws = [draw for name, draw in draws.items() for _ in range(choices.pick(workload.weights[name]))]
         if not self._draws:
             self._draws = list(draws.values())
 
-    def draw(self, dice: Dice, words: Vocabulary) -> Operation:
-        draw = dice.pick(self._draws)
-        if draw is lease.lease_grant and len(words.live) >= LEASES and not dice.one_in(4):
-            draw = dice.pick(self._draws)  # leases that nobody uses any more say little
-        if draw in _NEED_A_LEASE and not words.live and not words.hostile:
-            draw = self._arena.draws.get("lease_grant", lease.lease_grant)
-        return self._arena.wrap(dice, words, draw(dice, words))
+    def draw(self, choices: ChoiceDecoder, state: GeneratorState) -> Operation:
+        draw = choices.pick(self._draws)
+        if draw is lease.lease_grant and len(state.live) >= LEASES and not choices.one_in(4):
+            draw = choices.pick(self._draws)  # leases that nobody uses any more say little
+        if draw in _NEED_A_LEASE and not state.live and not state.invalid_inputs:
+            draw = self._workload.draws.get("lease_grant", lease.lease_grant)
+        return self._workload.wrap(choices, state, draw(choices, state))
 
 
-def _sometimes_large(dice: Dice, words: Vocabulary) -> Operation:
-    return maintenance.large_put(dice, words) if dice.one_in(40) else DRAWS["put"](dice, words)
+def _sometimes_large(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
+    return maintenance.large_put(choices, state) if choices.one_in(40) else DRAWS["put"](choices, state)
 
 
-def _leased(dice: Dice, words: Vocabulary) -> Operation:
-    return time.leased_put(dice, words) if dice.pick((True, False)) else DRAWS["put"](dice, words)
+def _leased(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
+    return time.leased_put(choices, state) if choices.pick((True, False)) else DRAWS["put"](choices, state)
 
 
-STORE = Arena(
+STORE = Workload(
     "store",
     families=("kv", "txn", "lease", "watch", "compact", "lock"),
     weights={
@@ -135,7 +135,7 @@ STORE = Arena(
     share=5,
 )
 
-AUTH = Arena(
+AUTH = Workload(
     "auth",
     families=("auth",),
     weights={
@@ -182,15 +182,15 @@ AUTH = Arena(
         "member_promote": (0, 0, 1, 0),
     },
     share=2,
-    settings=Settings(cheap_passwords=True),
+    settings=ServerSettings(cheap_passwords=True),
     draws={"watch_create": auth.watch_create, "alarm": auth.alarm},
     lengths=(60, 30, 40),
     prelude=auth.prelude,
     wrap=auth.in_a_name,
-    last_look=auth.last_look,
+    final_check=auth.final_check,
 )
 
-MAINTENANCE = Arena(
+MAINTENANCE = Workload(
     "maintenance",
     families=("maintenance",),
     weights={
@@ -219,7 +219,7 @@ MAINTENANCE = Arena(
     draws={"put": _sometimes_large},
 )
 
-TIME = Arena(
+TIME = Workload(
     "time",
     families=("time",),
     weights={
@@ -240,10 +240,10 @@ TIME = Arena(
     draws={"lease_grant": time.lease_grant, "put": _leased},
     lengths=(14, 10, 18),
     prelude=time.prelude,
-    lanes=12,
+    workers=12,
 )
 
-QUOTA = Arena(
+QUOTA = Workload(
     "quota",
     families=("maintenance",),
     weights={
@@ -266,10 +266,10 @@ QUOTA = Arena(
         "defragment": (0, 1, 0, 1),
     },
     share=1,
-    settings=Settings(quota_bytes=1024),
+    settings=ServerSettings(quota_bytes=1024),
     settled=True,
     draws={"txn": maintenance.nesting_txn, "alarm": maintenance.disarm, "lock": maintenance.lock},
     lengths=(20, 8, 16),
 )
 
-ARENAS = (STORE, AUTH, MAINTENANCE, QUOTA, TIME)
+WORKLOADS = (STORE, AUTH, MAINTENANCE, QUOTA, TIME)

@@ -1,4 +1,4 @@
-"""Lanes: sequences that are drawn first and run side by side, and what becomes of what they show."""
+"""Workers: sequences that are drawn first and run side by side, and what becomes of what they show."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import ClassVar
 import pytest
 
 from etcd_lockstep.console.cli import main
-from etcd_lockstep.searching.lanes import TO_A_LANE, Lane, LanedSearch
-from etcd_lockstep.searching.search import LieFound
+from etcd_lockstep.searching.search import NewFinding
+from etcd_lockstep.searching.workers import PER_WORKER, ParallelSearch, Worker
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.target import ALL, Target, TargetDied
 from etcd_lockstep.targets.fake import FakeTarget
@@ -51,14 +51,14 @@ class Mortal(Specimen):
         pass
 
 
-def search(number: int, *targets: Target) -> LanedSearch:
-    """Lanes with the model and the fake each; the targets are in the first."""
-    lanes = [Lane(ModelTarget(Server()), [FakeTarget("3.5.16", 2)]) for _ in range(number)]
-    lanes[0].others.extend(targets)
-    return LanedSearch(lanes)
+def search(number: int, *targets: Target) -> ParallelSearch:
+    """Workers with the model and the fake each; the targets are in the first."""
+    workers = [Worker(ModelTarget(Server()), [FakeTarget("3.5.16", 2)]) for _ in range(number)]
+    workers[0].others.extend(targets)
+    return ParallelSearch(workers)
 
 
-def draw(search: LanedSearch, *operations: Operation) -> None:
+def draw(search: ParallelSearch, *operations: Operation) -> None:
     """One sequence."""
     search.start()
     for operation in operations:
@@ -66,26 +66,26 @@ def draw(search: LanedSearch, *operations: Operation) -> None:
 
 
 def test_nothing_runs_until_there_is_enough_to_run() -> None:
-    laned = search(2)
-    for number in range(2 * TO_A_LANE):
-        draw(laned, Put(b"a"), Advance(1))
-        assert (laned.sequences, laned.steps) == (0, 0), number
-    laned.start()
-    assert (laned.sequences, laned.steps) == (2 * TO_A_LANE, 4 * TO_A_LANE)
+    parallel = search(2)
+    for number in range(2 * PER_WORKER):
+        draw(parallel, Put(b"a"), Advance(1))
+        assert (parallel.sequences, parallel.steps) == (0, 0), number
+    parallel.start()
+    assert (parallel.sequences, parallel.steps) == (2 * PER_WORKER, 4 * PER_WORKER)
 
 
 def test_what_is_left_runs_at_the_end() -> None:
-    laned = search(3)
-    draw(laned, Put(b"a"), Advance(1), Range(b"a"))
-    laned.flush()
-    assert (laned.sequences, laned.steps) == (1, 3)
-    assert laned.coverage.fields["advance.seconds"] == 1
+    parallel = search(3)
+    draw(parallel, Put(b"a"), Advance(1), Range(b"a"))
+    parallel.flush()
+    assert (parallel.sequences, parallel.steps) == (1, 3)
+    assert parallel.coverage.fields["advance.seconds"] == 1
 
 
 def test_a_lie_is_found_shrunk_and_raised_after_its_batch() -> None:
-    laned = search(1, Eternal())
+    parallel = search(1, Eternal())
     draw(
-        laned,
+        parallel,
         Put(b"x"),
         LeaseGrant(2),
         Put(b"a", b"1", 0),
@@ -94,48 +94,48 @@ def test_a_lie_is_found_shrunk_and_raised_after_its_batch() -> None:
         Advance(4),
         Range(b"a"),
     )
-    draw(laned, Put(b"a"))
-    with pytest.raises(LieFound):
-        laned.flush()
-    assert laned.sequences == 2
-    (lie,) = laned.lies
-    assert (lie.odd_one_out, str(lie.symptom)) == ("eternal", "range kvs unexpected")
-    assert [type(operation) for operation in lie.trace] == [LeaseGrant, Put, Advance, Range]
+    draw(parallel, Put(b"a"))
+    with pytest.raises(NewFinding):
+        parallel.flush()
+    assert parallel.sequences == 2
+    (finding,) = parallel.findings
+    assert (finding.odd_one_out, str(finding.signature)) == ("eternal", "range kvs unexpected")
+    assert [type(operation) for operation in finding.trace] == [LeaseGrant, Put, Advance, Range]
 
 
 def test_what_is_never_sent_is_not_drawn() -> None:
-    laned = search(1)
-    laned.start()
-    assert not laned.step(Range(b"a", sort_target=9))
-    assert laned.step(Range(b"a"))
+    parallel = search(1)
+    parallel.start()
+    assert not parallel.step(Range(b"a", sort_target=9))
+    assert parallel.step(Range(b"a"))
 
 
 def test_a_target_that_dies_in_its_reset_is_told_of_with_what_ran_before() -> None:
     Mortal.uses = 0
-    laned = search(1, Mortal())
-    draw(laned, Put(b"a"))
-    draw(laned, Range(b"b"), Advance(1))
-    with pytest.raises(LieFound):
-        laned.flush()
-    (lie,) = laned.lies
-    assert (lie.odd_one_out, lie.symptom.kind) == ("mortal", "died")
-    assert lie.trace[-1] == Put(b"a")
+    parallel = search(1, Mortal())
+    draw(parallel, Put(b"a"))
+    draw(parallel, Range(b"b"), Advance(1))
+    with pytest.raises(NewFinding):
+        parallel.flush()
+    (finding,) = parallel.findings
+    assert (finding.odd_one_out, finding.signature.kind) == ("mortal", "died")
+    assert finding.trace[-1] == Put(b"a")
 
 
 def test_a_target_that_was_never_asked_anything_is_accused_of_nothing() -> None:
     Mortal.uses = 1
-    laned = search(1, Mortal())
-    draw(laned, Range(b"b"))
-    laned.flush()
-    assert laned.lies == []
+    parallel = search(1, Mortal())
+    draw(parallel, Range(b"b"))
+    parallel.flush()
+    assert parallel.findings == []
 
 
 def test_after_the_end_nothing_more_is_run() -> None:
-    laned = search(1)
-    draw(laned, Put(b"a"))
-    laned.deadline = 0.0
-    laned.flush()
-    assert (laned.sequences, laned.steps) == (0, 0)
+    parallel = search(1)
+    draw(parallel, Put(b"a"))
+    parallel.deadline = 0.0
+    parallel.flush()
+    assert (parallel.sequences, parallel.steps) == (0, 0)
 
 
 def test_a_lie_that_there_is_no_time_to_look_into_is_told_once_and_says_so() -> None:
@@ -147,21 +147,21 @@ def test_a_lie_that_there_is_no_time_to_look_into_is_told_once_and_says_so() -> 
             result = super().apply(operation)
             return PutResult(0) if isinstance(result, PutResult) else result
 
-    laned = search(1, Deaf())
-    draw(laned, Range(b"b"), Put(b"a"))
-    draw(laned, Range(b"a"), Range(b"c"), Put(b"a"))
-    laned._patience = 0.0
-    seen = laned._run_batch(laned._batch or [(Range(b"b"), Put(b"a")), (Range(b"c"), Put(b"a"))])
-    laned.deadline = -1e9
+    parallel = search(1, Deaf())
+    draw(parallel, Range(b"b"), Put(b"a"))
+    draw(parallel, Range(b"a"), Range(b"c"), Put(b"a"))
+    parallel._patience = 0.0
+    seen = parallel._run_batch(parallel._batch or [(Range(b"b"), Put(b"a")), (Range(b"c"), Put(b"a"))])
+    parallel.deadline = -1e9
     for one in seen:
-        laned._trace = one.trace
+        parallel._trace = one.trace
         for divergence in one.divergences:
             try:
-                laned._judge(one.trace[-1], divergence)
-            except LieFound:
+                parallel._judge(one.trace[-1], divergence)
+            except NewFinding:
                 continue
-    (lie,) = laned.lies
-    assert lie.note == "there was no time to shrink it"
+    (finding,) = parallel.findings
+    assert finding.note == "there was no time to shrink it"
 
 
 def test_a_few_examples_are_run_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 """By the names that the declarations of fields are made of."""
 
 
-class OwnTarget(Target):
+class CheckedTarget(Target):
     """Passes everything on. What `apply` returns that is no result becomes a TypeError which says so, and is so
     reported; lists in it become tuples. A `reset` that fails leaves nothing to go on with."""
 

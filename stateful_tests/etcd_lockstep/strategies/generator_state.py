@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from etcd_lockstep.strategies.dice import Dice
+from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.trace import UNKNOWN_LEASE, LeaseOf, RevisionAt, TokenOf, bare
 from etcd_model.lock import key_of
 from etcd_model.operations import (
@@ -34,16 +34,18 @@ OWN_LEASE_IDS = (7, 8, -5)
 """Lease ids that callers pick; negative ones are legal."""
 
 
-class Vocabulary:
-    """The words of one sequence. It grows with the sequence: leases are granted, revisions go by."""
+class GeneratorState:
+    """The state of one sequence. It grows with the sequence: leases are granted, revisions go by."""
 
-    def __init__(self, keys: Sequence[bytes] = KEYS, *, hostile: bool = True, plain: bool = False) -> None:
+    def __init__(
+        self, keys: Sequence[bytes] = KEYS, *, invalid_inputs: bool = True, defaults_only: bool = False
+    ) -> None:
         self.keys = tuple(keys)
-        self.hostile = hostile
+        self.invalid_inputs = invalid_inputs
         """Whether requests may be invalid on purpose."""
-        self.plain = plain
+        self.defaults_only = defaults_only
         """Whether requests do without options. Where a target lies about one, every other sequence is about that
-        one; in a plain sequence nothing stands before what it does to keys and leases."""
+        one; in a defaults_only sequence nothing stands before what it does to keys and leases."""
         self.live: list[LeaseOf] = []
         """Leases that were granted and not revoked."""
         self.stale: list[LeaseOf] = []
@@ -89,48 +91,48 @@ class Vocabulary:
             case _:
                 pass
 
-    def stream(self, dice: Dice) -> int:
+    def stream(self, choices: ChoiceDecoder) -> int:
         """A stream that is open, or the first."""
-        return dice.pick(self.streams) if self.streams else 0
+        return choices.pick(self.streams) if self.streams else 0
 
     def _range_ends(self) -> tuple[bytes, ...]:
         prefixes = [key[:-1] + bytes([key[-1] + 1]) for key in self.keys if key[-1] < 0xFF]
         return (*prefixes, FROM_KEY, FROM_KEY, *self.keys, b"\x00\x00")
 
-    def key(self, dice: Dice) -> bytes:
-        if self.hostile and dice.one_in(60):
+    def key(self, choices: ChoiceDecoder) -> bytes:
+        if self.invalid_inputs and choices.one_in(60):
             return b""
-        return dice.pick(self.keys)
+        return choices.pick(self.keys)
 
-    def key_to_read(self, dice: Dice) -> bytes:
+    def key_to_read(self, choices: ChoiceDecoder) -> bytes:
         """Mostly one that was written not long ago."""
-        if self.written and not dice.one_in(3):
-            return dice.pick(self.written[-3:])
-        return self.key(dice)
+        if self.written and not choices.one_in(3):
+            return choices.pick(self.written[-3:])
+        return self.key(choices)
 
-    def range_end(self, dice: Dice, key: bytes) -> bytes:
+    def range_end(self, choices: ChoiceDecoder, key: bytes) -> bytes:
         """Every form of it: a prefix's end, from-key, one that lies below the key, a literal two zero bytes."""
-        if dice.one_in(3) and key and key[-1] < 0xFF:
+        if choices.one_in(3) and key and key[-1] < 0xFF:
             return key[:-1] + bytes([key[-1] + 1])
-        return dice.pick(self.range_ends)
+        return choices.pick(self.range_ends)
 
-    def value(self, dice: Dice) -> bytes:
-        return dice.pick(VALUES)
+    def value(self, choices: ChoiceDecoder) -> bytes:
+        return choices.pick(VALUES)
 
-    def lease(self, dice: Dice) -> int:
+    def lease(self, choices: ChoiceDecoder) -> int:
         """A living lease of this sequence, 0 where there is none; sometimes one that was revoked, or never was."""
-        if self.hostile and dice.one_in(6):
-            return dice.pick((UNKNOWN_LEASE, *self.stale[-3:]))
-        return dice.pick(self.live[-4:]) if self.live else 0
+        if self.invalid_inputs and choices.one_in(6):
+            return choices.pick((UNKNOWN_LEASE, *self.stale[-3:]))
+        return choices.pick(self.live[-4:]) if self.live else 0
 
-    def revision(self, dice: Dice) -> int:
+    def revision(self, choices: ChoiceDecoder) -> int:
         """One that was, is, or is yet to be; sometimes one that can't be."""
-        if self.hostile and dice.one_in(12):
-            return dice.pick((-1, -2, -(2**63)))
-        if self.compacted and dice.one_in(4):
-            return dice.pick(self.compacted[-2:])
-        step = self.steps - dice.count(min(self.steps, 8)) if not dice.one_in(4) else dice.count(self.steps)
-        return RevisionAt(step, dice.pick((0, 0, 0, 0, -1, 1, 0, 7)))
+        if self.invalid_inputs and choices.one_in(12):
+            return choices.pick((-1, -2, -(2**63)))
+        if self.compacted and choices.one_in(4):
+            return choices.pick(self.compacted[-2:])
+        step = self.steps - choices.count(min(self.steps, 8)) if not choices.one_in(4) else choices.count(self.steps)
+        return RevisionAt(step, choices.pick((0, 0, 0, 0, -1, 1, 0, 7)))
 
 
 def puts(operation: Operation) -> Iterator[Put]:

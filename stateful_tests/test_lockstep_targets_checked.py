@@ -8,8 +8,8 @@ from typing import Any, get_args
 import pytest
 
 from etcd_lockstep.target import Target
-from etcd_lockstep.targets import own
-from etcd_lockstep.targets.own import OwnTarget
+from etcd_lockstep.targets import checked
+from etcd_lockstep.targets.checked import CheckedTarget
 from etcd_model import Operation, Result
 from etcd_model.errors import Code, Error
 from etcd_model.operations import Permission, Range
@@ -42,7 +42,7 @@ def passed_on(said: Any) -> Result:
             answer: Result = said
             return answer
 
-    return OwnTarget(Says(), "says").apply(Range(b"a"))
+    return CheckedTarget(Says(), "says").apply(Range(b"a"))
 
 
 def test_a_list_becomes_a_tuple_however_deep_it_lies() -> None:
@@ -107,6 +107,6 @@ def test_what_inherits_from_a_part_of_a_result_is_no_such_part() -> None:
 
 
 def test_the_types_of_all_that_there_is_in_results_are_known() -> None:
-    for kind in (*get_args(Result), *own._PARTS):
+    for kind in (*get_args(Result), *checked._PARTS):
         for field in fields(kind):
-            assert own._wanted(own._declared(field)), (kind, field.name)
+            assert checked._wanted(checked._declared(field)), (kind, field.name)

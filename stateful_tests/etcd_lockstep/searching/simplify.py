@@ -1,4 +1,4 @@
-"""What is plainer than an operation: an option less, a smaller number, a shorter value."""
+"""What is simpler than an operation: an option less, a smaller number, a shorter value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from etcd_lockstep.trace import RevisionAt
 from etcd_model.exhaustive import assert_never
 from etcd_model.operations import (
-    FENCE_KEY,
+    SENTINEL_KEY,
     Advance,
     Alarm,
     As,
@@ -79,11 +79,11 @@ SHORTEST_TTL = 2
 EQUAL, NOT_EQUAL = CompareResult.EQUAL, CompareResult.NOT_EQUAL
 
 
-def plainer(operation: RequestOp | Operation) -> Iterator[Operation]:
-    """Operations a little plainer than this one, the boldest first."""
+def simpler(operation: RequestOp | Operation) -> Iterator[Operation]:
+    """Operations a little simpler than this one, the boldest first."""
     match operation:
         case Txn():
-            yield from _plainer_txn(operation)
+            yield from _simpler_txn(operation)
         case Put():
             yield from _without_options(operation, "prev_kv", "ignore_value", "ignore_lease", "lease")
             yield from (
@@ -95,14 +95,14 @@ def plainer(operation: RequestOp | Operation) -> Iterator[Operation]:
             yield from _without_options(
                 operation, *(field.name for field in fields(operation) if field.name not in ("key", "revision"))
             )
-            yield from _plainer_revisions(operation, "revision")
+            yield from _simpler_revisions(operation, "revision")
             if operation.range_end == FROM_KEY and operation.key:
                 yield replace(operation, range_end=operation.key + b"\xff")
         case DeleteRange():
             yield from _without_options(operation, "range_end", "prev_kv")
         case Compact():
             yield from _without_options(operation, "physical")
-            yield from _plainer_revisions(operation, "revision", or_none=False)
+            yield from _simpler_revisions(operation, "revision", or_none=False)
         case LeaseGrant():
             yield from _without_options(operation, "id")
             if operation.ttl != PLAIN_TTL:
@@ -113,7 +113,7 @@ def plainer(operation: RequestOp | Operation) -> Iterator[Operation]:
             yield from _without_options(operation, "keys")
         case As():
             yield operation.operation
-            yield from (replace(operation, operation=one) for one in plainer(operation.operation))
+            yield from (replace(operation, operation=one) for one in simpler(operation.operation))
         case Advance():
             seconds = operation.seconds
             yield from (Advance(less) for less in sorted({1, seconds // 2, seconds - 1}) if 0 < less < seconds)
@@ -121,9 +121,9 @@ def plainer(operation: RequestOp | Operation) -> Iterator[Operation]:
             yield from _without_options(
                 operation, *(field.name for field in fields(operation) if field.name not in ("key", "start_revision"))
             )
-            yield from _plainer_revisions(operation, "start_revision")
-            if operation.range_end == FROM_KEY and operation.key < FENCE_KEY:
-                yield replace(operation, range_end=FENCE_KEY)  # every key from this one on that a sequence writes
+            yield from _simpler_revisions(operation, "start_revision")
+            if operation.range_end == FROM_KEY and operation.key < SENTINEL_KEY:
+                yield replace(operation, range_end=SENTINEL_KEY)  # every key from this one on that a sequence writes
         case WatchCancel():
             yield from _without_options(operation, "stream")
             if operation.watch_id:
@@ -144,7 +144,7 @@ def plainer(operation: RequestOp | Operation) -> Iterator[Operation]:
         case Resign():
             yield from _of_no_term(operation)
         case HashKV():
-            yield from _plainer_revisions(operation, "revision")
+            yield from _simpler_revisions(operation, "revision")
         case Alarm():
             yield from _without_options(operation, "member_id")
         case MemberList():
@@ -201,7 +201,7 @@ def _with(operation: Operation, name: str, value: object) -> Operation:
     return replace(operation, **changed)
 
 
-def _plainer_revisions(
+def _simpler_revisions(
     operation: Range | Compact | WatchCreate | HashKV, name: str, *, or_none: bool = True
 ) -> Iterator[Operation]:
     revision = getattr(operation, name)
@@ -217,8 +217,8 @@ def _of_no_term(operation: Proclaim | Resign) -> Iterator[Operation]:
         yield replace(operation, leader=replace(operation.leader, rev=RevisionAt(0)))
 
 
-def _plainer_txn(operation: Txn) -> Iterator[Operation]:
-    """One of its operations in its place, then without its parts, then with plainer parts."""
+def _simpler_txn(operation: Txn) -> Iterator[Operation]:
+    """One of its operations in its place, then without its parts, then with simpler parts."""
     yield from operation.success
     yield from operation.failure
     if operation.compare:
@@ -235,20 +235,20 @@ def _plainer_txn(operation: Txn) -> Iterator[Operation]:
         if len(parts) == 1:
             yield _with(operation, name, ())
         for index, part in enumerate(parts):
-            for one in _plainer_compare(part) if isinstance(part, Compare) else _plainer_request(part):
+            for one in _simpler_compare(part) if isinstance(part, Compare) else _simpler_request(part):
                 yield _with(operation, name, (*parts[:index], one, *parts[index + 1 :]))
     if operation.failure and not operation.success:
         yield Txn(success=operation.failure)
 
 
-def _plainer_request(request: RequestOp) -> Iterator[RequestOp]:
-    for one in plainer(request):
+def _simpler_request(request: RequestOp) -> Iterator[RequestOp]:
+    for one in simpler(request):
         assert isinstance(one, Range | Put | DeleteRange | Txn)
         yield one
 
 
-def _plainer_compare(compare: Compare) -> Iterator[Compare]:
-    """Whether the key is there at all is the plainest thing to compare."""
+def _simpler_compare(compare: Compare) -> Iterator[Compare]:
+    """Whether the key is there at all is the simplest thing to compare."""
     plain = (Compare(compare.key, CompareTarget.VERSION, result, 0) for result in (EQUAL, NOT_EQUAL))
     if compare.target != CompareTarget.VERSION or compare.operand or compare.result not in (EQUAL, NOT_EQUAL):
         yield from plain

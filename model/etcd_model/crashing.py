@@ -33,7 +33,7 @@ _SORT_TARGETS = frozenset(SortTarget)
 _ALARM_TYPES = frozenset(AlarmType)
 
 
-def lethal(operation: Operation, state: State) -> str | None:
+def crash_reason(operation: Operation, state: State) -> str | None:
     """Why a real server in this state would die of the operation, at once or later; or None.
 
     - An unknown sort target panics where sort options are not validated (before 3.6).
@@ -50,23 +50,23 @@ def lethal(operation: Operation, state: State) -> str | None:
     """
     match operation:
         case Range() | Txn():
-            return _lethal_request(operation, state.server.quirks)
+            return _crashing_request(operation, state.server.quirks)
         case As():
-            return lethal(operation.operation, replace(state, token=operation.token))
+            return crash_reason(operation.operation, replace(state, token=operation.token))
         case RoleGrantPermission(perm=None) if operation.name in state.auth.roles:
             refused = state.server.quirks.missing_permission_refused
             return None if refused else "a RoleGrantPermission without a permission kills this version"
         case Alarm() if operation.action != AlarmAction.GET:
-            return _lethal_alarm(operation, state.server.quirks)
+            return _crashing_alarm(operation, state.server.quirks)
         case MemberAdd() | MemberUpdate() | Downgrade():
             return changes_cluster(state, operation)
         case Compact() if state.server.quirks.compaction_keeps_tombstones:
-            return _lethal_compaction(operation, state)
+            return _crashing_compaction(operation, state)
         case _:
             return None
 
 
-def _lethal_request(operation: Range | Txn, quirks: Quirks) -> str | None:
+def _crashing_request(operation: Range | Txn, quirks: Quirks) -> str | None:
     requests = list(_flat(operation)) if isinstance(operation, Txn) else [operation]
     if not quirks.sort_options_validated and any(
         isinstance(request, Range) and request.sort_target not in _SORT_TARGETS for request in requests
@@ -83,7 +83,7 @@ def _lethal_request(operation: Range | Txn, quirks: Quirks) -> str | None:
     return None
 
 
-def _lethal_alarm(operation: Alarm, quirks: Quirks) -> str | None:
+def _crashing_alarm(operation: Alarm, quirks: Quirks) -> str | None:
     if operation.action == AlarmAction.DEACTIVATE:
         return None
     if operation.action != AlarmAction.ACTIVATE:
@@ -96,7 +96,7 @@ def _lethal_alarm(operation: Alarm, quirks: Quirks) -> str | None:
     return None
 
 
-def _lethal_compaction(operation: Compact, state: State) -> str | None:
+def _crashing_compaction(operation: Compact, state: State) -> str | None:
     for commit in state.commits:
         if commit.revision == operation.revision:
             deleted: set[bytes] = set()

@@ -1,7 +1,7 @@
-"""Lanes: many short sequences that wait at the same time.
+"""Workers: many short sequences that wait at the same time.
 
 A sequence in which leases expire mostly waits. So sequences are drawn first, on the model alone, and then run side
-by side, in lanes that have targets of their own; what they show is judged when all of them are through.
+by side, in workers that have targets of their own; what they show is judged when all of them are through.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
-from etcd_lockstep.comparing.lockstep import Died, Divergence, Lockstep, NotApplied, Overtaken
+from etcd_lockstep.comparing.lockstep import Died, Divergence, Inconclusive, Lockstep, Skipped
 from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.searching.coverage import Coverage
-from etcd_lockstep.searching.search import LieFound, Search
+from etcd_lockstep.searching.search import NewFinding, Search
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import Trace
 from etcd_model.operations import Operation
 
-TO_A_LANE = 3
-"""How many sequences a batch has for each lane: with one, all would wait for the longest."""
+PER_WORKER = 3
+"""How many sequences a batch has for each worker: with one, all would wait for the longest."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class Worker:
     """One set of targets."""
 
     model: ModelTarget
@@ -38,33 +38,36 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the last step of a trace, run in a lane, showed."""
+    """What the last step of a trace, run in a worker, showed."""
 
     trace: Trace
     divergences: tuple[Divergence, ...] = ()
     died: Died | None = None
 
 
-class LanedSearch(Search):
+class ParallelSearch(Search):
     """A search whose sequences run in batches."""
 
-    def __init__(self, lanes: Sequence[Lane], **options: Any) -> None:
+    def __init__(self, workers: Sequence[Worker], **options: Any) -> None:
         """`options` are those of `Search`."""
-        first = lanes[0]
+        first = workers[0]
         super().__init__(first.model, first.others, lockstep=TimedLockstep, **options)
-        self._lanes: list[Lockstep] = [self._all, *(TimedLockstep(lane.model, lane.others) for lane in lanes[1:])]
+        self._workers: list[Lockstep] = [
+            self._all,
+            *(TimedLockstep(worker.model, worker.others) for worker in workers[1:]),
+        ]
         self._guide = Lockstep(ModelTarget(first.model.server), ())
         self._drawn: Trace = ()
         self._batch: list[Trace] = []
         self._ran: dict[Lockstep, Trace] = {}
-        """What was run in a lane last."""
+        """What was run in a worker last."""
         self._stopped = threading.Event()
         self._counting = threading.Lock()
 
     def start(self) -> None:
-        """Begin to draw a sequence; run those drawn before, if they are enough. Raises `LieFound`."""
+        """Begin to draw a sequence; run those drawn before, if they are enough. Raises `NewFinding`."""
         self._end_of_drawing()
-        if len(self._batch) == TO_A_LANE * len(self._lanes):
+        if len(self._batch) == PER_WORKER * len(self._workers):
             self.flush()
         self._guide.start()
         self.over = False
@@ -76,9 +79,9 @@ class LanedSearch(Search):
         try:
             self._all.refuse_inexpressible(operation)
             self._guide.step(operation)
-        except NotApplied:
+        except Skipped:
             return False
-        except Overtaken:
+        except Inconclusive:
             self.over = True
             return False
         except Died as died:  # of being asked whether it has words for it
@@ -94,11 +97,11 @@ class LanedSearch(Search):
             self._drawn = ()
 
     def flush(self) -> None:
-        """Run what was drawn. Raises `LieFound`, once all that was seen is judged, for the first that is new."""
+        """Run what was drawn. Raises `NewFinding`, once all that was seen is judged, for the first that is new."""
         self._end_of_drawing()
         batch, self._batch = self._batch, []
         self.over = True
-        found: LieFound | None = None
+        found: NewFinding | None = None
         for seen in self._run_batch(batch):
             try:
                 if seen.died:
@@ -106,14 +109,14 @@ class LanedSearch(Search):
                 self._trace = seen.trace
                 for divergence in seen.divergences:
                     self._judge(seen.trace[-1], divergence)
-            except LieFound as lie:
-                found = found or lie
+            except NewFinding as finding:
+                found = found or finding
         if found:
             raise found
 
     def _run_batch(self, batch: Sequence[Trace]) -> list[_Seen]:
         free = SimpleQueue[Lockstep]()
-        for lockstep in self._lanes:
+        for lockstep in self._workers:
             free.put(lockstep)
 
         def run(trace: Trace) -> _Seen | None:
@@ -123,7 +126,7 @@ class LanedSearch(Search):
             finally:
                 free.put(lockstep)
 
-        with ThreadPoolExecutor(len(self._lanes)) as pool:
+        with ThreadPoolExecutor(len(self._workers)) as pool:
             try:
                 return [seen for seen in pool.map(run, batch) if seen is not None]
             except BaseException:
@@ -151,10 +154,10 @@ class LanedSearch(Search):
                 if step.divergences:
                     return _Seen(trace[:number], step.divergences)
                 coverage.agreed(operation, step.observations[lockstep.targets[0].name])
-        except (Overtaken, NotApplied):
+        except (Inconclusive, Skipped):
             # Where something expired earlier or later than for the guide, a request may be one that is never sent.
             with self._counting:
-                self.overtaken += 1
+                self.inconclusive += 1
         except Died as died:
             return _Seen(trace[: lockstep.steps], died=died)
         finally:
