@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from etcd_lockstep.comparing.observation import Raised
 from etcd_lockstep.console.cli import main
 from etcd_lockstep.filing.corpus import BadFile, file_name, load, save
-from etcd_lockstep.searching.findings import Signature
-from etcd_lockstep.searching.search import Finding
+from etcd_lockstep.searching.findings import Finding, Signature
 from etcd_lockstep.strategies.choices import BYTES, ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_lockstep.strategies.workloads import WORKLOADS, Swarm, Workload

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from etcd_lockstep.comparing.comparison import Difference
-from etcd_lockstep.searching.findings import KnownFinding, KnownFindings, Signature, features, pattern, signature
+from etcd_lockstep.searching.findings import Signature, features, pattern, signature
+from etcd_lockstep.searching.known import KnownFinding, KnownFindings
 from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, TokenOf, Trace
 from etcd_model.operations import (
     Advance,

@@ -10,7 +10,7 @@ import pytest
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UserTarget, find
-from etcd_lockstep.searching.fuzzing import fuzz
+from etcd_lockstep.searching.driver import fuzz
 from etcd_lockstep.searching.participants import Participants, is_over_quota
 from etcd_lockstep.searching.run import Run, RunOptions
 from etcd_lockstep.searching.search import Search

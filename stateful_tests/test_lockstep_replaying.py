@@ -12,8 +12,7 @@ from etcd_lockstep.comparing.comparison import Difference
 from etcd_lockstep.console.cli import main
 from etcd_lockstep.filing.corpus import save
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.searching.findings import Signature, signature
-from etcd_lockstep.searching.search import DIED, Finding
+from etcd_lockstep.searching.findings import DIED, Finding, Signature, signature
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.target import TargetDied
 from etcd_lockstep.trace import LeaseOf, Trace

@@ -23,8 +23,7 @@ from etcd_lockstep.console.report import headline, print_findings
 from etcd_lockstep.console.wording import answer_fields, operation_in_words
 from etcd_lockstep.filing.corpus import file_name
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.searching.findings import Signature, signature
-from etcd_lockstep.searching.search import DIED, Finding
+from etcd_lockstep.searching.findings import DIED, Finding, Signature, signature
 from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, Trace
 from etcd_model import errors
 from etcd_model.operations import (

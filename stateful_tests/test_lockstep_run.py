@@ -10,9 +10,9 @@ import pytest
 
 from etcd_lockstep.catalogue import UnknownTarget, UserTarget, find, find_two
 from etcd_lockstep.console.cli import main
+from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.run import NothingToDo, Run, RunOptions
-from etcd_lockstep.searching.search import Finding
 from etcd_lockstep.servers import (
     BadSource,
     Binary,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from etcd_lockstep.searching.search import JUDGED, Finding, NewFinding, Search, TargetGone
+from etcd_lockstep.searching.findings import Finding
+from etcd_lockstep.searching.search import JUDGED, NewFinding, Search
+from etcd_lockstep.searching.triage import TargetGone
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.fake import FakeTarget
@@ -82,7 +84,7 @@ def test_what_is_new_is_shrunk_recorded_and_raised(second_instance: bool) -> Non
     (finding,) = searching.findings
     assert finding.trace == (A, DeleteRange(b"a"))
     assert (finding.odd_one_out, str(finding.signature)) == ("mock", "delete_range deleted missing")
-    assert raised.value.signature == finding.signature
+    assert raised.value.finding is finding
     assert finding.answers["mock"] == DeleteRangeResult(3)
     assert finding.answers["model"] == finding.answers["fake"] == DeleteRangeResult(3, 1)
 

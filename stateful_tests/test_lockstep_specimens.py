@@ -8,8 +8,9 @@ from typing import NamedTuple
 import pytest
 
 from etcd_lockstep.comparing.lockstep import Lockstep
-from etcd_lockstep.searching.fuzzing import fuzz
-from etcd_lockstep.searching.search import Finding, Search
+from etcd_lockstep.searching.driver import fuzz
+from etcd_lockstep.searching.findings import Finding
+from etcd_lockstep.searching.search import Search
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.strategies.generator_state import KEYS
 from etcd_lockstep.strategies.workloads import STORE

@@ -11,8 +11,9 @@ import pytest
 from etcd_lockstep.comparing.comparison import BROKEN_PROMISES
 from etcd_lockstep.comparing.lockstep import Lockstep
 from etcd_lockstep.comparing.timed import TimedLockstep
-from etcd_lockstep.searching.fuzzing import fuzz
-from etcd_lockstep.searching.search import Finding, Search
+from etcd_lockstep.searching.driver import fuzz
+from etcd_lockstep.searching.findings import Finding
+from etcd_lockstep.searching.search import Search
 from etcd_lockstep.searching.workers import ParallelSearch, Worker
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.specimens.watch import DropsOnBurst

@@ -150,7 +150,6 @@ def test_a_lie_that_there_is_no_time_to_look_into_is_told_once_and_says_so() -> 
     parallel = search(1, Deaf())
     draw(parallel, Range(b"b"), Put(b"a"))
     draw(parallel, Range(b"a"), Range(b"c"), Put(b"a"))
-    parallel._patience = 0.0
     seen = parallel._run_batch(parallel._batch or [(Range(b"b"), Put(b"a")), (Range(b"c"), Put(b"a"))])
     parallel.deadline = -1e9
     for one in seen:

@@ -53,7 +53,30 @@ def find(name: str) -> str | UserTarget:
         raise UnknownTarget(
             f"no target is called {name!r}: `etcd-lockstep targets` lists them, and your own is package.module:Class"
         )
-    return UserTarget(name, _user_class(name))
+    return user_target(_user_class(name), name)
+
+
+def user_target(kind: Callable[[], Target], name: str) -> UserTarget:
+    """A target of the user's by its class, or whatever makes one when it is called; `name` is for error messages."""
+
+    def make() -> Target:
+        try:
+            target = kind()
+        except TargetDied as died:
+            raise TargetDied(f"{name}: {died}") from died
+        except (Exception, SystemExit) as error:  # code of the user's may fail in any way
+            raise UnknownTarget(
+                f"{name}: {getattr(kind, '__name__', 'it')}() raised {type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(target, Target):
+            raise UnknownTarget(f"{name}: that makes {type(target).__name__}, which is no etcd_lockstep.Target")
+        _check_declared(target, name)
+        called = getattr(target, "name", None) or type(target).__name__
+        if called in (*REFERENCES, UNDECIDED):
+            raise UnknownTarget(f"{name}: a run has a target called {called!r} already: give yours another name")
+        return CheckedTarget(target, called)
+
+    return UserTarget(name, make)
 
 
 def find_two(first: str, second: str) -> tuple[EtcdSource, str | UserTarget | EtcdSource]:
@@ -92,7 +115,7 @@ def _check_declared(target: Target, name: str) -> None:
         raise UnknownTarget(f"{name}: no operation is called {unknown[0]!r}, which its capabilities hold")
 
 
-def _user_class(name: str) -> Callable[[], Target]:
+def _user_class(name: str) -> type[Target]:
     module_name, _, class_name = name.partition(":")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
@@ -104,18 +127,4 @@ def _user_class(name: str) -> Callable[[], Target]:
     if not (isinstance(found, type) and issubclass(found, Target)):
         what = "is not there" if found is None else "is not a subclass of etcd_lockstep.target.Target"
         raise UnknownTarget(f"{name}: {class_name} in {module_name} {what}")
-
-    def make() -> Target:
-        try:
-            target = found()
-        except TargetDied as died:
-            raise TargetDied(f"{name}: {died}") from died
-        except (Exception, SystemExit) as error:  # as above
-            raise UnknownTarget(f"{name}: {class_name}() raised {type(error).__name__}: {error}") from error
-        _check_declared(target, name)
-        called = getattr(target, "name", None) or class_name
-        if called in (*REFERENCES, UNDECIDED):
-            raise UnknownTarget(f"{name}: a run has a target called {called!r} already: give yours another name")
-        return CheckedTarget(target, called)
-
-    return make
+    return found

@@ -52,6 +52,11 @@ class Symbol:
     def __hash__(self) -> int:
         return hash((type(self), *vars(self).values()))
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """How Hypothesis prints it in a falsifying example."""
+        del cycle
+        printer.text(repr(self))
+
 
 class IntSymbol(Symbol, int):
     """Stands where an int will."""

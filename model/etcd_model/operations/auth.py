@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from etcd_model.operations.shown import Shown
+
 if TYPE_CHECKING:
     from etcd_model.operations import Operation
 
@@ -19,7 +21,7 @@ class PermissionType(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Permission:
+class Permission(Shown):
     """`authpb.Permission`. Range ends are those of a `Range`."""
 
     perm_type: int
@@ -28,7 +30,7 @@ class Permission:
 
 
 @dataclass(frozen=True, slots=True)
-class As:
+class As(Shown):
     """Another operation, sent with a token (the metadata `token`). The result is that operation's."""
 
     token: str
@@ -36,22 +38,22 @@ class As:
 
 
 @dataclass(frozen=True, slots=True)
-class AuthEnable:
+class AuthEnable(Shown):
     """`Auth.AuthEnable`."""
 
 
 @dataclass(frozen=True, slots=True)
-class AuthDisable:
+class AuthDisable(Shown):
     """`Auth.AuthDisable`."""
 
 
 @dataclass(frozen=True, slots=True)
-class AuthStatus:
+class AuthStatus(Shown):
     """`Auth.AuthStatus` (3.5 and newer)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Authenticate:
+class Authenticate(Shown):
     """`Auth.Authenticate`: a token for a name and a password."""
 
     name: str
@@ -59,7 +61,7 @@ class Authenticate:
 
 
 @dataclass(frozen=True, slots=True)
-class UserAdd:
+class UserAdd(Shown):
     """`Auth.UserAdd`. A user with `no_password` can't authenticate."""
 
     name: str
@@ -68,26 +70,26 @@ class UserAdd:
 
 
 @dataclass(frozen=True, slots=True)
-class UserGet:
+class UserGet(Shown):
     """`Auth.UserGet`."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class UserList:
+class UserList(Shown):
     """`Auth.UserList`."""
 
 
 @dataclass(frozen=True, slots=True)
-class UserDelete:
+class UserDelete(Shown):
     """`Auth.UserDelete`."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class UserChangePassword:
+class UserChangePassword(Shown):
     """`Auth.UserChangePassword`."""
 
     name: str
@@ -95,7 +97,7 @@ class UserChangePassword:
 
 
 @dataclass(frozen=True, slots=True)
-class UserGrantRole:
+class UserGrantRole(Shown):
     """`Auth.UserGrantRole`."""
 
     user: str
@@ -103,7 +105,7 @@ class UserGrantRole:
 
 
 @dataclass(frozen=True, slots=True)
-class UserRevokeRole:
+class UserRevokeRole(Shown):
     """`Auth.UserRevokeRole`."""
 
     name: str
@@ -111,33 +113,33 @@ class UserRevokeRole:
 
 
 @dataclass(frozen=True, slots=True)
-class RoleAdd:
+class RoleAdd(Shown):
     """`Auth.RoleAdd`."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class RoleGet:
+class RoleGet(Shown):
     """`Auth.RoleGet`."""
 
     role: str
 
 
 @dataclass(frozen=True, slots=True)
-class RoleList:
+class RoleList(Shown):
     """`Auth.RoleList`."""
 
 
 @dataclass(frozen=True, slots=True)
-class RoleDelete:
+class RoleDelete(Shown):
     """`Auth.RoleDelete`."""
 
     role: str
 
 
 @dataclass(frozen=True, slots=True)
-class RoleGrantPermission:
+class RoleGrantPermission(Shown):
     """`Auth.RoleGrantPermission`."""
 
     name: str
@@ -145,7 +147,7 @@ class RoleGrantPermission:
 
 
 @dataclass(frozen=True, slots=True)
-class RoleRevokePermission:
+class RoleRevokePermission(Shown):
     """`Auth.RoleRevokePermission`."""
 
     role: str

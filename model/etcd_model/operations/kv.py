@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
 
+from etcd_model.operations.shown import Shown
+
 
 class SortOrder(IntEnum):
     """`RangeRequest.SortOrder`."""
@@ -45,7 +47,7 @@ class CompareTarget(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class Range(Shown):
     """`KV.Range`. `range_end`: empty is the one key, a single zero byte is every key from `key` on."""
 
     key: bytes
@@ -64,7 +66,7 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
+class Put(Shown):
     """`KV.Put`."""
 
     key: bytes
@@ -76,7 +78,7 @@ class Put:
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteRange:
+class DeleteRange(Shown):
     """`KV.DeleteRange`."""
 
     key: bytes
@@ -85,7 +87,7 @@ class DeleteRange:
 
 
 @dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(Shown):
     """One predicate of a `Txn`. The operand is bytes where the target is VALUE, an int elsewhere."""
 
     key: bytes
@@ -96,7 +98,7 @@ class Compare:
 
 
 @dataclass(frozen=True, slots=True)
-class Txn:
+class Txn(Shown):
     """`KV.Txn`: if every compare holds, `success` is executed, otherwise `failure`."""
 
     compare: tuple[Compare, ...] = ()
@@ -105,7 +107,7 @@ class Txn:
 
 
 @dataclass(frozen=True, slots=True)
-class Compact:
+class Compact(Shown):
     """`KV.Compact`: forget the history below `revision`."""
 
     revision: int

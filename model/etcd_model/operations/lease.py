@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from etcd_model.operations.shown import Shown
+
 
 @dataclass(frozen=True, slots=True)
-class LeaseGrant:
+class LeaseGrant(Shown):
     """`Lease.LeaseGrant`. `ttl` is in seconds; id 0 lets the server pick one."""
 
     ttl: int
@@ -14,21 +16,21 @@ class LeaseGrant:
 
 
 @dataclass(frozen=True, slots=True)
-class LeaseRevoke:
+class LeaseRevoke(Shown):
     """`Lease.LeaseRevoke`."""
 
     id: int
 
 
 @dataclass(frozen=True, slots=True)
-class LeaseKeepAlive:
+class LeaseKeepAlive(Shown):
     """One request on the stream of `Lease.LeaseKeepAlive`."""
 
     id: int
 
 
 @dataclass(frozen=True, slots=True)
-class LeaseTimeToLive:
+class LeaseTimeToLive(Shown):
     """`Lease.LeaseTimeToLive`; `keys` asks for the attached keys too."""
 
     id: int
@@ -36,12 +38,12 @@ class LeaseTimeToLive:
 
 
 @dataclass(frozen=True, slots=True)
-class LeaseLeases:
+class LeaseLeases(Shown):
     """`Lease.LeaseLeases`: the ids of all leases."""
 
 
 @dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(Shown):
     """Not a request: so many seconds go by. Virtual clocks are moved on, a real server is waited for."""
 
     seconds: int

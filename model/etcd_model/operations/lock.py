@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from etcd_model.operations.shown import Shown
+
 
 @dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(Shown):
     """`Lock.Lock`. Where it would wait for another owner it is cancelled, and what it wrote is awaited to be gone."""
 
     name: bytes
@@ -14,14 +16,14 @@ class Lock:
 
 
 @dataclass(frozen=True, slots=True)
-class Unlock:
+class Unlock(Shown):
     """`Lock.Unlock`."""
 
     key: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class LeaderKey:
+class LeaderKey(Shown):
     """`LeaderKey`: what a leader proves its leadership with."""
 
     name: bytes = b""
@@ -31,7 +33,7 @@ class LeaderKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Campaign:
+class Campaign(Shown):
     """`Election.Campaign`. Where it would wait for another leader it is cancelled, as a `Lock` is."""
 
     name: bytes
@@ -40,7 +42,7 @@ class Campaign:
 
 
 @dataclass(frozen=True, slots=True)
-class Proclaim:
+class Proclaim(Shown):
     """`Election.Proclaim`."""
 
     leader: LeaderKey | None = None
@@ -48,21 +50,21 @@ class Proclaim:
 
 
 @dataclass(frozen=True, slots=True)
-class Leader:
+class Leader(Shown):
     """`Election.Leader`."""
 
     name: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Observe:
+class Observe(Shown):
     """`Election.Observe`: the first message of the stream, which is closed then. Nothing where none comes at once."""
 
     name: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Resign:
+class Resign(Shown):
     """`Election.Resign`."""
 
     leader: LeaderKey | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from etcd_model.operations.shown import Shown
+
 
 class AlarmAction(IntEnum):
     """`AlarmRequest.AlarmAction`."""
@@ -35,12 +37,12 @@ MEMBER_ID = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class Status(Shown):
     """`Maintenance.Status`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class Alarm(Shown):
     """`Maintenance.Alarm`."""
 
     action: int = AlarmAction.GET
@@ -49,36 +51,36 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
-class Defragment:
+class Defragment(Shown):
     """`Maintenance.Defragment`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hash:
+class Hash(Shown):
     """`Maintenance.Hash`: a hash over the whole backend, which differs between any two servers."""
 
 
 @dataclass(frozen=True, slots=True)
-class HashKV:
+class HashKV(Shown):
     """`Maintenance.HashKV`: a hash over the records of the history up to `revision`; 0 is the current one."""
 
     revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Shown):
     """`Maintenance.Snapshot`, read to its end."""
 
 
 @dataclass(frozen=True, slots=True)
-class MoveLeader:
+class MoveLeader(Shown):
     """`Maintenance.MoveLeader`."""
 
     target_id: int
 
 
 @dataclass(frozen=True, slots=True)
-class Downgrade:
+class Downgrade(Shown):
     """`Maintenance.Downgrade` (3.5 and newer)."""
 
     action: int
@@ -86,14 +88,14 @@ class Downgrade:
 
 
 @dataclass(frozen=True, slots=True)
-class MemberList:
+class MemberList(Shown):
     """`Cluster.MemberList`."""
 
     linearizable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class MemberAdd:
+class MemberAdd(Shown):
     """`Cluster.MemberAdd`."""
 
     peer_urls: tuple[str, ...] = ()
@@ -101,14 +103,14 @@ class MemberAdd:
 
 
 @dataclass(frozen=True, slots=True)
-class MemberRemove:
+class MemberRemove(Shown):
     """`Cluster.MemberRemove`."""
 
     id: int
 
 
 @dataclass(frozen=True, slots=True)
-class MemberUpdate:
+class MemberUpdate(Shown):
     """`Cluster.MemberUpdate`."""
 
     id: int
@@ -116,7 +118,7 @@ class MemberUpdate:
 
 
 @dataclass(frozen=True, slots=True)
-class MemberPromote:
+class MemberPromote(Shown):
     """`Cluster.MemberPromote`."""
 
     id: int

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from etcd_model.operations.shown import Shown
+
 SENTINEL_KEY = b"~sentinel"
 """The key that a `WatchRead` writes."""
 
@@ -17,7 +19,7 @@ class FilterType(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class WatchCreate:
+class WatchCreate(Shown):
     """A `WatchCreateRequest`, and the reply to it. `watch_id` 0 lets the server pick one."""
 
     key: bytes
@@ -32,7 +34,7 @@ class WatchCreate:
 
 
 @dataclass(frozen=True, slots=True)
-class WatchCancel:
+class WatchCancel(Shown):
     """A `WatchCancelRequest`. Whether there is a reply is told by the next `WatchRead`."""
 
     watch_id: int
@@ -40,14 +42,14 @@ class WatchCancel:
 
 
 @dataclass(frozen=True, slots=True)
-class WatchProgress:
+class WatchProgress(Shown):
     """A `WatchProgressRequest`. Whether there is a reply is told by the next `WatchRead`."""
 
     stream: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class WatchRead:
+class WatchRead(Shown):
     """Not a request: all that a stream has delivered since it was opened.
 
     A sentinel makes that a definite answer: `SENTINEL_KEY` is put, and what comes before the event of that put, to a
@@ -60,7 +62,7 @@ class WatchRead:
 
 
 @dataclass(frozen=True, slots=True)
-class WatchClose:
+class WatchClose(Shown):
     """Not a request: the stream is closed. Its next use opens a new one."""
 
     stream: int = 0

@@ -19,7 +19,7 @@ from etcd_lockstep.bench.fake import FEW_KEYS, fake_over_etcd, many_keys
 from etcd_lockstep.bench.figures import Figure, Sizes
 from etcd_lockstep.console.commands import Exit
 from etcd_lockstep.searching.participants import Participants
-from etcd_lockstep.searching.search import TargetGone
+from etcd_lockstep.searching.triage import TargetGone
 from etcd_lockstep.servers.calls import explain
 from etcd_lockstep.target import TargetDied
 

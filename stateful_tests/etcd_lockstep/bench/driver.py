@@ -19,8 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from etcd_lockstep import servers
 from etcd_lockstep.bench.figures import Figure, Sizes, ratio
 from etcd_lockstep.codec import encode
-from etcd_lockstep.searching.fuzzing import ROUND, STEPS, fuzz
-from etcd_lockstep.searching.machine import BURST, TimeUp
+from etcd_lockstep.searching.driver import BURST, ROUND, STEPS, TimeUp, fuzz
 from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.search import Search
 from etcd_lockstep.strategies.workloads import STORE

@@ -17,7 +17,7 @@ from rich.console import Console
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UnknownTarget, UserTarget, find, find_two
 from etcd_lockstep.console.commands import Exit, FuzzOptions, run_fuzz, run_replay, run_targets
-from etcd_lockstep.searching.fuzzing import STEPS
+from etcd_lockstep.searching.driver import STEPS
 from etcd_lockstep.searching.run import NothingToDo, RunOptions
 from etcd_lockstep.servers import EtcdSource
 from etcd_lockstep.strategies.families import FAMILIES

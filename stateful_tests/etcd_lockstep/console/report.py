@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from etcd_lockstep.comparing.comparison import BROKEN_PROMISES
 from etcd_lockstep.comparing.lockstep import REFERENCES, UNDECIDED
 from etcd_lockstep.console.wording import NONE, answer_fields, operation_in_words, printable, telling
 from etcd_lockstep.filing.corpus import file_name
-from etcd_lockstep.searching.search import DIED, Finding
+from etcd_lockstep.searching.findings import DIED, Finding
 from etcd_lockstep.trace import Trace, bare
 from etcd_model.operations import Txn, WatchCreate, WatchRead
 
@@ -76,7 +77,7 @@ def _promise(trace: Trace, kind: str) -> str:
     return BROKEN_PROMISES[kind]
 
 
-def finding_report(finding: Finding, number: int) -> RenderableType:
+def finding_report(finding: Finding, number: int | None) -> RenderableType:
     """One lie: its trace, and the fields in which the answers to the last step differ."""
     steps = Table.grid(padding=(0, 1))
     steps.add_column(justify="right")
@@ -88,7 +89,7 @@ def finding_report(finding: Finding, number: int) -> RenderableType:
             Text(operation_in_words(operation), style="bold" if last else ""),
         )
     parts: list[RenderableType] = [
-        Text(f"{number}. {headline(finding)}", style="bold"),
+        Text(f"{number}. {headline(finding)}" if number else headline(finding), style="bold"),
         _indented(steps),
     ]
     if finding.answers:
@@ -98,6 +99,14 @@ def finding_report(finding: Finding, number: int) -> RenderableType:
     if finding.note:
         parts.append(_indented(Text(printable(finding.note), style="yellow")))
     return Group(*parts)
+
+
+def report_text(finding: Finding) -> str:
+    """The report of one finding, as plain text."""
+    console = Console(file=io.StringIO(), width=100, highlight=False, markup=False, emoji=False, color_system=None)
+    console.print(finding_report(finding, None))
+    assert isinstance(console.file, io.StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()).rstrip()
 
 
 def _indented(part: RenderableType) -> Padding:

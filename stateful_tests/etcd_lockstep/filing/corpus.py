@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from etcd_lockstep.filing.notation import BadNotation, Json, answer_to_json, operation_from_json, to_json
-from etcd_lockstep.searching.findings import Signature
-from etcd_lockstep.searching.search import Finding
+from etcd_lockstep.searching.findings import Finding, Signature
 from etcd_lockstep.trace import Trace
 
 FORMAT = 1

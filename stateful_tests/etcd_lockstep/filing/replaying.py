@@ -10,8 +10,7 @@ from etcd_lockstep.comparing.lockstep import REFERENCES, UNDECIDED, Died, Inconc
 from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.filing.corpus import CorpusFile
 from etcd_lockstep.names import name_of
-from etcd_lockstep.searching.findings import signature
-from etcd_lockstep.searching.search import DIED
+from etcd_lockstep.searching.findings import DIED, signature
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import Trace, bare

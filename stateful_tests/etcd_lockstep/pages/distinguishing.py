@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from etcd_lockstep.comparing.lockstep import Died, Inconclusive, Lockstep, Skipped
-from etcd_lockstep.searching.fuzzing import fuzz
-from etcd_lockstep.searching.search import Finding, Search
+from etcd_lockstep.searching.driver import fuzz
+from etcd_lockstep.searching.findings import Finding
+from etcd_lockstep.searching.search import Search
 from etcd_lockstep.strategies.generator_state import KEYS
 from etcd_lockstep.strategies.workloads import TIME, WORKLOADS, Workload
 from etcd_lockstep.targets.model import ModelTarget

@@ -1,40 +1,26 @@
-"""Lies: classes of divergences, and how one tells whether a divergence is a lie that is known already.
+"""Findings: classes of divergences, each with its shortest trace.
 
-A lie is told by its *signature* (whose answer, to which operation, which field, what kind of
-difference) and by the *pattern* of its shortest trace: the operations, each with the options that
-it uses. Both together are its fingerprint.
-
-A target that lies goes on lying. So a divergence is held against the lies already found in that
-target before it counts as a new one: it is *explained* by one of them if the trace contains that
-lie's pattern, and the steps that match the pattern, run on their own, show the same signature.
-Running them is what keeps two lies apart that look alike: "the key survives its lease" has the
-same signature whether leases are attached in the wrong order or not at all.
+A finding is identified by its *failure signature* (which target's answer, to which operation, in which
+field, with which kind of difference) and by the *pattern* of its shortest trace: the operations, each with
+the options that it uses. Both together are its fingerprint.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from itertools import islice
 
 from etcd_lockstep.comparing.comparison import Difference
+from etcd_lockstep.comparing.observation import Observation
 from etcd_lockstep.names import name_of, operation_name, spelled
-from etcd_lockstep.trace import LeaseOf, Symbol, TokenOf, Trace, bare, subtrace, symbols
-from etcd_model.operations import (
-    Advance,
-    As,
-    Compare,
-    CompareTarget,
-    LeaseRevoke,
-    Operation,
-    Permission,
-    Put,
-    RoleGrantPermission,
-    Txn,
-    WatchCancel,
-)
+from etcd_lockstep.trace import Symbol, Trace
+from etcd_model import operations as op
+from etcd_model.operations import Operation
 from etcd_model.ranges import FROM_KEY
+
+DIED = Difference("answer", "died")
+"""What a target that died of an operation shows."""
 
 _KV_FIELDS = frozenset({"create_revision", "mod_revision", "version", "lease", "value"})
 _KVS = ("kv", "kvs")
@@ -99,13 +85,13 @@ def features(operation: Operation) -> frozenset[str]:
     return frozenset(_features(operation))
 
 
-def _features(operation: Operation | Compare | Permission) -> Iterator[str]:
+def _features(operation: Operation | op.Compare | op.Permission) -> Iterator[str]:
     match operation:
-        case As():
+        case op.As():
             yield "token" if isinstance(operation.token, Symbol) else "unknown_token"
             yield from _features(operation.operation)
             return
-        case Txn():
+        case op.Txn():
             for compare in operation.compare:
                 yield from (f"compare.{feature}" for feature in _features(compare))
             for branch in ("success", "failure"):
@@ -114,16 +100,16 @@ def _features(operation: Operation | Compare | Permission) -> Iterator[str]:
                     yield name
                     yield from (f"{name}.{feature}" for feature in _features(request))
             return
-        case Compare():
-            yield CompareTarget(operation.target).name
+        case op.Compare():
+            yield op.CompareTarget(operation.target).name
             if operation.range_end:
                 yield "range_end"
             return
-        case WatchCancel():
+        case op.WatchCancel():
             return
-        case Put(lease=0):
+        case op.Put(lease=0):
             yield "no lease"
-        case RoleGrantPermission(perm=Permission() as perm):
+        case op.RoleGrantPermission(perm=op.Permission() as perm):
             yield from _features(perm)
             return
     for field in fields(operation):
@@ -159,183 +145,38 @@ def pattern(trace: Trace) -> Pattern:
     return Pattern(tuple((name_of(operation), features(operation)) for operation in trace))
 
 
+def fingerprint(seen: Signature, trace: Trace) -> str:
+    """Stable from run to run: the failure signature, and the pattern of the shortest trace."""
+    return f"{seen} after {pattern(trace)}"
+
+
 @dataclass(frozen=True, slots=True)
-class KnownFinding:
-    """A lie that was found, as the search remembers it."""
+class Finding:
+    """One class of divergences, with the shortest trace that shows it at its last step. `str` of it is the report."""
 
     signature: Signature
     trace: Trace
+    answers: Mapping[str, Observation]
+    """What each target answered to the last operation; a target that died has no answer."""
+    differences: tuple[Difference, ...]
+    note: str = ""
+    """Why the trace is not shrunk, where it isn't; for a target that died, its last words."""
+    over_quota: bool = False
+    """Whether it was found on a server that is over its quota from the start."""
+
+    @property
+    def odd_one_out(self) -> str:
+        """The name of the target that differs from the others."""
+        return self.signature.target
 
     @property
     def fingerprint(self) -> str:
-        """Stable from run to run: the signature, and the pattern of the shortest trace."""
-        return f"{self.signature} after {pattern(self.trace)}"
+        """Stable from run to run: the failure signature, and the pattern of the shortest trace."""
+        return fingerprint(self.signature, self.trace)
 
-
-Shows = Callable[[Trace, Signature], bool]
-"""Whether a trace, run on its own, shows a signature at its last step."""
-
-ENOUGH_OPTIONS = 3
-"""How many lies that differ only in their options are told apart."""
-
-_REASONS_TAKEN_OUT = 4
-"""How many steps of known lies are taken out of a trace before it counts as explained."""
-
-_EMBEDDINGS = 16
-"""How many ways of finding a pattern in a trace are looked at before it counts as not there."""
-
-
-class KnownFindings:
-    """The lies found so far in a run."""
-
-    def __init__(self, shows: Shows) -> None:
-        self._shows = shows
-        self._findings: dict[Signature, list[KnownFinding]] = {}
-
-    def add(self, finding: KnownFinding) -> None:
-        self._findings.setdefault(finding.signature, []).append(finding)
-
-    def has(self, finding: KnownFinding) -> bool:
-        """Whether a lie with the same fingerprint is known."""
-        return any(known.fingerprint == finding.fingerprint for known in self._findings.get(finding.signature, ()))
-
-    def explain(self, trace: Trace, found: Signature, *, thorough: bool = False) -> bool:
-        """Whether a signature at the last step of a trace is that of lies already found, and of these alone.
-
-        `thorough` looks at more ways of finding a lie in the trace; a short trace is worth it.
-        Where a plain read shows that the store is wrong, a known lie in the trace is not yet the reason: the step
-        that does it is taken out, and if the store is still wrong, the rest is looked at in its turn.
-        """
-        findings = self._findings.get(found, ())
-        if findings and found.tells_all:
-            return True
-        for _ in range(_REASONS_TAKEN_OUT):
-            part = next(filter(None, (self._part(finding, trace, thorough=thorough) for finding in findings)), None)
-            if part is None:
-                return False
-            lighter = None if features(trace[-1]) else self._without_one(trace, part, found)
-            if lighter is None:
-                return True
-            trace = lighter
-        return True
-
-    def _without_one(self, trace: Trace, part: Sequence[int], found: Signature) -> Trace | None:
-        """The trace without one of these steps that it doesn't need to show the signature."""
-        for index in part[:-1]:
-            lighter = subtrace(trace, [kept for kept in range(len(trace)) if kept != index])
-            if self._shows(lighter, found):
-                return lighter
-        return None
-
-    def is_one_of_many(self, found: Signature, trace: Trace) -> bool:
-        """Whether so many lies already differ from this one in options alone that any option must be taken for a
-        cause: told one by one, they would fill pages."""
-        bare = _bare(trace)
-        alike = {pattern(finding.trace) for finding in self._findings.get(found, ()) if _bare(finding.trace) == bare}
-        return pattern(trace) not in alike and len(alike) >= ENOUGH_OPTIONS
-
-    def is_another_field(self, found: Signature, trace: Trace) -> bool:
-        """Whether a field of a key-value is wrong in an answer that is known to bring the wrong key-values.
-
-        So it is where the last step has options: those make the answer another one. A plain read tells of the store.
-        """
-        used = features(trace[-1])
-        if not used or "." not in found.field or not found.field.startswith("kv"):
-            return False
-        return any(
-            type(bare(finding.trace[-1])) is type(bare(trace[-1])) and features(finding.trace[-1]) == used
-            for known, findings in self._findings.items()
-            if known.target == found.target and known.field.startswith("kv")
-            for finding in findings
+    def __str__(self) -> str:
+        from etcd_lockstep.console.report import (
+            report_text,  # which is about findings: imported first, it would need this module
         )
 
-    def _part(self, finding: KnownFinding, trace: Trace, *, thorough: bool) -> tuple[int, ...] | None:
-        """Steps of the trace that match a lie's pattern, and show its signature on their own."""
-        embeddings = islice(_embeddings(finding.trace, trace), 10 * _EMBEDDINGS if thorough else _EMBEDDINGS)
-        parts = (_with_grants(trace, kept) for kept in embeddings if _leases_agree(finding.trace, trace, kept))
-        return next(
-            (
-                kept
-                for kept in parts
-                if len(kept) == len(trace) or self._shows(subtrace(trace, kept), finding.signature)
-            ),
-            None,
-        )
-
-
-def _bare(trace: Trace) -> tuple[tuple[str, bool, bool], ...]:
-    """The operations without their options: only whether there are any, and whether a lease is among them."""
-    return tuple(
-        (
-            name_of(operation),
-            bool(features(operation) - {"no lease"}),
-            any(map(_is_lease, symbols(operation))),
-        )
-        for operation in trace
-    )
-
-
-def _is_lease(symbol: Symbol) -> bool:
-    return isinstance(symbol, LeaseOf)
-
-
-def _embeddings(small: Trace, large: Trace) -> Iterator[tuple[int, ...]]:
-    """The ways to find the steps of `small`, in order, among those of `large`, the latest first: the last step
-    is the last step, and every operation uses at least the same features.
-
-    That a put has no lease only counts as a feature where a lease is revoked, or may expire.
-    """
-    exact = any(isinstance(bare(operation), LeaseRevoke | Advance) for operation in small)
-    wanted = [
-        (type(bare(operation)), frozenset(f for f in features(operation) if exact or not f.endswith("no lease")))
-        for operation in small
-    ]
-    earliest: list[int] = []
-    for step in wanted[:-1]:
-        start = earliest[-1] + 1 if earliest else 0
-        index = next((i for i in range(start, len(large) - 1) if _matches(*step, large[i])), None)
-        if index is None:
-            return
-        earliest.append(index)
-    if not _matches(*wanted[-1], large[-1]):
-        return
-
-    def extend(position: int, before: int, later: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-        if position < 0:
-            yield later
-            return
-        for index in range(before - 1, earliest[position] - 1, -1):
-            if _matches(*wanted[position], large[index]):
-                yield from extend(position - 1, index, (index, *later))
-
-    yield from extend(len(small) - 2, len(large) - 1, (len(large) - 1,))
-
-
-def _matches(kind: type[Operation], wanted: frozenset[str], operation: Operation) -> bool:
-    """An operation may also be found inside a txn, and in a request with a token."""
-    inner = bare(operation)
-    if type(inner) is kind:
-        return wanted <= features(operation)
-    return isinstance(inner, Txn) and any(
-        _matches(kind, wanted, request) for request in (*inner.success, *inner.failure)
-    )
-
-
-def _with_grants(trace: Trace, kept: Sequence[int]) -> tuple[int, ...]:
-    """The steps, and those that made the leases and the tokens they name."""
-    made = {symbol.step - 1 for index in kept for symbol in _made(trace[index])}
-    return tuple(sorted({*kept, *made}))
-
-
-def _made(operation: Operation) -> list[LeaseOf | TokenOf]:
-    """What an operation names that a step before made."""
-    return [symbol for symbol in symbols(operation) if isinstance(symbol, LeaseOf | TokenOf)]
-
-
-def _leases_agree(small: Trace, large: Trace, kept: Sequence[int]) -> bool:
-    """Whether what refers to the lease or the token of one step in `small` does so in `large`."""
-    for step, index in enumerate(kept):
-        there = {(type(symbol), symbol.step) for symbol in _made(large[index])}
-        if any((type(wanted), kept[wanted.step - 1] + 1) not in there for wanted in _made(small[step])):
-            return False
-    return True
+        return report_text(self)

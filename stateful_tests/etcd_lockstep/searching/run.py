@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from etcd_lockstep.catalogue import UserTarget
-from etcd_lockstep.searching.fuzzing import STEPS, fuzz
+from etcd_lockstep.searching.driver import STEPS, fuzz
+from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.searching.participants import Participants
-from etcd_lockstep.searching.search import Finding, Search
+from etcd_lockstep.searching.search import Search
 from etcd_lockstep.searching.workers import ParallelSearch
 from etcd_lockstep.servers import Endpoint, EtcdSource
 from etcd_lockstep.strategies.families import FAMILIES

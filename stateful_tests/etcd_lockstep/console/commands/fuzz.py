@@ -19,9 +19,10 @@ from etcd_lockstep.console.report import print_findings
 from etcd_lockstep.filing.corpus import answers, file_name, save
 from etcd_lockstep.filing.notation import to_json
 from etcd_lockstep.searching.coverage import Coverage
+from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.run import Run, RunOptions, Stage
-from etcd_lockstep.searching.search import Finding, TargetGone
+from etcd_lockstep.searching.triage import TargetGone
 
 SCRATCH = Path("lies-found")
 """Where lies are filed unless a corpus is named."""

@@ -1,13 +1,22 @@
-"""The state machine: Hypothesis draws the sequences, the search judges them."""
+"""The driver of the command line: rounds of Hypothesis until the time or the examples are spent.
+
+Its state machine is made for speed: one rule, whose argument is the choices of several operations. The machine for
+users' own tests, `etcd_lockstep.LockstepMachine`, draws from the same generators with a rule for each operation.
+"""
 
 from __future__ import annotations
 
+import itertools
+import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
+from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis import seed as with_seed
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.errors import Flaky
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from etcd_lockstep.searching.search import NewFinding, Search
 from etcd_lockstep.strategies.choices import BYTES, ChoiceDecoder
@@ -15,10 +24,75 @@ from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_lockstep.strategies.workloads import Swarm, Workload
 from etcd_model.operations import Operation, WatchRead
 
+if sys.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup
+
+STEPS = 50
+ROUND = 200
+"""Examples to a round. Hypothesis remembers all that it drew in one, so rounds are kept short."""
 BURST = 4
 """Operations to a rule call. The call itself costs Hypothesis more than all else that a step costs without a server."""
 
 _DRAW = st.binary(min_size=BURST * BYTES, max_size=BURST * BYTES)
+
+
+def fuzz(
+    search: Search,
+    workload: Workload,
+    operations: Sequence[str],
+    keys: Sequence[bytes],
+    *,
+    final_check: bool = False,
+    seconds: float | None,
+    examples: int | None,
+    seed: int,
+    steps: int = STEPS,
+    remember: bool = True,
+    until: Callable[[], bool] = lambda: False,
+) -> None:
+    """Draw sequences of a workload's operations until `seconds` have passed or `examples` have been run, whichever is
+    given and comes first, or until `until` says after a round that it is enough.
+
+    What is found stands in `search.findings`. `remember`: Hypothesis's database is read and written, so that a finding
+    made before is made first; without it, the same seed draws the same sequences.
+
+    A round ends with each new finding: it is raised as a failure, and Hypothesis starts afresh.
+    """
+    deadline = time.monotonic() + seconds if seconds is not None else float("inf")
+    search.deadline = deadline
+    machine = lockstep_machine(
+        search, workload, operations, keys, final_check=final_check, steps=steps, deadline=deadline
+    )
+    left = examples
+    for number in itertools.count():
+        before = search.examples
+        options = settings(
+            settings.get_profile("default"),  # whatever the environment: where CI is set, Hypothesis has no database
+            max_examples=min(ROUND, left or ROUND),
+            stateful_step_count=-(-steps // BURST),
+            phases=[Phase.reuse, Phase.generate] if remember and number == 0 else [Phase.generate],
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            verbosity=Verbosity.quiet,
+        )
+        if not remember:
+            options = settings(options, database=None)
+        search.new_round()
+        try:
+            run_state_machine_as_test(with_seed(seed + number)(machine), settings=options)  # type: ignore[no-untyped-call, unused-ignore]  # on Python 3.10
+        except (TimeUp, NewFinding, Flaky):
+            pass  # Flaky: a target answered otherwise the second time. The search has recorded what it saw.
+        except HarnessError as failed:
+            raise failed.error from None
+        except BaseExceptionGroup as group:
+            if group.split(NewFinding)[1] is not None:
+                raise
+        if left is not None:
+            left -= search.examples - before
+        if time.monotonic() > deadline or (left is not None and left <= 0) or until():
+            with suppress(NewFinding):
+                search.flush()
+            return
 
 
 class HarnessError(BaseException):
@@ -34,7 +108,7 @@ class TimeUp(BaseException):
 
 
 @contextmanager
-def _failures_told() -> Iterator[None]:
+def _harness_errors() -> Iterator[None]:
     try:
         yield
     except NewFinding:
@@ -80,14 +154,14 @@ def lockstep_machine(
         def step(self, drawn: bytes) -> None:
             if time.monotonic() > deadline:
                 raise TimeUp
-            with _failures_told():
+            with _harness_errors():
                 for start in range(0, min(BURST, self.left) * BYTES, BYTES):
                     self.left -= 1
                     self.take(ChoiceDecoder(drawn[start : start + BYTES]))
 
         def teardown(self) -> None:
             if not search.over and time.monotonic() <= deadline:
-                with _failures_told():
+                with _harness_errors():
                     self.finish_sequence()
                 search.over = True
 

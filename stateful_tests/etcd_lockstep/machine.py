@@ -1,0 +1,519 @@
+"""The state machine for users' own tests: a rule for each operation, on the model, the fake and a target.
+
+    from etcd_lockstep import LockstepMachine
+
+    class MyMockMachine(LockstepMachine):
+        target = MyMock
+
+    TestMyMock = MyMockMachine.TestCase
+
+It is an ordinary `RuleBasedStateMachine`: Hypothesis' settings, profiles, seeds and database apply, and a subclass may
+add rules, invariants and bundles. Operations come from the same generators as those of the command line.
+"""
+
+from __future__ import annotations
+
+import atexit
+import sys
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, ClassVar
+
+from hypothesis import event, note, reject
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
+
+from etcd_lockstep import servers
+from etcd_lockstep.catalogue import UserTarget, find, user_target
+from etcd_lockstep.names import operation_name
+from etcd_lockstep.searching.findings import Finding, Signature
+from etcd_lockstep.searching.participants import Participants
+from etcd_lockstep.searching.search import NewFinding, Search
+from etcd_lockstep.strategies.choices import BYTES, ChoiceDecoder
+from etcd_lockstep.strategies.families import DRAWS, FAMILIES
+from etcd_lockstep.strategies.generator_state import GeneratorState
+from etcd_lockstep.strategies.workloads import WORKLOADS, Workload
+from etcd_lockstep.target import ALL
+from etcd_lockstep.trace import UNKNOWN_LEASE, LeaseOf, Symbol, substitute
+from etcd_model import operations as op
+from etcd_model.operations import Operation
+
+_INPUTS = {"any": (True, False), "valid": (False, False), "without options": (False, True)}
+"""How requests of a sequence are drawn: whether they may be invalid on purpose, and whether they do without options."""
+
+
+class DivergenceFound(AssertionError):
+    """The target, or one of the references, answers otherwise than the others. Its text is the report."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(f"\n\n{finding}\n")
+        self.finding = finding
+
+
+class _FirstFinding(Search):
+    """A search that stops at its first finding: Hypothesis shrinks one failure, and nothing else is looked into."""
+
+    seen: Signature | None = None
+    finding: Finding | None = None
+
+    def _finding(self, seen: Signature, patience: float) -> Finding | None:
+        if self.finding is not None:
+            return self.finding if seen == self.seen else None
+        finding = self.triage.finding(self._trace, seen, patience)
+        if finding is not None:
+            self.seen, self.finding = seen, finding
+        return finding
+
+
+class _Session:
+    """What the examples of one machine class share: the targets, started once, and the search on them."""
+
+    def __init__(self, machine: type[LockstepMachine]) -> None:
+        self.workload = _workload(machine.workload)
+        source = servers.parse_source(machine.etcd)
+        self.participants = Participants(source, _targets(machine), settings=self.workload.settings)
+        self.operations = frozenset(self.workload.operations(machine.families, self.participants.capabilities))
+        if not self.operations:
+            self.participants.close()
+            raise ValueError(f"{machine.__name__}: no target knows an operation of {', '.join(machine.families)}")
+        self.search = _FirstFinding(
+            self.participants.model,
+            self.participants.others,
+            second_instances=self.participants.second_instances,
+            judged=1,
+            known=machine.allow,
+        )
+        self.final_check = "hash_kv" in self.participants.capabilities
+
+
+def _workload(name: str) -> Workload:
+    named = {workload.name: workload for workload in WORKLOADS if workload.workers == 1}
+    if name not in named:
+        raise ValueError(f"no workload of LockstepMachine is called {name!r}: there are {', '.join(named)}")
+    return named[name]
+
+
+def _targets(machine: type[LockstepMachine]) -> list[str | UserTarget]:
+    target = machine.__dict__.get("target", machine.target)
+    target = getattr(target, "__func__", target)  # a function in a class body
+    if target is None:
+        return []
+    return [find(target) if isinstance(target, str) else user_target(target, machine.__name__)]
+
+
+@cache
+def _session(machine: type[LockstepMachine]) -> _Session:
+    session = _Session(machine)
+    atexit.register(session.participants.close)
+    return session
+
+
+def _operation(name: str, **targets: Any) -> Callable[[Any], Any]:
+    """A rule whose argument is an operation of this name, as the machine's generators draw it."""
+
+    def decode(drawn: tuple[LockstepMachine, bytes]) -> Operation:
+        return drawn[0]._draw(name, drawn[1])
+
+    def is_known(machine: LockstepMachine) -> bool:
+        return name in machine._session.operations
+
+    is_known.__name__ = f"targets_know_{name}"
+    request = st.tuples(st.runner(), st.binary(min_size=BYTES, max_size=BYTES)).map(decode)
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        made = precondition(is_known)(rule(request=request, **targets)(function))  # type: ignore[no-untyped-call, unused-ignore]
+        made.operation, made.without_rule = name, function
+        return made
+
+    return decorate
+
+
+def _prelude(machine: LockstepMachine, drawn: bytes) -> tuple[Operation, ...]:
+    return machine._session.workload.prelude(ChoiceDecoder(drawn), GeneratorState(machine._session.participants.keys))
+
+
+class LockstepMachine(RuleBasedStateMachine):
+    """Applies each operation to the model, the fake and a target, and compares their answers.
+
+    The first finding fails the test: the text of the assertion is the suite's report with the shortest trace, and
+    Hypothesis prints its own falsifying example below. `etcd_lockstep.find_divergences` lists all findings.
+    """
+
+    target: ClassVar[Any] = None
+    """A subclass of `Target`, what makes one when called without arguments, or the name of a target that
+    `etcd-lockstep targets` lists. With None, model and fake (and etcd) are compared with each other."""
+    etcd: ClassVar[str] = "none"
+    """Where a real etcd comes from, as for `--etcd`: `auto`, `version:3.5.16`, …; `none` goes without."""
+    workload: ClassVar[str] = "store"
+    """Which operations meet: `store`, `auth`, `maintenance`, `quota`."""
+    families: ClassVar[Sequence[str]] = tuple(FAMILIES)
+    """The families of operations that are drawn, as for `--families`."""
+    allow: ClassVar[Sequence[Finding]] = ()
+    """Findings that are accepted: they do not fail the test."""
+
+    leases = Bundle("leases")
+    """The leases granted so far, as symbols (`LeaseOf`)."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Operations that the workload doesn't draw, or the target doesn't know, are no rules of this class: Hypothesis
+        would try them in vain. They stay methods."""
+        super().__init_subclass__(**options)
+        drawn = _workload(cls.workload).operations(cls.families, getattr(cls.target, "capabilities", ALL))
+        for name, member in list(vars(LockstepMachine).items()):
+            if getattr(member, "operation", None) not in (None, *drawn) and getattr(cls, name) is member:
+                setattr(cls, name, member.without_rule)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._session = _session(type(self))
+        self._search = self._session.search
+        self._drawn: Operation | None = None
+        self._search.over = True
+
+    @classmethod
+    def for_target(cls, target: Any, **options: Any) -> type[LockstepMachine]:
+        """A subclass for a target; `options` are class attributes, such as `etcd="auto"`."""
+        name = target if isinstance(target, str) else getattr(target, "__name__", "target")
+        return type(f"{name}Machine", (cls,), {"target": target, **options})
+
+    @initialize(
+        inputs=st.sampled_from(sorted(_INPUTS)),
+        prelude=st.tuples(st.runner(), st.binary(min_size=BYTES, max_size=BYTES)).map(lambda drawn: _prelude(*drawn)),
+    )
+    def start(self, inputs: str, prelude: tuple[Operation, ...]) -> None:
+        """Begin with empty stores, and apply what the workload begins with."""
+        self._inputs, self._prelude = inputs, prelude
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a sequence on empty stores. Called at the start of an example, and again where an accepted divergence
+        left the stores different. A subclass that keeps state of its own resets it here and calls this one."""
+        invalid_inputs, defaults_only = _INPUTS[self._inputs]
+        keys = self._session.participants.keys
+        self.state = GeneratorState(keys, invalid_inputs=invalid_inputs, defaults_only=defaults_only)
+        try:
+            self._search.start()
+        except NewFinding as found:
+            raise DivergenceFound(found.finding) from None
+        for operation in self._prelude:
+            self._take(operation)
+
+    def apply(self, operation: Operation) -> LeaseOf | None:
+        """Apply an operation to every target, as the next step; for a grant, returns the lease as a symbol.
+
+        Raises `DivergenceFound`. An operation that can't be asked (a target has no words for it, it would crash a real
+        etcd, or etcd leaves its outcome open) rejects the example, as `hypothesis.reject` does.
+        """
+        if self._search.over:
+            self.begin()
+        drawn = operation is self._drawn
+        if not self._take(substitute(operation, self._current)):
+            if self._search.over or (self._read_streams() and self._take(operation)):
+                pass
+            elif drawn:
+                event(f"skipped: {operation_name(type(operation))}")
+            else:
+                reject()
+        return self.state.live[-1] if isinstance(operation, op.LeaseGrant) and self.state.live else None
+
+    def _take(self, operation: Operation) -> bool:
+        try:
+            taken = self._search.step(operation)
+        except NewFinding as found:
+            raise DivergenceFound(found.finding) from None
+        if taken:
+            self.state.follow(operation)
+            if self._search.finding is not None:
+                note(f"# step {self.state.steps}")
+        return taken
+
+    def _current(self, symbol: Symbol) -> int | str:
+        """A symbol of an earlier sequence of this example names nothing in this one."""
+        if isinstance(symbol, LeaseOf) and symbol.step > self.state.steps:
+            return UNKNOWN_LEASE
+        return symbol  # type: ignore[return-value]  # an int or a text to the type checker
+
+    def _read_streams(self) -> bool:
+        """What is open may be definite once all that is on its way has come."""
+        streams = list(self.state.streams)
+        for stream in streams:
+            self._take(op.WatchRead(stream))
+        return bool(streams)
+
+    def _draw(self, name: str, drawn: bytes) -> Operation:
+        choices = ChoiceDecoder(drawn)
+        workload = self._session.workload
+        operation = workload.draws.get(name, DRAWS[name])(choices, self.state)
+        self._drawn = workload.wrap(choices, self.state, operation)
+        return self._drawn
+
+    def teardown(self) -> None:
+        """Read what watchers were owed, and compare a hash over the whole history; not where the example failed."""
+        if self._search.over or sys.exc_info()[0] is not None:
+            return
+        event("sequence reached its end")
+        self._read_streams()
+        if self._session.final_check and not self._search.over:
+            self._take(self._session.workload.final_check(self.state))
+
+    # A rule for each operation, by family
+
+    @_operation("lease_grant", target=leases)
+    def grant(self, request: op.LeaseGrant) -> LeaseOf | None:
+        """LeaseGrant"""
+        return self.apply(request)
+
+    @_operation("put")
+    def put(self, request: op.Put) -> None:
+        """Put"""
+        self.apply(request)
+
+    @_operation("txn")
+    def txn(self, request: op.Txn) -> None:
+        """Txn"""
+        self.apply(request)
+
+    @_operation("range")
+    def get(self, request: op.Range) -> None:
+        """Range"""
+        self.apply(request)
+
+    @_operation("delete_range")
+    def delete(self, request: op.DeleteRange) -> None:
+        """DeleteRange"""
+        self.apply(request)
+
+    @_operation("lease_revoke")
+    def revoke(self, request: op.LeaseRevoke) -> None:
+        """LeaseRevoke"""
+        self.apply(request)
+
+    @_operation("lease_keep_alive")
+    def keep_alive(self, request: op.LeaseKeepAlive) -> None:
+        """LeaseKeepAlive"""
+        self.apply(request)
+
+    @_operation("lease_time_to_live")
+    def time_to_live(self, request: op.LeaseTimeToLive) -> None:
+        """LeaseTimeToLive"""
+        self.apply(request)
+
+    @_operation("lease_leases")
+    def list_leases(self, request: op.LeaseLeases) -> None:
+        """LeaseLeases"""
+        self.apply(request)
+
+    @_operation("compact")
+    def compact(self, request: op.Compact) -> None:
+        """Compact"""
+        self.apply(request)
+
+    @_operation("watch_create")
+    def watch_create(self, request: op.WatchCreate) -> None:
+        """WatchCreate"""
+        self.apply(request)
+
+    @_operation("watch_read")
+    def watch_read(self, request: op.WatchRead) -> None:
+        """WatchRead"""
+        self.apply(request)
+
+    @_operation("watch_cancel")
+    def watch_cancel(self, request: op.WatchCancel) -> None:
+        """WatchCancel"""
+        self.apply(request)
+
+    @_operation("watch_progress")
+    def watch_progress(self, request: op.WatchProgress) -> None:
+        """WatchProgress"""
+        self.apply(request)
+
+    @_operation("watch_close")
+    def watch_close(self, request: op.WatchClose) -> None:
+        """WatchClose"""
+        self.apply(request)
+
+    @_operation("lock")
+    def lock(self, request: op.Lock) -> None:
+        """Lock"""
+        self.apply(request)
+
+    @_operation("unlock")
+    def unlock(self, request: op.Unlock) -> None:
+        """Unlock"""
+        self.apply(request)
+
+    @_operation("campaign")
+    def campaign(self, request: op.Campaign) -> None:
+        """Campaign"""
+        self.apply(request)
+
+    @_operation("proclaim")
+    def proclaim(self, request: op.Proclaim) -> None:
+        """Proclaim"""
+        self.apply(request)
+
+    @_operation("leader")
+    def leader(self, request: op.Leader) -> None:
+        """Leader"""
+        self.apply(request)
+
+    @_operation("observe")
+    def observe(self, request: op.Observe) -> None:
+        """Observe"""
+        self.apply(request)
+
+    @_operation("resign")
+    def resign(self, request: op.Resign) -> None:
+        """Resign"""
+        self.apply(request)
+
+    @_operation("auth_enable")
+    def auth_enable(self, request: op.AuthEnable) -> None:
+        """AuthEnable"""
+        self.apply(request)
+
+    @_operation("auth_disable")
+    def auth_disable(self, request: op.AuthDisable) -> None:
+        """AuthDisable"""
+        self.apply(request)
+
+    @_operation("auth_status")
+    def auth_status(self, request: op.AuthStatus) -> None:
+        """AuthStatus"""
+        self.apply(request)
+
+    @_operation("authenticate")
+    def authenticate(self, request: op.Authenticate) -> None:
+        """Authenticate"""
+        self.apply(request)
+
+    @_operation("user_add")
+    def user_add(self, request: op.UserAdd) -> None:
+        """UserAdd"""
+        self.apply(request)
+
+    @_operation("user_get")
+    def user_get(self, request: op.UserGet) -> None:
+        """UserGet"""
+        self.apply(request)
+
+    @_operation("user_list")
+    def user_list(self, request: op.UserList) -> None:
+        """UserList"""
+        self.apply(request)
+
+    @_operation("user_delete")
+    def user_delete(self, request: op.UserDelete) -> None:
+        """UserDelete"""
+        self.apply(request)
+
+    @_operation("user_change_password")
+    def user_change_password(self, request: op.UserChangePassword) -> None:
+        """UserChangePassword"""
+        self.apply(request)
+
+    @_operation("user_grant_role")
+    def user_grant_role(self, request: op.UserGrantRole) -> None:
+        """UserGrantRole"""
+        self.apply(request)
+
+    @_operation("user_revoke_role")
+    def user_revoke_role(self, request: op.UserRevokeRole) -> None:
+        """UserRevokeRole"""
+        self.apply(request)
+
+    @_operation("role_add")
+    def role_add(self, request: op.RoleAdd) -> None:
+        """RoleAdd"""
+        self.apply(request)
+
+    @_operation("role_get")
+    def role_get(self, request: op.RoleGet) -> None:
+        """RoleGet"""
+        self.apply(request)
+
+    @_operation("role_list")
+    def role_list(self, request: op.RoleList) -> None:
+        """RoleList"""
+        self.apply(request)
+
+    @_operation("role_delete")
+    def role_delete(self, request: op.RoleDelete) -> None:
+        """RoleDelete"""
+        self.apply(request)
+
+    @_operation("role_grant_permission")
+    def role_grant_permission(self, request: op.RoleGrantPermission) -> None:
+        """RoleGrantPermission"""
+        self.apply(request)
+
+    @_operation("role_revoke_permission")
+    def role_revoke_permission(self, request: op.RoleRevokePermission) -> None:
+        """RoleRevokePermission"""
+        self.apply(request)
+
+    @_operation("status")
+    def status(self, request: op.Status) -> None:
+        """Status"""
+        self.apply(request)
+
+    @_operation("alarm")
+    def alarm(self, request: op.Alarm) -> None:
+        """Alarm"""
+        self.apply(request)
+
+    @_operation("defragment")
+    def defragment(self, request: op.Defragment) -> None:
+        """Defragment"""
+        self.apply(request)
+
+    @_operation("hash")
+    def hash(self, request: op.Hash) -> None:
+        """Hash"""
+        self.apply(request)
+
+    @_operation("hash_kv")
+    def hash_kv(self, request: op.HashKV) -> None:
+        """HashKV"""
+        self.apply(request)
+
+    @_operation("snapshot")
+    def snapshot(self, request: op.Snapshot) -> None:
+        """Snapshot"""
+        self.apply(request)
+
+    @_operation("move_leader")
+    def move_leader(self, request: op.MoveLeader) -> None:
+        """MoveLeader"""
+        self.apply(request)
+
+    @_operation("downgrade")
+    def downgrade(self, request: op.Downgrade) -> None:
+        """Downgrade"""
+        self.apply(request)
+
+    @_operation("member_list")
+    def member_list(self, request: op.MemberList) -> None:
+        """MemberList"""
+        self.apply(request)
+
+    @_operation("member_add")
+    def member_add(self, request: op.MemberAdd) -> None:
+        """MemberAdd"""
+        self.apply(request)
+
+    @_operation("member_remove")
+    def member_remove(self, request: op.MemberRemove) -> None:
+        """MemberRemove"""
+        self.apply(request)
+
+    @_operation("member_update")
+    def member_update(self, request: op.MemberUpdate) -> None:
+        """MemberUpdate"""
+        self.apply(request)
+
+    @_operation("member_promote")
+    def member_promote(self, request: op.MemberPromote) -> None:
+        """MemberPromote"""
+        self.apply(request)

@@ -1,0 +1,201 @@
+"""What a search knows already: whether a divergence is explained by findings made before.
+
+A target that differs from etcd goes on differing. So before a divergence counts as new, it is compared with
+the findings made in that target: it is *explained* by one of them if its trace contains that finding's
+pattern, and the steps that match the pattern, run on their own, show the same failure signature. Running
+them is what keeps two findings apart that look alike: "the key survives its lease" has the same signature
+whether leases are attached in the wrong order or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from etcd_lockstep.names import name_of
+from etcd_lockstep.searching.findings import Signature, features, fingerprint, pattern
+from etcd_lockstep.trace import LeaseOf, Symbol, TokenOf, Trace, bare, subtrace, symbols
+from etcd_model.operations import Advance, LeaseRevoke, Operation, Txn
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFinding:
+    """A lie that was found, as the search remembers it."""
+
+    signature: Signature
+    trace: Trace
+
+    @property
+    def fingerprint(self) -> str:
+        """Stable from run to run: the signature, and the pattern of the shortest trace."""
+        return fingerprint(self.signature, self.trace)
+
+
+Shows = Callable[[Trace, Signature], bool]
+"""Whether a trace, run on its own, shows a signature at its last step."""
+
+ENOUGH_OPTIONS = 3
+"""How many lies that differ only in their options are told apart."""
+
+_REASONS_TAKEN_OUT = 4
+"""How many steps of known lies are taken out of a trace before it counts as explained."""
+
+_EMBEDDINGS = 16
+"""How many ways of finding a pattern in a trace are looked at before it counts as not there."""
+
+
+class KnownFindings:
+    """The lies found so far in a run."""
+
+    def __init__(self, shows: Shows) -> None:
+        self._shows = shows
+        self._findings: dict[Signature, list[KnownFinding]] = {}
+
+    def add(self, finding: KnownFinding) -> None:
+        self._findings.setdefault(finding.signature, []).append(finding)
+
+    def has(self, finding: KnownFinding) -> bool:
+        """Whether a lie with the same fingerprint is known."""
+        return any(known.fingerprint == finding.fingerprint for known in self._findings.get(finding.signature, ()))
+
+    def explain(self, trace: Trace, found: Signature, *, thorough: bool = False) -> bool:
+        """Whether a signature at the last step of a trace is that of lies already found, and of these alone.
+
+        `thorough` looks at more ways of finding a lie in the trace; a short trace is worth it.
+        Where a plain read shows that the store is wrong, a known lie in the trace is not yet the reason: the step
+        that does it is taken out, and if the store is still wrong, the rest is looked at in its turn.
+        """
+        findings = self._findings.get(found, ())
+        if findings and found.tells_all:
+            return True
+        for _ in range(_REASONS_TAKEN_OUT):
+            part = next(filter(None, (self._part(finding, trace, thorough=thorough) for finding in findings)), None)
+            if part is None:
+                return False
+            lighter = None if features(trace[-1]) else self._without_one(trace, part, found)
+            if lighter is None:
+                return True
+            trace = lighter
+        return True
+
+    def _without_one(self, trace: Trace, part: Sequence[int], found: Signature) -> Trace | None:
+        """The trace without one of these steps that it doesn't need to show the signature."""
+        for index in part[:-1]:
+            lighter = subtrace(trace, [kept for kept in range(len(trace)) if kept != index])
+            if self._shows(lighter, found):
+                return lighter
+        return None
+
+    def is_one_of_many(self, found: Signature, trace: Trace) -> bool:
+        """Whether so many lies already differ from this one in options alone that any option must be taken for a
+        cause: told one by one, they would fill pages."""
+        bare = _bare(trace)
+        alike = {pattern(finding.trace) for finding in self._findings.get(found, ()) if _bare(finding.trace) == bare}
+        return pattern(trace) not in alike and len(alike) >= ENOUGH_OPTIONS
+
+    def is_another_field(self, found: Signature, trace: Trace) -> bool:
+        """Whether a field of a key-value is wrong in an answer that is known to bring the wrong key-values.
+
+        So it is where the last step has options: those make the answer another one. A plain read tells of the store.
+        """
+        used = features(trace[-1])
+        if not used or "." not in found.field or not found.field.startswith("kv"):
+            return False
+        return any(
+            type(bare(finding.trace[-1])) is type(bare(trace[-1])) and features(finding.trace[-1]) == used
+            for known, findings in self._findings.items()
+            if known.target == found.target and known.field.startswith("kv")
+            for finding in findings
+        )
+
+    def _part(self, finding: KnownFinding, trace: Trace, *, thorough: bool) -> tuple[int, ...] | None:
+        """Steps of the trace that match a lie's pattern, and show its signature on their own."""
+        embeddings = islice(_embeddings(finding.trace, trace), 10 * _EMBEDDINGS if thorough else _EMBEDDINGS)
+        parts = (_with_grants(trace, kept) for kept in embeddings if _leases_agree(finding.trace, trace, kept))
+        return next(
+            (
+                kept
+                for kept in parts
+                if len(kept) == len(trace) or self._shows(subtrace(trace, kept), finding.signature)
+            ),
+            None,
+        )
+
+
+def _bare(trace: Trace) -> tuple[tuple[str, bool, bool], ...]:
+    """The operations without their options: only whether there are any, and whether a lease is among them."""
+    return tuple(
+        (
+            name_of(operation),
+            bool(features(operation) - {"no lease"}),
+            any(map(_is_lease, symbols(operation))),
+        )
+        for operation in trace
+    )
+
+
+def _is_lease(symbol: Symbol) -> bool:
+    return isinstance(symbol, LeaseOf)
+
+
+def _embeddings(small: Trace, large: Trace) -> Iterator[tuple[int, ...]]:
+    """The ways to find the steps of `small`, in order, among those of `large`, the latest first: the last step
+    is the last step, and every operation uses at least the same features.
+
+    That a put has no lease only counts as a feature where a lease is revoked, or may expire.
+    """
+    exact = any(isinstance(bare(operation), LeaseRevoke | Advance) for operation in small)
+    wanted = [
+        (type(bare(operation)), frozenset(f for f in features(operation) if exact or not f.endswith("no lease")))
+        for operation in small
+    ]
+    earliest: list[int] = []
+    for step in wanted[:-1]:
+        start = earliest[-1] + 1 if earliest else 0
+        index = next((i for i in range(start, len(large) - 1) if _matches(*step, large[i])), None)
+        if index is None:
+            return
+        earliest.append(index)
+    if not _matches(*wanted[-1], large[-1]):
+        return
+
+    def extend(position: int, before: int, later: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        if position < 0:
+            yield later
+            return
+        for index in range(before - 1, earliest[position] - 1, -1):
+            if _matches(*wanted[position], large[index]):
+                yield from extend(position - 1, index, (index, *later))
+
+    yield from extend(len(small) - 2, len(large) - 1, (len(large) - 1,))
+
+
+def _matches(kind: type[Operation], wanted: frozenset[str], operation: Operation) -> bool:
+    """An operation may also be found inside a txn, and in a request with a token."""
+    inner = bare(operation)
+    if type(inner) is kind:
+        return wanted <= features(operation)
+    return isinstance(inner, Txn) and any(
+        _matches(kind, wanted, request) for request in (*inner.success, *inner.failure)
+    )
+
+
+def _with_grants(trace: Trace, kept: Sequence[int]) -> tuple[int, ...]:
+    """The steps, and those that made the leases and the tokens they name."""
+    made = {symbol.step - 1 for index in kept for symbol in _made(trace[index])}
+    return tuple(sorted({*kept, *made}))
+
+
+def _made(operation: Operation) -> list[LeaseOf | TokenOf]:
+    """What an operation names that a step before made."""
+    return [symbol for symbol in symbols(operation) if isinstance(symbol, LeaseOf | TokenOf)]
+
+
+def _leases_agree(small: Trace, large: Trace, kept: Sequence[int]) -> bool:
+    """Whether what refers to the lease or the token of one step in `small` does so in `large`."""
+    for step, index in enumerate(kept):
+        there = {(type(symbol), symbol.step) for symbol in _made(large[index])}
+        if any((type(wanted), kept[wanted.step - 1] + 1) not in there for wanted in _made(small[step])):
+            return False
+    return True

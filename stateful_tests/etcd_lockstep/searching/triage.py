@@ -1,0 +1,255 @@
+"""Triage: whether a divergence is a finding that is not known yet, and what its shortest trace is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from etcd_lockstep.comparing.lockstep import Died, Divergence, Inconclusive, Lockstep, Skipped, Step
+from etcd_lockstep.searching.findings import DIED, Finding, Signature, signature
+from etcd_lockstep.searching.known import KnownFinding, KnownFindings
+from etcd_lockstep.searching.shrinking import ShownByKnown, Verdict, shrink
+from etcd_lockstep.target import TargetDied
+from etcd_lockstep.trace import RevisionAt, Trace, keys_of, symbols
+from etcd_model import operations as op
+
+SHORT = 6
+"""Up to how many steps a trace that shows a known finding in another way is remembered as that."""
+
+
+class TargetGone(BaseException):
+    """A target died and can't be brought back: the run is over. Not an Exception, so that Hypothesis lets it pass."""
+
+
+class TraceRunner:
+    """Runs traces by themselves, from an empty store, on as few targets as can show what is asked."""
+
+    def __init__(self, everyone: Lockstep, pairs: Mapping[str, Lockstep]) -> None:
+        """`everyone` has all targets. `pairs`: by the name of a target, a second instance of it beside a model."""
+        self.disturbed = False
+        """Whether targets of `everyone` were used since this was set to False: their own sequence is lost."""
+        self.last_words = ""
+        """The reason that the target which died last gave."""
+        self._everyone = everyone
+        self._pairs = pairs
+
+    def signatures(self, trace: Trace, target: str) -> list[Signature]:
+        """What a trace shows of a target at its last step."""
+        pair = self._pairs.get(target)
+        self.disturbed |= pair is None
+        step = self._run(trace, pair or self._everyone)
+        return [
+            signature(target, trace[-1], difference)
+            for divergence in step.divergences
+            if divergence.odd_one_out == target
+            for difference in divergence.differences
+        ]
+
+    def last_step(self, trace: Trace) -> Step:
+        """The last step of a trace on all targets. One in which nothing differs stands for a run that ended earlier."""
+        self.disturbed = True
+        return self._run(trace, self._everyone)
+
+    def revive(self, died: Died) -> None:
+        """Bring a target back. Raises `TargetGone`."""
+        self.last_words = died.reason
+        try:
+            died.target.revive()
+        except TargetDied as gone:
+            raise TargetGone(f"{died.target.name} died ({died.reason}) and can't be brought back: {gone}") from gone
+
+    def _run(self, trace: Trace, lockstep: Lockstep) -> Step:
+        step = Step({}, ())
+        try:
+            lockstep.start()
+            for operation in trace:
+                step = lockstep.step(operation)
+        except (Inconclusive, Skipped):
+            return Step({}, ())
+        except Died as died:
+            self.revive(died)
+            last = lockstep.steps == len(trace)
+            return Step({}, (Divergence(died.target.name, (DIED,)),) if last else ())
+        return step
+
+
+class Triage:
+    """Judges divergences one after the other, and remembers the findings."""
+
+    def __init__(
+        self,
+        runner: TraceRunner,
+        targets: Mapping[str, frozenset[str]],
+        *,
+        over_quota: bool = False,
+        known: Sequence[Finding] = (),
+        on_shrinking: Callable[[str], None] = lambda _what: None,
+        on_finding: Callable[[Finding], None] = lambda _finding: None,
+    ) -> None:
+        """`targets`: what each of them beside the model can be asked. `known`: findings of another search in the same
+        targets, or accepted ones, which are not reported again. `on_shrinking` is called with what is being
+        shrunk, and then with an empty text; `on_finding` with each finding once it is recorded."""
+        self.findings: list[Finding] = []
+        self._runner = runner
+        self._targets = targets
+        self._over_quota = over_quota
+        self._on_shrinking = on_shrinking
+        self._on_finding = on_finding
+        self._known = KnownFindings(self._shows)
+        for finding in known:
+            self._known.add(KnownFinding(finding.signature, finding.trace))
+        self._patience = float("inf")
+
+    def finding(self, trace: Trace, seen: Signature, patience: float) -> Finding | None:
+        """What the last step of a trace showed, as a finding with its shortest trace; None where known ones explain it.
+
+        `patience` is a reading of `time.monotonic` after which it is not looked into any further. Raises `TargetGone`
+        and KeyboardInterrupt, with the finding recorded as it was seen.
+        """
+        self._patience = patience
+        if self._known.explain(trace, seen):
+            return None
+        self._on_shrinking(str(seen))
+        try:
+            shrunk = self._shrunk(seen, trace)
+        except (KeyboardInterrupt, TargetGone):
+            self.record_as_seen(seen, trace, "the run ended before it was shrunk")
+            raise
+        finally:
+            self._on_shrinking("")
+        if shrunk is None:
+            return None
+        if time.monotonic() > patience and shrunk == (seen, trace):
+            if any(finding.signature == seen for finding in self.findings):
+                return None  # one that there was no time to look into is enough
+            return self.record_as_seen(seen, trace, "there was no time to shrink it")
+        if shrunk == (seen, trace) and not self._shows(trace, seen):
+            return self.record_as_seen(seen, trace, "seen once, and not again")
+        return self._record(*shrunk)
+
+    def record_as_seen(self, seen: Signature, trace: Trace, why: str) -> Finding:
+        """Remember a finding whose trace was not shrunk, with the reason."""
+        return self._keep(Finding(seen, trace, {}, (), why))
+
+    def _record(self, seen: Signature, trace: Trace) -> Finding:
+        step = self._runner.last_step(trace)
+        divergence = next((one for one in step.divergences if one.odd_one_out == seen.target), None)
+        if divergence is None and step.divergences:
+            # The real etcd answers as the target does: then it is one of the references that differs.
+            divergence = step.divergences[0]
+            seen = signature(divergence.odd_one_out, trace[-1], divergence.differences[0])
+        note = self._runner.last_words if seen.kind == DIED.kind else ""
+        return self._keep(Finding(seen, trace, step.observations, divergence.differences if divergence else (), note))
+
+    def _keep(self, finding: Finding) -> Finding:
+        finding = replace(finding, over_quota=self._over_quota)
+        self.findings.append(finding)
+        self._known.add(KnownFinding(finding.signature, finding.trace))
+        self._on_finding(finding)
+        return finding
+
+    # The shortest trace
+
+    def _shrunk(self, seen: Signature, trace: Trace) -> tuple[Signature, Trace] | None:
+        """The signature and the shortest trace; None where that turns out to show a known finding."""
+
+        def judge(candidate: Trace) -> Verdict:
+            shown = self._signatures(candidate, seen.target)
+            if seen in shown:
+                return Verdict.KNOWN if self._known.explain(candidate, seen) else Verdict.NEW
+            # Where a field of a key-value is wrong, a shorter trace may show that the key is not there at all.
+            worse = [one for one in shown if one.field == "kvs" and seen.field.startswith("kvs.")]
+            return Verdict.KNOWN if any(self._known.explain(candidate, one) for one in worse) else Verdict.NOTHING
+
+        if not self._shows(trace, seen):
+            return seen, trace
+        try:
+            trace = shrink(trace, judge)
+            read = self._as_simple_read(trace, seen)
+            if read is not None:
+                self._known.add(KnownFinding(seen, trace))
+                trace, seen = read
+                if judge(trace) is Verdict.KNOWN:
+                    return None
+                trace = shrink(trace, judge)
+        except ShownByKnown as known:
+            if len(known.trace) <= SHORT:
+                self._known.add(KnownFinding(seen, known.trace))
+            return None
+        if self._follows_from_known(seen, trace):
+            self._known.add(KnownFinding(seen, trace))
+            return None
+        return seen, trace
+
+    def _follows_from_known(self, seen: Signature, trace: Trace) -> bool:
+        return (
+            self._known.has(KnownFinding(seen, trace))
+            or self._known.is_one_of_many(seen, trace)
+            or self._known.is_another_field(seen, trace)
+            or self._known.explain(trace, seen, thorough=True)
+            or self._went_wrong_before(trace, seen)
+            or self._is_header_of_known(trace, seen)
+        )
+
+    def _is_header_of_known(self, trace: Trace, seen: Signature) -> bool:
+        """Whether only the header's revision is wrong in an answer whose body shows a known finding."""
+        return seen.field == "revision" and any(
+            shown != seen and self._known.explain(trace, shown) for shown in self._signatures(trace, seen.target)
+        )
+
+    def _went_wrong_before(self, trace: Trace, seen: Signature) -> bool:
+        """Whether an earlier answer shows already that the target does something else: it accepted what should be
+        refused, took the other branch, or counted its revisions otherwise. That what it holds differs afterwards, or
+        at which revision, is no finding of its own."""
+        telling = {"answer", "error", "succeeded", "waiting"}
+        if "revision" in str(seen) or any(isinstance(symbol, RevisionAt) for symbol in symbols(trace[-1])):
+            telling.add("revision")
+        return any(
+            shown.field in telling
+            for end in range(1, len(trace))
+            for shown in self._signatures(trace[:end], seen.target)
+        )
+
+    def _as_simple_read(self, trace: Trace, seen: Signature) -> tuple[Trace, Signature] | None:
+        """The same trace, or less of it, with a range without options as its last step, if that shows that the stores
+        differ.
+
+        One wrong state shows in the answers to many operations; shown by a simple read, it is one finding.
+        """
+        if seen.kind == DIED.kind or "range" not in self._targets.get(seen.target, ()):
+            return None
+        last = trace[-1]
+        if isinstance(last, op.As) and seen.field.startswith(("error", "cancel_reason")):
+            return self._as_refused_read(trace, last, seen)
+        if isinstance(last, op.Txn) and last.compare and (last.success or last.failure):
+            compares = (*trace[:-1], op.Txn(last.compare))
+            for shown in self._signatures(compares, seen.target):
+                if shown.field == "succeeded":
+                    return compares, shown  # it took the other branch: all else follows from that
+        for end in range(1, len(trace)):
+            for key in filter(None, reversed(keys_of(trace[: end + 1]))):
+                read = (*trace[:end], op.Range(key))
+                if read == trace:
+                    return None  # it is a simple read already
+                for shown in self._signatures(read, seen.target):
+                    if not shown.tells_all and shown.field.startswith("kvs"):
+                        return read, shown
+        return None
+
+    def _as_refused_read(self, trace: Trace, last: op.As, seen: Signature) -> tuple[Trace, Signature] | None:
+        """The same trace with a simple read with the same token as its last step, if that is refused wrongly too: one
+        check of tokens and permissions stands before every operation."""
+        read = (*trace[:-1], op.As(last.token, op.Range(b"a")))
+        if isinstance(last.operation, op.Range):
+            return None  # it is a read already
+        refused = (shown for shown in self._signatures(read, seen.target) if shown.field.startswith("error"))
+        return next(((read, shown) for shown in refused), None)
+
+    # Running a trace
+
+    def _shows(self, trace: Trace, seen: Signature) -> bool:
+        return seen in self._signatures(trace, seen.target)
+
+    def _signatures(self, trace: Trace, target: str) -> list[Signature]:
+        return [] if time.monotonic() > self._patience else self._runner.signatures(trace, target)
