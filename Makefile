@@ -31,8 +31,9 @@ check: $(READY) ## ruff, mypy, import-linter
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
+# Not --quiet: then a warning would not fail a strict build.
 docs: $(DOCS_READY) ## build the documentation as build/site/index.html; a broken link fails
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(READY) ## measure, as ratios within one run
 	@$(BIN)/python -m etcd_lockstep.bench --etcd $(ETCD)
