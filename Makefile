@@ -8,10 +8,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
 SOURCES := model fake stateful_tests
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz test check bench replay quirks fidelity dist-check clean
+.PHONY: help fuzz test check docs bench replay quirks fidelity dist-check clean
 
 help: ## list these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -29,6 +30,10 @@ check: $(READY) ## ruff, mypy, import-linter
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+# Not --quiet: then a warning would not fail a strict build.
+docs: $(DOCS_READY) ## build the documentation as build/site/index.html; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(READY) ## measure, as ratios within one run
 	@$(BIN)/python -m etcd_lockstep.bench --etcd $(ETCD)
@@ -57,5 +62,14 @@ $(READY): pyproject.toml hatch_build.py fake/fake_etcd/wire/etcd.proto
 	  uv pip install --quiet --python $(BIN)/python --editable '.[dev]'; \
 	else \
 	  $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'; \
+	fi
+	@touch $@
+
+$(DOCS_READY): $(READY)
+	@echo 'adding what the documentation needs, once'
+	@if command -v uv >/dev/null; then \
+	  uv pip install --quiet --python $(BIN)/python --editable '.[docs]'; \
+	else \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'; \
 	fi
 	@touch $@
