@@ -1,4 +1,4 @@
-"""The few calls that are made to an etcd before and between runs, over a plain gRPC channel."""
+"""The calls that find out whether an etcd is ready or empty, over a gRPC channel."""
 
 import time
 from collections.abc import Callable
@@ -15,22 +15,22 @@ Response = TypeVar("Response", bound=Message)
 ANSWER_SECONDS = 5.0
 """How long an endpoint has to answer."""
 READY_SECONDS = 10.0
-"""How long a server that we started has to be ready; about 0.5 s is usual."""
+"""How long a server that this process started has to be ready; about 0.5 s is usual."""
 _POLL_SECONDS = 0.5
 """How long one call waits for a server that is starting; then its process is looked at again."""
 
 _OPTIONS = (
-    ("grpc.max_receive_message_length", -1),  # etcd doesn't limit its answers, gRPC does at 4 MiB
-    ("grpc.enable_http_proxy", 0),  # etcd is no website: a proxy from the environment would get even loopback's calls
-    ("grpc.initial_reconnect_backoff_ms", 50),  # a server that starts is asked until it answers
+    ("grpc.max_receive_message_length", -1),  # etcd doesn't limit its answers; gRPC's default is 4 MiB
+    ("grpc.enable_http_proxy", 0),  # a proxy in the environment would receive calls to loopback too
+    ("grpc.initial_reconnect_backoff_ms", 50),  # soon enough for a server that is starting
     ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 200),
-    ("grpc.use_local_subchannel_pool", 1),  # a port may have belonged to a server that is gone
+    ("grpc.use_local_subchannel_pool", 1),  # no connection of an earlier server on the same port
 )
 
 
 def open_channel(address: str) -> grpc.Channel:
-    """A channel without TLS, without a limit on what it receives."""
+    """A channel to HOST:PORT, without TLS and without a limit on the size of answers."""
     return grpc.insecure_channel(address, options=_OPTIONS)
 
 
@@ -92,7 +92,7 @@ def version_when_ready(address: str, name: str, is_alive: Callable[[], bool]) ->
 
 
 def explain(error: grpc.RpcError) -> str:
-    """A failed call in a few words: its code and the server's message."""
+    """One line on a failed call: its code and the server's message."""
     if isinstance(error, grpc.Call):
         return f"{error.code().name}: {error.details()}"
     return str(error)
