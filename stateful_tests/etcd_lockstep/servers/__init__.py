@@ -1,16 +1,15 @@
-"""How a run gets a real etcd: a container, a binary, a release by its number, or an endpoint that somebody names."""
+"""Gets a real etcd for a run: a container, a binary, a release by its number, or an endpoint that the user names."""
 
-from etcd_lockstep.servers.available import available_versions
 from etcd_lockstep.servers.calls import open_channel
-from etcd_lockstep.servers.emptiness import refuse_unless_empty
-from etcd_lockstep.servers.errors import BadSource, EtcdUnavailable, NotEmpty
-from etcd_lockstep.servers.programs import Program
-from etcd_lockstep.servers.running import Progress, RunningEtcd
+from etcd_lockstep.servers.discovery import Program, available_versions
+from etcd_lockstep.servers.endpoint import NotEmpty, refuse_unless_empty
+from etcd_lockstep.servers.running import EtcdUnavailable, Progress, RunningEtcd
 from etcd_lockstep.servers.settings import USUAL, ServerSettings
 from etcd_lockstep.servers.sources import (
     ACCEPTED,
     KINDS,
     Auto,
+    BadSource,
     Binary,
     Container,
     Endpoint,

@@ -1,4 +1,4 @@
-"""An etcd that runs as a child of this process."""
+"""An etcd binary that runs as a child of this process."""
 
 import atexit
 import os
@@ -13,22 +13,19 @@ from pathlib import Path
 from uuid import uuid4
 
 from etcd_lockstep.servers.calls import READY_SECONDS, version_when_ready
-from etcd_lockstep.servers.errors import EtcdUnavailable
-from etcd_lockstep.servers.flags import etcd_flags, setting_flags
+from etcd_lockstep.servers.discovery import Program, environment
 from etcd_lockstep.servers.guard import Guard
-from etcd_lockstep.servers.logs import telling_lines
-from etcd_lockstep.servers.programs import Program, environment
-from etcd_lockstep.servers.running import RunningEtcd
-from etcd_lockstep.servers.settings import USUAL, ServerSettings
+from etcd_lockstep.servers.running import EtcdUnavailable, RunningEtcd, panic_or_end
+from etcd_lockstep.servers.settings import USUAL, ServerSettings, etcd_flags, setting_flags
 
 _ROOM = 2**30
-"""Free bytes below which memory is no place for the data: etcd allocates 128 MiB of log ahead, and keeps six parts."""
+"""Free bytes that memory needs to hold the data: etcd allocates 128 MiB of log ahead, and keeps six such parts."""
 _LARGEST_QUOTA = 8 * 2**30
-"""Bytes; etcd warns above that. Its default, 2 GiB, is met by a day's run, whose history is never compacted."""
+"""Bytes; etcd warns above that. A run of a day, whose history is never compacted, exceeds etcd's default of 2 GiB."""
 _LOG_BYTES = 2**18
-"""How much of the end of the log is kept; a panic with all its stack traces fits."""
+"""How many bytes of the end of the log are kept; a panic with all its stack traces fits."""
 _TRIES = 5
-"""How often a server is started again because another process took its port first."""
+"""How many times a server is started where another process takes its port first."""
 
 
 class BinaryEtcd(RunningEtcd):
@@ -56,17 +53,17 @@ class BinaryEtcd(RunningEtcd):
 
     def is_alive(self) -> bool:
         if self._process is not None and self._process.poll() is not None:
-            self._end()  # its process id is free for others from here on
+            self._end()  # its process id may now belong to another process
         return self._process is not None
 
     def stop(self) -> None:
         if os.getpid() != self._owner:
-            return  # a fork of ours that ends doesn't end the server
+            return  # a fork of this process that ends leaves the server running
         self._end()
         atexit.unregister(self.stop)
 
     def log_tail(self, lines: int = 40) -> str:
-        return telling_lines(self._log(), lines)
+        return panic_or_end(self._log(), lines)
 
     def _start(self) -> None:
         for _ in range(_TRIES):
@@ -78,10 +75,10 @@ class BinaryEtcd(RunningEtcd):
                 break
         atexit.unregister(self.stop)
         state = "died at its start" if died else f"was not ready after {READY_SECONDS:g} s"
-        raise EtcdUnavailable(f"etcd ({self._program.path}) {state}: {telling_lines(log, 20).strip() or 'no log'}")
+        raise EtcdUnavailable(f"etcd ({self._program.path}) {state}: {panic_or_end(log, 20).strip() or 'no log'}")
 
     def _launch(self) -> bool:
-        """Start one server, and say whether it got ready."""
+        """Start one server. Returns whether it became ready."""
         root = _data_root()
         self.directory = Path(tempfile.mkdtemp(prefix="etcd-lockstep-", dir=root))
         name = f"lockstep-{uuid4().hex[:12]}"
@@ -108,7 +105,7 @@ class BinaryEtcd(RunningEtcd):
                     stderr=subprocess.STDOUT,
                     cwd=self.directory,
                     env=environment(),
-                    start_new_session=True,  # Ctrl-C is for us: the report still needs the server
+                    start_new_session=True,  # Ctrl-C must not reach the server, which the report still needs
                 )
         except OSError as error:
             self.stop()
@@ -133,7 +130,7 @@ class BinaryEtcd(RunningEtcd):
 
     def _end(self) -> None:
         if self._process is not None:
-            # The group, because a named binary may be a script around etcd; at once, because nothing is kept.
+            # The whole group, because a named binary may be a script around etcd; SIGKILL, because no data is kept.
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -148,7 +145,7 @@ class BinaryEtcd(RunningEtcd):
 
 
 def _data_root() -> Path:
-    """The directory for data: in memory where there is one with room, else the usual one for temporary files."""
+    """The parent of data directories: in memory where that has room, else the one for temporary files."""
     memory = Path("/dev/shm")
     if memory.is_dir() and os.access(memory, os.W_OK | os.X_OK) and shutil.disk_usage(memory).free >= _ROOM:
         return memory
@@ -156,14 +153,14 @@ def _data_root() -> Path:
 
 
 def _with_quota(settings: ServerSettings, root: Path) -> ServerSettings:
-    """With half of the room as the quota at most, where none is asked for: a full disk would kill the server."""
+    """The settings with a quota of half of the room at most, unless they have one: a full disk kills the server."""
     if settings.quota_bytes is not None:
         return settings
     return replace(settings, quota_bytes=min(_LARGEST_QUOTA, shutil.disk_usage(root).free // 2))
 
 
 def _free_ports() -> tuple[int, int]:
-    """Two ports on loopback that nobody listens on at this moment."""
+    """Two ports on loopback that no process listens on at this moment."""
     with socket.socket() as client, socket.socket() as peer:
         client.bind(("127.0.0.1", 0))
         peer.bind(("127.0.0.1", 0))

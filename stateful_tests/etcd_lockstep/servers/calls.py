@@ -1,4 +1,4 @@
-"""The few calls that are made to an etcd before and between runs, over a plain gRPC channel."""
+"""The calls that find out whether an etcd is ready or empty, over a gRPC channel."""
 
 import time
 from collections.abc import Callable
@@ -15,58 +15,75 @@ Response = TypeVar("Response", bound=Message)
 ANSWER_SECONDS = 5.0
 """How long an endpoint has to answer."""
 READY_SECONDS = 10.0
-"""How long a server that we started has to be ready; about 0.5 s is usual."""
+"""How long a server that this process started has to be ready; about 0.5 s is usual."""
+_POLL_SECONDS = 0.5
+"""How long one call waits for a server that is starting; then its process is looked at again."""
 
 _OPTIONS = (
-    ("grpc.max_receive_message_length", -1),  # etcd doesn't limit its answers, gRPC does at 4 MiB
-    ("grpc.enable_http_proxy", 0),  # etcd is no website: a proxy from the environment would get even loopback's calls
-    ("grpc.initial_reconnect_backoff_ms", 50),  # a server that starts is asked until it answers
+    ("grpc.max_receive_message_length", -1),  # etcd doesn't limit its answers; gRPC's default is 4 MiB
+    ("grpc.enable_http_proxy", 0),  # a proxy in the environment would receive calls to loopback too
+    ("grpc.initial_reconnect_backoff_ms", 50),  # soon enough for a server that is starting
     ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 200),
-    ("grpc.use_local_subchannel_pool", 1),  # a port may have belonged to a server that is gone
+    ("grpc.use_local_subchannel_pool", 1),  # no connection of an earlier server on the same port
 )
 
 
 def open_channel(address: str) -> grpc.Channel:
-    """A channel without TLS, without a limit on what it receives."""
+    """A channel to HOST:PORT, without TLS and without a limit on the size of answers."""
     return grpc.insecure_channel(address, options=_OPTIONS)
 
 
 def call(
-    channel: grpc.Channel, path: str, request: Message, response: type[Response], seconds: float = ANSWER_SECONDS
+    channel: grpc.Channel,
+    path: str,
+    request: Message,
+    response: type[Response],
+    seconds: float = ANSWER_SECONDS,
+    *,
+    starting: bool = False,
 ) -> Response:
-    """One unary call, by its path. Raises `grpc.RpcError`, at once where nobody listens."""
+    """Send one unary request, by the path of its method. Raises `grpc.RpcError`.
+
+    Where no server listens, it raises at once; for a server that is `starting`, only after `seconds`.
+    """
     method = METHOD[path]
     answer = channel.unary_unary(
         method.path, request_serializer=method.request.SerializeToString, response_deserializer=response.FromString
     )
-    return cast(Response, answer(request, timeout=seconds))
+    return cast(Response, answer(request, timeout=seconds, wait_for_ready=starting))
 
 
-def status(channel: grpc.Channel, seconds: float = ANSWER_SECONDS) -> messages.StatusResponse:
-    """Maintenance.Status: the version, and who leads. Raises `grpc.RpcError`."""
-    return call(channel, "/etcdserverpb.Maintenance/Status", messages.StatusRequest(), messages.StatusResponse, seconds)
+def status(
+    channel: grpc.Channel, seconds: float = ANSWER_SECONDS, *, starting: bool = False
+) -> messages.StatusResponse:
+    """Maintenance.Status: the server's version and its leader. Raises `grpc.RpcError`, when `call` does."""
+    path = "/etcdserverpb.Maintenance/Status"
+    return call(channel, path, messages.StatusRequest(), messages.StatusResponse, seconds, starting=starting)
 
 
-def member_names(channel: grpc.Channel, seconds: float) -> list[str]:
-    """The names of the cluster's members. Raises `grpc.RpcError`."""
+def member_names(channel: grpc.Channel, seconds: float, *, starting: bool = False) -> list[str]:
+    """The names of the cluster's members. Raises `grpc.RpcError`, when `call` does."""
     path = "/etcdserverpb.Cluster/MemberList"
-    members = call(channel, path, messages.MemberListRequest(), messages.MemberListResponse, seconds).members
-    return [member.name for member in members]
+    request, response = messages.MemberListRequest(), messages.MemberListResponse
+    return [member.name for member in call(channel, path, request, response, seconds, starting=starting).members]
 
 
 def version_when_ready(address: str, name: str, is_alive: Callable[[], bool]) -> str | None:
     """Wait until the member called `name` leads at `address`, and return its version.
 
-    None where it dies first, or takes more than `READY_SECONDS`. The name matters: where another process
-    took the port in the meantime, and is an etcd too, its answers must not be taken for ours.
+    Returns None where it dies first, or takes more than `READY_SECONDS`. The name shows that it is the server that
+    was just started: another process, which may be an etcd too, can have taken the port in the meantime.
+
+    The calls wait for the connection. With grpcio below 1.80, a channel whose calls fail at once does not connect
+    again between them, and never reaches a server that listens only after the first call.
     """
     end = time.monotonic() + READY_SECONDS
     with open_channel(address) as channel:
         while time.monotonic() < end and is_alive():
             try:
-                answer = status(channel, seconds=0.5)
-                if answer.leader and name in member_names(channel, seconds=0.5):
+                answer = status(channel, _POLL_SECONDS, starting=True)
+                if answer.leader and name in member_names(channel, _POLL_SECONDS, starting=True):
                     return answer.version
             except grpc.RpcError:
                 pass
@@ -75,7 +92,7 @@ def version_when_ready(address: str, name: str, is_alive: Callable[[], bool]) ->
 
 
 def explain(error: grpc.RpcError) -> str:
-    """A failed call in a few words: its code and the server's message."""
+    """One line on a failed call: its code and the server's message."""
     if isinstance(error, grpc.Call):
         return f"{error.code().name}: {error.details()}"
     return str(error)

@@ -1,4 +1,4 @@
-"""An etcd in a container, by way of testcontainers."""
+"""An etcd in a container, started with testcontainers."""
 
 import atexit
 import os
@@ -11,32 +11,30 @@ from typing import Any
 from uuid import uuid4
 
 from etcd_lockstep.servers.calls import READY_SECONDS, version_when_ready
-from etcd_lockstep.servers.errors import EtcdUnavailable
-from etcd_lockstep.servers.flags import etcd_flags, setting_flags
 from etcd_lockstep.servers.guard import Guard
 from etcd_lockstep.servers.images import Client, Image, brief, has_image, obtain_image, pull
-from etcd_lockstep.servers.logs import telling_lines
-from etcd_lockstep.servers.running import Progress, RunningEtcd
-from etcd_lockstep.servers.settings import ServerSettings
+from etcd_lockstep.servers.running import EtcdUnavailable, Progress, RunningEtcd, panic_or_end
+from etcd_lockstep.servers.settings import ServerSettings, etcd_flags, setting_flags
 from etcd_lockstep.servers.sources import Container
 
-PATIENT_PULL_SECONDS = 300.0
-HASTY_PULL_SECONDS = 60.0
-"""For a container that nobody insists on."""
+NAMED_PULL_SECONDS = 300.0
+"""How long a pull may take for a container that the user asks for by name."""
+AUTO_PULL_SECONDS = 60.0
+"""How long a pull may take for a container that `auto` tries, and for testcontainers' own image."""
 
 _USUAL_HOST = "unix:///var/run/docker.sock" if os.name == "posix" else "npipe:////./pipe/docker_engine"
 _ENGINE_SECONDS = 3
-"""How long an engine has to answer the question whether it is there."""
+"""How long an engine has to answer a ping."""
 _WORK_SECONDS = 60
 _PORT = 2379
 _DATA = "/etcd-lockstep"
 _REMOVE = "import docker, sys; client = docker.from_env(); client.api.remove_container(sys.argv[1], force=True, v=True)"
 _STARTING = threading.Lock()
-"""Held while a container is made: whether Ryuk takes part is a global of testcontainers'."""
+"""Held while a container is made, because testcontainers keeps the choice whether to start Ryuk in a global."""
 
 
 def engine() -> Client:
-    """A client of the Docker engine that the environment names. Raises `EtcdUnavailable` within seconds."""
+    """A client of the Docker engine that the environment names. Raises `EtcdUnavailable` after a few seconds."""
     try:
         from testcontainers.core.docker_client import DockerClient, get_docker_host  # an extra
     except ImportError as error:
@@ -53,7 +51,7 @@ def engine() -> Client:
 
 
 def _knock(host: str) -> None:
-    """Raise `OSError` where the engine's socket is a file that nobody listens on. The SDK would leak a socket there."""
+    """Raise `OSError` where no engine listens on a Unix socket. Docker's SDK would leak a socket there."""
     if host.startswith("unix://"):
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(_ENGINE_SECONDS)
@@ -63,7 +61,7 @@ def _knock(host: str) -> None:
 def prepare(
     source: Container, progress: Progress, pull_seconds: float, settings: ServerSettings
 ) -> "Callable[[], ContainerEtcd]":
-    """Bring the image to the engine; what is returned starts one container of it a call, in any thread.
+    """Bring the image to the engine. Returns a function that starts one container of it, in any thread.
 
     Raises `EtcdUnavailable`.
     """
@@ -108,12 +106,12 @@ class ContainerEtcd(RunningEtcd):
 
     def stop(self) -> None:
         if os.getpid() != self._owner:
-            return  # a fork of ours that ends doesn't end the server
+            return  # a fork of this process that ends leaves the server running
         self._end()
         atexit.unregister(self.stop)
 
     def log_tail(self, lines: int = 40) -> str:
-        return telling_lines(self._log(), lines)
+        return panic_or_end(self._log(), lines)
 
     def _start(self) -> None:
         atexit.register(self.stop)
@@ -144,10 +142,10 @@ class ContainerEtcd(RunningEtcd):
         )
         container: Any = DockerContainer(self._image.reference).with_command(flags + setting_flags(self._settings))
         container.with_kwargs(
-            entrypoint=["etcd"],  # whatever the image would start
+            entrypoint=["etcd"],  # instead of what the image would start
             mounts=[{"Type": "tmpfs", "Target": _DATA, "TmpfsOptions": {"Mode": 0o1777}}],
         )
-        # Published to this machine only, where the engine is on it and we aren't in a container ourselves.
+        # Published to this machine only, unless the engine is on another one or this process is in a container.
         client = container.get_docker_client()
         local = client.get_connection_mode().value == "docker_host" and client.host() == "localhost"
         container.ports[f"{_PORT}/tcp"] = ("127.0.0.1", None) if local else None
@@ -175,7 +173,7 @@ class ContainerEtcd(RunningEtcd):
     def _end(self) -> None:
         if self._container is not None:
             self._last_log = self._log()
-            with suppress(Exception):  # removed already, by whoever
+            with suppress(Exception):  # another process has removed it already
                 self._container.stop(force=True, delete_volume=True)
             self._container = None
         if self._guard is not None:
@@ -184,7 +182,7 @@ class ContainerEtcd(RunningEtcd):
 
 
 def _has_reaper(client: Client, image: Image, progress: Progress) -> bool:
-    """Whether testcontainers can have its own watcher (Ryuk) beside our guard: that needs one more image."""
+    """Whether testcontainers can start its own watcher (Ryuk) beside `Guard`, which needs one more image."""
     from testcontainers.core.config import testcontainers_config
 
     if testcontainers_config.ryuk_disabled:
@@ -195,7 +193,7 @@ def _has_reaper(client: Client, image: Image, progress: Progress) -> bool:
         return False
     repository, _, tag = testcontainers_config.ryuk_image.rpartition(":")
     try:
-        pull(client, repository, tag, progress, HASTY_PULL_SECONDS)
+        pull(client, repository, tag, progress, AUTO_PULL_SECONDS)
     except EtcdUnavailable:
         return False
     return True

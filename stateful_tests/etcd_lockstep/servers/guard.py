@@ -1,8 +1,7 @@
-"""What we started must not outlive us, even where we are killed and no `finally` and no `atexit` runs.
+"""Cleans up after a run that is killed, where no `finally` and no `atexit` handler runs.
 
-Linux's PR_SET_PDEATHSIG would kill a child when the *thread* that started it ends, knows no macOS, and
-leaves the data behind. A guard is a shell that waits for our end of a pipe to close, as it does
-whichever way we end, and then becomes the command that cleans up.
+Linux's PR_SET_PDEATHSIG is no substitute: it kills a child when the *thread* that started it ends, does not exist on
+macOS, and leaves the data behind.
 """
 
 import os
@@ -12,10 +11,11 @@ _WAIT_THEN_RUN = 'read -r _; exec "$@"'
 
 
 class Guard:
-    """Runs a command once this process has ended, unless dismissed before.
+    """Runs a command once this process has ended, unless it is dismissed before.
 
-    It is in a session of its own: what is sent to our process group, as by Ctrl-C, doesn't reach it.
-    Without a POSIX shell there is no guard, and only a run that is killed leaves its server behind.
+    It is a shell that reads from a pipe, whose other end closes when this process ends in any way, and then becomes
+    the command. It runs in a session of its own, so a signal to this process group, as by Ctrl-C, does not reach it.
+    Without a POSIX shell there is no guard, and a run that is killed leaves its server behind.
     """
 
     def __init__(self, *command: str) -> None:
@@ -32,10 +32,10 @@ class Guard:
         )
 
     def dismiss(self) -> None:
-        """Everything is cleaned up already. A second call does nothing."""
+        """End the guard without running its command. A second call does nothing."""
         if self._process is None:
             return
-        self._process.kill()  # before its pipe is closed, which would set it off
+        self._process.kill()  # before its pipe is closed, which would make it run the command
         self._process.wait()
         if self._process.stdin is not None:
             self._process.stdin.close()

