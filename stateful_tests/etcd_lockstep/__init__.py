@@ -1,5 +1,46 @@
-"""The harness checks that they agree: sequences of operations in lockstep on every target, and a list of the lies."""
+"""The harness checks that they agree: sequences of operations in lockstep on every target, and a list of the findings.
 
-from etcd_lockstep.target import Target, TargetDied
+`LockstepMachine` is the state machine for users' own tests; `find_divergences`, `assert_matches_etcd` and `replay`
+run the search and the corpus from Python. Names are imported when they are first used.
+"""
 
-__all__ = ["Target", "TargetDied"]
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from etcd_lockstep.api import assert_matches_etcd, find_divergences, replay
+    from etcd_lockstep.machine import DivergenceFound, LockstepMachine
+    from etcd_lockstep.searching.findings import Finding
+    from etcd_lockstep.target import Target, TargetDied
+
+__version__ = version("etcd-lockstep")
+
+__all__ = [
+    "DivergenceFound",
+    "Finding",
+    "LockstepMachine",
+    "Target",
+    "TargetDied",
+    "__version__",
+    "assert_matches_etcd",
+    "find_divergences",
+    "replay",
+]
+
+_MODULES = {
+    "DivergenceFound": "machine",
+    "Finding": "searching.findings",
+    "LockstepMachine": "machine",
+    "Target": "target",
+    "TargetDied": "target",
+    "assert_matches_etcd": "api",
+    "find_divergences": "api",
+    "replay": "api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

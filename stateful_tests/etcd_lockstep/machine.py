@@ -19,7 +19,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
-from hypothesis import event, note, reject
+from hypothesis import HealthCheck, Phase, event, note, reject
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
 
@@ -56,13 +57,14 @@ class _FirstFinding(Search):
     seen: Signature | None = None
     finding: Finding | None = None
 
+    def forget(self) -> None:
+        """A new test begins."""
+        self.finding = None
+
     def _finding(self, seen: Signature, patience: float) -> Finding | None:
-        if self.finding is not None:
-            return self.finding if seen == self.seen else None
-        finding = self.triage.finding(self._trace, seen, patience)
-        if finding is not None:
-            self.seen, self.finding = seen, finding
-        return finding
+        if self.finding is None:
+            self.seen, self.finding = seen, self.triage.finding(self._trace, seen, patience)
+        return self.finding if seen == self.seen else None
 
 
 class _Session:
@@ -101,11 +103,14 @@ def _targets(machine: type[LockstepMachine]) -> list[str | UserTarget]:
     return [find(target) if isinstance(target, str) else user_target(target, machine.__name__)]
 
 
-@cache
+_sessions: dict[type[LockstepMachine], _Session] = {}
+
+
 def _session(machine: type[LockstepMachine]) -> _Session:
-    session = _Session(machine)
-    atexit.register(session.participants.close)
-    return session
+    if machine not in _sessions:
+        _sessions[machine] = session = _Session(machine)
+        atexit.register(session.participants.close)
+    return _sessions[machine]
 
 
 def _operation(name: str, **targets: Any) -> Callable[[Any], Any]:
@@ -171,6 +176,22 @@ class LockstepMachine(RuleBasedStateMachine):
         self._search.over = True
 
     @classmethod
+    @cache
+    def _to_test_case(cls) -> Any:
+        class LockstepTestCase(super()._to_test_case()):  # type: ignore[misc]  # made by Hypothesis
+            settings = hypothesis_settings(
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                phases=[Phase.explicit, Phase.reuse, Phase.generate],  # the suite's own shrinker is faster
+            )
+
+            def setUp(self) -> None:
+                if cls in _sessions:
+                    _sessions[cls].search.forget()
+
+        return LockstepTestCase
+
+    @classmethod
     def for_target(cls, target: Any, **options: Any) -> type[LockstepMachine]:
         """A subclass for a target; `options` are class attributes, such as `etcd="auto"`."""
         name = target if isinstance(target, str) else getattr(target, "__name__", "target")
@@ -191,10 +212,13 @@ class LockstepMachine(RuleBasedStateMachine):
         invalid_inputs, defaults_only = _INPUTS[self._inputs]
         keys = self._session.participants.keys
         self.state = GeneratorState(keys, invalid_inputs=invalid_inputs, defaults_only=defaults_only)
+        found = None
         try:
             self._search.start()
-        except NewFinding as found:
-            raise DivergenceFound(found.finding) from None
+        except NewFinding as new:
+            found = new.finding
+        if found is not None:
+            self._fail(found)
         for operation in self._prelude:
             self._take(operation)
 
@@ -217,15 +241,22 @@ class LockstepMachine(RuleBasedStateMachine):
         return self.state.live[-1] if isinstance(operation, op.LeaseGrant) and self.state.live else None
 
     def _take(self, operation: Operation) -> bool:
+        found, taken = None, True
         try:
             taken = self._search.step(operation)
-        except NewFinding as found:
-            raise DivergenceFound(found.finding) from None
+        except NewFinding as new:
+            found = new.finding
+        if found is not None:
+            self._fail(found)
         if taken:
             self.state.follow(operation)
             if self._search.finding is not None:
                 note(f"# step {self.state.steps}")
         return taken
+
+    def _fail(self, finding: Finding) -> None:
+        """The one place that raises: Hypothesis takes failures of one place for one bug."""
+        raise DivergenceFound(finding)
 
     def _current(self, symbol: Symbol) -> int | str:
         """A symbol of an earlier sequence of this example names nothing in this one."""

@@ -1,0 +1,103 @@
+"""The command line's search and replay, from Python."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from etcd_lockstep import servers
+from etcd_lockstep.catalogue import UserTarget, find, user_target
+from etcd_lockstep.filing.corpus import load
+from etcd_lockstep.filing.replaying import Replay
+from etcd_lockstep.filing.replaying import replay as replay_file
+from etcd_lockstep.searching.findings import Finding
+from etcd_lockstep.searching.participants import Participants
+from etcd_lockstep.searching.run import Run, RunOptions
+from etcd_lockstep.strategies.families import FAMILIES
+from etcd_lockstep.strategies.workloads import AUTH
+from etcd_lockstep.target import Target
+
+
+def find_divergences(
+    target: Callable[[], Target] | str,
+    *,
+    etcd: str = "auto",
+    seconds: float | None = None,
+    examples: int | None = None,
+    families: Collection[str] = tuple(FAMILIES),
+    seed: int | None = None,
+) -> list[Finding]:
+    """Search for divergences of a target from etcd, and return the findings, each with its shortest trace.
+
+    `target`: a subclass of `Target`, what makes one when called without arguments, or the name of a target that
+    `etcd-lockstep targets` lists. `etcd`: where the real etcd comes from, as for `--etcd`; `none` goes without.
+    `seconds` of searching in all (10 where neither is given), or `examples` of Hypothesis for each workload. The same
+    `seed` draws the same sequences.
+
+    Raises `servers.BadSource`, `servers.EtcdUnavailable`, `catalogue.UnknownTarget`, `run.NothingToDo`.
+
+    >>> [finding] = find_divergences("count-only-returns-kvs", etcd="none", examples=40, families=["kv"], seed=1)
+    >>> print(finding)
+    count-only-returns-kvs lies: range: kvs unexpected
+         1 put "a" = ""
+       ▶ 2 range "a", count_only
+    <BLANKLINE>
+             model, fake   count-only-returns-kvs
+       kvs   none          "a" = "", create 2, mod 2, version 1
+    """
+    run = Run(
+        RunOptions(
+            source=servers.parse_source(etcd),
+            against=[_named(target)],
+            families=families,
+            seconds=10.0 if seconds is None and examples is None else seconds,
+            examples=examples,
+            seed=random.randrange(2**32) if seed is None else seed,
+            remember=False,
+        )
+    )
+    for stage in run.stages():
+        run.fuzz(stage)
+    return run.findings
+
+
+def assert_matches_etcd(
+    target: Callable[[], Target] | str,
+    *,
+    allow: Collection[str | Finding] = (),
+    etcd: str = "auto",
+    seconds: float | None = None,
+    examples: int | None = None,
+    families: Collection[str] = tuple(FAMILIES),
+    seed: int | None = None,
+) -> None:
+    """Search as `find_divergences` does, and raise AssertionError with the reports of all that is not allowed.
+
+    `allow`: findings that are accepted, or their fingerprints.
+    """
+    accepted = {one if isinstance(one, str) else one.fingerprint for one in allow}
+    found = find_divergences(target, etcd=etcd, seconds=seconds, examples=examples, families=families, seed=seed)
+    new = [finding for finding in found if finding.fingerprint not in accepted]
+    if new:
+        raise AssertionError("\n\n".join(f"{finding}\n   fingerprint: {finding.fingerprint}" for finding in new))
+
+
+def replay(
+    files: Sequence[Path | str], target: Callable[[], Target] | str | None = None, *, etcd: str = "auto"
+) -> list[Replay]:
+    """Run corpus files again on the model, the fake, a real etcd unless `etcd` is `none`, and a target if one is given.
+
+    Returns an outcome for each file. Raises `corpus.BadFile`, and what `find_divergences` does. A file that was found
+    on a server over its quota is run on one that is not: `etcd-lockstep replay` starts such a server.
+    """
+    loaded = [load(Path(file)) for file in files]
+    against = [] if target is None else [_named(target)]
+    with Participants(servers.parse_source(etcd), against, settings=AUTH.settings) as participants:
+        return [replay_file(file, participants.model, participants.others) for file in loaded]
+
+
+def _named(target: Callable[[], Target] | str) -> str | UserTarget:
+    if isinstance(target, str):
+        return find(target)
+    return user_target(target, getattr(target, "__name__", "target"))
