@@ -37,7 +37,7 @@ TestAgreement = AgreementMachine.TestCase
 
 def test_rules_of_a_subclass_run() -> None:
     AgreementMachine.taken = 0
-    run_state_machine_as_test(AgreementMachine, settings=FEW)
+    run_state_machine_as_test(AgreementMachine, settings=FEW)  # type: ignore[no-untyped-call, unused-ignore]  # on Python 3.10
     assert AgreementMachine.taken > 0
 
 
@@ -54,7 +54,7 @@ def test_a_finding_fails_the_test_with_its_report(specimen: str) -> None:
 
 def test_the_report_is_the_text_of_the_assertion() -> None:
     with pytest.raises(DivergenceFound, match="delete-of-missing-bumps lies: delete_range: revision too high"):
-        run_state_machine_as_test(LockstepMachine.for_target("delete-of-missing-bumps"), settings=FEW)
+        run_state_machine_as_test(LockstepMachine.for_target("delete-of-missing-bumps"), settings=FEW)  # type: ignore[no-untyped-call, unused-ignore]  # on Python 3.10
 
 
 def test_findings_that_are_not_allowed_fail_an_assertion() -> None:
