@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import doctest
 import unittest
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import rule, run_state_machine_as_test
 
-from etcd_lockstep import DivergenceFound, LockstepMachine, api, assert_matches_etcd
+from etcd_lockstep import (
+    DivergenceFound,
+    LockstepMachine,
+    TargetDied,
+    api,
+    assert_matches_etcd,
+    find_divergences,
+    replay,
+)
+from etcd_lockstep.filing.replaying import Outcome
+from etcd_lockstep.searching.triage import TargetGone
+from etcd_lockstep.servers import RunningEtcd
+from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.trace import LeaseOf
+from etcd_model import Operation, Result
 from etcd_model import operations as op
 
 FEW = settings(
@@ -50,6 +64,70 @@ def test_a_finding_fails_the_test_with_its_report(specimen: str) -> None:
     assert f"{specimen} lies: " in text
     assert "▶" in text
     assert "state.start(" in text
+
+
+def test_a_test_that_failed_fails_again() -> None:
+    machine = LockstepMachine.for_target("slot-mock")
+    for _ in range(3):
+        result = unittest.TestResult()
+        unittest.TestSuite([machine.TestCase()]).run(result)
+        assert len(result.failures) == 1
+
+
+def test_a_run_without_a_test_case_fails_again() -> None:
+    machine = LockstepMachine.for_target("delete-of-missing-bumps")
+    for _ in range(3):
+        with pytest.raises(DivergenceFound):
+            run_state_machine_as_test(machine, settings=FEW)  # type: ignore[no-untyped-call, unused-ignore]  # on Python 3.10
+
+
+def test_accepted_findings_do_not_fail_the_test() -> None:
+    name = "delete-of-missing-bumps"
+    accepted = find_divergences(name, etcd="none", examples=60, seed=1)
+    assert accepted
+    result = unittest.TestResult()
+    unittest.TestSuite([LockstepMachine.for_target(name, allow=accepted).TestCase()]).run(result)
+    assert result.wasSuccessful()
+
+
+class GoneForGood(Specimen):
+    """A target that dies of its first delete, and can't be brought back."""
+
+    name = "gone"
+
+    def reset(self) -> int:
+        if getattr(self, "dead", False):
+            raise TargetDied("still dead")
+        return super().reset()
+
+    def apply(self, operation: Operation) -> Result:
+        if isinstance(operation, op.DeleteRange):
+            self.dead = True
+            raise TargetDied("oh no")
+        return super().apply(operation)
+
+
+def test_a_target_that_is_gone_ends_the_test_with_what_it_died_of() -> None:
+    with pytest.raises(TargetGone, match="gone dies of a delete_range"):
+        run_state_machine_as_test(LockstepMachine.for_target(GoneForGood), settings=FEW)  # type: ignore[no-untyped-call, unused-ignore]  # on Python 3.10
+
+
+def test_a_real_etcd_takes_part(etcd: RunningEtcd) -> None:
+    machine = LockstepMachine.for_target("delete-of-missing-bumps", etcd=f"endpoint:{etcd.address}")
+    with pytest.raises(DivergenceFound, match=r"model, fake, etcd +delete-of-missing-bumps"):
+        run_state_machine_as_test(machine, settings=FEW)  # type: ignore[no-untyped-call, unused-ignore]  # on Python 3.10
+
+
+def test_a_workload_that_waits_or_is_unknown_is_refused() -> None:
+    with pytest.raises(ValueError, match="no workload of LockstepMachine is called 'time': there are store, auth"):
+        LockstepMachine.for_target("slot-mock", workload="time")
+
+
+def test_corpus_files_are_replayed() -> None:
+    corpus = Path(__file__).parent / "corpus"
+    file = next(corpus.glob("slot-mock-range-kvs-missing-*.json"))
+    assert [one.outcome for one in replay([file], etcd="none")] == [Outcome.FIXED]
+    assert [one.outcome for one in replay([file], "slot-mock", etcd="none")] == [Outcome.STILL_LIES]
 
 
 def test_the_report_is_the_text_of_the_assertion() -> None:

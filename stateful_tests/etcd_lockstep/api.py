@@ -9,7 +9,7 @@ from pathlib import Path
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UserTarget, find, user_target
 from etcd_lockstep.filing.corpus import load
-from etcd_lockstep.filing.replaying import Replay
+from etcd_lockstep.filing.replaying import Outcome, Replay
 from etcd_lockstep.filing.replaying import replay as replay_file
 from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.searching.participants import Participants
@@ -88,13 +88,18 @@ def replay(
 ) -> list[Replay]:
     """Run corpus files again on the model, the fake, a real etcd unless `etcd` is `none`, and a target if one is given.
 
-    Returns an outcome for each file. Raises `corpus.BadFile`, and what `find_divergences` does. A file that was found
-    on a server over its quota is run on one that is not: `etcd-lockstep replay` starts such a server.
+    Returns an outcome for each file; one that was found on a server over its quota is not replayed, because that takes
+    a server of its own, which `etcd-lockstep replay` starts. Raises `corpus.BadFile`, and what `find_divergences` does.
     """
     loaded = [load(Path(file)) for file in files]
     against = [] if target is None else [_named(target)]
     with Participants(servers.parse_source(etcd), against, settings=AUTH.settings) as participants:
-        return [replay_file(file, participants.model, participants.others) for file in loaded]
+        return [
+            Replay(file, Outcome.NOT_REPLAYED, "it takes a server that is over its quota")
+            if file.over_quota
+            else replay_file(file, participants.model, participants.others)
+            for file in loaded
+        ]
 
 
 def _named(target: Callable[[], Target] | str) -> str | UserTarget:

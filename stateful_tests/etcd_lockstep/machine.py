@@ -13,31 +13,30 @@ add rules, invariants and bundles. Operations come from the same generators as t
 
 from __future__ import annotations
 
-import atexit
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from hypothesis import HealthCheck, Phase, event, note, reject
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
 
-from etcd_lockstep import servers
-from etcd_lockstep.catalogue import UserTarget, find, user_target
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.searching.findings import Finding, Signature
-from etcd_lockstep.searching.participants import Participants
-from etcd_lockstep.searching.search import NewFinding, Search
+from etcd_lockstep.searching.findings import Finding
+from etcd_lockstep.searching.search import NewFinding
+from etcd_lockstep.searching.triage import TargetGone
+from etcd_lockstep.session import session_of, workload_named
 from etcd_lockstep.strategies.choices import BYTES, ChoiceDecoder
 from etcd_lockstep.strategies.families import DRAWS, FAMILIES
 from etcd_lockstep.strategies.generator_state import GeneratorState
-from etcd_lockstep.strategies.workloads import WORKLOADS, Workload
 from etcd_lockstep.target import ALL
 from etcd_lockstep.trace import UNKNOWN_LEASE, LeaseOf, Symbol, substitute
 from etcd_model import operations as op
 from etcd_model.operations import Operation
+
+T = TypeVar("T")
 
 _INPUTS = {"any": (True, False), "valid": (False, False), "without options": (False, True)}
 """How requests of a sequence are drawn: whether they may be invalid on purpose, and whether they do without options."""
@@ -49,68 +48,6 @@ class DivergenceFound(AssertionError):
     def __init__(self, finding: Finding) -> None:
         super().__init__(f"\n\n{finding}\n")
         self.finding = finding
-
-
-class _FirstFinding(Search):
-    """A search that stops at its first finding: Hypothesis shrinks one failure, and nothing else is looked into."""
-
-    seen: Signature | None = None
-    finding: Finding | None = None
-
-    def forget(self) -> None:
-        """A new test begins."""
-        self.finding = None
-
-    def _finding(self, seen: Signature, patience: float) -> Finding | None:
-        if self.finding is None:
-            self.seen, self.finding = seen, self.triage.finding(self._trace, seen, patience)
-        return self.finding if seen == self.seen else None
-
-
-class _Session:
-    """What the examples of one machine class share: the targets, started once, and the search on them."""
-
-    def __init__(self, machine: type[LockstepMachine]) -> None:
-        self.workload = _workload(machine.workload)
-        source = servers.parse_source(machine.etcd)
-        self.participants = Participants(source, _targets(machine), settings=self.workload.settings)
-        self.operations = frozenset(self.workload.operations(machine.families, self.participants.capabilities))
-        if not self.operations:
-            self.participants.close()
-            raise ValueError(f"{machine.__name__}: no target knows an operation of {', '.join(machine.families)}")
-        self.search = _FirstFinding(
-            self.participants.model,
-            self.participants.others,
-            second_instances=self.participants.second_instances,
-            judged=1,
-            known=machine.allow,
-        )
-        self.final_check = "hash_kv" in self.participants.capabilities
-
-
-def _workload(name: str) -> Workload:
-    named = {workload.name: workload for workload in WORKLOADS if workload.workers == 1}
-    if name not in named:
-        raise ValueError(f"no workload of LockstepMachine is called {name!r}: there are {', '.join(named)}")
-    return named[name]
-
-
-def _targets(machine: type[LockstepMachine]) -> list[str | UserTarget]:
-    target = machine.__dict__.get("target", machine.target)
-    target = getattr(target, "__func__", target)  # a function in a class body
-    if target is None:
-        return []
-    return [find(target) if isinstance(target, str) else user_target(target, machine.__name__)]
-
-
-_sessions: dict[type[LockstepMachine], _Session] = {}
-
-
-def _session(machine: type[LockstepMachine]) -> _Session:
-    if machine not in _sessions:
-        _sessions[machine] = session = _Session(machine)
-        atexit.register(session.participants.close)
-    return _sessions[machine]
 
 
 def _operation(name: str, **targets: Any) -> Callable[[Any], Any]:
@@ -163,17 +100,19 @@ class LockstepMachine(RuleBasedStateMachine):
         """Operations that the workload doesn't draw, or the target doesn't know, are no rules of this class: Hypothesis
         would try them in vain. They stay methods."""
         super().__init_subclass__(**options)
-        drawn = _workload(cls.workload).operations(cls.families, getattr(cls.target, "capabilities", ALL))
+        declared = getattr(cls.target, "capabilities", ALL)  # not yet known where an instance makes them
+        known = declared if isinstance(declared, frozenset | set | tuple | list) else ALL
+        drawn = workload_named(cls.workload).operations(cls.families, known)
         for name, member in list(vars(LockstepMachine).items()):
             if getattr(member, "operation", None) not in (None, *drawn) and getattr(cls, name) is member:
                 setattr(cls, name, member.without_rule)
 
     def __init__(self) -> None:
         super().__init__()
-        self._session = _session(type(self))
+        self._session = session_of(type(self))
         self._search = self._session.search
-        self._drawn: Operation | None = None
         self._search.over = True
+        self._drawn: Operation | None = None
 
     @classmethod
     @cache
@@ -186,8 +125,7 @@ class LockstepMachine(RuleBasedStateMachine):
             )
 
             def setUp(self) -> None:
-                if cls in _sessions:
-                    _sessions[cls].search.forget()
+                session_of(cls).new_search()
 
         return LockstepTestCase
 
@@ -212,13 +150,7 @@ class LockstepMachine(RuleBasedStateMachine):
         invalid_inputs, defaults_only = _INPUTS[self._inputs]
         keys = self._session.participants.keys
         self.state = GeneratorState(keys, invalid_inputs=invalid_inputs, defaults_only=defaults_only)
-        found = None
-        try:
-            self._search.start()
-        except NewFinding as new:
-            found = new.finding
-        if found is not None:
-            self._fail(found)
+        self._checked(self._search.start)
         for operation in self._prelude:
             self._take(operation)
 
@@ -241,21 +173,21 @@ class LockstepMachine(RuleBasedStateMachine):
         return self.state.live[-1] if isinstance(operation, op.LeaseGrant) and self.state.live else None
 
     def _take(self, operation: Operation) -> bool:
-        found, taken = None, True
-        try:
-            taken = self._search.step(operation)
-        except NewFinding as new:
-            found = new.finding
-        if found is not None:
-            self._fail(found)
+        taken = self._checked(lambda: self._search.step(operation))
         if taken:
             self.state.follow(operation)
-            if self._search.finding is not None:
+            if self._search.raised:
                 note(f"# step {self.state.steps}")
         return taken
 
-    def _fail(self, finding: Finding) -> None:
-        """The one place that raises: Hypothesis takes failures of one place for one bug."""
+    def _checked(self, run: Callable[[], T]) -> T:
+        """What `run` returns. This is the one place that raises: Hypothesis takes failures of one place for one bug."""
+        try:
+            return run()
+        except NewFinding as new:
+            finding = new.finding
+        except TargetGone as gone:  # there is nothing to run the example on again
+            raise TargetGone("\n\n".join(map(str, (gone, *self._search.findings[-1:])))) from None
         raise DivergenceFound(finding)
 
     def _current(self, symbol: Symbol) -> int | str:
@@ -291,260 +223,208 @@ class LockstepMachine(RuleBasedStateMachine):
 
     @_operation("lease_grant", target=leases)
     def grant(self, request: op.LeaseGrant) -> LeaseOf | None:
-        """LeaseGrant"""
         return self.apply(request)
 
     @_operation("put")
     def put(self, request: op.Put) -> None:
-        """Put"""
         self.apply(request)
 
     @_operation("txn")
     def txn(self, request: op.Txn) -> None:
-        """Txn"""
         self.apply(request)
 
     @_operation("range")
     def get(self, request: op.Range) -> None:
-        """Range"""
         self.apply(request)
 
     @_operation("delete_range")
     def delete(self, request: op.DeleteRange) -> None:
-        """DeleteRange"""
         self.apply(request)
 
     @_operation("lease_revoke")
     def revoke(self, request: op.LeaseRevoke) -> None:
-        """LeaseRevoke"""
         self.apply(request)
 
     @_operation("lease_keep_alive")
     def keep_alive(self, request: op.LeaseKeepAlive) -> None:
-        """LeaseKeepAlive"""
         self.apply(request)
 
     @_operation("lease_time_to_live")
     def time_to_live(self, request: op.LeaseTimeToLive) -> None:
-        """LeaseTimeToLive"""
         self.apply(request)
 
     @_operation("lease_leases")
     def list_leases(self, request: op.LeaseLeases) -> None:
-        """LeaseLeases"""
         self.apply(request)
 
     @_operation("compact")
     def compact(self, request: op.Compact) -> None:
-        """Compact"""
         self.apply(request)
 
     @_operation("watch_create")
     def watch_create(self, request: op.WatchCreate) -> None:
-        """WatchCreate"""
         self.apply(request)
 
     @_operation("watch_read")
     def watch_read(self, request: op.WatchRead) -> None:
-        """WatchRead"""
         self.apply(request)
 
     @_operation("watch_cancel")
     def watch_cancel(self, request: op.WatchCancel) -> None:
-        """WatchCancel"""
         self.apply(request)
 
     @_operation("watch_progress")
     def watch_progress(self, request: op.WatchProgress) -> None:
-        """WatchProgress"""
         self.apply(request)
 
     @_operation("watch_close")
     def watch_close(self, request: op.WatchClose) -> None:
-        """WatchClose"""
         self.apply(request)
 
     @_operation("lock")
     def lock(self, request: op.Lock) -> None:
-        """Lock"""
         self.apply(request)
 
     @_operation("unlock")
     def unlock(self, request: op.Unlock) -> None:
-        """Unlock"""
         self.apply(request)
 
     @_operation("campaign")
     def campaign(self, request: op.Campaign) -> None:
-        """Campaign"""
         self.apply(request)
 
     @_operation("proclaim")
     def proclaim(self, request: op.Proclaim) -> None:
-        """Proclaim"""
         self.apply(request)
 
     @_operation("leader")
     def leader(self, request: op.Leader) -> None:
-        """Leader"""
         self.apply(request)
 
     @_operation("observe")
     def observe(self, request: op.Observe) -> None:
-        """Observe"""
         self.apply(request)
 
     @_operation("resign")
     def resign(self, request: op.Resign) -> None:
-        """Resign"""
         self.apply(request)
 
     @_operation("auth_enable")
     def auth_enable(self, request: op.AuthEnable) -> None:
-        """AuthEnable"""
         self.apply(request)
 
     @_operation("auth_disable")
     def auth_disable(self, request: op.AuthDisable) -> None:
-        """AuthDisable"""
         self.apply(request)
 
     @_operation("auth_status")
     def auth_status(self, request: op.AuthStatus) -> None:
-        """AuthStatus"""
         self.apply(request)
 
     @_operation("authenticate")
     def authenticate(self, request: op.Authenticate) -> None:
-        """Authenticate"""
         self.apply(request)
 
     @_operation("user_add")
     def user_add(self, request: op.UserAdd) -> None:
-        """UserAdd"""
         self.apply(request)
 
     @_operation("user_get")
     def user_get(self, request: op.UserGet) -> None:
-        """UserGet"""
         self.apply(request)
 
     @_operation("user_list")
     def user_list(self, request: op.UserList) -> None:
-        """UserList"""
         self.apply(request)
 
     @_operation("user_delete")
     def user_delete(self, request: op.UserDelete) -> None:
-        """UserDelete"""
         self.apply(request)
 
     @_operation("user_change_password")
     def user_change_password(self, request: op.UserChangePassword) -> None:
-        """UserChangePassword"""
         self.apply(request)
 
     @_operation("user_grant_role")
     def user_grant_role(self, request: op.UserGrantRole) -> None:
-        """UserGrantRole"""
         self.apply(request)
 
     @_operation("user_revoke_role")
     def user_revoke_role(self, request: op.UserRevokeRole) -> None:
-        """UserRevokeRole"""
         self.apply(request)
 
     @_operation("role_add")
     def role_add(self, request: op.RoleAdd) -> None:
-        """RoleAdd"""
         self.apply(request)
 
     @_operation("role_get")
     def role_get(self, request: op.RoleGet) -> None:
-        """RoleGet"""
         self.apply(request)
 
     @_operation("role_list")
     def role_list(self, request: op.RoleList) -> None:
-        """RoleList"""
         self.apply(request)
 
     @_operation("role_delete")
     def role_delete(self, request: op.RoleDelete) -> None:
-        """RoleDelete"""
         self.apply(request)
 
     @_operation("role_grant_permission")
     def role_grant_permission(self, request: op.RoleGrantPermission) -> None:
-        """RoleGrantPermission"""
         self.apply(request)
 
     @_operation("role_revoke_permission")
     def role_revoke_permission(self, request: op.RoleRevokePermission) -> None:
-        """RoleRevokePermission"""
         self.apply(request)
 
     @_operation("status")
     def status(self, request: op.Status) -> None:
-        """Status"""
         self.apply(request)
 
     @_operation("alarm")
     def alarm(self, request: op.Alarm) -> None:
-        """Alarm"""
         self.apply(request)
 
     @_operation("defragment")
     def defragment(self, request: op.Defragment) -> None:
-        """Defragment"""
         self.apply(request)
 
     @_operation("hash")
     def hash(self, request: op.Hash) -> None:
-        """Hash"""
         self.apply(request)
 
     @_operation("hash_kv")
     def hash_kv(self, request: op.HashKV) -> None:
-        """HashKV"""
         self.apply(request)
 
     @_operation("snapshot")
     def snapshot(self, request: op.Snapshot) -> None:
-        """Snapshot"""
         self.apply(request)
 
     @_operation("move_leader")
     def move_leader(self, request: op.MoveLeader) -> None:
-        """MoveLeader"""
         self.apply(request)
 
     @_operation("downgrade")
     def downgrade(self, request: op.Downgrade) -> None:
-        """Downgrade"""
         self.apply(request)
 
     @_operation("member_list")
     def member_list(self, request: op.MemberList) -> None:
-        """MemberList"""
         self.apply(request)
 
     @_operation("member_add")
     def member_add(self, request: op.MemberAdd) -> None:
-        """MemberAdd"""
         self.apply(request)
 
     @_operation("member_remove")
     def member_remove(self, request: op.MemberRemove) -> None:
-        """MemberRemove"""
         self.apply(request)
 
     @_operation("member_update")
     def member_update(self, request: op.MemberUpdate) -> None:
-        """MemberUpdate"""
         self.apply(request)
 
     @_operation("member_promote")
     def member_promote(self, request: op.MemberPromote) -> None:
-        """MemberPromote"""
         self.apply(request)
