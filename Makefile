@@ -17,7 +17,7 @@ SOURCES := model fake stateful_tests
 help: ## list these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 	@echo
-	@echo 'variables: TARGET (fuzz: what to hold against etcd), ETCD (where the real one comes from), FUZZ_SECONDS'
+	@echo 'variables: TARGET (fuzz: what to compare with etcd), ETCD (where the real one comes from), FUZZ_SECONDS'
 
 fuzz: $(READY) ## search for lies:  make fuzz [TARGET=slot-mock] [ETCD=auto] [FUZZ_SECONDS=60]
 	@$(BIN)/etcd-lockstep fuzz --etcd $(ETCD) --seconds $(FUZZ_SECONDS) $(foreach target,$(TARGET),--against $(target))
@@ -41,7 +41,7 @@ bench: $(READY) ## measure, as ratios within one run
 replay: $(READY) ## run the corpus again:  make replay [TARGET=...]
 	@$(BIN)/etcd-lockstep replay --etcd $(ETCD) $(foreach target,$(TARGET),--against $(target)) stateful_tests/corpus
 
-quirks: $(READY) ## make docs/quirks.md: what differs between the versions at hand
+quirks: $(READY) ## make docs/quirks.md: what differs between the available versions
 	@$(BIN)/python -m etcd_lockstep.pages quirks
 
 fidelity: $(READY) ## make docs/fidelity.md: how much of the API is exercised, version by version

@@ -48,7 +48,7 @@ def find(name: str) -> str | UserTarget:
     if name in SPECIMENS:
         return UserTarget(name, SPECIMENS[name])
     if name in REFERENCES:
-        raise UnknownTarget(f"{name} takes part in every run; --against names what is held against it")
+        raise UnknownTarget(f"{name} takes part in every run; --against names what is compared with it")
     if ":" not in name:
         raise UnknownTarget(
             f"no target is called {name!r}: `etcd-lockstep targets` lists them, and your own is package.module:Class"
@@ -80,7 +80,7 @@ def user_target(kind: Callable[[], Target], name: str) -> UserTarget:
 
 
 def find_two(first: str, second: str) -> tuple[EtcdSource, str | UserTarget | EtcdSource]:
-    """The two targets of a `diff`: the one that is the judge, which is an etcd, and the one that is held against it.
+    """The two targets of a `diff`: the one that is the judge, which is an etcd, and the one that is compared with it.
 
     Raises `UnknownTarget`, with a line that says what is wrong.
     """
@@ -102,7 +102,7 @@ def _etcd_or_target(name: str) -> str | UserTarget | EtcdSource:
         return find(name)
     source = servers.parse_source(name)
     if isinstance(source, NoEtcd):
-        raise UnknownTarget("none is no target: name an etcd, or something to hold against one")
+        raise UnknownTarget("none is no target: name an etcd, or something to compare with one")
     return source
 
 

@@ -171,7 +171,7 @@ def _compare_watches(path: str, expected: Sequence[Watched], got: Sequence[Watch
 
 
 def _numbered(watches: Sequence[Watched]) -> dict[tuple[int, int], Watched]:
-    """By watch id, and the how manieth of that id it is."""
+    """By watch id, and by which one with that id it is, counted from 0."""
     seen: Counter[int] = Counter()
     numbered = {}
     for watched in watches:

@@ -20,7 +20,7 @@ from etcd_model.ranges import FROM_KEY
 from etcd_model.results import HashKVResult, LeaseGrantResult, LeaseTimeToLiveResult, RangeResult
 
 REFERENCES = ("model", "fake", "etcd")
-"""The targets that vote. Whatever else takes part is held against what they agree on."""
+"""The targets that vote. Every other target is compared with what they agree on."""
 
 UNDECIDED = "model or fake"
 """The odd one out where these two differ and no real etcd is there to judge."""

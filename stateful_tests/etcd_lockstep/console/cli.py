@@ -136,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="TARGET",
-        help="a target to hold against the model, the fake and the real etcd; may be given more than once",
+        help="a target to compare with the model, the fake and the real etcd; may be given more than once",
     )
     shared.add_argument(
         "--etcd", default="auto", metavar="SOURCE", help=f"where the real etcd comes from: {servers.ACCEPTED}"

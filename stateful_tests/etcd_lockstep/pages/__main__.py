@@ -24,10 +24,12 @@ def main() -> int:
     """Exit code 0; 1 where a server did not answer as the model of its version; 3 where no etcd can be had."""
     parser = argparse.ArgumentParser(prog="etcd_lockstep.pages", description=__doc__)
     pages = parser.add_subparsers(required=True, metavar="PAGE")
-    one = pages.add_parser("quirks", help="what differs between the versions at hand")
+    one = pages.add_parser("quirks", help="what differs between the available versions")
     one.add_argument("--page", type=Path, default=Path("docs/quirks.md"))
     one.set_defaults(make=_quirks)
-    other = pages.add_parser("fidelity", help="how much of the API is exercised, on the newest of each series at hand")
+    other = pages.add_parser(
+        "fidelity", help="how much of the API is exercised, on the newest available of each series"
+    )
     other.add_argument("--page", type=Path, default=Path("docs/fidelity.md"))
     other.add_argument("--seconds", type=float, default=120.0, help="how long to fuzz each version")
     other.add_argument("--seed", type=int, default=0)
@@ -57,7 +59,7 @@ def _quirks(console: Console, options: argparse.Namespace) -> bool:
 def _fidelity(console: Console, options: argparse.Namespace) -> bool:
     programs = fidelity.newest_of_each_series(servers.available_versions(console.print))
     if not programs:
-        raise servers.EtcdUnavailable("no etcd binary is at hand: scripts/fetch-etcd brings some")
+        raise servers.EtcdUnavailable("no etcd binary is available: scripts/fetch-etcd brings some")
     _refuse_poorer(options.page, [program.version for program in programs])
     measured = [fidelity.measure(program, options.seconds, options.seed, console.print) for program in programs]
     options.page.write_text(fidelity.page(measured, _distinguishing_traces()), encoding="utf-8")
@@ -65,13 +67,13 @@ def _fidelity(console: Console, options: argparse.Namespace) -> bool:
 
 
 def _refuse_poorer(page: Path, versions: Sequence[str]) -> None:
-    """Raise `EtcdUnavailable` where a page tells of series of etcd of which none is at hand."""
+    """Raise `EtcdUnavailable` where a page has figures of a series of etcd of which no binary is available."""
     lines = page.read_text(encoding="utf-8").splitlines() if page.exists() else []
     header = next((line for line in lines if line.startswith(("| quirk |", "| field |"))), "")
     missing = set(re.findall(r"\d+\.\d+(?=\.\d+ )", header)) - {version.rpartition(".")[0] for version in versions}
     if missing:
         raise servers.EtcdUnavailable(
-            f"{page} tells of etcd {', '.join(sorted(missing))} too, of which no binary is at hand: "
+            f"{page} has figures of etcd {', '.join(sorted(missing))} too, of which no binary is available: "
             "scripts/fetch-etcd brings some; or name another --page"
         )
 

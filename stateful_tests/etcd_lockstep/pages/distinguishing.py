@@ -1,6 +1,6 @@
-"""DistinguishingTraces: for each quirk, the shortest trace that tells a version which has it from one which has not.
+"""Distinguishing traces: for each quirk, the shortest trace that a version with it answers otherwise.
 
-It is found by the search itself: the model is held against a model in which that one quirk is the other way round.
+It is found by the search itself: the model is compared with a model in which that one quirk is the other way round.
 """
 
 from __future__ import annotations

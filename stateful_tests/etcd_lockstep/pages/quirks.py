@@ -57,11 +57,11 @@ class Row:
 def rows(
     folder: Path, *, search: bool = True, progress: Callable[[str], None] = lambda _line: None
 ) -> tuple[list[str], list[Row]]:
-    """The versions at hand, and a row for each quirk. Distinguishing traces are kept in `folder`; those that are
+    """The available versions, and a row for each quirk. Distinguishing traces are kept in `folder`; those that are
     missing, or no longer show their quirk, are searched for."""
     programs = servers.available_versions(progress)
     if not programs:
-        raise servers.EtcdUnavailable("no etcd binary is at hand: scripts/fetch-etcd brings some")
+        raise servers.EtcdUnavailable("no etcd binary is available: scripts/fetch-etcd brings some")
     versions = [program.version for program in programs]
     releases = {version: release_of(version) for version in versions}
     known = sorted({*releases.values(), *chain.from_iterable(SINCE.values())}, key=parse_version)

@@ -36,7 +36,7 @@ Shows = Callable[[Trace, Signature], bool]
 """Whether a trace, run on its own, shows a signature at its last step."""
 
 ENOUGH_OPTIONS = 3
-"""How many lies that differ only in their options are told apart."""
+"""How many findings that differ only in their options are kept apart."""
 
 _REASONS_TAKEN_OUT = 4
 """How many steps of known lies are taken out of a trace before it counts as explained."""
@@ -89,7 +89,7 @@ class KnownFindings:
 
     def is_one_of_many(self, found: Signature, trace: Trace) -> bool:
         """Whether so many lies already differ from this one in options alone that any option must be taken for a
-        cause: told one by one, they would fill pages."""
+        cause: reported one by one, they would fill pages."""
         bare = _bare(trace)
         alike = {pattern(finding.trace) for finding in self._findings.get(found, ()) if _bare(finding.trace) == bare}
         return pattern(trace) not in alike and len(alike) >= ENOUGH_OPTIONS
@@ -97,7 +97,7 @@ class KnownFindings:
     def is_another_field(self, found: Signature, trace: Trace) -> bool:
         """Whether a field of a key-value is wrong in an answer that is known to bring the wrong key-values.
 
-        So it is where the last step has options: those make the answer another one. A plain read tells of the store.
+        So it is where the last step has options: those make the answer another one. A simple read shows the store.
         """
         used = features(trace[-1])
         if not used or "." not in found.field or not found.field.startswith("kv"):

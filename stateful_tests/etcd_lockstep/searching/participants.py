@@ -38,7 +38,7 @@ def _leave_empty(target: Target) -> None:
 
 
 class Participants:
-    """The model, the fake, a real etcd unless there is to be none, and what is held against them.
+    """The model, the fake, a real etcd unless there is to be none, and what is compared with them.
 
     Where several workers are wanted, each has its own; there is one where the targets or the etcd can't be had twice.
     A context manager. Raises what `servers.start`, `servers.refuse_unless_empty` and a target's constructor do.
@@ -74,7 +74,7 @@ class Participants:
         etcds = self._etcds(self._source, workers)
         self.etcd = etcds[0] if etcds else None
         self.version = self.etcd.version if self.etcd else DEFAULT_VERSION
-        """Of etcd: that which the model and the fake take after."""
+        """Of etcd: that which the model and the fake emulate."""
         self._release = release_of(self.version)
         for number in range(max(len(etcds), 1)):
             self._add_worker(etcds[number] if etcds else None, against)

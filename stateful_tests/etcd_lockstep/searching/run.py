@@ -45,8 +45,8 @@ class RunOptions:
 
     @property
     def starts_all(self) -> bool:
-        """Whether every store of the run is one that we start, as our settings will have it. A client that is held
-        against them has one too, but leaves the alarms in it when it is emptied."""
+        """Whether every store of the run is one that we start, as our settings will have it. A client that is
+        compared with them has one too, but leaves the alarms in it when it is emptied."""
         ours = (held for held in (self.source, *self.against) if held != "fake-server")
         return not any(isinstance(held, UserTarget | Endpoint | str) for held in ours)
 
@@ -64,11 +64,11 @@ class Stage:
     @property
     def drawn(self) -> list[str]:
         """The families that are drawn whole, and the operations of those that are not."""
-        told = []
+        names: list[str] = []
         for family in FAMILIES:
             drawn = [name for name in FAMILIES[family] if name in self.operations]
-            told += [family] if len(drawn) == len(FAMILIES[family]) else drawn
-        return told
+            names += [family] if len(drawn) == len(FAMILIES[family]) else drawn
+        return names
 
 
 class Run:
@@ -82,7 +82,7 @@ class Run:
         on_shrinking: Callable[[str], None] = lambda _what: None,
         on_finding: Callable[[Finding, Participants], None] = lambda _lie, _run: None,
     ) -> None:
-        """`progress` is told what a long wait is for; `on_shrinking` and `on_finding` as in `Search`."""
+        """`progress` is called with what a long wait is for; `on_shrinking` and `on_finding` as in `Search`."""
         self.plan = plan
         self.searches: list[Search] = []
         """One a stage, in their order."""

@@ -40,7 +40,7 @@ from etcd_model.results import (
 from etcd_model.streams import Watcher
 
 Place = tuple[int, int]
-"""Where a watcher is: the number of its stream, and the how manieth of that stream it is."""
+"""Where a watcher is: the number of its stream, and which one on that stream it is."""
 
 
 class WatchSpecimen(Specimen):

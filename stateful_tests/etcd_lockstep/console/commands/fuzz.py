@@ -121,7 +121,7 @@ def print_participants(console: Console, participants: Participants) -> None:
     console.print(
         participants.etcd.how
         if participants.etcd
-        else f"no real etcd; the model and the fake take after etcd {participants.version}"
+        else f"no real etcd; the model and the fake emulate etcd {participants.version}"
     )
     console.print(
         f"targets {', '.join((participants.model.name, *(target.name for target in participants.others)))}", style="dim"
