@@ -32,7 +32,7 @@ from etcd_lockstep.strategies.choices import BYTES, ChoiceDecoder
 from etcd_lockstep.strategies.families import DRAWS, FAMILIES
 from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_lockstep.target import ALL
-from etcd_lockstep.trace import UNKNOWN_LEASE, LeaseOf, Symbol, substitute
+from etcd_lockstep.trace import UNKNOWN_LEASE, UNKNOWN_TOKEN, LeaseOf, RevisionAt, Symbol, TokenOf, substitute
 from etcd_model import operations as op
 from etcd_model.operations import Operation
 
@@ -160,17 +160,16 @@ class LockstepMachine(RuleBasedStateMachine):
         Raises `DivergenceFound`. An operation that can't be asked (a target has no words for it, it would crash a real
         etcd, or etcd leaves its outcome open) rejects the example, as `hypothesis.reject` does.
         """
-        if self._search.over:
-            self.begin()
         drawn = operation is self._drawn
-        if not self._take(substitute(operation, self._current)):
-            if self._search.over or (self._read_streams() and self._take(operation)):
-                pass
-            elif drawn:
-                event(f"skipped: {operation_name(type(operation))}")
-            else:
+        operation = substitute(operation, self._current)
+        if not (self._take(operation) or (self._read_streams() and self._take(operation))):
+            if not drawn:
                 reject()
-        return self.state.live[-1] if isinstance(operation, op.LeaseGrant) and self.state.live else None
+            event(f"skipped: {operation_name(type(operation))}")
+        lease = self.state.live[-1] if isinstance(operation, op.LeaseGrant) and self.state.live else None
+        if self._search.over:
+            self.begin()  # now, so that the next operation is drawn from the new sequence
+        return lease
 
     def _take(self, operation: Operation) -> bool:
         taken = self._checked(lambda: self._search.step(operation))
@@ -191,10 +190,16 @@ class LockstepMachine(RuleBasedStateMachine):
         raise DivergenceFound(finding)
 
     def _current(self, symbol: Symbol) -> int | str:
-        """A symbol of an earlier sequence of this example names nothing in this one."""
-        if isinstance(symbol, LeaseOf) and symbol.step > self.state.steps:
-            return UNKNOWN_LEASE
-        return symbol  # type: ignore[return-value]  # an int or a text to the type checker
+        """A symbol that a subclass kept from an earlier sequence of this example names nothing in this one."""
+        match symbol:
+            case LeaseOf() if symbol not in (*self.state.live, *self.state.stale):
+                return UNKNOWN_LEASE
+            case TokenOf(step=step) if step > self.state.steps:
+                return UNKNOWN_TOKEN
+            case RevisionAt(step=step, plus=plus) if step > self.state.steps:
+                return RevisionAt(self.state.steps, plus)
+            case _:
+                return symbol  # type: ignore[return-value]  # an int or a text to the type checker
 
     def _read_streams(self) -> bool:
         """What is open may be definite once all that is on its way has come."""
