@@ -56,7 +56,9 @@ class Session:
         self.operations = frozenset(self.workload.operations(machine.families, self.participants.capabilities))
         if not self.operations:
             self.participants.close()
-            raise ValueError(f"{machine.__name__}: no target knows an operation of {', '.join(machine.families)}")
+            raise ValueError(
+                f"{machine.__name__}: not every target knows what the workload {machine.workload!r} is about"
+            )
         self.final_check = "hash_kv" in self.participants.capabilities
         self._allow = tuple(machine.allow)
         self.new_search()
