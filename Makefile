@@ -23,7 +23,7 @@ fuzz: $(READY) ## search for lies:  make fuzz [TARGET=slot-mock] [ETCD=auto] [FU
 	@$(BIN)/etcd-lockstep fuzz --etcd $(ETCD) --seconds $(FUZZ_SECONDS) $(foreach target,$(TARGET),--against $(target))
 
 test: $(READY) ## run every test, the corpus among them
-	@$(BIN)/python -m pytest --etcd $(ETCD)
+	@$(BIN)/python -m pytest --etcd-source $(ETCD)
 
 check: $(READY) ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .
@@ -48,7 +48,7 @@ fidelity: $(READY) ## make docs/fidelity.md: how much of the API is exercised, v
 	@$(BIN)/python -m etcd_lockstep.pages fidelity --seconds $(FUZZ_SECONDS)
 
 dist-check: $(READY) ## build the wheel, look into it, and run the suite from it
-	@$(BIN)/python .ci/dist_check.py --etcd $(ETCD)
+	@$(BIN)/python .ci/dist_check.py --etcd-source $(ETCD)
 
 clean: ## remove what the verbs made
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis lies-found

@@ -140,8 +140,8 @@ def test_a_target_that_is_gone_ends_the_test_with_what_it_died_of() -> None:
         run_state_machine_as_test(LockstepMachine.for_target(GoneForGood), settings=FEW)  # type: ignore[no-untyped-call, unused-ignore]  # on Python 3.10
 
 
-def test_a_real_etcd_takes_part(etcd: RunningEtcd) -> None:
-    machine = LockstepMachine.for_target("delete-of-missing-bumps", etcd=f"endpoint:{etcd.address}")
+def test_a_real_etcd_takes_part(real_etcd: RunningEtcd) -> None:
+    machine = LockstepMachine.for_target("delete-of-missing-bumps", etcd=f"endpoint:{real_etcd.address}")
     with pytest.raises(DivergenceFound, match=r"model, fake, etcd +delete-of-missing-bumps"):
         run_state_machine_as_test(machine, settings=FEW)  # type: ignore[no-untyped-call, unused-ignore]  # on Python 3.10
 

@@ -82,17 +82,17 @@ def test_without_a_real_etcd_the_model_and_the_fake_take_part() -> None:
         assert participants.capabilities == ALL
 
 
-def test_all_voters_come_first_and_who_is_held_against_them_after(etcd: RunningEtcd) -> None:
-    source = parse_source(f"endpoint:{etcd.address}")
+def test_all_voters_come_first_and_who_is_held_against_them_after(real_etcd: RunningEtcd) -> None:
+    source = parse_source(f"endpoint:{real_etcd.address}")
     with Participants(source, [*own(Counted), "fake-server", find("slot-mock")], allow_destroy=True) as participants:
         assert names(participants) == [*REFERENCES, "counted", "fake-server", "slot-mock"]
         assert participants.etcd is not None
-        assert participants.version == participants.etcd.version == etcd.version
-    assert etcd.is_alive()
+        assert participants.version == participants.etcd.version == real_etcd.version
+    assert real_etcd.is_alive()
 
 
-def test_the_model_and_the_fake_grant_the_ttls_that_the_real_etcd_grants(etcd: RunningEtcd) -> None:
-    with Participants(parse_source(f"endpoint:{etcd.address}"), [], allow_destroy=True) as participants:
+def test_the_model_and_the_fake_grant_the_ttls_that_the_real_etcd_grants(real_etcd: RunningEtcd) -> None:
+    with Participants(parse_source(f"endpoint:{real_etcd.address}"), [], allow_destroy=True) as participants:
         granted = {}
         for target in (participants.model, *participants.others):
             target.reset()
@@ -186,6 +186,6 @@ def test_the_etcd3_client_needs_a_real_etcd() -> None:
         Participants(NoEtcd(), ["etcd3"])
 
 
-def test_the_etcd3_client_has_an_endpoint_to_itself(etcd: RunningEtcd) -> None:
-    with Participants(parse_source(f"endpoint:{etcd.address}"), ["etcd3"], allow_destroy=True) as participants:
+def test_the_etcd3_client_has_an_endpoint_to_itself(real_etcd: RunningEtcd) -> None:
+    with Participants(parse_source(f"endpoint:{real_etcd.address}"), ["etcd3"], allow_destroy=True) as participants:
         assert names(participants) == ["model", "fake", "etcd3"]

@@ -10,6 +10,7 @@ import pytest
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UserTarget, find
+from etcd_lockstep.pytest_plugin import etcd_source
 from etcd_lockstep.searching.driver import fuzz
 from etcd_lockstep.searching.participants import Participants, is_over_quota
 from etcd_lockstep.searching.run import Run, RunOptions
@@ -183,9 +184,9 @@ def test_every_release_says(transcript: Transcript, target_name: str, version: s
 
 
 @pytest.fixture(scope="module")
-def source(etcd: RunningEtcd, request: pytest.FixtureRequest) -> EtcdSource:
-    source = parse_source(request.config.getoption("--etcd"))
-    if not etcd.owned or isinstance(source, Endpoint):
+def source(real_etcd: RunningEtcd, request: pytest.FixtureRequest) -> EtcdSource:
+    source = etcd_source(request.config)
+    if not real_etcd.owned or isinstance(source, Endpoint):
         pytest.skip("an endpoint has a quota of its own: it is not ours to start")
     return source
 
@@ -287,8 +288,8 @@ def test_a_target_of_the_users_is_not_accused_of_having_space() -> None:
     assert not RunOptions(NoEtcd(), (find("slot-mock"),)).starts_all
 
 
-def test_an_endpoint_of_the_users_has_the_quota_that_it_has(etcd: RunningEtcd) -> None:
-    endpoint = parse_source(f"endpoint:{etcd.address}")
+def test_an_endpoint_of_the_users_has_the_quota_that_it_has(real_etcd: RunningEtcd) -> None:
+    endpoint = parse_source(f"endpoint:{real_etcd.address}")
     assert not RunOptions(endpoint).starts_all
     assert not RunOptions(NoEtcd(), (endpoint,)).starts_all
     assert not RunOptions(parse_source("auto"), ("etcd3",)).starts_all

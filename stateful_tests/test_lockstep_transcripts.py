@@ -9,7 +9,8 @@ import grpc
 import pytest
 
 from etcd_lockstep.comparing.lockstep import Lockstep, Skipped
-from etcd_lockstep.servers import Endpoint, RunningEtcd, ServerSettings, open_channel, parse_source, start
+from etcd_lockstep.pytest_plugin import etcd_source
+from etcd_lockstep.servers import Endpoint, RunningEtcd, ServerSettings, open_channel, start
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
@@ -53,7 +54,7 @@ by_name = pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda transcri
 def _cheap(request: pytest.FixtureRequest) -> Iterator[WireTarget]:
     """A real etcd that hashes passwords at the least cost, if it is ours to start; else the one of the session."""
     etcd: RunningEtcd = request.getfixturevalue("etcd")
-    source = parse_source(request.config.getoption("--etcd"))
+    source = etcd_source(request.config)
     if not etcd.owned or isinstance(source, Endpoint):
         yield request.getfixturevalue("_real")
         return
@@ -140,7 +141,7 @@ def test_a_fresh_model_and_a_fresh_fake_say(transcript: Transcript, version: str
 
 @pytest.mark.parametrize("transcript", FRESH, ids=lambda transcript: transcript.name)
 def test_a_fresh_etcd_says(transcript: Transcript, etcd: RunningEtcd, request: pytest.FixtureRequest) -> None:
-    source = parse_source(request.config.getoption("--etcd"))
+    source = etcd_source(request.config)
     if not etcd.owned or isinstance(source, Endpoint):
         pytest.skip("an endpoint can't be had fresh: it is not ours to start")
     model = FreshModel(Server(quirks=quirks_of(etcd.version)))

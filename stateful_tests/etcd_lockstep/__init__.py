@@ -5,7 +5,6 @@ run the search and the corpus from Python. Names are imported when they are firs
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from etcd_lockstep.searching.findings import Finding
     from etcd_lockstep.target import Target, TargetDied
 
-__version__ = version("etcd-lockstep")
+    __version__: str
 
 __all__ = [
     "DivergenceFound",
@@ -41,6 +40,10 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("etcd-lockstep")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

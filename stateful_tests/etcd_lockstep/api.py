@@ -9,13 +9,10 @@ from pathlib import Path
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UserTarget, find, user_target
 from etcd_lockstep.filing.corpus import load
-from etcd_lockstep.filing.replaying import Outcome, Replay
-from etcd_lockstep.filing.replaying import replay as replay_file
+from etcd_lockstep.filing.replaying import Replay, Replayer
 from etcd_lockstep.searching.findings import Finding
-from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.run import Run, RunOptions
 from etcd_lockstep.strategies.families import FAMILIES
-from etcd_lockstep.strategies.workloads import AUTH
 from etcd_lockstep.target import Target
 
 
@@ -76,6 +73,7 @@ def assert_matches_etcd(
 
     `allow`: findings that are accepted, or their fingerprints.
     """
+    __tracebackhide__ = True
     accepted = {one if isinstance(one, str) else one.fingerprint for one in allow}
     found = find_divergences(target, etcd=etcd, seconds=seconds, examples=examples, families=families, seed=seed)
     new = [finding for finding in found if finding.fingerprint not in accepted]
@@ -88,18 +86,12 @@ def replay(
 ) -> list[Replay]:
     """Run corpus files again on the model, the fake, a real etcd unless `etcd` is `none`, and a target if one is given.
 
-    Returns an outcome for each file; one that was found on a server over its quota is not replayed, because that takes
-    a server of its own, which `etcd-lockstep replay` starts. Raises `corpus.BadFile`, and what `find_divergences` does.
+    Returns an outcome for each file, in their order. Raises `corpus.BadFile`, and what `find_divergences` does.
     """
     loaded = [load(Path(file)) for file in files]
     against = [] if target is None else [_named(target)]
-    with Participants(servers.parse_source(etcd), against, settings=AUTH.settings) as participants:
-        return [
-            Replay(file, Outcome.NOT_REPLAYED, "it takes a server that is over its quota")
-            if file.over_quota
-            else replay_file(file, participants.model, participants.others)
-            for file in loaded
-        ]
+    with Replayer(servers.parse_source(etcd), against) as replayer:
+        return [replayer.replay(file) for file in loaded]
 
 
 def _named(target: Callable[[], Target] | str) -> str | UserTarget:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from types import TracebackType
 
+from etcd_lockstep.catalogue import UserTarget
 from etcd_lockstep.comparing.lockstep import REFERENCES, UNDECIDED, Died, Inconclusive, Lockstep, Skipped
 from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.filing.corpus import CorpusFile
 from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.findings import DIED, signature
+from etcd_lockstep.searching.participants import Participants
+from etcd_lockstep.servers import Endpoint, EtcdSource
+from etcd_lockstep.strategies.workloads import AUTH, QUOTA
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import Trace, bare
@@ -32,6 +37,66 @@ class Replay:
     file: CorpusFile
     outcome: Outcome
     remark: str = ""
+
+
+class Replayer:
+    """Replays corpus files one after the other, each on a server with the settings that its trace needs.
+
+    The servers and targets are started when the first file needs them, and closed at the end: a context manager.
+    """
+
+    def __init__(
+        self,
+        source: EtcdSource,
+        against: Sequence[str | UserTarget] = (),
+        *,
+        allow_destroy: bool = False,
+        progress: Callable[[str], None] = lambda _line: None,
+        on_start: Callable[[Participants], None] = lambda _participants: None,
+    ) -> None:
+        """`on_start` is called with the participants whenever others are started."""
+        self._source = source
+        self._against = against
+        self._allow_destroy = allow_destroy
+        self._progress = progress
+        self._on_start = on_start
+        self._participants: Participants | None = None
+        self._over_quota = False
+
+    def replay(self, file: CorpusFile) -> Replay:
+        """The outcome for one file. Raises what `Participants` does."""
+        if file.over_quota and isinstance(self._source, Endpoint):
+            return Replay(file, Outcome.NOT_REPLAYED, "it takes a server that is over its quota")
+        participants = self._started(over_quota=file.over_quota)
+        return replay(file, participants.model, participants.others)
+
+    def _started(self, *, over_quota: bool) -> Participants:
+        if self._participants is None or self._over_quota is not over_quota:
+            self.close()  # a target of the user's may be there only once
+            self._participants = Participants(
+                self._source,
+                self._against,
+                settings=(QUOTA if over_quota else AUTH).settings,
+                allow_destroy=self._allow_destroy,
+                progress=self._progress,
+            )
+            self._over_quota = over_quota
+            self._on_start(self._participants)
+        return self._participants
+
+    def close(self) -> None:
+        """Close the targets, and stop what was started."""
+        if self._participants is not None:
+            self._participants.close()
+            self._participants = None
+
+    def __enter__(self) -> Replayer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 def replay(file: CorpusFile, model: ModelTarget, others: Sequence[Target]) -> Replay:

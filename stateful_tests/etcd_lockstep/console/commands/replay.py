@@ -14,11 +14,9 @@ from etcd_lockstep.catalogue import UserTarget
 from etcd_lockstep.console.commands.exits import Exit
 from etcd_lockstep.console.commands.fuzz import print_participants
 from etcd_lockstep.filing.corpus import BadFile, CorpusFile, load
-from etcd_lockstep.filing.replaying import Outcome, Replay, replay
-from etcd_lockstep.searching.participants import Participants, is_over_quota
+from etcd_lockstep.filing.replaying import Outcome, Replay, Replayer
 from etcd_lockstep.searching.run import NothingToDo
-from etcd_lockstep.servers import Endpoint, EtcdSource
-from etcd_lockstep.strategies.workloads import AUTH, QUOTA
+from etcd_lockstep.servers import EtcdSource
 
 _STYLES = {Outcome.FIXED: "green", Outcome.STILL_LIES: "red", Outcome.NOT_REPLAYED: "yellow"}
 
@@ -40,22 +38,17 @@ def run_replay(
         except BadFile as error:
             broken.append(error)
     outcomes: Counter[Outcome] = Counter()
-    for settings in (AUTH.settings, QUOTA.settings):
-        of_these = [file for file in files if file.over_quota is is_over_quota(settings)]
-        if of_these and is_over_quota(settings) and isinstance(source, Endpoint):
-            for file in of_these:
-                result = Replay(file, Outcome.NOT_REPLAYED, "it takes a server that is over its quota")
-                outcomes[result.outcome] += 1
-                _print(console, result)
-        elif of_these:
-            with Participants(
-                source, against, settings=settings, allow_destroy=allow_destroy, progress=console.print
-            ) as participants:
-                print_participants(console, participants)
-                for file in of_these:
-                    result = replay(file, participants.model, participants.others)
-                    outcomes[result.outcome] += 1
-                    _print(console, result)
+    with Replayer(
+        source,
+        against,
+        allow_destroy=allow_destroy,
+        progress=console.print,
+        on_start=lambda participants: print_participants(console, participants),
+    ) as replayer:
+        for file in sorted(files, key=lambda file: file.over_quota):  # so that no more servers are started than needed
+            result = replayer.replay(file)
+            outcomes[result.outcome] += 1
+            _print(console, result)
     for reason in broken:
         console.print(str(reason), style="bold red", soft_wrap=True)
     if files:

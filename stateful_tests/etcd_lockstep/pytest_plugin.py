@@ -1,0 +1,234 @@
+"""The pytest plugin: a real etcd, a fake one, a search for divergences, and the corpus as tests.
+
+pytest loads this module in every test suite of an environment in which etcd-lockstep is installed. What the fixtures
+need is therefore imported where they are used.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from etcd_lockstep.filing.replaying import Replayer
+    from etcd_lockstep.servers import EtcdSource, RunningEtcd
+    from fake_etcd import Server
+
+ETCD_SOURCE_VARIABLE = "ETCD_LOCKSTEP_ETCD_SOURCE"
+"""The environment variable that stands for `--etcd-source`."""
+
+_resources = pytest.StashKey[ExitStack]()
+_replayer = pytest.StashKey["Replayer"]()
+_etcd_in_use = pytest.StashKey[str]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("etcd-lockstep")
+    group.addoption(
+        "--etcd-source",
+        metavar="SOURCE",
+        help="where the real etcd comes from: auto, none, container[:TAG], binary[:PATH], version:X.Y.Z or "
+        f"endpoint:HOST:PORT (default: ${ETCD_SOURCE_VARIABLE}, the ini option etcd_source, or else auto)",
+    )
+    group.addoption(
+        "--etcd-lockstep-allow-destroy",
+        action="store_true",
+        help="delete everything that the endpoint of --etcd-source holds, and then use it",
+    )
+    group.addoption(
+        "--etcd-lockstep-corpus",
+        metavar="DIR",
+        help="replay the corpus files of this folder, each as one test (default: the ini option etcd_lockstep_corpus)",
+    )
+    group.addoption(
+        "--etcd-lockstep-target",
+        metavar="TARGET",
+        help="the target on which the corpus is replayed besides the model, the fake and etcd, as for `etcd-lockstep "
+        "replay --against` (default: the ini option etcd_lockstep_target)",
+    )
+    parser.addini("etcd_source", "where the real etcd comes from", default=None)
+    parser.addini("etcd_lockstep_corpus", "a folder of corpus files to replay", type="paths", default=[])
+    parser.addini("etcd_lockstep_target", "the target on which the corpus is replayed", default=None)
+    parser.addini("fake_etcd_version", "the release of etcd that the fixture fake_etcd emulates", default=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_resources] = ExitStack()
+    if _source_text(config) is not None:
+        _check_source(config)
+    folder = config.getoption("--etcd-lockstep-corpus")
+    if folder is not None and not Path(folder).is_dir():
+        raise pytest.UsageError(f"--etcd-lockstep-corpus {folder}: there is no such folder")
+    named_on_command_line = config.args_source is pytest.Config.ArgsSource.ARGS
+    if folder is not None or not named_on_command_line:
+        config.args += [str(one) for one in _corpus_folders(config) if str(one) not in config.args]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[_resources].close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    how = config.stash.get(_etcd_in_use, None)
+    if how is not None:
+        terminalreporter.write_line(f"the real etcd: {how}")
+
+
+# The real etcd
+
+
+def _source_text(config: pytest.Config) -> str | None:
+    """The source that was asked for, if any was."""
+    return config.getoption("--etcd-source") or os.environ.get(ETCD_SOURCE_VARIABLE) or config.getini("etcd_source")
+
+
+def _check_source(config: pytest.Config) -> None:
+    from etcd_lockstep.servers import BadSource, Endpoint
+
+    try:
+        source = etcd_source(config)
+    except BadSource as error:
+        raise pytest.UsageError(str(error)) from error
+    if isinstance(source, Endpoint) and (config.getoption("numprocesses", None) or 0) > 1:
+        raise pytest.UsageError(
+            f"{_source_text(config)} is one server, and each worker of pytest-xdist needs one: run without -n"
+        )
+
+
+def etcd_source(config: pytest.Config) -> EtcdSource:
+    """Where the real etcd of this session comes from. Raises `servers.BadSource`."""
+    from etcd_lockstep.servers import parse_source
+
+    return parse_source(_source_text(config) or "auto")
+
+
+@pytest.fixture(scope="session")
+def real_etcd(request: pytest.FixtureRequest) -> Iterator[RunningEtcd]:
+    """A real etcd, started once for the session: `address` is its HOST:PORT, `version` its release.
+
+    All tests share it, so each keeps to keys of its own. A test that uses it fails where no etcd can be started, and is
+    skipped with `--etcd-source none`.
+    """
+    from etcd_lockstep import servers
+
+    source = etcd_source(request.config)
+    if isinstance(source, servers.NoEtcd):
+        pytest.skip("this test needs a real etcd, and the session runs with --etcd-source none")
+    try:
+        running = servers.start(source)
+    except servers.EtcdUnavailable as unavailable:
+        pytest.fail(str(unavailable), pytrace=False)
+    with running:
+        if not running.owned:
+            try:
+                servers.refuse_unless_empty(running.address, request.config.getoption("--etcd-lockstep-allow-destroy"))
+            except (servers.EtcdUnavailable, servers.NotEmpty) as refusal:
+                pytest.fail(str(refusal), pytrace=False)
+        request.config.stash[_etcd_in_use] = running.how
+        yield running
+
+
+@pytest.fixture
+def fake_etcd(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """The fake as a gRPC server on loopback, empty, for one test: `address` is its HOST:PORT.
+
+    It emulates the release that the ini option `fake_etcd_version` names.
+    """
+    from fake_etcd import Engine, serve
+
+    version = request.config.getini("fake_etcd_version")
+    try:
+        engine = Engine(*filter(None, [version]), clock=time.monotonic)
+    except ValueError as error:
+        pytest.fail(f"fake_etcd_version: {error}", pytrace=False)
+    with serve(engine) as server:
+        yield server
+
+
+@pytest.fixture
+def etcd_lockstep(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """`etcd_lockstep.assert_matches_etcd` with the session's source of a real etcd: `etcd_lockstep(MyMock)` searches
+    for divergences of a target, and fails with their reports."""
+    from etcd_lockstep.api import assert_matches_etcd
+
+    return partial(assert_matches_etcd, etcd=_source_text(request.config) or "auto")
+
+
+# The corpus
+
+
+def _corpus_folders(config: pytest.Config) -> list[Path]:
+    option = config.getoption("--etcd-lockstep-corpus")
+    return [Path(option).absolute()] if option is not None else config.getini("etcd_lockstep_corpus")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if file_path.suffix == ".json" and file_path.parent in _corpus_folders(parent.config):
+        return _CorpusFile.from_parent(parent, path=file_path)
+    return None
+
+
+class _CorpusFile(pytest.File):
+    def collect(self) -> Iterator[pytest.Item]:
+        yield _ReplayItem.from_parent(self, name="replay")
+
+
+class _StillShows(Exception):
+    """The divergence that a corpus file holds still shows."""
+
+
+class _ReplayItem(pytest.Item):
+    """One corpus file: FIXED is a pass, STILL LIES a failure."""
+
+    path: Path
+
+    def runtest(self) -> None:
+        from etcd_lockstep.console.wording import operation_in_words
+        from etcd_lockstep.filing.corpus import load
+        from etcd_lockstep.filing.replaying import Outcome
+
+        file = load(self.path)
+        result = _replayer_of(self.config).replay(file)
+        match result.outcome:
+            case Outcome.NOT_REPLAYED:
+                pytest.skip(result.remark)
+            case Outcome.STILL_LIES:
+                steps = (f"  {step} {operation_in_words(one)}" for step, one in enumerate(file.trace, 1))
+                raise _StillShows("\n".join((f"STILL LIES: {result.remark}", *steps)))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """One line for what is wrong with the file, the target or the etcd; a traceback for anything else."""
+        from etcd_lockstep.catalogue import UnknownTarget
+        from etcd_lockstep.filing.corpus import BadFile
+        from etcd_lockstep.servers import EtcdUnavailable, NotEmpty
+        from etcd_lockstep.target import TargetDied
+
+        if isinstance(excinfo.value, _StillShows | BadFile | UnknownTarget | EtcdUnavailable | NotEmpty | TargetDied):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        return self.path, None, f"replay of {self.path.name}"
+
+
+def _replayer_of(config: pytest.Config) -> Replayer:
+    if _replayer not in config.stash:
+        from etcd_lockstep.catalogue import find
+        from etcd_lockstep.filing.replaying import Replayer
+
+        target = config.getoption("--etcd-lockstep-target") or config.getini("etcd_lockstep_target")
+        config.stash[_replayer] = config.stash[_resources].enter_context(
+            Replayer(
+                etcd_source(config),
+                [find(target)] if target else [],
+                allow_destroy=config.getoption("--etcd-lockstep-allow-destroy"),
+            )
+        )
+    return config.stash[_replayer]
