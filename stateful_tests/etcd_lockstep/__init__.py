@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from etcd_lockstep.api import assert_matches_etcd, find_divergences, replay
+    from etcd_lockstep.api import AcceptedFindingGone, assert_matches_etcd, find_divergences, replay
     from etcd_lockstep.machine import DivergenceFound, LockstepMachine
     from etcd_lockstep.searching.findings import Finding
     from etcd_lockstep.target import Target, TargetDied
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "AcceptedFindingGone",
     "DivergenceFound",
     "Finding",
     "LockstepMachine",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "AcceptedFindingGone": "api",
     "DivergenceFound": "machine",
     "Finding": "searching.findings",
     "LockstepMachine": "machine",

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UserTarget, find, user_target
+from etcd_lockstep.filing.baseline import accepted_findings
 from etcd_lockstep.filing.corpus import load
 from etcd_lockstep.filing.replaying import Replay, Replayer
 from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.searching.run import Run, RunOptions
 from etcd_lockstep.strategies.families import FAMILIES
 from etcd_lockstep.target import Target
+
+
+class AcceptedFindingGone(UserWarning):
+    """An accepted finding no longer shows, so that it need not be accepted any more."""
 
 
 def find_divergences(
@@ -43,26 +49,13 @@ def find_divergences(
              model, fake   count-only-returns-kvs
        kvs   none          "a" = "", create 2, mod 2, version 1
     """
-    run = Run(
-        RunOptions(
-            source=servers.parse_source(etcd),
-            against=[_named(target)],
-            families=families,
-            seconds=10.0 if seconds is None and examples is None else seconds,
-            examples=examples,
-            seed=random.randrange(2**32) if seed is None else seed,
-            remember=False,
-        )
-    )
-    for stage in run.stages():
-        run.fuzz(stage)
-    return run.findings
+    return _searched(target, (), etcd, seconds, examples, families, seed).findings
 
 
 def assert_matches_etcd(
     target: Callable[[], Target] | str,
     *,
-    allow: Collection[str | Finding] = (),
+    allow: Collection[str | Path | Finding] = (),
     etcd: str = "auto",
     seconds: float | None = None,
     examples: int | None = None,
@@ -71,12 +64,17 @@ def assert_matches_etcd(
 ) -> None:
     """Search as `find_divergences` does, and raise AssertionError with the reports of all that is not allowed.
 
-    `allow`: findings that are accepted, or their fingerprints.
+    `allow`: findings that are accepted; their fingerprints; or baselines, as a `Path` or a text that ends in `.json`.
+    An accepted finding that no longer shows causes a warning, `AcceptedFindingGone`. Raises `corpus.BadFile`, and
+    what `find_divergences` does.
     """
     __tracebackhide__ = True
-    accepted = {one if isinstance(one, str) else one.fingerprint for one in allow}
-    found = find_divergences(target, etcd=etcd, seconds=seconds, examples=examples, families=families, seed=seed)
-    new = [finding for finding in found if finding.fingerprint not in accepted]
+    accepted = accepted_findings(allow)
+    fingerprints = {one for one in allow if isinstance(one, str)}
+    run = _searched(target, accepted, etcd, seconds, examples, families, seed)
+    new = [finding for finding in run.findings if finding.fingerprint not in fingerprints]
+    for gone in run.accepted.no_longer_showing:
+        warnings.warn(f"accepted, but it no longer shows: {gone.fingerprint}", AcceptedFindingGone, stacklevel=2)
     if new:
         raise AssertionError("\n\n".join(f"{finding}\n   fingerprint: {finding.fingerprint}" for finding in new))
 
@@ -92,6 +90,32 @@ def replay(
     against = [] if target is None else [_named(target)]
     with Replayer(servers.parse_source(etcd), against) as replayer:
         return [replayer.replay(file) for file in loaded]
+
+
+def _searched(
+    target: Callable[[], Target] | str,
+    accepted: Sequence[Finding],
+    etcd: str,
+    seconds: float | None,
+    examples: int | None,
+    families: Collection[str],
+    seed: int | None,
+) -> Run:
+    run = Run(
+        RunOptions(
+            source=servers.parse_source(etcd),
+            against=[_named(target)],
+            families=families,
+            seconds=10.0 if seconds is None and examples is None else seconds,
+            examples=examples,
+            seed=random.randrange(2**32) if seed is None else seed,
+            remember=False,
+            accepted=accepted,
+        )
+    )
+    for stage in run.stages():
+        run.fuzz(stage)
+    return run
 
 
 def _named(target: Callable[[], Target] | str) -> str | UserTarget:

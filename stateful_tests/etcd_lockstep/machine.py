@@ -16,6 +16,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from hypothesis import HealthCheck, Phase, event, note, reject
@@ -90,8 +91,9 @@ class LockstepMachine(RuleBasedStateMachine):
     """Which operations meet: `store`, `auth`, `maintenance`, `quota`."""
     families: ClassVar[Sequence[str]] = tuple(FAMILIES)
     """The families of operations that are drawn, as for `--families`."""
-    allow: ClassVar[Sequence[Finding]] = ()
-    """Findings that are accepted: they do not fail the test."""
+    allow: ClassVar[Sequence[str | Path | Finding]] = ()
+    """Findings that are accepted, so that they do not fail the test; or baselines, as a `Path` or a text that ends in
+    `.json`."""
 
     leases = Bundle("leases")
     """The leases granted so far, as symbols (`LeaseOf`)."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import atexit
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UserTarget, find, user_target
+from etcd_lockstep.filing.baseline import accepted_findings
 from etcd_lockstep.searching.findings import Finding, Signature
 from etcd_lockstep.searching.participants import Participants
+from etcd_lockstep.searching.run import AcceptedFindings
 from etcd_lockstep.searching.search import Search
 from etcd_lockstep.strategies.workloads import WORKLOADS, Workload
 
@@ -19,25 +22,26 @@ if TYPE_CHECKING:
 class RaisingSearch(Search):
     """A search whose findings are raised each time that they are seen, as a test has to fail whenever it is run.
 
-    The search of the command line goes on past what is known; here only what `allow` accepts is passed over.
+    The search of the command line goes on past what is known; here only what is accepted is passed over.
     """
 
-    def __init__(self, participants: Participants, allow: tuple[Finding, ...]) -> None:
+    def __init__(self, participants: Participants, accepted: Sequence[Finding]) -> None:
         super().__init__(
             participants.model,
             participants.others,
             second_instances=participants.second_instances,
             judged=1,
-            known=allow,
         )
         self.raised: dict[Signature, Finding] = {}
         """By the failure signature that was seen: the finding that it turned out to be."""
-        self._allows_any = bool(allow)
+        accepting = AcceptedFindings(accepted)
+        accepting.check(self, participants, timed=False)
+        self._accepts_any = bool(accepting.showing)
 
     def _finding(self, seen: Signature, patience: float) -> Finding | None:
         if seen not in self.raised:
             finding = self.triage.finding(self._trace, seen, patience)
-            if finding is None and not self._allows_any:
+            if finding is None and not self._accepts_any:
                 finding = next(iter(self.findings), None)  # nothing else can have explained it
             if finding is None:
                 return None
@@ -49,7 +53,8 @@ class Session:
     """The targets of a machine class, and the search of the test that runs on them."""
 
     def __init__(self, machine: type[LockstepMachine]) -> None:
-        """Raises `servers.BadSource`, `servers.EtcdUnavailable`, `catalogue.UnknownTarget` and ValueError."""
+        """Raises `corpus.BadFile`, `servers.BadSource`, `servers.EtcdUnavailable`, `catalogue.UnknownTarget` and
+        ValueError."""
         self.workload = workload_named(machine.workload)
         source = servers.parse_source(machine.etcd)
         self.participants = Participants(source, _targets(machine), settings=self.workload.settings)
@@ -60,12 +65,12 @@ class Session:
                 f"{machine.__name__}: not every target knows what the workload {machine.workload!r} is about"
             )
         self.final_check = "hash_kv" in self.participants.capabilities
-        self._allow = tuple(machine.allow)
+        self._accepted = accepted_findings(machine.allow)
         self.new_search()
 
     def new_search(self) -> None:
         """A test begins: what an earlier one found is forgotten."""
-        self.search = RaisingSearch(self.participants, self._allow)
+        self.search = RaisingSearch(self.participants, self._accepted)
 
 
 def workload_named(name: str) -> Workload:

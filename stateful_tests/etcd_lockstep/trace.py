@@ -17,6 +17,7 @@ from typing import Any, TypeAlias, get_args
 from etcd_model.operations import (
     OPERATIONS,
     SENTINEL_KEY,
+    Advance,
     As,
     Compare,
     DeleteRange,
@@ -118,6 +119,11 @@ def bare(operation: Operation) -> Operation:
     while isinstance(operation, As):
         operation = operation.operation
     return operation
+
+
+def takes_time(trace: Trace) -> bool:
+    """Whether time passes in a trace."""
+    return any(isinstance(bare(operation), Advance) for operation in trace)
 
 
 # Where symbols and keys may stand, found once for each class of operation.

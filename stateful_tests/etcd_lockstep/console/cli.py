@@ -17,6 +17,8 @@ from rich.console import Console
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UnknownTarget, UserTarget, find, find_two
 from etcd_lockstep.console.commands import Exit, FuzzOptions, run_fuzz, run_replay, run_targets
+from etcd_lockstep.filing.baseline import load_baseline
+from etcd_lockstep.filing.corpus import BadFile
 from etcd_lockstep.searching.driver import STEPS
 from etcd_lockstep.searching.run import NothingToDo, RunOptions
 from etcd_lockstep.servers import EtcdSource
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         command: Callable[[Console, argparse.Namespace], Exit] = options.command
         return command(console, options)
-    except (servers.BadSource, servers.NotEmpty, UnknownTarget, NothingToDo) as error:
+    except (servers.BadSource, servers.NotEmpty, UnknownTarget, NothingToDo, BadFile) as error:
         return _refuse(str(error), Exit.REFUSED)
     except (servers.EtcdUnavailable, TargetDied) as error:
         return _refuse(str(error), Exit.UNREACHABLE)
@@ -72,10 +74,12 @@ def _search(
     seconds = options.seconds
     if seconds is None and options.examples is None:
         seconds = DEFAULT_SECONDS
-    if options.json is not None and not options.json.parent.is_dir():
-        raise NothingToDo(f"--json {options.json}: there is no folder {options.json.parent}")
-    if options.json is not None and options.json.is_dir():
-        raise NothingToDo(f"--json {options.json}: that is a folder")
+    _check_output("--json", options.json)
+    _check_output("--write-baseline", options.write_baseline)
+    baseline: Path | None = options.baseline
+    if baseline is None and options.write_baseline is not None and options.write_baseline.exists():
+        baseline = options.write_baseline  # whose reasons would be lost otherwise
+    accepted = load_baseline(baseline) if baseline is not None else []
     return run_fuzz(
         console,
         FuzzOptions(
@@ -89,11 +93,23 @@ def _search(
                 seed=random.randrange(2**32) if options.seed is None else options.seed,
                 remember=options.seed is None,
                 allow_destroy=options.allow_destroy,
+                accepted=[one.finding for one in accepted],
             ),
             json_file=options.json,
             corpus=options.corpus,
+            baseline=baseline,
+            accepted=accepted,
+            new_baseline=options.write_baseline,
         ),
     )
+
+
+def _check_output(option: str, path: Path | None) -> None:
+    """Raises `NothingToDo` where a file can't be written there, before a run takes its time."""
+    if path is not None and not path.parent.is_dir():
+        raise NothingToDo(f"{option} {path}: there is no folder {path.parent}")
+    if path is not None and path.is_dir():
+        raise NothingToDo(f"{option} {path}: that is a folder")
 
 
 def _replay(console: Console, options: argparse.Namespace) -> Exit:
@@ -195,6 +211,15 @@ def _search_options() -> _Parser:
         help=f"only these families of operations: {','.join(FAMILIES)}",
     )
     search.add_argument("--json", type=Path, metavar="FILE", help="write a summary there")
+    search.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="accept the findings that the file lists: only new ones count"
+    )
+    search.add_argument(
+        "--write-baseline",
+        type=Path,
+        metavar="FILE",
+        help="accept all that this run finds, and write it there; what the file accepts already keeps its reason",
+    )
     search.add_argument("--corpus", type=Path, metavar="DIR", help="file lies there, to be replayed from now on")
     return search
 

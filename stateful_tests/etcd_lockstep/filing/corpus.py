@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from etcd_lockstep.filing.notation import BadNotation, Json, answer_to_json, operation_from_json, to_json
+from etcd_lockstep.filing.writing import write_whole
 from etcd_lockstep.searching.findings import Finding, Signature
 from etcd_lockstep.trace import Trace
 
@@ -69,7 +70,7 @@ def save(finding: Finding, folder: Path, etcd: str) -> Path:
     """Write the lie's file into the folder, which is made if it isn't there. Raises `OSError`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / file_name(finding)
-    path.write_text(_pretty(entry(finding, etcd)), encoding="utf-8")
+    write_whole(path, _pretty(entry(finding, etcd)))
     return path
 
 
@@ -90,6 +91,21 @@ def _pretty(content: Json) -> str:
 
 def load(path: Path) -> CorpusFile:
     """Read a file. Raises `BadFile`, which names the line."""
+    text, content = read_object(path, "a corpus file")
+    lines = _Lines(text)
+    check_format(content, f"{path}:{lines.of('format')}", "a corpus file")
+    try:
+        signature, trace, over_quota = parse_entry(content)
+    except BadEntry as error:
+        line = lines.of_step(error.step) if error.step else lines.of(error.key)
+        raise BadFile(f"{path}:{line}: {error}") from error
+    if not isinstance(content.get("name"), str):
+        raise BadFile(f"{path}:{lines.of('name')}: 'name' is missing, or not a str")
+    return CorpusFile(path, content["name"], signature, trace, over_quota)
+
+
+def read_object(path: Path, what: str) -> tuple[str, Json]:
+    """The text of a file, and the JSON object in it; `what` the file should be. Raises `BadFile`."""
     try:
         held = path.read_bytes()
     except OSError as error:
@@ -108,36 +124,54 @@ def load(path: Path) -> CorpusFile:
     except RecursionError as error:
         raise BadFile(f"{path}:1: nested too deep to be read") from error
     if not isinstance(content, dict):
-        raise BadFile(f"{path}:1: not a corpus file: it holds no object")
-    lines = _Lines(text)
+        raise BadFile(f"{path}:1: not {what}: it holds no object")
+    return text, content
+
+
+def check_format(content: Json, where: str, what: str) -> None:
+    """Raises `BadFile` unless the object is of a format that this release reads."""
     version = content.get("format")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise BadFile(f"{path}:{lines.of('format')}: not a corpus file: it has no format version")
+        raise BadFile(f"{where}: not {what}: it has no format version")
     if version > FORMAT:
         raise BadFile(
-            f"{path}:{lines.of('format')}: format {version} is newer than this etcd-lockstep, which reads up to "
-            f"{FORMAT}: upgrade it"
+            f"{where}: format {version} is newer than this etcd-lockstep, which reads up to {FORMAT}: upgrade it"
         )
-    words = ("name", "odd_one_out", "operation", "field", "difference")
+
+
+class BadEntry(ValueError):
+    """What is wrong with one finding of a file, in one line; which key it is, and which step of the trace."""
+
+    def __init__(self, reason: str, key: str, step: int = 0) -> None:
+        super().__init__(reason)
+        self.key = key
+        self.step = step
+
+
+def parse_entry(content: Json) -> tuple[Signature, Trace, bool]:
+    """The finding that `entry` wrote: its signature, its trace, and whether the server is over its quota.
+
+    Raises `BadEntry`.
+    """
+    words = ("odd_one_out", "operation", "field", "difference")
     for key, kind in (*((word, str) for word in words), ("trace", list)):
         if not isinstance(content.get(key), kind):
-            raise BadFile(f"{path}:{lines.of(key)}: {key!r} is missing, or not a {kind.__name__}")
+            raise BadEntry(f"{key!r} is missing, or not a {kind.__name__}", key)
     steps = content["trace"]
     if not steps:
-        raise BadFile(f"{path}:{lines.of('trace')}: the trace is empty")
+        raise BadEntry("the trace is empty", "trace")
     trace = []
     for step, operation in enumerate(steps, 1):
         try:
             trace.append(operation_from_json(operation, step))
         except BadNotation as error:
-            raise BadFile(f"{path}:{lines.of_step(step)}: step {step}: {error}") from error
+            raise BadEntry(f"step {step}: {error}", "trace", step) from error
         except RecursionError as error:
-            raise BadFile(f"{path}:{lines.of_step(step)}: step {step}: nested too deep to be read") from error
+            raise BadEntry(f"step {step}: nested too deep to be read", "trace", step) from error
     over_quota = content.get("over_quota", False)
     if not isinstance(over_quota, bool):
-        raise BadFile(f"{path}:{lines.of('over_quota')}: 'over_quota' is not true or false")
-    _name, *seen = (content[word] for word in words)
-    return CorpusFile(path, content["name"], Signature(*seen), tuple(trace), over_quota)
+        raise BadEntry("'over_quota' is not true or false", "over_quota")
+    return Signature(*(content[word] for word in words)), tuple(trace), over_quota
 
 
 class _Lines:

@@ -18,8 +18,7 @@ from etcd_lockstep.servers import Endpoint, EtcdSource
 from etcd_lockstep.strategies.workloads import AUTH, QUOTA
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.trace import Trace, bare
-from etcd_model.operations import Advance
+from etcd_lockstep.trace import Trace, takes_time
 
 
 class Outcome(Enum):
@@ -108,7 +107,7 @@ def replay(file: CorpusFile, model: ModelTarget, others: Sequence[Target]) -> Re
     unable = _unable(file.trace, others)
     if unable:
         return Replay(file, Outcome.NOT_REPLAYED, unable)
-    lockstep = (TimedLockstep if _takes_time(file.trace) else Lockstep)(model, others)
+    lockstep = (TimedLockstep if takes_time(file.trace) else Lockstep)(model, others)
     remarks: list[str] = []
     try:
         lockstep.start()
@@ -128,10 +127,6 @@ def replay(file: CorpusFile, model: ModelTarget, others: Sequence[Target]) -> Re
     except Skipped as reason:
         return Replay(file, Outcome.NOT_REPLAYED, str(reason))
     return Replay(file, Outcome.FIXED, f"but {remarks[0]}" if remarks else "")
-
-
-def _takes_time(trace: Trace) -> bool:
-    return any(isinstance(bare(operation), Advance) for operation in trace)
 
 
 def _same(seen: object, file: CorpusFile) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from etcd_lockstep.catalogue import UserTarget
+from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.driver import STEPS, fuzz
 from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.searching.participants import Participants
@@ -16,10 +17,41 @@ from etcd_lockstep.servers import Endpoint, EtcdSource
 from etcd_lockstep.strategies.families import FAMILIES
 from etcd_lockstep.strategies.workloads import WORKLOADS, Workload
 from etcd_lockstep.target import ALL
+from etcd_lockstep.trace import takes_time
 
 
 def _silent(line: str) -> None:
     del line
+
+
+class AcceptedFindings:
+    """The findings that a user accepts, and which of them the targets of a run still show.
+
+    Each is replayed by itself, by the first search that can run it, before that search begins.
+    """
+
+    def __init__(self, accepted: Collection[Finding]) -> None:
+        self.unchecked = list(accepted)
+        """Those that no search was able to replay so far."""
+        self.showing: list[Finding] = []
+        self.no_longer_showing: list[Finding] = []
+
+    def check(self, search: Search, participants: Participants, *, timed: bool) -> None:
+        """Replay those that these participants can run; the ones that show are known to the search.
+
+        Raises `TargetGone`.
+        """
+        names = {target.name for target in search.targets}
+        for finding in tuple(self.unchecked):
+            if (
+                finding.odd_one_out in names
+                and participants.capabilities.issuperset(map(name_of, finding.trace))
+                and finding.over_quota is participants.model.server.over_quota
+                and (timed or not takes_time(finding.trace))
+            ):
+                self.unchecked.remove(finding)
+                shows = search.triage.accept(finding)
+                (self.showing if shows else self.no_longer_showing).append(finding)
 
 
 class NothingToDo(ValueError):
@@ -42,6 +74,8 @@ class RunOptions:
     remember: bool = True
     """Whether Hypothesis's database of earlier runs is read and written."""
     allow_destroy: bool = False
+    accepted: Sequence[Finding] = ()
+    """Findings that are known before, and are not reported."""
 
     @property
     def starts_all(self) -> bool:
@@ -79,16 +113,18 @@ class Run:
         plan: RunOptions,
         *,
         progress: Callable[[str], None] = lambda _line: None,
-        on_shrinking: Callable[[str], None] = lambda _what: None,
+        on_busy: Callable[[str], None] = lambda _what: None,
         on_finding: Callable[[Finding, Participants], None] = lambda _lie, _run: None,
     ) -> None:
-        """`progress` is called with what a long wait is for; `on_shrinking` and `on_finding` as in `Search`."""
+        """`progress` is called with what a long wait is for; `on_busy` with what the run does besides
+        searching, and then with an empty text; `on_finding` as in `Search`."""
         self.plan = plan
         self.searches: list[Search] = []
         """One a stage, in their order."""
+        self.accepted = AcceptedFindings(plan.accepted)
         self._seconds_left = plan.seconds
         self._progress = progress
-        self._on_shrinking = on_shrinking
+        self._on_busy = on_busy
         self._on_finding = on_finding
 
     @property
@@ -131,6 +167,9 @@ class Run:
 
     def fuzz(self, stage: Stage) -> None:
         """Run one stage. Raises `TargetGone`."""
+        self._on_busy("replaying accepted findings" if self.accepted.unchecked else "")
+        self.accepted.check(stage.search, stage.participants, timed="advance" in stage.operations)
+        self._on_busy("")
         fuzz(
             stage.search,
             stage.workload,
@@ -157,9 +196,9 @@ class Run:
     def _search(self, participants: Participants, *, timed: bool) -> Search:
         options: dict[str, Any] = {
             "second_instances": participants.second_instances,
-            "known": self.findings,
+            "known": [*self.accepted.showing, *self.findings],
             "on_finding": lambda finding: self._on_finding(finding, participants),
-            "on_shrinking": self._on_shrinking,
+            "on_shrinking": lambda what: self._on_busy(f"shrinking: {what}" if what else ""),
         }
         search = (
             ParallelSearch(participants.workers, **options)

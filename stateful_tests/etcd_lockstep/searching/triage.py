@@ -88,7 +88,7 @@ class Triage:
         on_finding: Callable[[Finding], None] = lambda _finding: None,
     ) -> None:
         """`targets`: what each of them beside the model can be asked. `known`: findings of another search in the same
-        targets, or accepted ones, which are not reported again. `on_shrinking` is called with what is being
+        targets, which are not reported again. `on_shrinking` is called with what is being
         shrunk, and then with an empty text; `on_finding` with each finding once it is recorded."""
         self.findings: list[Finding] = []
         self._runner = runner
@@ -127,6 +127,14 @@ class Triage:
         if shrunk == (seen, trace) and not self._shows(trace, seen):
             return self.record_as_seen(seen, trace, "seen once, and not again")
         return self._record(*shrunk)
+
+    def accept(self, finding: Finding) -> bool:
+        """Take an accepted finding for known, if its trace still shows it; and whether it does. Raises `TargetGone`."""
+        self._patience = float("inf")
+        shows = self._shows(finding.trace, finding.signature)
+        if shows:
+            self._known.add(KnownFinding(finding.signature, finding.trace))
+        return shows
 
     def record_as_seen(self, seen: Signature, trace: Trace, why: str) -> Finding:
         """Remember a finding whose trace was not shrunk, with the reason."""

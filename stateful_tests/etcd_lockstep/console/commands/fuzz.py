@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,13 @@ from rich.console import Console
 from etcd_lockstep.console.commands.exits import Exit
 from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.console.progress import Progress
-from etcd_lockstep.console.report import print_findings
-from etcd_lockstep.filing.corpus import answers, file_name, save
+from etcd_lockstep.console.report import headline, print_findings
+from etcd_lockstep.filing.baseline import AcceptedFinding, save_baseline
+from etcd_lockstep.filing.corpus import answers, file_name
+from etcd_lockstep.filing.filed import FiledFindings
 from etcd_lockstep.filing.notation import to_json
+from etcd_lockstep.filing.writing import write_whole
 from etcd_lockstep.searching.coverage import Coverage
-from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.run import Run, RunOptions, Stage
 from etcd_lockstep.searching.triage import TargetGone
@@ -35,36 +36,12 @@ class FuzzOptions:
     plan: RunOptions
     json_file: Path | None = None
     corpus: Path | None = None
-
-
-class _Filed:
-    """The corpus files of the lies found."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.files: dict[str, Path] = {}
-        self._found_with: dict[str, str] = {}
-
-    def file(self, finding: Finding, participants: Participants) -> None:
-        """Write a lie's file as soon as it is found."""
-        self._found_with[file_name(finding)] = participants.etcd.how if participants.etcd else "none"
-        with suppress(OSError):  # it is tried again at the end, and then said
-            self._save(finding)
-
-    def file_the_rest(self, findings: Sequence[Finding]) -> list[str]:
-        """File what couldn't be filed when it was found, or was interrupted there. Why not, for each that still
-        can't."""
-        unfiled = []
-        for finding in findings:
-            if file_name(finding) not in self.files:
-                try:
-                    self._save(finding)
-                except OSError as error:
-                    unfiled.append(f"{self.folder / file_name(finding)} can't be written: {error.strerror}")
-        return unfiled
-
-    def _save(self, finding: Finding) -> None:
-        self.files[file_name(finding)] = save(finding, self.folder, self._found_with.get(file_name(finding), "none"))
+    baseline: Path | None = None
+    """Where accepted findings are read from."""
+    accepted: Sequence[AcceptedFinding] = ()
+    """What is read from there."""
+    new_baseline: Path | None = None
+    """Where those that still show, and all that is found, are written to."""
 
 
 def run_fuzz(console: Console, options: FuzzOptions) -> Exit:
@@ -72,12 +49,12 @@ def run_fuzz(console: Console, options: FuzzOptions) -> Exit:
     plan = options.plan
     if options.corpus is not None:
         options.corpus.mkdir(parents=True, exist_ok=True)
-    filed = _Filed(options.corpus or SCRATCH)
+    filed = FiledFindings(options.corpus or SCRATCH)
     run = Run(
         plan,
         progress=console.print,
         on_finding=filed.file,
-        on_shrinking=lambda what: progress.doing(f"shrinking: {what}" if what else ""),
+        on_busy=lambda what: progress.doing(what),
     )
     progress = Progress(console, run.searches, plan.seconds)
     stages: list[Stage] = []
@@ -107,13 +84,76 @@ def run_fuzz(console: Console, options: FuzzOptions) -> Exit:
     print_findings(console, run.findings, filed.files)
     for reason in unfiled:
         console.print(reason, style="bold red", soft_wrap=True)
+    baseline = _Baseline(options, run)
+    if options.baseline:
+        baseline.print(console)
+    if options.new_baseline:
+        baseline.write(console, options.new_baseline)
     _print_summary(console, run, seconds, filed.folder if filed.files else None, code)
     if options.json_file:
         summary = _summary(stages, run, seconds, filed.files)
-        options.json_file.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        if options.baseline:
+            summary["accepted"] = baseline.to_json()
+        write_whole(options.json_file, json.dumps(summary, indent=2) + "\n")
     if code is None and not any(search.steps for search in run.searches):
         return Exit.REFUSED
-    return code if code is not None else Exit.LIES if run.findings else Exit.AGREED
+    if code is not None:
+        return code
+    return Exit.LIES if run.findings and not options.new_baseline else Exit.AGREED
+
+
+class _Baseline:
+    """What became of the accepted findings in a run."""
+
+    def __init__(self, options: FuzzOptions, run: Run) -> None:
+        self._file = options.baseline
+        self._run = run
+        checked = run.accepted
+        self._becomes: dict[str, list[AcceptedFinding]] = {
+            status: [one for one in options.accepted if any(one.finding is finding for finding in findings)]
+            for status, findings in (
+                ("shows", checked.showing),
+                ("no longer shows", checked.no_longer_showing),
+                ("not checked", checked.unchecked),
+            )
+        }
+
+    def print(self, console: Console) -> None:
+        for status, accepted in self._becomes.items():
+            if not accepted:
+                continue
+            style = "dim" if status == "shows" else "yellow"
+            console.print(f"{len(accepted)} of {self._file}: {_STATUS_IN_WORDS[status]}", style=style, soft_wrap=True)
+            for one in accepted:
+                reason = f" ({one.reason})" if one.reason else ""
+                console.print(f"   {headline(one.finding)}{reason}", style=style, soft_wrap=True)
+        if self._becomes:
+            console.print()
+
+    def write(self, console: Console, path: Path) -> None:
+        new = [AcceptedFinding(finding, "") for finding in self._run.findings]
+        kept = [*self._becomes["shows"], *self._becomes["not checked"]]
+        save_baseline(path, [*kept, *new])
+        left_out = len(self._becomes["no longer shows"])
+        console.print(
+            f"{path}: accepts {len(kept) + len(new)}, of which {len(new)} {'is' if len(new) == 1 else 'are'} new"
+            + (f"; {left_out} left out that no longer {'shows' if left_out == 1 else 'show'}" if left_out else ""),
+            soft_wrap=True,
+        )
+
+    def to_json(self) -> list[dict[str, str]]:
+        return [
+            {"fingerprint": one.finding.fingerprint, "reason": one.reason, "status": status}
+            for status, accepted in self._becomes.items()
+            for one in accepted
+        ]
+
+
+_STATUS_IN_WORDS = {
+    "shows": "accepted, and not reported again",
+    "no longer shows": "no longer shown by the target; --write-baseline leaves them out",
+    "not checked": "not checked, because no workload of this run can replay them",
+}
 
 
 def print_participants(console: Console, participants: Participants) -> None:
@@ -137,10 +177,14 @@ def _print_summary(console: Console, run: Run, seconds: float, folder: Path | No
     if inconclusive:
         done += f"; {inconclusive} sequences given up because too much may have expired meanwhile to tell"
     number = len(run.findings)
+    accepted = len(run.accepted.showing)
     if number:
-        verdict = f"{number} {'lie' if number == 1 else 'lies'}" + (f", filed in {folder}" if folder else "")
+        new = "new " if run.plan.accepted else ""
+        verdict = f"{number} {new}{'lie' if number == 1 else 'lies'}" + (f", filed in {folder}" if folder else "")
     elif not steps:
         verdict = "not one operation was run"
+    elif accepted:
+        verdict = f"no new lie; {accepted} {'is' if accepted == 1 else 'are'} accepted"
     else:
         verdict = "every answer agreed" + (" until then" if code else "")
     if code is Exit.INTERRUPTED:
