@@ -383,8 +383,8 @@ def test_a_reset_removes_the_learners(real: WireTarget) -> None:
     assert members.members == (Member(MEMBER_ID),)
 
 
-def test_resets_leave_no_threads_behind(etcd: RunningEtcd) -> None:
-    target = EtcdTarget(etcd)
+def test_resets_leave_no_threads_behind(real_etcd: RunningEtcd) -> None:
+    target = EtcdTarget(real_etcd)
     try:
         target.reset()
         target.apply(WatchCreate(b"a"))

@@ -53,7 +53,7 @@ by_name = pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda transcri
 @pytest.fixture(scope="module")
 def _cheap(request: pytest.FixtureRequest) -> Iterator[WireTarget]:
     """A real etcd that hashes passwords at the least cost, if it is ours to start; else the one of the session."""
-    etcd: RunningEtcd = request.getfixturevalue("etcd")
+    etcd: RunningEtcd = request.getfixturevalue("real_etcd")
     source = etcd_source(request.config)
     if not etcd.owned or isinstance(source, Endpoint):
         yield request.getfixturevalue("_real")
@@ -140,11 +140,11 @@ def test_a_fresh_model_and_a_fresh_fake_say(transcript: Transcript, version: str
 
 
 @pytest.mark.parametrize("transcript", FRESH, ids=lambda transcript: transcript.name)
-def test_a_fresh_etcd_says(transcript: Transcript, etcd: RunningEtcd, request: pytest.FixtureRequest) -> None:
+def test_a_fresh_etcd_says(transcript: Transcript, real_etcd: RunningEtcd, request: pytest.FixtureRequest) -> None:
     source = etcd_source(request.config)
-    if not etcd.owned or isinstance(source, Endpoint):
+    if not real_etcd.owned or isinstance(source, Endpoint):
         pytest.skip("an endpoint can't be had fresh: it is not ours to start")
-    model = FreshModel(Server(quirks=quirks_of(etcd.version)))
+    model = FreshModel(Server(quirks=quirks_of(real_etcd.version)))
     if not transcript.holds_for(model.server.quirks):
         pytest.skip("the running etcd's release is one with what it is about")
     assert_sendable(transcript, FreshModel(model.server))
