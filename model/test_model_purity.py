@@ -9,70 +9,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from etcd_model import Error, Operation, Server, State, quirks_of, step
-from etcd_model.operations import (
-    MEMBER_ID,
-    OPERATIONS,
-    Advance,
-    Alarm,
-    AlarmAction,
-    AlarmType,
-    As,
-    AuthDisable,
-    AuthEnable,
-    Authenticate,
-    AuthStatus,
-    Campaign,
-    Compact,
-    Defragment,
-    DeleteRange,
-    Downgrade,
-    DowngradeAction,
-    Hash,
-    HashKV,
-    Leader,
-    LeaderKey,
-    LeaseGrant,
-    LeaseKeepAlive,
-    LeaseLeases,
-    LeaseRevoke,
-    LeaseTimeToLive,
-    Lock,
-    MemberAdd,
-    MemberList,
-    MemberPromote,
-    MemberRemove,
-    MemberUpdate,
-    MoveLeader,
-    Observe,
-    Permission,
-    PermissionType,
-    Proclaim,
-    Put,
-    Range,
-    Resign,
-    RoleAdd,
-    RoleDelete,
-    RoleGet,
-    RoleGrantPermission,
-    RoleList,
-    RoleRevokePermission,
-    Snapshot,
-    Status,
-    Txn,
-    Unlock,
-    UserAdd,
-    UserChangePassword,
-    UserDelete,
-    UserGet,
-    UserGrantRole,
-    UserList,
-    UserRevokeRole,
-    WatchCancel,
-    WatchClose,
-    WatchCreate,
-    WatchProgress,
-    WatchRead,
-)
+from etcd_model import operations as op
 from etcd_model.state import Commit, Draft
 
 EVERY = b"\x00"
@@ -80,104 +17,104 @@ ROOTS, USERS = "token-1", "token-2"
 """The first tokens that the model hands out."""
 
 TRANSCRIPT: tuple[Operation, ...] = (
-    LeaseGrant(60, id=7),
-    LeaseGrant(60),
-    Put(b"a", b"1", lease=7),
-    Put(b"b", b"2"),
-    Put(b"b", b"3", prev_kv=True),
-    Txn(success=(Put(b"c", b"4"), DeleteRange(b"b"), Txn(success=(Range(b"c"),)))),
-    Range(EVERY, EVERY),
-    Range(b"a", revision=3),
-    LeaseKeepAlive(7),
-    LeaseTimeToLive(7, keys=True),
-    LeaseLeases(),
-    DeleteRange(b"c", prev_kv=True),
-    LeaseRevoke(7),
-    Compact(4),
-    Range(EVERY, EVERY, revision=4),
-    HashKV(),
+    op.LeaseGrant(60, id=7),
+    op.LeaseGrant(60),
+    op.Put(b"a", b"1", lease=7),
+    op.Put(b"b", b"2"),
+    op.Put(b"b", b"3", prev_kv=True),
+    op.Txn(success=(op.Put(b"c", b"4"), op.DeleteRange(b"b"), op.Txn(success=(op.Range(b"c"),)))),
+    op.Range(EVERY, EVERY),
+    op.Range(b"a", revision=3),
+    op.LeaseKeepAlive(7),
+    op.LeaseTimeToLive(7, keys=True),
+    op.LeaseLeases(),
+    op.DeleteRange(b"c", prev_kv=True),
+    op.LeaseRevoke(7),
+    op.Compact(4),
+    op.Range(EVERY, EVERY, revision=4),
+    op.HashKV(),
     # Watches, the passing of time, locks.
-    WatchCreate(b"a", b"z", prev_kv=True),
-    WatchCreate(b"c", start_revision=4),
-    WatchRead(),
-    WatchProgress(),
-    LeaseGrant(2, id=8),
-    Lock(b"n", 8),
-    Unlock(b"n/8"),
-    Campaign(b"n", 8, b"1"),
-    Proclaim(LeaderKey(b"n", b"n/8", 12, 8), b"2"),
-    Leader(b"n"),
-    Observe(b"n"),
-    Advance(2),
-    Resign(LeaderKey(b"n", b"n/8", 12, 8)),
-    WatchCancel(0),
-    WatchRead(),
-    WatchClose(),
+    op.WatchCreate(b"a", b"z", prev_kv=True),
+    op.WatchCreate(b"c", start_revision=4),
+    op.WatchRead(),
+    op.WatchProgress(),
+    op.LeaseGrant(2, id=8),
+    op.Lock(b"n", 8),
+    op.Unlock(b"n/8"),
+    op.Campaign(b"n", 8, b"1"),
+    op.Proclaim(op.LeaderKey(b"n", b"n/8", 12, 8), b"2"),
+    op.Leader(b"n"),
+    op.Observe(b"n"),
+    op.Advance(2),
+    op.Resign(op.LeaderKey(b"n", b"n/8", 12, 8)),
+    op.WatchCancel(0),
+    op.WatchRead(),
+    op.WatchClose(),
     # Maintenance, and the cluster.
-    Alarm(AlarmAction.ACTIVATE, MEMBER_ID, AlarmType.NOSPACE),
-    Status(),
-    Alarm(AlarmAction.DEACTIVATE, MEMBER_ID, AlarmType.NOSPACE),
-    Defragment(),
-    Hash(),
-    Snapshot(),
-    MoveLeader(MEMBER_ID),
-    Downgrade(DowngradeAction.VALIDATE, "3.4.0"),
-    MemberList(),
-    MemberAdd(("http://127.0.0.1:2380",)),
-    MemberUpdate(MEMBER_ID),
-    MemberRemove(MEMBER_ID),
-    MemberPromote(MEMBER_ID),
+    op.Alarm(op.AlarmAction.ACTIVATE, op.MEMBER_ID, op.AlarmType.NOSPACE),
+    op.Status(),
+    op.Alarm(op.AlarmAction.DEACTIVATE, op.MEMBER_ID, op.AlarmType.NOSPACE),
+    op.Defragment(),
+    op.Hash(),
+    op.Snapshot(),
+    op.MoveLeader(op.MEMBER_ID),
+    op.Downgrade(op.DowngradeAction.VALIDATE, "3.4.0"),
+    op.MemberList(),
+    op.MemberAdd(("http://127.0.0.1:2380",)),
+    op.MemberUpdate(op.MEMBER_ID),
+    op.MemberRemove(op.MEMBER_ID),
+    op.MemberPromote(op.MEMBER_ID),
     # Users, roles, and what is done in their name.
-    UserAdd("root", "r"),
-    UserAdd("u", "p"),
-    UserGrantRole("root", "root"),
-    RoleAdd("r"),
-    UserGrantRole("u", "r"),
-    RoleGrantPermission("r", Permission(PermissionType.READWRITE, b"a")),
-    AuthEnable(),
-    Authenticate("root", "r"),
-    Authenticate("u", "p"),
-    As(USERS, Put(b"a", b"5")),
+    op.UserAdd("root", "r"),
+    op.UserAdd("u", "p"),
+    op.UserGrantRole("root", "root"),
+    op.RoleAdd("r"),
+    op.UserGrantRole("u", "r"),
+    op.RoleGrantPermission("r", op.Permission(op.PermissionType.READWRITE, b"a")),
+    op.AuthEnable(),
+    op.Authenticate("root", "r"),
+    op.Authenticate("u", "p"),
+    op.As(USERS, op.Put(b"a", b"5")),
     *(
-        As(ROOTS, operation)
+        op.As(ROOTS, operation)
         for operation in (
-            UserList(),
-            UserGet("u"),
-            RoleList(),
-            RoleGet("r"),
-            AuthStatus(),
-            UserChangePassword("u", "q"),
-            RoleRevokePermission("r", b"a"),
-            UserRevokeRole("u", "r"),
-            RoleDelete("r"),
-            UserDelete("u"),
-            AuthDisable(),
+            op.UserList(),
+            op.UserGet("u"),
+            op.RoleList(),
+            op.RoleGet("r"),
+            op.AuthStatus(),
+            op.UserChangePassword("u", "q"),
+            op.RoleRevokePermission("r", b"a"),
+            op.UserRevokeRole("u", "r"),
+            op.RoleDelete("r"),
+            op.UserDelete("u"),
+            op.AuthDisable(),
         )
     ),
 )
-NEVER_GRANTED = (MemberRemove(MEMBER_ID), MemberPromote(MEMBER_ID))
+NEVER_GRANTED = (op.MemberRemove(op.MEMBER_ID), op.MemberPromote(op.MEMBER_ID))
 """What a cluster of one refuses in any case."""
 
 REFUSED: tuple[Operation, ...] = (
-    Range(b""),
-    Range(b"a", revision=99),
-    Put(b""),
-    Put(b"a", lease=99),
-    Put(b"z", ignore_value=True),
-    DeleteRange(b""),
-    Txn(success=(Put(b"a"), Put(b"a"))),
-    Txn(success=(Put(b"a"), Range(b"a", revision=99))),
-    Compact(99),
-    Compact(-1),
-    LeaseGrant(9_000_000_001),
-    LeaseRevoke(99),
-    As("", Authenticate("u", "p")),
-    AuthEnable(),
-    UserAdd(""),
-    RoleGet("none"),
-    MoveLeader(99),
-    HashKV(99),
-    Leader(b"n"),
+    op.Range(b""),
+    op.Range(b"a", revision=99),
+    op.Put(b""),
+    op.Put(b"a", lease=99),
+    op.Put(b"z", ignore_value=True),
+    op.DeleteRange(b""),
+    op.Txn(success=(op.Put(b"a"), op.Put(b"a"))),
+    op.Txn(success=(op.Put(b"a"), op.Range(b"a", revision=99))),
+    op.Compact(99),
+    op.Compact(-1),
+    op.LeaseGrant(9_000_000_001),
+    op.LeaseRevoke(99),
+    op.As("", op.Authenticate("u", "p")),
+    op.AuthEnable(),
+    op.UserAdd(""),
+    op.RoleGet("none"),
+    op.MoveLeader(99),
+    op.HashKV(99),
+    op.Leader(b"n"),
     *NEVER_GRANTED,
 )
 
@@ -190,8 +127,8 @@ def walk(state: State) -> list[State]:
 
 
 def test_the_transcript_holds_every_operation_and_the_model_refuses_none_of_it() -> None:
-    held = {type(operation.operation) if isinstance(operation, As) else type(operation) for operation in TRANSCRIPT}
-    assert held == set(OPERATIONS) - {As}
+    held = {type(operation.operation) if isinstance(operation, op.As) else type(operation) for operation in TRANSCRIPT}
+    assert held == set(op.OPERATIONS) - {op.As}
     for state, operation in zip(walk(State()), TRANSCRIPT, strict=False):
         assert isinstance(step(state, operation)[1], Error) == (operation in NEVER_GRANTED), operation
 
@@ -210,9 +147,9 @@ def test_a_step_leaves_the_state_before_it_as_it_was() -> None:
 
 
 def test_one_state_may_have_many_futures() -> None:
-    state, _ = step(State(), Put(b"a", b"1"))
-    one, _ = step(state, Put(b"a", b"2"))
-    other, _ = step(state, DeleteRange(b"a"))
+    state, _ = step(State(), op.Put(b"a", b"1"))
+    one, _ = step(state, op.Put(b"a", b"2"))
+    other, _ = step(state, op.DeleteRange(b"a"))
     assert [s.revision for s in (state, one, other)] == [2, 3, 3]
     assert (state.keys[b"a"].value, one.keys[b"a"].value, dict(other.keys)) == (b"1", b"2", {})
 
@@ -227,7 +164,13 @@ def test_what_is_refused_changes_nothing(operation: Operation) -> None:
 
 @pytest.mark.parametrize(
     "operation",
-    [Range(EVERY, EVERY), DeleteRange(b"z"), Txn(), Txn(success=(Range(b"a"), DeleteRange(b"z"))), LeaseLeases()],
+    [
+        op.Range(EVERY, EVERY),
+        op.DeleteRange(b"z"),
+        op.Txn(),
+        op.Txn(success=(op.Range(b"a"), op.DeleteRange(b"z"))),
+        op.LeaseLeases(),
+    ],
     ids=str,
 )
 def test_what_writes_nothing_makes_no_revision(operation: Operation) -> None:
@@ -236,8 +179,8 @@ def test_what_writes_nothing_makes_no_revision(operation: Operation) -> None:
 
 
 def test_states_and_answers_cannot_be_written_to() -> None:
-    state, result = step(State(), Put(b"a"))
-    for value, name in ((state, "commits"), (state.server, "quirks"), (result, "revision"), (Put(b"a"), "key")):
+    state, result = step(State(), op.Put(b"a"))
+    for value, name in ((state, "commits"), (state.server, "quirks"), (result, "revision"), (op.Put(b"a"), "key")):
         with pytest.raises(FrozenInstanceError):
             setattr(value, name, None)
 
@@ -245,11 +188,11 @@ def test_states_and_answers_cannot_be_written_to() -> None:
 def test_a_state_survives_being_pickled_in_the_middle_of_a_sequence() -> None:
     state = walk(State())[5]
     again = pickle.loads(pickle.dumps(state))
-    assert step(again, Range(EVERY, EVERY)) == step(state, Range(EVERY, EVERY))
+    assert step(again, op.Range(EVERY, EVERY)) == step(state, op.Range(EVERY, EVERY))
 
 
 def test_one_commit_a_revision_with_its_events_in_order_of_execution() -> None:
-    state, _ = step(State(), Txn(success=(Put(b"b"), Put(b"a"), DeleteRange(b"b", EVERY))))
+    state, _ = step(State(), op.Txn(success=(op.Put(b"b"), op.Put(b"a"), op.DeleteRange(b"b", EVERY))))
     assert [commit.revision for commit in state.commits] == [1, 2]
     events = state.commits[-1].events
     assert [type(event).__name__ for event in events] == ["PutEvent", "PutEvent", "DeleteEvent"]

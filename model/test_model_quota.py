@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from etcd_model import Error, Operation, Result, Server, State, nondeterminism, quirks_of, step
+from etcd_model import operations as op
 from etcd_model.errors import (
     DUPLICATE_KEY,
     EMPTY_KEY,
@@ -13,39 +14,6 @@ from etcd_model.errors import (
     PERMISSION_DENIED,
     USER_EMPTY,
     Code,
-)
-from etcd_model.operations import (
-    MEMBER_ID,
-    Alarm,
-    AlarmAction,
-    AlarmType,
-    As,
-    AuthEnable,
-    Authenticate,
-    Campaign,
-    Compact,
-    Compare,
-    CompareResult,
-    CompareTarget,
-    Defragment,
-    DeleteRange,
-    LeaderKey,
-    LeaseGrant,
-    LeaseKeepAlive,
-    LeaseLeases,
-    LeaseRevoke,
-    Lock,
-    Proclaim,
-    Put,
-    Range,
-    Resign,
-    Status,
-    Txn,
-    Unlock,
-    UserAdd,
-    UserGrantRole,
-    WatchCreate,
-    WatchRead,
 )
 from etcd_model.results import (
     AlarmMember,
@@ -58,11 +26,11 @@ from etcd_model.results import (
 )
 
 VERSIONS = ["3.4.23", "3.5.1", "3.5.16", "3.5.30", "3.5.33", "3.6.16", "3.7.0", "3.7.3"]
-RAISED = AlarmMember(MEMBER_ID, AlarmType.NOSPACE)
-DISARM = Alarm(AlarmAction.DEACTIVATE, MEMBER_ID, AlarmType.NOSPACE)
-IN_NO_TXN = Compare(b"a", CompareTarget.VERSION, CompareResult.EQUAL, 7)
+RAISED = AlarmMember(op.MEMBER_ID, op.AlarmType.NOSPACE)
+DISARM = op.Alarm(op.AlarmAction.DEACTIVATE, op.MEMBER_ID, op.AlarmType.NOSPACE)
+IN_NO_TXN = op.Compare(b"a", op.CompareTarget.VERSION, op.CompareResult.EQUAL, 7)
 NO_SPACE_IN_TEXT = Error(Code.UNKNOWN, NO_SPACE.message)
-LEADER = LeaderKey(b"n", b"n/7", 1, 7)
+LEADER = op.LeaderKey(b"n", b"n/7", 1, 7)
 
 
 def full(version: str = "3.6.16") -> State:
@@ -87,8 +55,8 @@ def says(version: str, operation: Operation) -> Result:
     return step(full(version), operation)[1]
 
 
-def nested(*requests: Put | Range | DeleteRange | Txn) -> Txn:
-    return Txn(success=(Txn(success=requests),))
+def nested(*requests: op.Put | op.Range | op.DeleteRange | op.Txn) -> op.Txn:
+    return op.Txn(success=(op.Txn(success=requests),))
 
 
 # What is refused
@@ -98,17 +66,17 @@ def nested(*requests: Put | Range | DeleteRange | Txn) -> Txn:
 @pytest.mark.parametrize(
     "operation",
     [
-        Put(b"a"),
-        Put(b""),
-        Put(b"a", b"1", ignore_value=True),
-        Put(b"a", lease=404),
-        Put(b"a", b"x" * 1_600_000),
-        LeaseGrant(10),
-        LeaseGrant(2**40),
-        Txn(success=(Put(b"a"),)),
-        Txn(success=(Range(b""), Put(b"a"), Put(b"a"))),
-        Txn((IN_NO_TXN,), (Put(b"a"),)),
-        Txn(failure=(Put(b"a"),)),
+        op.Put(b"a"),
+        op.Put(b""),
+        op.Put(b"a", b"1", ignore_value=True),
+        op.Put(b"a", lease=404),
+        op.Put(b"a", b"x" * 1_600_000),
+        op.LeaseGrant(10),
+        op.LeaseGrant(2**40),
+        op.Txn(success=(op.Put(b"a"),)),
+        op.Txn(success=(op.Range(b""), op.Put(b"a"), op.Put(b"a"))),
+        op.Txn((IN_NO_TXN,), (op.Put(b"a"),)),
+        op.Txn(failure=(op.Put(b"a"),)),
     ],
     ids=repr,
 )
@@ -122,7 +90,7 @@ def test_what_costs_space_is_refused_whatever_else_is_wrong_and_the_alarm_is_up(
 
 
 def test_only_what_is_too_long_for_a_message_does_not_come_as_far() -> None:
-    state, result = step(full(), Put(b"a", b"x" * 2_100_000))
+    state, result = step(full(), op.Put(b"a", b"x" * 2_100_000))
     assert isinstance(result, Error)
     assert result.message.startswith("grpc: received message larger than max")
     assert state == full()
@@ -132,28 +100,28 @@ def test_only_what_is_too_long_for_a_message_does_not_come_as_far() -> None:
 def test_a_disarmed_alarm_is_up_again_at_the_next_put(version: str) -> None:
     revision = 0 if version == "3.4.23" else 1
     text = "memberID:1 alarm:NOSPACE" if version.startswith("3.7") else "memberID:1 alarm:NOSPACE "
-    told = step(full(version), Status())[1]
+    told = step(full(version), op.Status())[1]
     assert isinstance(told, StatusResult)
     assert told.errors == ()
     state = play(
         full(version),
-        (Alarm(), AlarmResult(revision)),
-        (Put(b"a"), NO_SPACE),
-        (Alarm(), AlarmResult(revision, (RAISED,))),
-        (Put(b"a"), NO_SPACE),
-        (Alarm(), AlarmResult(revision, (RAISED,))),
+        (op.Alarm(), AlarmResult(revision)),
+        (op.Put(b"a"), NO_SPACE),
+        (op.Alarm(), AlarmResult(revision, (RAISED,))),
+        (op.Put(b"a"), NO_SPACE),
+        (op.Alarm(), AlarmResult(revision, (RAISED,))),
         (DISARM, AlarmResult(revision, (RAISED,))),
-        (Alarm(), AlarmResult(revision)),
-        (LeaseGrant(10), NO_SPACE),
-        (Alarm(), AlarmResult(revision, (RAISED,))),
+        (op.Alarm(), AlarmResult(revision)),
+        (op.LeaseGrant(10), NO_SPACE),
+        (op.Alarm(), AlarmResult(revision, (RAISED,))),
     )
-    told = step(state, Status())[1]
+    told = step(state, op.Status())[1]
     assert isinstance(told, StatusResult)
     assert told.errors == (text,)
 
 
 def test_no_lease_is_granted() -> None:
-    play(full(), (LeaseGrant(10, id=7), NO_SPACE), (LeaseLeases(), LeaseLeasesResult(1)))
+    play(full(), (op.LeaseGrant(10, id=7), NO_SPACE), (op.LeaseLeases(), LeaseLeasesResult(1)))
 
 
 # What passes
@@ -162,9 +130,9 @@ def test_no_lease_is_granted() -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("armed", [False, True], ids=["disarmed", "armed"])
 def test_what_costs_nothing_passes_and_raises_no_alarm(version: str, armed: bool) -> None:
-    before = step(full(version), Put(b"a"))[0] if armed else full(version)
-    state = after(before, Range(b"a"), DeleteRange(b"a"), Compact(1), LeaseKeepAlive(7), Defragment())
-    state = play(state, (LeaseRevoke(7), LEASE_NOT_FOUND), (Range(b""), EMPTY_KEY))
+    before = step(full(version), op.Put(b"a"))[0] if armed else full(version)
+    state = after(before, op.Range(b"a"), op.DeleteRange(b"a"), op.Compact(1), op.LeaseKeepAlive(7), op.Defragment())
+    state = play(state, (op.LeaseRevoke(7), LEASE_NOT_FOUND), (op.Range(b""), EMPTY_KEY))
     assert state.alarms == before.alarms
 
 
@@ -176,8 +144,10 @@ def test_what_costs_nothing_passes_and_raises_no_alarm(version: str, armed: bool
         *(("3.6.0", True), ("3.7.3", True)),
     ],
 )
-@pytest.mark.parametrize("operation", [Txn(), Txn(success=(Range(b"a"), DeleteRange(b"b"))), nested(Range(b"a"))])
-def test_a_txn_without_puts_passes_since_it_is_free(operation: Txn, version: str, passes: bool) -> None:
+@pytest.mark.parametrize(
+    "operation", [op.Txn(), op.Txn(success=(op.Range(b"a"), op.DeleteRange(b"b"))), nested(op.Range(b"a"))]
+)
+def test_a_txn_without_puts_passes_since_it_is_free(operation: op.Txn, version: str, passes: bool) -> None:
     state, result = step(full(version), operation)
     assert isinstance(result, TxnResult) == passes
     assert result == NO_SPACE or passes
@@ -185,10 +155,10 @@ def test_a_txn_without_puts_passes_since_it_is_free(operation: Txn, version: str
 
 
 def test_a_txn_that_is_free_is_held_against_all_that_others_are() -> None:
-    assert says("3.5.16", Txn(success=(Range(b""),))) == EMPTY_KEY
-    assert says("3.5.1", Txn(success=(Range(b""),))) == NO_SPACE
-    assert says("3.5.16", nested(Put(b"a"), Put(b"a"))) == DUPLICATE_KEY
-    assert says("3.6.16", nested(Put(b"a"), Put(b"a"))) == NO_SPACE
+    assert says("3.5.16", op.Txn(success=(op.Range(b""),))) == EMPTY_KEY
+    assert says("3.5.1", op.Txn(success=(op.Range(b""),))) == NO_SPACE
+    assert says("3.5.16", nested(op.Put(b"a"), op.Put(b"a"))) == DUPLICATE_KEY
+    assert says("3.6.16", nested(op.Put(b"a"), op.Put(b"a"))) == NO_SPACE
 
 
 @pytest.mark.parametrize(
@@ -200,17 +170,17 @@ def test_a_txn_that_is_free_is_held_against_all_that_others_are() -> None:
     ],
 )
 def test_nested_puts_passed_until_they_were_counted(version: str, passes: bool) -> None:
-    for operation in (nested(Put(b"a")), nested(Txn(failure=(Put(b"a"),)))):
+    for operation in (nested(op.Put(b"a")), nested(op.Txn(failure=(op.Put(b"a"),)))):
         assert isinstance(says(version, operation), TxnResult) == passes
-    state = step(full(version), Put(b"a"))[0]
-    state, result = step(state, nested(Put(b"a", b"1")))  # nor does the alarm stop them then
+    state = step(full(version), op.Put(b"a"))[0]
+    state, result = step(state, nested(op.Put(b"a", b"1")))  # nor does the alarm stop them then
     assert isinstance(result, TxnResult) == passes
     assert bool(state.keys) == passes
-    play(state, (DeleteRange(b"a"), DeleteRangeResult(3 if passes else 1, deleted=int(passes))))
+    play(state, (op.DeleteRange(b"a"), DeleteRangeResult(3 if passes else 1, deleted=int(passes))))
 
 
 def test_a_put_beside_a_nested_one_costs_as_ever() -> None:
-    assert says("3.5.16", Txn(success=(Txn(success=(Put(b"a"),)), Put(b"b")))) == NO_SPACE
+    assert says("3.5.16", op.Txn(success=(op.Txn(success=(op.Put(b"a"),)), op.Put(b"b")))) == NO_SPACE
 
 
 # Locks and elections, which are made of such requests
@@ -220,8 +190,8 @@ def test_a_put_beside_a_nested_one_costs_as_ever() -> None:
 @pytest.mark.parametrize(
     "operation",
     [
-        *(Lock(b"n"), Lock(b"n", 7), Campaign(b"n"), Campaign(b"n", 7)),
-        *(Proclaim(LEADER), Proclaim(LeaderKey(b"n", b"n/7", 1)), Resign(LeaderKey(b"n", b"n/7", 1))),
+        *(op.Lock(b"n"), op.Lock(b"n", 7), op.Campaign(b"n"), op.Campaign(b"n", 7)),
+        *(op.Proclaim(LEADER), op.Proclaim(op.LeaderKey(b"n", b"n/7", 1)), op.Resign(op.LeaderKey(b"n", b"n/7", 1))),
     ],
     ids=repr,
 )
@@ -233,13 +203,13 @@ def test_nobody_locks_or_is_elected_and_no_lease_is_granted_for_it(version: str,
 
 
 def test_who_holds_nothing_unlocks_and_resigns() -> None:
-    after(full(), Unlock(b"n/7"), Resign(LEADER))
-    assert says("3.5.1", Resign(LEADER)) == NO_SPACE_IN_TEXT  # it is a txn
+    after(full(), op.Unlock(b"n/7"), op.Resign(LEADER))
+    assert says("3.5.1", op.Resign(LEADER)) == NO_SPACE_IN_TEXT  # it is a txn
 
 
 def test_no_stream_can_be_read_since_the_fence_is_a_put() -> None:
-    state = after(full(), WatchCreate(b"a"))
-    assert nondeterminism(WatchRead(), state) == f"the sentinel can't be put: {NO_SPACE.message}"
+    state = after(full(), op.WatchCreate(b"a"))
+    assert nondeterminism(op.WatchRead(), state) == f"the sentinel can't be put: {NO_SPACE.message}"
 
 
 # With a token
@@ -249,25 +219,25 @@ def test_no_stream_can_be_read_since_the_fence_is_a_put() -> None:
 def test_the_alarm_is_raised_with_the_token_that_came_and_so_not_with_one_that_is_refused(
     version: str, alarms: frozenset[AlarmMember]
 ) -> None:
-    state, result = step(full(version), As("none.1", Put(b"a")))
+    state, result = step(full(version), op.As("none.1", op.Put(b"a")))
     assert result == NO_SPACE
     assert state.alarms == alarms
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_who_may_do_nothing_can_raise_it_all_the_same(version: str) -> None:
-    users = (UserAdd("root", "p"), UserGrantRole("root", "root"), UserAdd("u", "p"))
-    state = after(full(version), *users, AuthEnable(), Authenticate("u", "p"))
+    users = (op.UserAdd("root", "p"), op.UserGrantRole("root", "root"), op.UserAdd("u", "p"))
+    state = after(full(version), *users, op.AuthEnable(), op.Authenticate("u", "p"))
     (token,) = state.auth.tokens
-    for asked in (Put(b"a"), As(token, Put(b"a")), LeaseGrant(10)):
+    for asked in (op.Put(b"a"), op.As(token, op.Put(b"a")), op.LeaseGrant(10)):
         armed, result = step(state, asked)
         assert result == NO_SPACE
         assert armed.alarms == {RAISED}
-    play(state, (Range(b"a"), USER_EMPTY), (As(token, Range(b"a")), PERMISSION_DENIED))
+    play(state, (op.Range(b"a"), USER_EMPTY), (op.As(token, op.Range(b"a")), PERMISSION_DENIED))
 
 
 # Where there is space
 
 
 def test_a_server_has_space_unless_it_is_said_that_it_has_none() -> None:
-    play(State(), (Put(b"a"), PutResult(2)))
+    play(State(), (op.Put(b"a"), PutResult(2)))

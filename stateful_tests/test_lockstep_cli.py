@@ -23,7 +23,7 @@ from etcd_lockstep.filing.corpus import load
 from etcd_lockstep.names import OPERATION_NAMED
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.specimens.specimen import Specimen
-from etcd_lockstep.strategies.families import FAMILIES
+from etcd_lockstep.strategies.operation_table import FAMILIES
 from etcd_lockstep.target import TargetDied
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import Operation, Result

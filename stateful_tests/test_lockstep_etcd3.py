@@ -15,25 +15,8 @@ from etcd_lockstep.target import TargetDied
 from etcd_lockstep.targets.etcd3 import Etcd3Target
 from etcd_lockstep.targets.etcd3_messages import import_etcd3
 from etcd_lockstep.targets.wire import WireTarget
+from etcd_model import operations as op
 from etcd_model.errors import EMPTY_KEY, LEASE_NOT_FOUND, Code, Error
-from etcd_model.operations import (
-    Compact,
-    Compare,
-    CompareResult,
-    CompareTarget,
-    DeleteRange,
-    LeaseGrant,
-    LeaseKeepAlive,
-    LeaseLeases,
-    LeaseRevoke,
-    LeaseTimeToLive,
-    Operation,
-    Put,
-    Range,
-    SortOrder,
-    SortTarget,
-    Txn,
-)
 from etcd_model.results import (
     CompactResult,
     DeleteRangeResult,
@@ -118,44 +101,44 @@ def etcd(etcd_address: str, client: Etcd3Target) -> Iterator[WireTarget]:
 @pytest.fixture
 def base(etcd: WireTarget) -> int:
     """The revision of the empty store."""
-    answer = etcd.apply(Range(b"k"))
+    answer = etcd.apply(op.Range(b"k"))
     assert isinstance(answer, RangeResult)
     assert answer == RangeResult(answer.revision)
     return answer.revision
 
 
-def applied(target: Etcd3Target, operation: Operation) -> object:
+def applied(target: Etcd3Target, operation: op.Operation) -> object:
     """The answer, to an operation that the client has words for."""
     assert target.can_express(operation)
     return target.apply(operation)
 
 
 def test_keys_are_written_read_and_deleted(client: Etcd3Target, base: int) -> None:
-    assert applied(client, Put(b"a", b"1")) == PutResult(base + 1)
+    assert applied(client, op.Put(b"a", b"1")) == PutResult(base + 1)
     old, new = KeyValue(b"a", b"1", base + 1, base + 1, 1), KeyValue(b"a", b"2", base + 1, base + 2, 2)
-    assert applied(client, Put(b"a", b"2", prev_kv=True)) == PutResult(base + 2, old)
-    assert applied(client, Range(b"a")) == RangeResult(base + 2, (new,), count=1)
-    assert applied(client, DeleteRange(b"a", prev_kv=True)) == DeleteRangeResult(base + 3, 1, (new,))
-    assert applied(client, DeleteRange(b"a", b"b")) == DeleteRangeResult(base + 3)
+    assert applied(client, op.Put(b"a", b"2", prev_kv=True)) == PutResult(base + 2, old)
+    assert applied(client, op.Range(b"a")) == RangeResult(base + 2, (new,), count=1)
+    assert applied(client, op.DeleteRange(b"a", prev_kv=True)) == DeleteRangeResult(base + 3, 1, (new,))
+    assert applied(client, op.DeleteRange(b"a", b"b")) == DeleteRangeResult(base + 3)
 
 
 @pytest.mark.parametrize(
     "read",
     [
-        Range(b"a", serializable=True),
-        Range(b"a", b"c"),
-        Range(b"a", b"b", keys_only=True),
-        Range(ALL, ALL, sort_order=SortOrder.DESCEND, sort_target=SortTarget.MOD),
-        Range(ALL, ALL, serializable=True),
-        Range(b"b", ALL, sort_order=SortOrder.ASCEND, sort_target=SortTarget.VALUE),
-        Range(b"\xff", ALL),
-        Range(b"", b"a"),
+        op.Range(b"a", serializable=True),
+        op.Range(b"a", b"c"),
+        op.Range(b"a", b"b", keys_only=True),
+        op.Range(ALL, ALL, sort_order=op.SortOrder.DESCEND, sort_target=op.SortTarget.MOD),
+        op.Range(ALL, ALL, serializable=True),
+        op.Range(b"b", ALL, sort_order=op.SortOrder.ASCEND, sort_target=op.SortTarget.VALUE),
+        op.Range(b"\xff", ALL),
+        op.Range(b"", b"a"),
     ],
     ids=str,
 )
-def test_a_read_by_any_method_is_what_etcd_says(client: Etcd3Target, etcd: WireTarget, read: Range) -> None:
+def test_a_read_by_any_method_is_what_etcd_says(client: Etcd3Target, etcd: WireTarget, read: op.Range) -> None:
     for key, value in ((b"a", b"2"), (b"b", b"3"), (b"aa", b"1")):
-        client.apply(Put(key, value))
+        client.apply(op.Put(key, value))
     assert applied(client, read) == etcd.apply(read)
 
 
@@ -165,36 +148,36 @@ def test_a_read_by_any_method_is_what_etcd_says(client: Etcd3Target, etcd: WireT
 )
 def test_options_of_a_read_are_swallowed(client: Etcd3Target, etcd: WireTarget, base: int, option: str) -> None:
     for key in (b"a", b"a1"):
-        client.apply(Put(key, b"1"))
+        client.apply(op.Put(key, b"1"))
     values: dict[str, Any] = {"limit": 1, "revision": base + 1, "count_only": True, "max_mod_revision": base + 1}
-    plain = Range(b"a", b"b")
+    plain = op.Range(b"a", b"b")
     read = replace(plain, **{option: values.get(option, base + 2)})
     assert applied(client, read) == etcd.apply(plain) != etcd.apply(read)
 
 
 def test_a_future_revision_reads_as_the_present(client: Etcd3Target, base: int) -> None:
-    assert applied(client, Range(b"a", b"b", revision=base + 9)) == RangeResult(base)
+    assert applied(client, op.Range(b"a", b"b", revision=base + 9)) == RangeResult(base)
 
 
-@pytest.mark.parametrize("operation", [Range(b"a\xff", b"b"), DeleteRange(b"a\xff", b"b")], ids=str)
-def test_a_prefix_that_ends_in_the_last_byte_raises(client: Etcd3Target, operation: Operation) -> None:
+@pytest.mark.parametrize("operation", [op.Range(b"a\xff", b"b"), op.DeleteRange(b"a\xff", b"b")], ids=str)
+def test_a_prefix_that_ends_in_the_last_byte_raises(client: Etcd3Target, operation: op.Operation) -> None:
     with pytest.raises(ValueError, match="byte must be in range"):
         applied(client, operation)
 
 
 def test_a_transaction_says_whether_it_succeeded_and_what_was_written(client: Etcd3Target, base: int) -> None:
-    client.apply(Put(b"a", b"1"))
-    txn = Txn(
+    client.apply(op.Put(b"a", b"1"))
+    txn = op.Txn(
         (
-            Compare(b"a", CompareTarget.VALUE, CompareResult.EQUAL, b"1"),
-            Compare(b"a", CompareTarget.MOD, CompareResult.GREATER, base),
-            Compare(b"a", CompareTarget.VERSION, CompareResult.LESS, 2, range_end=b"c"),
-            Compare(b"x", CompareTarget.CREATE, CompareResult.NOT_EQUAL, 1),
+            op.Compare(b"a", op.CompareTarget.VALUE, op.CompareResult.EQUAL, b"1"),
+            op.Compare(b"a", op.CompareTarget.MOD, op.CompareResult.GREATER, base),
+            op.Compare(b"a", op.CompareTarget.VERSION, op.CompareResult.LESS, 2, range_end=b"c"),
+            op.Compare(b"x", op.CompareTarget.CREATE, op.CompareResult.NOT_EQUAL, 1),
         ),
         success=(
-            Put(b"b", b"2", prev_kv=True),
-            DeleteRange(b"a", b"b", prev_kv=True),
-            Txn((), (Range(b"b"),), ()),
+            op.Put(b"b", b"2", prev_kv=True),
+            op.DeleteRange(b"a", b"b", prev_kv=True),
+            op.Txn((), (op.Range(b"b"),), ()),
         ),
     )
     deleted = KeyValue(b"a", b"1", base + 1, base + 1, 1)
@@ -204,76 +187,76 @@ def test_a_transaction_says_whether_it_succeeded_and_what_was_written(client: Et
         succeeded=True,
         responses=(PutResult(base + 2), DeleteRangeResult(base + 2, 1, (deleted,)), TxnResult(0, True, (nested,))),
     )
-    over_a_range = Compare(b"a", CompareTarget.VERSION, CompareResult.EQUAL, 0, range_end=b"c")
-    failing = Txn((over_a_range,), failure=(Put(b"c", b"3"),))
+    over_a_range = op.Compare(b"a", op.CompareTarget.VERSION, op.CompareResult.EQUAL, 0, range_end=b"c")
+    failing = op.Txn((over_a_range,), failure=(op.Put(b"c", b"3"),))
     assert applied(client, failing) == TxnResult(0, False, (PutResult(base + 3),))
 
 
 def test_a_read_in_a_transaction_loses_its_count_and_takes_the_revision_of_the_whole(
     client: Etcd3Target, etcd: WireTarget, base: int
 ) -> None:
-    client.apply(Put(b"a", b"1"))
-    txn = Txn(success=(Range(b"a"), Range(b"x"), Put(b"b")))
+    client.apply(op.Put(b"a", b"1"))
+    txn = op.Txn(success=(op.Range(b"a"), op.Range(b"x"), op.Put(b"b")))
     kv = KeyValue(b"a", b"1", base + 1, base + 1, 1)
     read, nothing, put = RangeResult(base + 2, (kv,)), RangeResult(0), PutResult(base + 2)
     assert applied(client, txn) == TxnResult(0, True, (read, nothing, put))
-    etcd.apply(DeleteRange(b"b"))
+    etcd.apply(op.DeleteRange(b"b"))
     read, nothing, put = RangeResult(base + 3, (kv,), count=1), RangeResult(base + 3), PutResult(base + 4)
     assert etcd.apply(txn) == TxnResult(base + 4, True, (read, nothing, put))
 
 
 def test_a_lease_is_granted_kept_alive_and_revoked(client: Etcd3Target, base: int) -> None:
-    assert applied(client, LeaseGrant(60, id=7)) == LeaseGrantResult(0, 7, 60)
-    assert applied(client, Put(b"a", b"1", lease=7)) == PutResult(base + 1)
-    assert applied(client, LeaseKeepAlive(7)) == LeaseKeepAliveResult(base + 1, 7, 60)
-    told = applied(client, LeaseTimeToLive(7, keys=True))
+    assert applied(client, op.LeaseGrant(60, id=7)) == LeaseGrantResult(0, 7, 60)
+    assert applied(client, op.Put(b"a", b"1", lease=7)) == PutResult(base + 1)
+    assert applied(client, op.LeaseKeepAlive(7)) == LeaseKeepAliveResult(base + 1, 7, 60)
+    told = applied(client, op.LeaseTimeToLive(7, keys=True))
     assert isinstance(told, LeaseTimeToLiveResult)
     assert (told.revision, told.granted_ttl, told.keys) == (base + 1, 60, (b"a",))
     assert 50 < told.ttl < 60
-    assert applied(client, LeaseRevoke(7)) == LeaseRevokeResult(0)
-    assert applied(client, Range(b"a")) == RangeResult(base + 2)
-    assert applied(client, LeaseKeepAlive(7)) == LeaseKeepAliveResult(base + 2, 7, 0)
-    granted = applied(client, LeaseGrant(60))
+    assert applied(client, op.LeaseRevoke(7)) == LeaseRevokeResult(0)
+    assert applied(client, op.Range(b"a")) == RangeResult(base + 2)
+    assert applied(client, op.LeaseKeepAlive(7)) == LeaseKeepAliveResult(base + 2, 7, 0)
+    granted = applied(client, op.LeaseGrant(60))
     assert isinstance(granted, LeaseGrantResult)
     assert granted.id > 0
 
 
 def test_a_compaction_has_no_answer(client: Etcd3Target, base: int) -> None:
-    client.apply(Put(b"a"))
-    assert applied(client, Compact(base + 1)) == CompactResult(0)
+    client.apply(op.Put(b"a"))
+    assert applied(client, op.Compact(base + 1)) == CompactResult(0)
 
 
 def test_an_error_is_etcds_own(client: Etcd3Target) -> None:
-    assert applied(client, Put(b"")) == EMPTY_KEY
-    assert applied(client, Put(b"a", lease=99)) == LEASE_NOT_FOUND
-    assert applied(client, LeaseRevoke(99)) == LEASE_NOT_FOUND
+    assert applied(client, op.Put(b"")) == EMPTY_KEY
+    assert applied(client, op.Put(b"a", lease=99)) == LEASE_NOT_FOUND
+    assert applied(client, op.LeaseRevoke(99)) == LEASE_NOT_FOUND
 
 
 def test_a_failed_precondition_loses_its_message(client: Etcd3Target) -> None:
-    client.apply(LeaseGrant(60, id=7))
-    assert applied(client, LeaseGrant(60, id=7)) == Error(Code.FAILED_PRECONDITION, "")
+    client.apply(op.LeaseGrant(60, id=7))
+    assert applied(client, op.LeaseGrant(60, id=7)) == Error(Code.FAILED_PRECONDITION, "")
 
 
 @pytest.mark.parametrize(
     "operation",
     [
-        Range(b"a", limit=1),
-        Range(b"a", b"b", sort_target=9),
-        Put(b"a", ignore_value=True),
-        Put(b"a", b"1", ignore_lease=True),
-        DeleteRange(b"a", b"c"),
-        DeleteRange(b"\xff", ALL),
-        DeleteRange(b"a", b"b", prev_kv=True),
-        Txn(success=(Range(b"a", b"b", limit=1),)),
-        Txn(failure=(Txn(success=(Put(b"a", ignore_value=True),)),)),
-        Txn((Compare(b"a", CompareTarget.LEASE, CompareResult.EQUAL, 0),)),
-        Txn((Compare(b"a", CompareTarget.MOD, 9, 0),)),
-        LeaseTimeToLive(7),
-        LeaseLeases(),
+        op.Range(b"a", limit=1),
+        op.Range(b"a", b"b", sort_target=9),
+        op.Put(b"a", ignore_value=True),
+        op.Put(b"a", b"1", ignore_lease=True),
+        op.DeleteRange(b"a", b"c"),
+        op.DeleteRange(b"\xff", ALL),
+        op.DeleteRange(b"a", b"b", prev_kv=True),
+        op.Txn(success=(op.Range(b"a", b"b", limit=1),)),
+        op.Txn(failure=(op.Txn(success=(op.Put(b"a", ignore_value=True),)),)),
+        op.Txn((op.Compare(b"a", op.CompareTarget.LEASE, op.CompareResult.EQUAL, 0),)),
+        op.Txn((op.Compare(b"a", op.CompareTarget.MOD, 9, 0),)),
+        op.LeaseTimeToLive(7),
+        op.LeaseLeases(),
     ],
     ids=str,
 )
-def test_what_no_method_takes_can_not_be_expressed(client: Etcd3Target, operation: Operation) -> None:
+def test_what_no_method_takes_can_not_be_expressed(client: Etcd3Target, operation: op.Operation) -> None:
     assert not client.can_express(operation)
 
 
@@ -282,5 +265,5 @@ def test_a_target_that_is_not_there_has_died() -> None:
         nobody.bind(("127.0.0.1", 0))
         target = Etcd3Target(f"127.0.0.1:{nobody.getsockname()[1]}")
         with pytest.raises(TargetDied, match="etcd connection failed"):
-            target.apply(Range(b"a"))
+            target.apply(op.Range(b"a"))
         target.close()

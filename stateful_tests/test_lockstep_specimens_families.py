@@ -24,56 +24,21 @@ from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, TokenOf, Trace
 from etcd_model import Server
-from etcd_model.operations import (
-    Advance,
-    As,
-    AuthEnable,
-    Authenticate,
-    Campaign,
-    Compact,
-    DeleteRange,
-    FilterType,
-    HashKV,
-    Leader,
-    LeaderKey,
-    LeaseGrant,
-    LeaseKeepAlive,
-    LeaseRevoke,
-    LeaseTimeToLive,
-    Lock,
-    Permission,
-    PermissionType,
-    Put,
-    Range,
-    Resign,
-    RoleAdd,
-    RoleGrantPermission,
-    Txn,
-    Unlock,
-    UserAdd,
-    UserChangePassword,
-    UserGet,
-    UserGrantRole,
-    UserRevokeRole,
-    WatchCancel,
-    WatchCreate,
-    WatchProgress,
-    WatchRead,
-)
+from etcd_model import operations as op
 from etcd_model.ranges import FROM_KEY
 
 L1, L2 = LeaseOf(1), LeaseOf(2)
-PUT = Put(b"a", b"1")
-WATCH, READ = WatchCreate(b"a"), WatchRead()
-WATCH_BOTH = WatchCreate(b"a", b"c")
-PUT_BOTH = Txn(success=(Put(b"a", b"1"), Put(b"b", b"1")))
-ROOT, USER = UserAdd("root", "p"), UserAdd("u", "p")
-ROOT_IS_ROOT = UserGrantRole("root", "root")
-AUTH_ON = (ROOT_IS_ROOT, AuthEnable())
+PUT = op.Put(b"a", b"1")
+WATCH, READ = op.WatchCreate(b"a"), op.WatchRead()
+WATCH_BOTH = op.WatchCreate(b"a", b"c")
+PUT_BOTH = op.Txn(success=(op.Put(b"a", b"1"), op.Put(b"b", b"1")))
+ROOT, USER = op.UserAdd("root", "p"), op.UserAdd("u", "p")
+ROOT_IS_ROOT = op.UserGrantRole("root", "root")
+AUTH_ON = (ROOT_IS_ROOT, op.AuthEnable())
 USER_MAY_A = (
-    RoleAdd("r"),
-    RoleGrantPermission("r", Permission(PermissionType.READWRITE, b"a")),
-    UserGrantRole("u", "r"),
+    op.RoleAdd("r"),
+    op.RoleGrantPermission("r", op.Permission(op.PermissionType.READWRITE, b"a")),
+    op.UserGrantRole("u", "r"),
 )
 
 
@@ -94,53 +59,73 @@ DENIED = "* error accepted (etcdserver: permission denied)"
 
 CASES = {
     "ttl-not-clamped": Case(
-        (LeaseGrant(1),),
+        (op.LeaseGrant(1),),
         ("lease_grant ttl too low", "lease_grant ttl missing"),
-        (LeaseGrant(2), LeaseGrant(60), LeaseTimeToLive(L1), LeaseKeepAlive(L1)),
+        (op.LeaseGrant(2), op.LeaseGrant(60), op.LeaseTimeToLive(L1), op.LeaseKeepAlive(L1)),
     ),
     "lease-never-expires": Case(
-        (LeaseGrant(2), Put(b"a", b"1", L1), Advance(2), Range(b"a")),
+        (op.LeaseGrant(2), op.Put(b"a", b"1", L1), op.Advance(2), op.Range(b"a")),
         ("range kvs unexpected",),
         (
-            *(LeaseGrant(3), Put(b"a", b"1", L1), Advance(2), LeaseKeepAlive(L1), Advance(2), Range(b"a")),
-            *(LeaseTimeToLive(L1), LeaseRevoke(L1), Advance(2), Range(b"a")),
+            *(
+                op.LeaseGrant(3),
+                op.Put(b"a", b"1", L1),
+                op.Advance(2),
+                op.LeaseKeepAlive(L1),
+                op.Advance(2),
+                op.Range(b"a"),
+            ),
+            *(op.LeaseTimeToLive(L1), op.LeaseRevoke(L1), op.Advance(2), op.Range(b"a")),
         ),
         workload=TIME,
         told_as=12,  # by a name that is still there, every operation that has one is answered differently
     ),
     "keepalive-does-not-renew": Case(
-        (LeaseGrant(2), Advance(1), LeaseKeepAlive(L1), LeaseTimeToLive(L1)),
+        (op.LeaseGrant(2), op.Advance(1), op.LeaseKeepAlive(L1), op.LeaseTimeToLive(L1)),
         ("lease_time_to_live ttl *",),
         (
-            *(LeaseGrant(3), Put(b"a", b"1", L1), LeaseKeepAlive(L1), Advance(2), LeaseTimeToLive(L1)),
-            *(Advance(1), LeaseKeepAlive(L1), Range(b"a")),
+            *(op.LeaseGrant(3), op.Put(b"a", b"1", L1), op.LeaseKeepAlive(L1), op.Advance(2), op.LeaseTimeToLive(L1)),
+            *(op.Advance(1), op.LeaseKeepAlive(L1), op.Range(b"a")),
         ),
         workload=TIME,
         told_as=3,  # by what is left of the lease, by the next renewal, and by the key
     ),
     "expiry-deletes-one-key-only": Case(
-        (LeaseGrant(2), Put(b"a", b"1", L1), Put(b"b", b"1", L1), Advance(2), Range(b"a")),
+        (op.LeaseGrant(2), op.Put(b"a", b"1", L1), op.Put(b"b", b"1", L1), op.Advance(2), op.Range(b"a")),
         ("range kvs unexpected",),
         (
-            *(LeaseGrant(2), LeaseGrant(60), Put(b"a", b"1", L1), Put(b"b", b"1", L2), Put(b"ab", b"1", L2)),
-            *(Advance(2), Range(b"a", b"c"), LeaseRevoke(L2), Range(b"a", b"c")),
+            *(
+                op.LeaseGrant(2),
+                op.LeaseGrant(60),
+                op.Put(b"a", b"1", L1),
+                op.Put(b"b", b"1", L2),
+                op.Put(b"ab", b"1", L2),
+            ),
+            *(op.Advance(2), op.Range(b"a", b"c"), op.LeaseRevoke(L2), op.Range(b"a", b"c")),
         ),
         workload=TIME,
     ),
     "silent-txn": Case(
-        (WATCH, Txn(success=(PUT,)), READ),
+        (WATCH, op.Txn(success=(PUT,)), READ),
         (LOST,),
-        (WATCH, PUT, Txn(success=(Put(b"b", b"1"),)), Txn(success=(Range(b"a"),)), DeleteRange(b"a"), READ),
+        (
+            WATCH,
+            PUT,
+            op.Txn(success=(op.Put(b"b", b"1"),)),
+            op.Txn(success=(op.Range(b"a"),)),
+            op.DeleteRange(b"a"),
+            READ,
+        ),
     ),
     "silent-revoke": Case(
-        (LeaseGrant(60), WATCH, Put(b"a", b"1", L1), LeaseRevoke(L1), READ),
+        (op.LeaseGrant(60), WATCH, op.Put(b"a", b"1", L1), op.LeaseRevoke(L1), READ),
         (LOST,),
-        (LeaseGrant(60), WATCH, Put(b"a", b"1", L1), PUT, LeaseRevoke(L1), DeleteRange(b"a"), READ),
+        (op.LeaseGrant(60), WATCH, op.Put(b"a", b"1", L1), PUT, op.LeaseRevoke(L1), op.DeleteRange(b"a"), READ),
     ),
     "silent-expiry": Case(
-        (LeaseGrant(2), WATCH, Put(b"a", b"1", L1), Advance(2), READ),
+        (op.LeaseGrant(2), WATCH, op.Put(b"a", b"1", L1), op.Advance(2), READ),
         (LOST,),
-        (LeaseGrant(2), WATCH, Put(b"a", b"1", L1), LeaseRevoke(L1), Advance(2), PUT, READ),
+        (op.LeaseGrant(2), WATCH, op.Put(b"a", b"1", L1), op.LeaseRevoke(L1), op.Advance(2), PUT, READ),
         workload=TIME,
     ),
     "drops-on-burst": Case(
@@ -151,149 +136,176 @@ CASES = {
     "second-watch-replaces-first": Case(
         (WATCH, WATCH, PUT, READ),
         (LOST,),
-        (WatchCreate(b"a", FROM_KEY), WatchCreate(b"ab"), WatchCreate(b"b", stream=1), Put(b"ab", b"1"), PUT, READ),
+        (
+            op.WatchCreate(b"a", FROM_KEY),
+            op.WatchCreate(b"ab"),
+            op.WatchCreate(b"b", stream=1),
+            op.Put(b"ab", b"1"),
+            PUT,
+            READ,
+        ),
     ),
     "delete-event-carries-value": Case(
-        (WATCH, PUT, DeleteRange(b"a"), READ),
+        (WATCH, PUT, op.DeleteRange(b"a"), READ),
         ("watch_read watches.kv.value different",),
-        (WATCH, Put(b"a", b""), DeleteRange(b"a"), PUT, DeleteRange(b"b"), READ),
+        (WATCH, op.Put(b"a", b""), op.DeleteRange(b"a"), PUT, op.DeleteRange(b"b"), READ),
     ),
     "delete-event-for-missing": Case(
-        (WATCH, DeleteRange(b"a"), READ),
+        (WATCH, op.DeleteRange(b"a"), READ),
         (UNEXPECTED,),
         (
             WATCH,
             PUT,
-            DeleteRange(b"a"),
-            DeleteRange(b"b"),
-            DeleteRange(b"a", b"b"),
-            Txn(success=(DeleteRange(b"a"),)),
+            op.DeleteRange(b"a"),
+            op.DeleteRange(b"b"),
+            op.DeleteRange(b"a", b"b"),
+            op.Txn(success=(op.DeleteRange(b"a"),)),
             READ,
         ),
     ),
     "caught-up-twice": Case(
-        (PUT, WatchCreate(b"a", start_revision=RevisionAt(1)), READ),
+        (PUT, op.WatchCreate(b"a", start_revision=RevisionAt(1)), READ),
         (TWICE,),
-        (WATCH, PUT, WatchCreate(b"a", start_revision=RevisionAt(2, 1)), PUT, READ, READ),
+        (WATCH, PUT, op.WatchCreate(b"a", start_revision=RevisionAt(2, 1)), PUT, READ, READ),
     ),
     "revision-backwards": Case(
         (WATCH_BOTH, PUT_BOTH, READ),
         ("watch_read watches.events out of order",),
-        (WATCH_BOTH, Put(b"b", b"1"), PUT, Txn(success=(PUT, Put(b"c", b"1"))), READ),
+        (WATCH_BOTH, op.Put(b"b", b"1"), PUT, op.Txn(success=(PUT, op.Put(b"c", b"1"))), READ),
     ),
     "revision-split": Case(
         (WATCH_BOTH, PUT_BOTH, READ),
         ("watch_read watches.events a revision was split",),
-        (WATCH_BOTH, Put(b"b", b"1"), PUT, Txn(success=(PUT, Put(b"c", b"1"))), READ),
+        (WATCH_BOTH, op.Put(b"b", b"1"), PUT, op.Txn(success=(PUT, op.Put(b"c", b"1"))), READ),
     ),
     "start-revision-ignored": Case(
-        (PUT, WatchCreate(b"a", start_revision=RevisionAt(1)), READ),
+        (PUT, op.WatchCreate(b"a", start_revision=RevisionAt(1)), READ),
         (LOST,),
-        (PUT, WatchCreate(b"a", start_revision=RevisionAt(1, 1)), PUT, READ),
+        (PUT, op.WatchCreate(b"a", start_revision=RevisionAt(1, 1)), PUT, READ),
         told_as=3,  # of a start in the past, in the compacted past, and in the future
     ),
     "compacted-start-accepted": Case(
-        (WatchCreate(b"a", start_revision=-2), READ),
+        (op.WatchCreate(b"a", start_revision=-2), READ),
         ("watch_read watches.cancels missing",),
-        (PUT, Compact(RevisionAt(1), physical=True), WatchCreate(b"a", start_revision=RevisionAt(1)), READ),
+        (PUT, op.Compact(RevisionAt(1), physical=True), op.WatchCreate(b"a", start_revision=RevisionAt(1)), READ),
     ),
     "filters-ignored": Case(
-        (WatchCreate(b"a", filters=(FilterType.NOPUT,)), PUT, READ),
+        (op.WatchCreate(b"a", filters=(op.FilterType.NOPUT,)), PUT, READ),
         (UNEXPECTED,),
-        (WatchCreate(b"a", filters=(FilterType.NODELETE,)), WatchCreate(b"a", filters=(7,)), PUT, READ),
+        (op.WatchCreate(b"a", filters=(op.FilterType.NODELETE,)), op.WatchCreate(b"a", filters=(7,)), PUT, READ),
     ),
     "watch-prev-kv-missing": Case(
-        (PUT, WatchCreate(b"a", prev_kv=True), PUT, READ),
+        (PUT, op.WatchCreate(b"a", prev_kv=True), PUT, READ),
         ("watch_read watches.prev_kv missing",),
-        (WatchCreate(b"a", prev_kv=True), PUT, WATCH, READ),
+        (op.WatchCreate(b"a", prev_kv=True), PUT, WATCH, READ),
     ),
     "cancel-ignored": Case(
-        (WATCH, WatchCancel(0), READ),
+        (WATCH, op.WatchCancel(0), READ),
         ("watch_read watches.cancels missing",),
-        (WATCH, WatchCancel(5), WatchCancel(0, stream=1), PUT, READ),
+        (WATCH, op.WatchCancel(5), op.WatchCancel(0, stream=1), PUT, READ),
         told_as=3,  # the reply is not there, and events are
     ),
     "progress-never-answered": Case(
-        (WATCH, WatchProgress(), READ),
+        (WATCH, op.WatchProgress(), READ),
         ("watch_read progress missing",),
-        (WatchProgress(), WATCH, WatchProgress(stream=1), READ, WatchRead(1)),
+        (op.WatchProgress(), WATCH, op.WatchProgress(stream=1), READ, op.WatchRead(1)),
     ),
     "permissions-not-checked-in-txns": Case(
-        (ROOT, USER, *AUTH_ON, Authenticate("u", "p"), As(TokenOf(5), Txn(success=(PUT,)))),
+        (ROOT, USER, *AUTH_ON, op.Authenticate("u", "p"), op.As(TokenOf(5), op.Txn(success=(PUT,)))),
         (f"txn{DENIED[1:]}",),
         (
-            *(ROOT, USER, *AUTH_ON, Authenticate("u", "p"), As(TokenOf(5), PUT), As(TokenOf(5), Txn())),
-            *(As(UNKNOWN_TOKEN, Txn(success=(PUT,))), Txn(success=(PUT,))),
+            *(ROOT, USER, *AUTH_ON, op.Authenticate("u", "p"), op.As(TokenOf(5), PUT), op.As(TokenOf(5), op.Txn())),
+            *(op.As(UNKNOWN_TOKEN, op.Txn(success=(PUT,))), op.Txn(success=(PUT,))),
         ),
         workload=AUTH,
         told_as=5,  # what else is wrong with such a txn is told instead
     ),
     "permission-range-end-ignored": Case(
-        (ROOT, USER, *USER_MAY_A, *AUTH_ON, Authenticate("u", "p"), As(TokenOf(8), Range(b"a", b"b"))),
+        (ROOT, USER, *USER_MAY_A, *AUTH_ON, op.Authenticate("u", "p"), op.As(TokenOf(8), op.Range(b"a", b"b"))),
         (DENIED,),
         (
-            *(ROOT, USER, *USER_MAY_A, *AUTH_ON, Authenticate("u", "p"), As(TokenOf(8), Range(b"a"))),
-            *(As(TokenOf(8), Range(b"b", b"c")), As(TokenOf(8), WatchCreate(b"a", b"b"))),
+            *(ROOT, USER, *USER_MAY_A, *AUTH_ON, op.Authenticate("u", "p"), op.As(TokenOf(8), op.Range(b"a"))),
+            *(op.As(TokenOf(8), op.Range(b"b", b"c")), op.As(TokenOf(8), op.WatchCreate(b"a", b"b"))),
         ),
         workload=AUTH,
     ),
     "revoked-role-still-counts": Case(
         (
-            *(ROOT, USER, *USER_MAY_A, *AUTH_ON[:1], UserRevokeRole("u", "r"), *AUTH_ON[1:]),
-            *(Authenticate("u", "p"), As(TokenOf(9), Range(b"a"))),
+            *(ROOT, USER, *USER_MAY_A, *AUTH_ON[:1], op.UserRevokeRole("u", "r"), *AUTH_ON[1:]),
+            *(op.Authenticate("u", "p"), op.As(TokenOf(9), op.Range(b"a"))),
         ),
         (DENIED,),
         (
-            *(ROOT, USER, *USER_MAY_A, UserRevokeRole("u", "r"), UserGrantRole("u", "r"), *AUTH_ON),
-            *(Authenticate("u", "p"), As(TokenOf(10), Range(b"a")), As(TokenOf(10), Range(b"b")), UserGet("u")),
+            *(ROOT, USER, *USER_MAY_A, op.UserRevokeRole("u", "r"), op.UserGrantRole("u", "r"), *AUTH_ON),
+            *(
+                op.Authenticate("u", "p"),
+                op.As(TokenOf(10), op.Range(b"a")),
+                op.As(TokenOf(10), op.Range(b"b")),
+                op.UserGet("u"),
+            ),
         ),
         workload=AUTH,
     ),
     "token-survives-password-change": Case(
         (
-            *(ROOT, *AUTH_ON, Authenticate("root", "p"), As(TokenOf(4), UserChangePassword("root", "q"))),
-            As(TokenOf(4), Range(b"a")),
+            *(ROOT, *AUTH_ON, op.Authenticate("root", "p"), op.As(TokenOf(4), op.UserChangePassword("root", "q"))),
+            op.As(TokenOf(4), op.Range(b"a")),
         ),
         ("* error accepted (*: invalid auth token)",),
         (
-            *(ROOT, USER, *AUTH_ON, Authenticate("root", "p"), As(TokenOf(5), UserChangePassword("u", "q"))),
-            *(As(TokenOf(5), PUT), Authenticate("u", "p"), Authenticate("u", "q"), As(TokenOf(9), PUT)),
+            *(ROOT, USER, *AUTH_ON, op.Authenticate("root", "p"), op.As(TokenOf(5), op.UserChangePassword("u", "q"))),
+            *(op.As(TokenOf(5), PUT), op.Authenticate("u", "p"), op.Authenticate("u", "q"), op.As(TokenOf(9), PUT)),
         ),
         workload=AUTH,
         told_as=3,  # the read, and what else is let in
     ),
     "lock-does-not-wait": Case(
-        (LeaseGrant(60, 7), LeaseGrant(60, 8), Lock(b"a", 7), Lock(b"a", 8)),
+        (op.LeaseGrant(60, 7), op.LeaseGrant(60, 8), op.Lock(b"a", 7), op.Lock(b"a", 8)),
         ("lock waiting missing",),
         (
-            *(LeaseGrant(60, 7), LeaseGrant(60, 8), Lock(b"a", 7), Lock(b"a", 7), Lock(b"b", 8), Campaign(b"a", 8)),
-            *(Unlock(b"a/7"), Lock(b"a", 8)),
+            *(
+                op.LeaseGrant(60, 7),
+                op.LeaseGrant(60, 8),
+                op.Lock(b"a", 7),
+                op.Lock(b"a", 7),
+                op.Lock(b"b", 8),
+                op.Campaign(b"a", 8),
+            ),
+            *(op.Unlock(b"a/7"), op.Lock(b"a", 8)),
         ),
     ),
     "resign-ignores-revision": Case(
-        (LeaseGrant(60, 7), Lock(b"a", 7), Resign(LeaderKey(b"a", b"a/7", RevisionAt(0), 7))),
+        (op.LeaseGrant(60, 7), op.Lock(b"a", 7), op.Resign(op.LeaderKey(b"a", b"a/7", RevisionAt(0), 7))),
         ("resign revision too high",),
         (
             *(
-                LeaseGrant(60, 7),
-                Campaign(b"a", 7, b"1"),
-                Resign(LeaderKey(b"b", b"b/7", RevisionAt(1), 7)),
-                Leader(b"a"),
+                op.LeaseGrant(60, 7),
+                op.Campaign(b"a", 7, b"1"),
+                op.Resign(op.LeaderKey(b"b", b"b/7", RevisionAt(1), 7)),
+                op.Leader(b"a"),
             ),
-            *(Resign(LeaderKey(b"a", b"a/7", RevisionAt(2), 7)), Leader(b"a")),
+            *(op.Resign(op.LeaderKey(b"a", b"a/7", RevisionAt(2), 7)), op.Leader(b"a")),
         ),
     ),
     "sub-revisions-forgotten": Case(
-        (Txn(success=(Put(b"b", b"1"), PUT)), HashKV()),
-        ("hash_kv hash different",),
-        (PUT_BOTH, HashKV(), Put(b"b", b"2"), PUT, HashKV(), Txn(success=(Put(b"b", b"1"), PUT)), Range(b"a", b"c")),
-    ),
-    "tombstones-forgotten": Case(
-        (PUT, DeleteRange(b"a"), HashKV()),
+        (op.Txn(success=(op.Put(b"b", b"1"), PUT)), op.HashKV()),
         ("hash_kv hash different",),
         (
-            *(PUT, HashKV(), DeleteRange(b"a"), Range(b"a", revision=RevisionAt(1)), Range(b"a")),
-            *(Put(b"b", b"1"), Compact(RevisionAt(6), physical=True), HashKV()),
+            PUT_BOTH,
+            op.HashKV(),
+            op.Put(b"b", b"2"),
+            PUT,
+            op.HashKV(),
+            op.Txn(success=(op.Put(b"b", b"1"), PUT)),
+            op.Range(b"a", b"c"),
+        ),
+    ),
+    "tombstones-forgotten": Case(
+        (PUT, op.DeleteRange(b"a"), op.HashKV()),
+        ("hash_kv hash different",),
+        (
+            *(PUT, op.HashKV(), op.DeleteRange(b"a"), op.Range(b"a", revision=RevisionAt(1)), op.Range(b"a")),
+            *(op.Put(b"b", b"1"), op.Compact(RevisionAt(6), physical=True), op.HashKV()),
         ),
     ),
 }
@@ -307,7 +319,7 @@ def fake() -> FakeTarget:
 
 def odd_ones_out(name: str, trace: Trace) -> list[set[str]]:
     """At each step of the trace: who is not with the others, of the model, the fake and the specimen."""
-    kind = TimedLockstep if any(isinstance(operation, Advance) for operation in trace) else Lockstep
+    kind = TimedLockstep if any(isinstance(operation, op.Advance) for operation in trace) else Lockstep
     lockstep = kind(ModelTarget(Server()), [fake(), SPECIMENS[name]()])
     lockstep.start()
     return [{divergence.odd_one_out for divergence in lockstep.step(operation).divergences} for operation in trace]
@@ -434,7 +446,7 @@ def test_one_lie_is_told_as_a_few(name: str) -> None:
 @pytest.mark.parametrize("name", ["lease-never-expires", "expiry-deletes-one-key-only", "silent-expiry"])
 def test_a_lease_is_waited_for_once_and_no_longer_than_the_shortest_one_lives(name: str) -> None:
     for finding in run_of(name).expected(name):
-        assert [operation for operation in finding.trace if isinstance(operation, Advance)] == [Advance(2)]
+        assert [operation for operation in finding.trace if isinstance(operation, op.Advance)] == [op.Advance(2)]
 
 
 @pytest.mark.parametrize(

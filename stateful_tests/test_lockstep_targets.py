@@ -17,40 +17,8 @@ from etcd_lockstep.targets.fake import FakeServerTarget, FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import Operation, Result
+from etcd_model import operations as op
 from etcd_model.errors import Code, Error
-from etcd_model.operations import (
-    MEMBER_ID,
-    Advance,
-    Alarm,
-    AlarmAction,
-    AlarmType,
-    As,
-    AuthEnable,
-    Authenticate,
-    AuthStatus,
-    Defragment,
-    HashKV,
-    LeaseGrant,
-    LeaseTimeToLive,
-    MemberAdd,
-    MemberList,
-    MoveLeader,
-    Permission,
-    PermissionType,
-    Put,
-    Range,
-    RoleAdd,
-    RoleGrantPermission,
-    RoleList,
-    Snapshot,
-    Status,
-    UserAdd,
-    UserChangePassword,
-    UserGrantRole,
-    UserList,
-    WatchCreate,
-    WatchRead,
-)
 from etcd_model.ranges import FROM_KEY
 from etcd_model.results import (
     AdvanceResult,
@@ -141,31 +109,31 @@ def test_any_result_may_come_from_a_target_of_the_users_and_what_is_none_may_not
     says = Says()
     own = CheckedTarget(says, "own")
     says.said = StatusResult(1, "3.5.16")
-    assert own.apply(Status()) == says.said
+    assert own.apply(op.Status()) == says.said
     says.said = "no result"
     with pytest.raises(TypeError, match="str, which is no result"):
-        own.apply(Status())
+        own.apply(op.Status())
     says.said = StatusResult(1, b"3.5.16")  # type: ignore[arg-type]  # on purpose
     with pytest.raises(TypeError, match=r"StatusResult\.version"):
-        own.apply(Status())
+        own.apply(op.Status())
 
 
 # What comes back
 
 
 def test_the_servers_own_member_has_the_id_of_all_servers(target: Target) -> None:
-    members = target.apply(MemberList())
+    members = target.apply(op.MemberList())
     assert isinstance(members, MemberListResult)
-    assert members.members == (Member(MEMBER_ID),)
-    status = target.apply(Status())
+    assert members.members == (Member(op.MEMBER_ID),)
+    status = target.apply(op.Status())
     assert isinstance(status, StatusResult)
     assert status.leads
-    assert isinstance(target.apply(MoveLeader(MEMBER_ID)), MaintenanceResult)
+    assert isinstance(target.apply(op.MoveLeader(op.MEMBER_ID)), MaintenanceResult)
 
 
 def test_a_snapshot_is_read_to_its_end(target: Target) -> None:
-    target.apply(Put(b"a", b"1"))
-    snapshot = target.apply(Snapshot())
+    target.apply(op.Put(b"a", b"1"))
+    snapshot = target.apply(op.Snapshot())
     assert isinstance(snapshot, SnapshotResult)
     assert snapshot.intact
 
@@ -174,34 +142,34 @@ def test_the_hash_over_a_history_does_not_depend_on_what_was_before_the_reset(ta
     hashes = set()
     for number in range(20):
         for key in range(number):
-            target.apply(Put(b"%d" % key))
+            target.apply(op.Put(b"%d" % key))
         target.reset()
-        hashed = target.apply(HashKV())
+        hashed = target.apply(op.HashKV())
         assert isinstance(hashed, HashKVResult)
         hashes.add(hashed.hash)
     assert len(hashes) == 1
 
 
 def test_a_defragmentation_leaves_everything(target: Target) -> None:
-    target.apply(Put(b"a", b"1"))
-    assert isinstance(target.apply(Defragment()), MaintenanceResult)
-    found = target.apply(Range(b"a"))
+    target.apply(op.Put(b"a", b"1"))
+    assert isinstance(target.apply(op.Defragment()), MaintenanceResult)
+    found = target.apply(op.Range(b"a"))
     assert isinstance(found, RangeResult)
     assert found.count == 1
 
 
 def test_time_passes_and_with_it_the_leases(target: Target, min_lease_ttl: int) -> None:
-    granted = target.apply(LeaseGrant(min_lease_ttl))
+    granted = target.apply(op.LeaseGrant(min_lease_ttl))
     assert isinstance(granted, LeaseGrantResult)
-    target.apply(Put(b"a", b"1", lease=granted.id))
+    target.apply(op.Put(b"a", b"1", lease=granted.id))
     started = time.monotonic()
-    assert target.apply(Advance(min_lease_ttl + 2)) == AdvanceResult()
+    assert target.apply(op.Advance(min_lease_ttl + 2)) == AdvanceResult()
     took = time.monotonic() - started
     assert (took >= min_lease_ttl + 2) == target.real_time
-    left = target.apply(LeaseTimeToLive(granted.id))
+    left = target.apply(op.LeaseTimeToLive(granted.id))
     assert isinstance(left, LeaseTimeToLiveResult)
     assert left.ttl == -1
-    found = target.apply(Range(b"a"))
+    found = target.apply(op.Range(b"a"))
     assert isinstance(found, RangeResult)
     assert found.kvs == ()
 
@@ -212,14 +180,14 @@ def test_time_passes_and_with_it_the_leases(target: Target, min_lease_ttl: int) 
 def with_auth(target: Target, password: str = "secret") -> str:
     """Turn auth on, and say what root's token is. A user may read and write what begins with `u`."""
     for operation in (
-        UserAdd("root", password),
-        RoleAdd("root"),
-        UserGrantRole("root", "root"),
-        UserAdd("user", "word"),
-        RoleAdd("role"),
-        RoleGrantPermission("role", Permission(PermissionType.READWRITE, b"u", b"v")),
-        UserGrantRole("user", "role"),
-        AuthEnable(),
+        op.UserAdd("root", password),
+        op.RoleAdd("root"),
+        op.UserGrantRole("root", "root"),
+        op.UserAdd("user", "word"),
+        op.RoleAdd("role"),
+        op.RoleGrantPermission("role", op.Permission(op.PermissionType.READWRITE, b"u", b"v")),
+        op.UserGrantRole("user", "role"),
+        op.AuthEnable(),
     ):
         answer = target.apply(operation)
         assert not isinstance(answer, Error), (operation, answer)
@@ -227,14 +195,18 @@ def with_auth(target: Target, password: str = "secret") -> str:
 
 
 def token_of(target: Target, name: str, password: str) -> str:
-    answer = target.apply(Authenticate(name, password))
+    answer = target.apply(op.Authenticate(name, password))
     assert isinstance(answer, AuthenticateResult), answer
     return answer.token
 
 
 def is_open_and_empty(target: Target) -> bool:
     """Whether nobody is asked who they are, and there is nobody."""
-    users, roles, found = target.apply(UserList()), target.apply(RoleList()), target.apply(Range(b"\x00", FROM_KEY))
+    users, roles, found = (
+        target.apply(op.UserList()),
+        target.apply(op.RoleList()),
+        target.apply(op.Range(b"\x00", FROM_KEY)),
+    )
     assert isinstance(users, UserListResult)
     assert isinstance(roles, RoleListResult)
     assert isinstance(found, RangeResult)
@@ -245,10 +217,10 @@ def test_an_operation_goes_with_its_token(target: Target) -> None:
     root = with_auth(target)
     user = token_of(target, "user", "word")
     denied = Error(Code.PERMISSION_DENIED, "etcdserver: permission denied")
-    assert target.apply(Put(b"a")) == Error(Code.INVALID_ARGUMENT, "etcdserver: user name is empty")
-    assert isinstance(target.apply(As(root, Put(b"a"))), PutResult)
-    assert target.apply(As(user, Put(b"a"))) == denied
-    assert isinstance(target.apply(As(user, Put(b"u"))), PutResult)
+    assert target.apply(op.Put(b"a")) == Error(Code.INVALID_ARGUMENT, "etcdserver: user name is empty")
+    assert isinstance(target.apply(op.As(root, op.Put(b"a"))), PutResult)
+    assert target.apply(op.As(user, op.Put(b"a"))) == denied
+    assert isinstance(target.apply(op.As(user, op.Put(b"u"))), PutResult)
 
 
 def test_a_stream_goes_with_the_token_that_it_was_opened_with(target: Target) -> None:
@@ -263,7 +235,7 @@ def test_a_stream_goes_with_the_token_that_it_was_opened_with(target: Target) ->
         (2, "", b"u", True),
         (2, root, b"u", True),
     ):
-        reply = target.apply(As(token, WatchCreate(key, stream=stream)))
+        reply = target.apply(op.As(token, op.WatchCreate(key, stream=stream)))
         assert isinstance(reply, WatchCreateResult)
         assert reply.canceled == refused, (stream, token, key)
 
@@ -271,10 +243,10 @@ def test_a_stream_goes_with_the_token_that_it_was_opened_with(target: Target) ->
 def test_the_fence_is_put_with_the_token_of_the_read(target: Target) -> None:
     root = with_auth(target)
     user = token_of(target, "user", "word")
-    target.apply(As(root, WatchCreate(b"u")))
-    target.apply(As(root, Put(b"u")))
-    assert target.apply(As(user, WatchRead())) == Error(Code.PERMISSION_DENIED, "etcdserver: permission denied")
-    read = target.apply(As(root, WatchRead()))
+    target.apply(op.As(root, op.WatchCreate(b"u")))
+    target.apply(op.As(root, op.Put(b"u")))
+    assert target.apply(op.As(user, op.WatchRead())) == Error(Code.PERMISSION_DENIED, "etcdserver: permission denied")
+    read = target.apply(op.As(root, op.WatchRead()))
     assert isinstance(read, WatchReadResult)
     assert [len(watched.events) for watched in read.watches] == [1]
 
@@ -282,11 +254,11 @@ def test_the_fence_is_put_with_the_token_of_the_read(target: Target) -> None:
 def test_a_stream_that_may_not_see_the_fence_is_read_all_the_same(target: Target) -> None:
     root = with_auth(target)
     user = token_of(target, "user", "word")
-    put = target.apply(As(root, Put(b"u", b"1")))
+    put = target.apply(op.As(root, op.Put(b"u", b"1")))
     assert isinstance(put, PutResult)
-    target.apply(As(user, WatchCreate(b"u", start_revision=put.revision)))
-    target.apply(As(root, Put(b"u", b"2")))
-    read = target.apply(As(root, WatchRead()))
+    target.apply(op.As(user, op.WatchCreate(b"u", start_revision=put.revision)))
+    target.apply(op.As(root, op.Put(b"u", b"2")))
+    read = target.apply(op.As(root, op.WatchRead()))
     assert isinstance(read, WatchReadResult)
     assert read.revision == put.revision + 3
     assert [[event.kv.value for event in watched.events] for watched in read.watches] == [[b"1", b"2"]]
@@ -300,7 +272,7 @@ def test_a_reset_turns_auth_off_and_forgets_users_and_roles(target: Target) -> N
 
 def test_a_reset_finds_the_password_that_root_has_now(target: Target) -> None:
     root = with_auth(target, "first")
-    target.apply(As(root, UserChangePassword("root", "second")))
+    target.apply(op.As(root, op.UserChangePassword("root", "second")))
     target.reset()
     assert is_open_and_empty(target)
 
@@ -308,17 +280,17 @@ def test_a_reset_finds_the_password_that_root_has_now(target: Target) -> None:
 def test_auth_counts_from_where_it_stands_after_a_reset(target: Target, etcd_version: str) -> None:
     unknown = etcd_version.startswith("3.4.")  # it has no AuthStatus
     for _ in range(2):
-        target.apply(UserAdd("someone", "word"))
+        target.apply(op.UserAdd("someone", "word"))
         target.reset()
         base = target.auth_revision()
         assert auth_revision(target) == (None if unknown else base)
-        target.apply(RoleAdd("role"))
+        target.apply(op.RoleAdd("role"))
         assert auth_revision(target) == (None if unknown else base + 1)
 
 
 def auth_revision(target: Target) -> int | None:
     """As `AuthStatus` tells it."""
-    status = target.apply(AuthStatus())
+    status = target.apply(op.AuthStatus())
     return status.auth_revision if isinstance(status, AuthStatusResult) else None
 
 
@@ -326,9 +298,9 @@ def test_auth_that_nobody_can_turn_off_is_the_end_of_the_target(etcd_version: st
     target = FakeServerTarget(etcd_version, min_lease_ttl)
     try:
         target.reset()
-        for operation in (UserAdd("root", no_password=True), RoleAdd("root"), UserGrantRole("root", "root")):
+        for operation in (op.UserAdd("root", no_password=True), op.RoleAdd("root"), op.UserGrantRole("root", "root")):
             target.apply(operation)
-        assert isinstance(target.apply(AuthEnable()), AuthResult)
+        assert isinstance(target.apply(op.AuthEnable()), AuthResult)
         with pytest.raises(TargetDied, match="auth can't be turned off"):
             target.reset()
     finally:
@@ -356,42 +328,42 @@ def test_whoever_comes_after_a_closed_target_is_not_locked_out(real: WireTarget,
 
 
 def test_a_reset_disarms_the_alarms(target: Target) -> None:
-    target.apply(Alarm(AlarmAction.ACTIVATE, MEMBER_ID, AlarmType.NOSPACE))
-    raised = target.apply(Alarm())
+    target.apply(op.Alarm(op.AlarmAction.ACTIVATE, op.MEMBER_ID, op.AlarmType.NOSPACE))
+    raised = target.apply(op.Alarm())
     assert isinstance(raised, AlarmResult)
-    assert raised.alarms == (AlarmMember(MEMBER_ID, AlarmType.NOSPACE),)
+    assert raised.alarms == (AlarmMember(op.MEMBER_ID, op.AlarmType.NOSPACE),)
     target.reset()
-    raised = target.apply(Alarm())
+    raised = target.apply(op.Alarm())
     assert isinstance(raised, AlarmResult)
     assert raised.alarms == ()
 
 
 def test_a_reset_disarms_an_alarm_that_forbids_nearly_everything(target: Target) -> None:
-    target.apply(Put(b"a"))
-    target.apply(Alarm(AlarmAction.ACTIVATE, MEMBER_ID, AlarmType.CORRUPT))
+    target.apply(op.Put(b"a"))
+    target.apply(op.Alarm(op.AlarmAction.ACTIVATE, op.MEMBER_ID, op.AlarmType.CORRUPT))
     target.reset()
     assert is_open_and_empty(target)
 
 
 def test_a_reset_removes_the_learners(real: WireTarget) -> None:
-    added = real.apply(MemberAdd(("http://127.0.0.1:1",), is_learner=True))
+    added = real.apply(op.MemberAdd(("http://127.0.0.1:1",), is_learner=True))
     assert isinstance(added, MemberListResult)
     assert len(added.members) == 2
     real.reset()
-    members = real.apply(MemberList())
+    members = real.apply(op.MemberList())
     assert isinstance(members, MemberListResult)
-    assert members.members == (Member(MEMBER_ID),)
+    assert members.members == (Member(op.MEMBER_ID),)
 
 
 def test_resets_leave_no_threads_behind(real_etcd: RunningEtcd) -> None:
     target = EtcdTarget(real_etcd)
     try:
         target.reset()
-        target.apply(WatchCreate(b"a"))
+        target.apply(op.WatchCreate(b"a"))
         target.reset()
         before = threading.active_count()
         for _ in range(1000):
-            target.apply(WatchCreate(b"a"))
+            target.apply(op.WatchCreate(b"a"))
             target.reset()
         assert wait_for_threads(before) <= before
     finally:

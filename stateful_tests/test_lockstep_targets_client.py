@@ -14,25 +14,8 @@ from etcd_lockstep.targets.fake import FakeServerTarget, FakeTarget
 from etcd_lockstep.targets.watching import Duplex
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import Operation, Quirks
+from etcd_model import operations as op
 from etcd_model.errors import PERMISSION_DENIED, Error
-from etcd_model.operations import (
-    MEMBER_ID,
-    Alarm,
-    AlarmAction,
-    AlarmType,
-    As,
-    AuthEnable,
-    Authenticate,
-    Campaign,
-    Compact,
-    Lock,
-    MoveLeader,
-    Observe,
-    Put,
-    RoleAdd,
-    UserAdd,
-    UserGrantRole,
-)
 from etcd_model.results import AlarmMember, AlarmResult, AuthenticateResult, Result
 from fake_etcd.wire import messages as pb
 
@@ -52,10 +35,10 @@ class Scripted(Client):
         self.sent.append((method, request))
         return self._answers.get(method, PERMISSION_DENIED)
 
-    def acquire(self, operation: Lock | Campaign, token: str) -> Result:
+    def acquire(self, operation: op.Lock | op.Campaign, token: str) -> Result:
         raise NotImplementedError
 
-    def receive_first(self, operation: Observe, token: str) -> Message | Error | None:
+    def receive_first(self, operation: op.Observe, token: str) -> Message | Error | None:
         raise NotImplementedError
 
     def receive_all(self, path: str, request: Message, token: str) -> list[Any] | Error:
@@ -77,17 +60,17 @@ def test_the_first_answer_that_tells_the_members_id_is_enough_for_all_that_follo
         Compact=pb.CompactionResponse(header=HEADER),
         Alarm=pb.AlarmResponse(alarms=[pb.AlarmMember(memberID=OWN, alarm=pb.NOSPACE)]),
     )
-    for operation in (Put(b"a"), Compact(1), MoveLeader(MEMBER_ID)):
+    for operation in (op.Put(b"a"), op.Compact(1), op.MoveLeader(op.MEMBER_ID)):
         client.apply(operation)
     assert client.sent.pop() == ("MoveLeader", pb.MoveLeaderRequest(targetID=OWN))
-    raised = client.apply(As("whoever", Alarm(AlarmAction.GET, MEMBER_ID)))
-    assert raised == AlarmResult(0, (AlarmMember(MEMBER_ID, AlarmType.NOSPACE),))
+    raised = client.apply(op.As("whoever", op.Alarm(op.AlarmAction.GET, op.MEMBER_ID)))
+    assert raised == AlarmResult(0, (AlarmMember(op.MEMBER_ID, op.AlarmType.NOSPACE),))
     assert client.sent.pop() == ("Alarm", pb.AlarmRequest(memberID=OWN))
 
 
 def test_nothing_is_asked_to_learn_the_members_id() -> None:
     client = Scripted()
-    operations: tuple[Operation, ...] = (Put(b"a"), Alarm(), MoveLeader(MEMBER_ID))
+    operations: tuple[Operation, ...] = (op.Put(b"a"), op.Alarm(), op.MoveLeader(op.MEMBER_ID))
     for operation in operations:
         assert client.apply(operation) == PERMISSION_DENIED
     assert [method for method, _ in client.sent] == ["Put", "Alarm", "MoveLeader"]
@@ -112,18 +95,18 @@ def unasked(request: pytest.FixtureRequest, etcd_version: str, min_lease_ttl: in
 
 def test_whoever_may_not_ask_for_the_status_is_told_of_the_same_member(unasked: Target, quirks: Quirks) -> None:
     for operation in (
-        UserAdd("root", "word"),
-        RoleAdd("root"),
-        UserGrantRole("root", "root"),
-        UserAdd("user", "word"),
-        AuthEnable(),
+        op.UserAdd("root", "word"),
+        op.RoleAdd("root"),
+        op.UserGrantRole("root", "root"),
+        op.UserAdd("user", "word"),
+        op.AuthEnable(),
     ):
         assert not isinstance(unasked.apply(operation), Error), operation
-    user = unasked.apply(Authenticate("user", "word"))
+    user = unasked.apply(op.Authenticate("user", "word"))
     assert isinstance(user, AuthenticateResult)
-    raised = unasked.apply(As(user.token, Alarm(AlarmAction.ACTIVATE, MEMBER_ID, AlarmType.NOSPACE)))
+    raised = unasked.apply(op.As(user.token, op.Alarm(op.AlarmAction.ACTIVATE, op.MEMBER_ID, op.AlarmType.NOSPACE)))
     if quirks.leases_and_compaction_guarded:
         assert raised == PERMISSION_DENIED
         return
     assert isinstance(raised, AlarmResult), raised
-    assert raised.alarms == (AlarmMember(MEMBER_ID, AlarmType.NOSPACE),)
+    assert raised.alarms == (AlarmMember(op.MEMBER_ID, op.AlarmType.NOSPACE),)

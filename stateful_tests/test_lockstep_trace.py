@@ -22,40 +22,7 @@ from etcd_lockstep.trace import (
     subtrace,
     symbols,
 )
-from etcd_model.operations import (
-    OPERATIONS,
-    SENTINEL_KEY,
-    As,
-    Authenticate,
-    Campaign,
-    Compact,
-    Compare,
-    CompareResult,
-    CompareTarget,
-    DeleteRange,
-    HashKV,
-    LeaderKey,
-    LeaseGrant,
-    LeaseKeepAlive,
-    LeaseLeases,
-    LeaseRevoke,
-    LeaseTimeToLive,
-    Lock,
-    MemberRemove,
-    Operation,
-    Permission,
-    Proclaim,
-    Put,
-    Range,
-    Resign,
-    RoleGrantPermission,
-    RoleRevokePermission,
-    Txn,
-    Unlock,
-    WatchCancel,
-    WatchCreate,
-    WatchRead,
-)
+from etcd_model import operations as op
 
 
 def at(symbol: Symbol) -> int | str:
@@ -90,7 +57,7 @@ def test_a_token_is_equal_to_its_like_and_to_no_text() -> None:
     assert TokenOf(1) != ""
     assert all(text != TokenOf(1) for text in ("", "token of step 1"))
     assert len({TokenOf(1), TokenOf(1), TokenOf(2), LeaseOf(1), ""}) == 4
-    assert As(TokenOf(1), Put(b"a")) != As("", Put(b"a"))
+    assert op.As(TokenOf(1), op.Put(b"a")) != op.As("", op.Put(b"a"))
 
 
 def test_a_symbol_is_what_a_field_of_its_kind_holds() -> None:
@@ -111,10 +78,10 @@ def test_equal_symbols_are_one_in_a_set_and_others_are_not() -> None:
 
 
 def test_operations_are_equal_when_their_symbols_are() -> None:
-    assert Put(b"a", lease=LeaseOf(1)) == Put(b"a", lease=LeaseOf(1))
-    assert Put(b"a", lease=LeaseOf(1)) != Put(b"a", lease=LeaseOf(2))
-    assert Put(b"a", lease=LeaseOf(1)) != Put(b"a")
-    assert len({Range(b"a", revision=RevisionAt(1)), Range(b"a", revision=RevisionAt(2)), Range(b"a")}) == 3
+    assert op.Put(b"a", lease=LeaseOf(1)) == op.Put(b"a", lease=LeaseOf(1))
+    assert op.Put(b"a", lease=LeaseOf(1)) != op.Put(b"a", lease=LeaseOf(2))
+    assert op.Put(b"a", lease=LeaseOf(1)) != op.Put(b"a")
+    assert len({op.Range(b"a", revision=RevisionAt(1)), op.Range(b"a", revision=RevisionAt(2)), op.Range(b"a")}) == 3
 
 
 def test_a_symbol_is_never_taken_for_nothing() -> None:
@@ -142,12 +109,12 @@ def test_a_symbol_survives_being_pickled() -> None:
 
 # Filling in.
 
-AUTHORIZED = Put(b"a", b"1")
-LEADER = LeaderKey(b"e", b"e/7", RevisionAt(1), LeaseOf(2))
+AUTHORIZED = op.Put(b"a", b"1")
+LEADER = op.LeaderKey(b"e", b"e/7", RevisionAt(1), LeaseOf(2))
 
-EVERYWHERE: tuple[tuple[Operation, Operation], ...] = (
+EVERYWHERE: tuple[tuple[op.Operation, op.Operation], ...] = (
     (
-        Range(
+        op.Range(
             b"a",
             revision=RevisionAt(1),
             min_mod_revision=RevisionAt(2),
@@ -155,7 +122,7 @@ EVERYWHERE: tuple[tuple[Operation, Operation], ...] = (
             min_create_revision=RevisionAt(4),
             max_create_revision=RevisionAt(5, 1),
         ),
-        Range(
+        op.Range(
             b"a",
             revision=2010,
             min_mod_revision=2020,
@@ -164,44 +131,44 @@ EVERYWHERE: tuple[tuple[Operation, Operation], ...] = (
             max_create_revision=2051,
         ),
     ),
-    (Put(b"a", b"1", lease=LeaseOf(2)), Put(b"a", b"1", lease=1002)),
-    (Compact(RevisionAt(1), physical=True), Compact(2010, physical=True)),
-    (LeaseGrant(60, id=LeaseOf(3)), LeaseGrant(60, id=1003)),
-    (LeaseRevoke(LeaseOf(3)), LeaseRevoke(1003)),
-    (LeaseKeepAlive(LeaseOf(3)), LeaseKeepAlive(1003)),
-    (LeaseTimeToLive(LeaseOf(3), keys=True), LeaseTimeToLive(1003, keys=True)),
+    (op.Put(b"a", b"1", lease=LeaseOf(2)), op.Put(b"a", b"1", lease=1002)),
+    (op.Compact(RevisionAt(1), physical=True), op.Compact(2010, physical=True)),
+    (op.LeaseGrant(60, id=LeaseOf(3)), op.LeaseGrant(60, id=1003)),
+    (op.LeaseRevoke(LeaseOf(3)), op.LeaseRevoke(1003)),
+    (op.LeaseKeepAlive(LeaseOf(3)), op.LeaseKeepAlive(1003)),
+    (op.LeaseTimeToLive(LeaseOf(3), keys=True), op.LeaseTimeToLive(1003, keys=True)),
     (
-        Txn(
+        op.Txn(
             (
-                Compare(b"a", CompareTarget.MOD, CompareResult.EQUAL, RevisionAt(1)),
-                Compare(b"a", CompareTarget.LEASE, CompareResult.EQUAL, LeaseOf(2), b"z"),
-                Compare(b"a", CompareTarget.VALUE, CompareResult.EQUAL, b"1"),
+                op.Compare(b"a", op.CompareTarget.MOD, op.CompareResult.EQUAL, RevisionAt(1)),
+                op.Compare(b"a", op.CompareTarget.LEASE, op.CompareResult.EQUAL, LeaseOf(2), b"z"),
+                op.Compare(b"a", op.CompareTarget.VALUE, op.CompareResult.EQUAL, b"1"),
             ),
-            (Txn(success=(Put(b"a", lease=LeaseOf(4)),)), DeleteRange(b"b")),
-            (Range(b"a", revision=RevisionAt(5)),),
+            (op.Txn(success=(op.Put(b"a", lease=LeaseOf(4)),)), op.DeleteRange(b"b")),
+            (op.Range(b"a", revision=RevisionAt(5)),),
         ),
-        Txn(
+        op.Txn(
             (
-                Compare(b"a", CompareTarget.MOD, CompareResult.EQUAL, 2010),
-                Compare(b"a", CompareTarget.LEASE, CompareResult.EQUAL, 1002, b"z"),
-                Compare(b"a", CompareTarget.VALUE, CompareResult.EQUAL, b"1"),
+                op.Compare(b"a", op.CompareTarget.MOD, op.CompareResult.EQUAL, 2010),
+                op.Compare(b"a", op.CompareTarget.LEASE, op.CompareResult.EQUAL, 1002, b"z"),
+                op.Compare(b"a", op.CompareTarget.VALUE, op.CompareResult.EQUAL, b"1"),
             ),
-            (Txn(success=(Put(b"a", lease=1004),)), DeleteRange(b"b")),
-            (Range(b"a", revision=2050),),
+            (op.Txn(success=(op.Put(b"a", lease=1004),)), op.DeleteRange(b"b")),
+            (op.Range(b"a", revision=2050),),
         ),
     ),
-    (As(TokenOf(1), AUTHORIZED), As("token 1", AUTHORIZED)),
-    (As("x", Put(b"a", lease=LeaseOf(2))), As("x", Put(b"a", lease=1002))),
+    (op.As(TokenOf(1), AUTHORIZED), op.As("token 1", AUTHORIZED)),
+    (op.As("x", op.Put(b"a", lease=LeaseOf(2))), op.As("x", op.Put(b"a", lease=1002))),
     (
-        As(TokenOf(1), Txn(success=(Range(b"a", revision=RevisionAt(2)),))),
-        As("token 1", Txn(success=(Range(b"a", revision=2020),))),
+        op.As(TokenOf(1), op.Txn(success=(op.Range(b"a", revision=RevisionAt(2)),))),
+        op.As("token 1", op.Txn(success=(op.Range(b"a", revision=2020),))),
     ),
-    (WatchCreate(b"a", start_revision=RevisionAt(1, 1)), WatchCreate(b"a", start_revision=2011)),
-    (HashKV(RevisionAt(1)), HashKV(2010)),
-    (Lock(b"a", LeaseOf(1)), Lock(b"a", 1001)),
-    (Campaign(b"a", LeaseOf(1), b"v"), Campaign(b"a", 1001, b"v")),
-    (Proclaim(LEADER, b"v"), Proclaim(LeaderKey(b"e", b"e/7", 2010, 1002), b"v")),
-    (As(TokenOf(3), Resign(LEADER)), As("token 3", Resign(LeaderKey(b"e", b"e/7", 2010, 1002)))),
+    (op.WatchCreate(b"a", start_revision=RevisionAt(1, 1)), op.WatchCreate(b"a", start_revision=2011)),
+    (op.HashKV(RevisionAt(1)), op.HashKV(2010)),
+    (op.Lock(b"a", LeaseOf(1)), op.Lock(b"a", 1001)),
+    (op.Campaign(b"a", LeaseOf(1), b"v"), op.Campaign(b"a", 1001, b"v")),
+    (op.Proclaim(LEADER, b"v"), op.Proclaim(op.LeaderKey(b"e", b"e/7", 2010, 1002), b"v")),
+    (op.As(TokenOf(3), op.Resign(LEADER)), op.As("token 3", op.Resign(op.LeaderKey(b"e", b"e/7", 2010, 1002)))),
 )
 
 
@@ -220,18 +187,18 @@ def test_every_field_that_may_hold_a_symbol_is_filled_in() -> None:
 
     for symbolic, _ in EVERYWHERE:
         note(symbolic)
-    kinds = (*OPERATIONS, Compare, LeaderKey, Permission)
+    kinds = (*op.OPERATIONS, op.Compare, op.LeaderKey, op.Permission)
     assert filled == {(kind, field.name) for kind in kinds for field in fields(kind) if may_hold(kind, field.name)}
 
 
 def test_the_id_of_a_member_is_no_lease() -> None:
-    assert may_hold(MemberRemove, "id") == ()
-    assert may_hold(LeaseRevoke, "id") == (LeaseOf,)
-    assert may_hold(Compare, "operand") == (LeaseOf, RevisionAt)
+    assert may_hold(op.MemberRemove, "id") == ()
+    assert may_hold(op.LeaseRevoke, "id") == (LeaseOf,)
+    assert may_hold(op.Compare, "operand") == (LeaseOf, RevisionAt)
 
 
 @pytest.mark.parametrize(("symbolic", "concrete"), EVERYWHERE, ids=lambda operation: type(operation).__name__)
-def test_a_symbol_is_filled_in_wherever_it_may_stand(symbolic: Operation, concrete: Operation) -> None:
+def test_a_symbol_is_filled_in_wherever_it_may_stand(symbolic: op.Operation, concrete: op.Operation) -> None:
     assert substitute(symbolic, at) == concrete
     assert symbols(concrete) == []
 
@@ -239,91 +206,94 @@ def test_a_symbol_is_filled_in_wherever_it_may_stand(symbolic: Operation, concre
 @pytest.mark.parametrize(
     "operation",
     [
-        Range(b"a", revision=3),
-        Put(b"a", lease=7),
-        DeleteRange(b"a"),
-        Compact(2),
-        LeaseGrant(60),
-        LeaseLeases(),
-        Txn(success=(Put(b"a"), Txn(failure=(Range(b"a"),)))),
-        As("x", Put(b"a")),
-        WatchCreate(b"a", filters=(1,)),
-        Proclaim(None),
-        Resign(LeaderKey(b"e", b"e/7", 2, 7)),
-        RoleGrantPermission("r", Permission(0, b"a")),
+        op.Range(b"a", revision=3),
+        op.Put(b"a", lease=7),
+        op.DeleteRange(b"a"),
+        op.Compact(2),
+        op.LeaseGrant(60),
+        op.LeaseLeases(),
+        op.Txn(success=(op.Put(b"a"), op.Txn(failure=(op.Range(b"a"),)))),
+        op.As("x", op.Put(b"a")),
+        op.WatchCreate(b"a", filters=(1,)),
+        op.Proclaim(None),
+        op.Resign(op.LeaderKey(b"e", b"e/7", 2, 7)),
+        op.RoleGrantPermission("r", op.Permission(0, b"a")),
     ],
     ids=str,
 )
-def test_an_operation_without_symbols_stays_itself(operation: Operation) -> None:
+def test_an_operation_without_symbols_stays_itself(operation: op.Operation) -> None:
     assert substitute(operation, at) is operation
 
 
 def test_every_symbol_of_an_operation_is_found() -> None:
-    txn = next(symbolic for symbolic, _ in EVERYWHERE if isinstance(symbolic, Txn))
+    txn = next(symbolic for symbolic, _ in EVERYWHERE if isinstance(symbolic, op.Txn))
     assert sorted(map(str, map(at, symbols(txn)))) == ["1002", "1004", "2010", "2050"]
-    assert symbols(As(TokenOf(1), Proclaim(LEADER))) == [TokenOf(1), RevisionAt(1), LeaseOf(2)]
+    assert symbols(op.As(TokenOf(1), op.Proclaim(LEADER))) == [TokenOf(1), RevisionAt(1), LeaseOf(2)]
 
 
 def test_an_operation_is_bare_without_its_token() -> None:
-    assert bare(As(TokenOf(1), AUTHORIZED)) is AUTHORIZED
+    assert bare(op.As(TokenOf(1), AUTHORIZED)) is AUTHORIZED
     assert bare(AUTHORIZED) is AUTHORIZED
 
 
 def test_keys_are_renamed_everywhere_and_range_ends_nowhere() -> None:
-    txn = Txn(
-        (Compare(b"a", CompareTarget.MOD, CompareResult.EQUAL, 0, b"z"),),
-        (Put(b"a"), Txn(success=(DeleteRange(b"a", b"z"),))),
-        (Range(b"a"),),
+    txn = op.Txn(
+        (op.Compare(b"a", op.CompareTarget.MOD, op.CompareResult.EQUAL, 0, b"z"),),
+        (op.Put(b"a"), op.Txn(success=(op.DeleteRange(b"a", b"z"),))),
+        (op.Range(b"a"),),
     )
-    assert map_keys(txn, bytes.upper) == Txn(
-        (Compare(b"A", CompareTarget.MOD, CompareResult.EQUAL, 0, b"z"),),
-        (Put(b"A"), Txn(success=(DeleteRange(b"A", b"z"),))),
-        (Range(b"A"),),
+    assert map_keys(txn, bytes.upper) == op.Txn(
+        (op.Compare(b"A", op.CompareTarget.MOD, op.CompareResult.EQUAL, 0, b"z"),),
+        (op.Put(b"A"), op.Txn(success=(op.DeleteRange(b"A", b"z"),))),
+        (op.Range(b"A"),),
     )
-    assert map_keys(LeaseRevoke(7), bytes.upper) == LeaseRevoke(7)
+    assert map_keys(op.LeaseRevoke(7), bytes.upper) == op.LeaseRevoke(7)
 
 
 @pytest.mark.parametrize(
     ("operation", "renamed"),
     [
-        (WatchCreate(b"a", b"z"), WatchCreate(b"A", b"z")),
-        (As(TokenOf(1), Put(b"a", b"v")), As(TokenOf(1), Put(b"A", b"v"))),
-        (RoleGrantPermission("r", Permission(0, b"a", b"z")), RoleGrantPermission("r", Permission(0, b"A", b"z"))),
-        (RoleGrantPermission("r"), RoleGrantPermission("r")),
-        (RoleRevokePermission("r", b"a", b"z"), RoleRevokePermission("r", b"A", b"z")),
+        (op.WatchCreate(b"a", b"z"), op.WatchCreate(b"A", b"z")),
+        (op.As(TokenOf(1), op.Put(b"a", b"v")), op.As(TokenOf(1), op.Put(b"A", b"v"))),
+        (
+            op.RoleGrantPermission("r", op.Permission(0, b"a", b"z")),
+            op.RoleGrantPermission("r", op.Permission(0, b"A", b"z")),
+        ),
+        (op.RoleGrantPermission("r"), op.RoleGrantPermission("r")),
+        (op.RoleRevokePermission("r", b"a", b"z"), op.RoleRevokePermission("r", b"A", b"z")),
     ],
     ids=str,
 )
-def test_a_key_is_renamed_where_it_is_watched_or_permitted(operation: Operation, renamed: Operation) -> None:
+def test_a_key_is_renamed_where_it_is_watched_or_permitted(operation: op.Operation, renamed: op.Operation) -> None:
     assert map_keys(operation, bytes.upper) == renamed
 
 
 @pytest.mark.parametrize(
     "operation",
     [
-        Lock(b"a", 7),
-        Unlock(b"a/7"),
-        Campaign(b"a", 7),
-        Proclaim(LeaderKey(b"a", b"a/7", 2, 7)),
-        Range(SENTINEL_KEY),
-        WatchCreate(SENTINEL_KEY),
-        WatchCancel(0),
-        WatchRead(),
+        op.Lock(b"a", 7),
+        op.Unlock(b"a/7"),
+        op.Campaign(b"a", 7),
+        op.Proclaim(op.LeaderKey(b"a", b"a/7", 2, 7)),
+        op.Range(op.SENTINEL_KEY),
+        op.WatchCreate(op.SENTINEL_KEY),
+        op.WatchCancel(0),
+        op.WatchRead(),
     ],
     ids=str,
 )
-def test_what_is_no_name_of_ones_own_is_not_renamed(operation: Operation) -> None:
+def test_what_is_no_name_of_ones_own_is_not_renamed(operation: op.Operation) -> None:
     assert map_keys(operation, bytes.upper) == operation
 
 
 # Parts of a trace.
 
-TRACE: tuple[Operation, ...] = (
-    LeaseGrant(60),
-    Put(b"a", lease=LeaseOf(1)),
-    LeaseGrant(30),
-    Put(b"b", lease=LeaseOf(3)),
-    Range(b"a", revision=RevisionAt(2)),
+TRACE: tuple[op.Operation, ...] = (
+    op.LeaseGrant(60),
+    op.Put(b"a", lease=LeaseOf(1)),
+    op.LeaseGrant(30),
+    op.Put(b"b", lease=LeaseOf(3)),
+    op.Range(b"a", revision=RevisionAt(2)),
 )
 
 
@@ -332,50 +302,50 @@ def test_the_whole_of_a_trace_is_the_trace() -> None:
 
 
 def test_what_refers_to_a_step_follows_it_to_its_new_place() -> None:
-    assert subtrace(TRACE, [2, 3]) == (LeaseGrant(30), Put(b"b", lease=LeaseOf(1)))
+    assert subtrace(TRACE, [2, 3]) == (op.LeaseGrant(30), op.Put(b"b", lease=LeaseOf(1)))
     assert subtrace(TRACE, [0, 1, 4]) == (
-        LeaseGrant(60),
-        Put(b"a", lease=LeaseOf(1)),
-        Range(b"a", revision=RevisionAt(2)),
+        op.LeaseGrant(60),
+        op.Put(b"a", lease=LeaseOf(1)),
+        op.Range(b"a", revision=RevisionAt(2)),
     )
-    assert subtrace(TRACE, [1, 4])[1] == Range(b"a", revision=RevisionAt(1))
+    assert subtrace(TRACE, [1, 4])[1] == op.Range(b"a", revision=RevisionAt(1))
 
 
 def test_the_lease_of_a_step_that_is_gone_is_one_that_nobody_grants() -> None:
-    assert subtrace(TRACE, [1, 3]) == (Put(b"a", lease=UNKNOWN_LEASE), Put(b"b", lease=UNKNOWN_LEASE))
+    assert subtrace(TRACE, [1, 3]) == (op.Put(b"a", lease=UNKNOWN_LEASE), op.Put(b"b", lease=UNKNOWN_LEASE))
 
 
 def test_the_revision_after_a_step_that_is_gone_is_that_after_the_last_one_kept_before_it() -> None:
-    assert subtrace(TRACE, [0, 4])[1] == Range(b"a", revision=RevisionAt(1))
-    assert subtrace(TRACE, [4]) == (Range(b"a", revision=RevisionAt(0)),)
-    assert subtrace((Put(b"a"), Range(b"a", revision=RevisionAt(1, 7))), [1]) == (
-        Range(b"a", revision=RevisionAt(0, 7)),
+    assert subtrace(TRACE, [0, 4])[1] == op.Range(b"a", revision=RevisionAt(1))
+    assert subtrace(TRACE, [4]) == (op.Range(b"a", revision=RevisionAt(0)),)
+    assert subtrace((op.Put(b"a"), op.Range(b"a", revision=RevisionAt(1, 7))), [1]) == (
+        op.Range(b"a", revision=RevisionAt(0, 7)),
     )
 
 
 # Tokens.
 
-AS: tuple[Operation, ...] = (
-    Put(b"a"),
-    Authenticate("u", "p"),
-    As(TokenOf(2), LeaseGrant(60)),
-    As(TokenOf(2), Put(b"a", lease=LeaseOf(3))),
+AS: tuple[op.Operation, ...] = (
+    op.Put(b"a"),
+    op.Authenticate("u", "p"),
+    op.As(TokenOf(2), op.LeaseGrant(60)),
+    op.As(TokenOf(2), op.Put(b"a", lease=LeaseOf(3))),
 )
 
 
 def test_a_token_follows_the_step_that_made_it_and_so_does_a_lease_granted_with_one() -> None:
     assert subtrace(AS, [1, 2, 3]) == (
         AS[1],
-        As(TokenOf(1), LeaseGrant(60)),
-        As(TokenOf(1), Put(b"a", lease=LeaseOf(2))),
+        op.As(TokenOf(1), op.LeaseGrant(60)),
+        op.As(TokenOf(1), op.Put(b"a", lease=LeaseOf(2))),
     )
 
 
 def test_the_token_of_a_step_that_is_gone_is_one_that_nobody_has() -> None:
     assert subtrace(AS, [0, 2, 3]) == (
         AS[0],
-        As(UNKNOWN_TOKEN, LeaseGrant(60)),
-        As(UNKNOWN_TOKEN, Put(b"a", lease=LeaseOf(2))),
+        op.As(UNKNOWN_TOKEN, op.LeaseGrant(60)),
+        op.As(UNKNOWN_TOKEN, op.Put(b"a", lease=LeaseOf(2))),
     )
 
 
@@ -383,8 +353,8 @@ def test_steps_change_places_only_where_none_names_what_is_not_there_yet() -> No
     assert reordered(AS, [1, 0, 2, 3]) == (
         AS[1],
         AS[0],
-        As(TokenOf(1), LeaseGrant(60)),
-        As(TokenOf(1), Put(b"a", lease=LeaseOf(3))),
+        op.As(TokenOf(1), op.LeaseGrant(60)),
+        op.As(TokenOf(1), op.Put(b"a", lease=LeaseOf(3))),
     )
     assert reordered(AS, [0, 2, 1, 3]) is None
     assert reordered(AS, [0, 1, 3, 2]) is None

@@ -6,34 +6,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
+from etcd_model import operations as op
 from etcd_model.maintenance import changes_cluster
-from etcd_model.operations import (
-    Alarm,
-    AlarmAction,
-    AlarmType,
-    As,
-    Compact,
-    DeleteRange,
-    Downgrade,
-    MemberAdd,
-    MemberUpdate,
-    Operation,
-    Put,
-    Range,
-    RequestOp,
-    RoleGrantPermission,
-    SortTarget,
-    Txn,
-)
 from etcd_model.quirks import Quirks
 from etcd_model.ranges import FROM_KEY
 from etcd_model.state import DeleteEvent, PutEvent, State
 
-_SORT_TARGETS = frozenset(SortTarget)
-_ALARM_TYPES = frozenset(AlarmType)
+_SORT_TARGETS = frozenset(op.SortTarget)
+_ALARM_TYPES = frozenset(op.AlarmType)
 
 
-def crash_reason(operation: Operation, state: State) -> str | None:
+def crash_reason(operation: op.Operation, state: State) -> str | None:
     """Why a real server in this state would die of the operation, at once or later; or None.
 
     - An unknown sort target panics where sort options are not validated (before 3.6).
@@ -49,44 +32,44 @@ def crash_reason(operation: Operation, state: State) -> str | None:
       (`Quirks.compaction_keeps_tombstones`).
     """
     match operation:
-        case Range() | Txn():
+        case op.Range() | op.Txn():
             return _crashing_request(operation, state.server.quirks)
-        case As():
+        case op.As():
             return crash_reason(operation.operation, replace(state, token=operation.token))
-        case RoleGrantPermission(perm=None) if operation.name in state.auth.roles:
+        case op.RoleGrantPermission(perm=None) if operation.name in state.auth.roles:
             refused = state.server.quirks.missing_permission_refused
             return None if refused else "a RoleGrantPermission without a permission kills this version"
-        case Alarm() if operation.action != AlarmAction.GET:
+        case op.Alarm() if operation.action != op.AlarmAction.GET:
             return _crashing_alarm(operation, state.server.quirks)
-        case MemberAdd() | MemberUpdate() | Downgrade():
+        case op.MemberAdd() | op.MemberUpdate() | op.Downgrade():
             return changes_cluster(state, operation)
-        case Compact() if state.server.quirks.compaction_keeps_tombstones:
+        case op.Compact() if state.server.quirks.compaction_keeps_tombstones:
             return _crashing_compaction(operation, state)
         case _:
             return None
 
 
-def _crashing_request(operation: Range | Txn, quirks: Quirks) -> str | None:
-    requests = list(_flat(operation)) if isinstance(operation, Txn) else [operation]
+def _crashing_request(operation: op.Range | op.Txn, quirks: Quirks) -> str | None:
+    requests = list(_flat(operation)) if isinstance(operation, op.Txn) else [operation]
     if not quirks.sort_options_validated and any(
-        isinstance(request, Range) and request.sort_target not in _SORT_TARGETS for request in requests
+        isinstance(request, op.Range) and request.sort_target not in _SORT_TARGETS for request in requests
     ):
         return "an unknown sort_target kills etcd before 3.6"
     deletes = [
-        request.key for request in requests if isinstance(request, DeleteRange) and request.range_end == FROM_KEY
+        request.key for request in requests if isinstance(request, op.DeleteRange) and request.range_end == FROM_KEY
     ]
     if deletes and any(
-        isinstance(request, Put) and (request.ignore_value or request.ignore_lease) and request.key >= min(deletes)
+        isinstance(request, op.Put) and (request.ignore_value or request.ignore_lease) and request.key >= min(deletes)
         for request in requests
     ):
         return "a from-key delete and a put with ignore_value or ignore_lease in one txn kill etcd for good"
     return None
 
 
-def _crashing_alarm(operation: Alarm, quirks: Quirks) -> str | None:
-    if operation.action == AlarmAction.DEACTIVATE:
+def _crashing_alarm(operation: op.Alarm, quirks: Quirks) -> str | None:
+    if operation.action == op.AlarmAction.DEACTIVATE:
         return None
-    if operation.action != AlarmAction.ACTIVATE:
+    if operation.action != op.AlarmAction.ACTIVATE:
         return "an Alarm of an unknown action kills etcd"
     if not quirks.alarm_none_ignored:
         nameless = not operation.alarm and not operation.member_id
@@ -96,7 +79,7 @@ def _crashing_alarm(operation: Alarm, quirks: Quirks) -> str | None:
     return None
 
 
-def _crashing_compaction(operation: Compact, state: State) -> str | None:
+def _crashing_compaction(operation: op.Compact, state: State) -> str | None:
     for commit in state.commits:
         if commit.revision == operation.revision:
             deleted: set[bytes] = set()
@@ -109,9 +92,9 @@ def _crashing_compaction(operation: Compact, state: State) -> str | None:
     return None
 
 
-def _flat(operation: Txn) -> Iterator[RequestOp]:
+def _flat(operation: op.Txn) -> Iterator[op.RequestOp]:
     for request in chain(operation.success, operation.failure):
-        if isinstance(request, Txn):
+        if isinstance(request, op.Txn):
             yield from _flat(request)
         else:
             yield request

@@ -11,29 +11,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from etcd_model import kv, lease
+from etcd_model import operations as op
 from etcd_model.errors import MISSING_LEADER_KEY, NO_LEADER, NOT_LEADER, Code, Error
 from etcd_model.exhaustive import assert_never
-from etcd_model.operations import (
-    Campaign,
-    Compare,
-    CompareResult,
-    CompareTarget,
-    DeleteRange,
-    Leader,
-    LeaderKey,
-    LeaseGrant,
-    Lock,
-    LockOperation,
-    Observe,
-    Proclaim,
-    Put,
-    Range,
-    Resign,
-    SortOrder,
-    SortTarget,
-    Txn,
-    Unlock,
-)
 from etcd_model.results import (
     CampaignResult,
     ElectionResult,
@@ -53,27 +33,27 @@ SESSION_TTL = 60
 """Seconds: that of the lease of a session that was given none (etcd client/v3/concurrency/session.go)."""
 
 
-def step(state: State, operation: LockOperation) -> tuple[State, Result]:
+def step(state: State, operation: op.LockOperation) -> tuple[State, Result]:
     """One call. Some of what it is made of may be done when another part is refused."""
     state, result = _call(state, operation)
     return state, Error(Code.UNKNOWN, result.message) if isinstance(result, Error) else result
 
 
-def _call(state: State, operation: LockOperation) -> tuple[State, Result]:
+def _call(state: State, operation: op.LockOperation) -> tuple[State, Result]:
     match operation:
-        case Lock():
+        case op.Lock():
             return _lock(state, operation)
-        case Unlock():
+        case op.Unlock():
             return _unlock(state, operation)
-        case Campaign():
+        case op.Campaign():
             return _campaign(state, operation)
-        case Proclaim():
+        case op.Proclaim():
             return _proclaim(state, operation)
-        case Leader():
+        case op.Leader():
             return _leader(state, operation.name)
-        case Observe():
+        case op.Observe():
             return _observe(state, operation.name)
-        case Resign():
+        case op.Resign():
             return _resign(state, operation)
         case _:
             assert_never(operation)
@@ -93,23 +73,25 @@ def _end(name: bytes) -> bytes:
     return name + b"0"
 
 
-def _first_created(name: bytes) -> Range:
-    return Range(_prefix(name), _end(name), limit=1, sort_order=SortOrder.ASCEND, sort_target=SortTarget.CREATE)
+def _first_created(name: bytes) -> op.Range:
+    return op.Range(
+        _prefix(name), _end(name), limit=1, sort_order=op.SortOrder.ASCEND, sort_target=op.SortTarget.CREATE
+    )
 
 
-def _created_at(key: bytes, revision: int) -> tuple[Compare, ...]:
-    return (Compare(key, CompareTarget.CREATE, CompareResult.EQUAL, revision),)
+def _created_at(key: bytes, revision: int) -> tuple[op.Compare, ...]:
+    return (op.Compare(key, op.CompareTarget.CREATE, op.CompareResult.EQUAL, revision),)
 
 
 def _session(state: State, lease_id: int) -> tuple[State, int | Error]:
     """The lease given, be there one of that id or not; for 0 a new one (session.go, NewSession)."""
     if lease_id:
         return state, lease_id
-    state, granted = lease.grant(state, LeaseGrant(SESSION_TTL))
+    state, granted = lease.grant(state, op.LeaseGrant(SESSION_TTL))
     return state, granted.id if isinstance(granted, LeaseGrantResult) else granted
 
 
-def _enter(state: State, key: bytes, request: Txn) -> tuple[State, tuple[TxnResult, int] | Error]:
+def _enter(state: State, key: bytes, request: op.Txn) -> tuple[State, tuple[TxnResult, int] | Error]:
     """Write the key unless it is there. With the answer, the revision at which it was created."""
     state, answer = txn(state, request)
     if isinstance(answer, Error):
@@ -123,49 +105,49 @@ def _is_first(state: State, name: bytes, created: int) -> bool:
     return not any(key.startswith(prefix) and kv.create_revision < created for key, kv in state.keys.items())
 
 
-def _lock(state: State, operation: Lock) -> tuple[State, LockResult | Waiting | Error]:
+def _lock(state: State, operation: op.Lock) -> tuple[State, LockResult | Waiting | Error]:
     """Who comes again with the lease that has the lock has it (mutex.go, Lock). Who waits is in the store all the
     while: there is a revision with the key, and one without it."""
     state, lease_id = _session(state, operation.lease)
     if isinstance(lease_id, Error):
         return state, lease_id
     key, owner = key_of(operation.name, lease_id), _first_created(operation.name)
-    request = Txn(_created_at(key, 0), (Put(key, lease=lease_id), owner), (Range(key), owner))
+    request = op.Txn(_created_at(key, 0), (op.Put(key, lease=lease_id), owner), (op.Range(key), owner))
     state, entered = _enter(state, key, request)
     if isinstance(entered, Error):
         return state, entered
     answer, created = entered
     if _is_first(state, operation.name, created):
         return state, LockResult(answer.revision, key)
-    state, _ = kv.delete_range(_without_token(state), DeleteRange(key))
+    state, _ = kv.delete_range(_without_token(state), op.DeleteRange(key))
     return state, Waiting()
 
 
-def _unlock(state: State, operation: Unlock) -> tuple[State, UnlockResult | Error]:
-    state, deleted = kv.delete_range(state, DeleteRange(operation.key))
+def _unlock(state: State, operation: op.Unlock) -> tuple[State, UnlockResult | Error]:
+    state, deleted = kv.delete_range(state, op.DeleteRange(operation.key))
     return state, deleted if isinstance(deleted, Error) else UnlockResult(deleted.revision)
 
 
-def _campaign(state: State, operation: Campaign) -> tuple[State, CampaignResult | Waiting | Error]:
+def _campaign(state: State, operation: op.Campaign) -> tuple[State, CampaignResult | Waiting | Error]:
     """Who comes again with another value writes that, and is told of the revision before (election.go, Campaign)."""
     state, lease_id = _session(state, operation.lease)
     if isinstance(lease_id, Error):
         return state, lease_id
     key = key_of(operation.name, lease_id)
-    request = Txn(_created_at(key, 0), (Put(key, operation.value, lease=lease_id),), (Range(key),))
+    request = op.Txn(_created_at(key, 0), (op.Put(key, operation.value, lease=lease_id),), (op.Range(key),))
     state, entered = _enter(state, key, request)
     if isinstance(entered, Error):
         return state, entered
     answer, created = entered
     if not answer.succeeded and state.keys[key].value != operation.value:
-        again = Txn(_created_at(key, created), (Put(key, operation.value, lease=lease_id),))
+        again = op.Txn(_created_at(key, created), (op.Put(key, operation.value, lease=lease_id),))
         state, proclaimed = txn(state, again)
         if isinstance(proclaimed, Error):
-            state, _ = txn(state, Txn(_created_at(key, created), (DeleteRange(key),)))
+            state, _ = txn(state, op.Txn(_created_at(key, created), (op.DeleteRange(key),)))
             return state, proclaimed
     if _is_first(state, operation.name, created):
-        return state, CampaignResult(answer.revision, LeaderKey(operation.name, key, created, lease_id))
-    state, _ = txn(_without_token(state), Txn(_created_at(key, created), (DeleteRange(key),)))
+        return state, CampaignResult(answer.revision, op.LeaderKey(operation.name, key, created, lease_id))
+    state, _ = txn(_without_token(state), op.Txn(_created_at(key, created), (op.DeleteRange(key),)))
     return state, Waiting()
 
 
@@ -175,7 +157,7 @@ def _without_token(state: State) -> State:
     return replace(state, token="") if state.token else state
 
 
-def _proclaim(state: State, operation: Proclaim) -> tuple[State, ElectionResult | Error]:
+def _proclaim(state: State, operation: op.Proclaim) -> tuple[State, ElectionResult | Error]:
     """The key gets the lease named, which may be another than before (v3election/election.go, Proclaim)."""
     leader = operation.leader
     if leader is None:
@@ -183,14 +165,14 @@ def _proclaim(state: State, operation: Proclaim) -> tuple[State, ElectionResult 
     state, lease_id = _session(state, leader.lease)
     if isinstance(lease_id, Error):
         return state, lease_id
-    request = Txn(_created_at(leader.key, leader.rev), (Put(leader.key, operation.value, lease=lease_id),))
+    request = op.Txn(_created_at(leader.key, leader.rev), (op.Put(leader.key, operation.value, lease=lease_id),))
     state, answer = txn(state, request)
     if isinstance(answer, Error):
         return state, answer
     return state, ElectionResult(answer.revision) if answer.succeeded else NOT_LEADER
 
 
-def _resign(state: State, operation: Resign) -> tuple[State, ElectionResult | Error]:
+def _resign(state: State, operation: op.Resign) -> tuple[State, ElectionResult | Error]:
     """Who leads no more resigns all the same (v3election/election.go, Resign)."""
     leader = operation.leader
     if leader is None:
@@ -198,7 +180,7 @@ def _resign(state: State, operation: Resign) -> tuple[State, ElectionResult | Er
     state, lease_id = _session(state, leader.lease)
     if isinstance(lease_id, Error):
         return state, lease_id
-    state, answer = txn(state, Txn(_created_at(leader.key, leader.rev), (DeleteRange(leader.key),)))
+    state, answer = txn(state, op.Txn(_created_at(leader.key, leader.rev), (op.DeleteRange(leader.key),)))
     return state, answer if isinstance(answer, Error) else ElectionResult(answer.revision)
 
 
@@ -224,7 +206,7 @@ def _observe(state: State, name: bytes) -> tuple[State, LeaderResult]:
     return state, LeaderResult(0)
 
 
-def left_behind(state: State, operation: Lock | Campaign) -> str | None:
+def left_behind(state: State, operation: op.Lock | op.Campaign) -> str | None:
     """Why a call whose wait is cancelled would not clean up after itself, if it would not: what cleans up has no
     token (mutex.go, Lock; election.go, Campaign)."""
     if not state.auth.enabled:

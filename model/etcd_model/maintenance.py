@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from etcd_model import operations as op
 from etcd_model.auth.permission import Caller, caller, check_admin, check_user
 from etcd_model.errors import (
     BAD_LEADER_TRANSFEREE,
@@ -28,26 +29,6 @@ from etcd_model.errors import (
 )
 from etcd_model.exhaustive import assert_never
 from etcd_model.history_hash import hash_kv
-from etcd_model.operations import (
-    MEMBER_ID,
-    Alarm,
-    AlarmAction,
-    AlarmType,
-    Defragment,
-    Downgrade,
-    DowngradeAction,
-    Hash,
-    HashKV,
-    MaintenanceOperation,
-    MemberAdd,
-    MemberList,
-    MemberPromote,
-    MemberRemove,
-    MemberUpdate,
-    MoveLeader,
-    Snapshot,
-    Status,
-)
 from etcd_model.quirks import Quirks, parse_version
 from etcd_model.results import (
     AlarmMember,
@@ -62,44 +43,44 @@ from etcd_model.results import (
 )
 from etcd_model.state import State
 
-_MEMBERS = MemberListResult(members=(Member(MEMBER_ID),))
+_MEMBERS = MemberListResult(members=(Member(op.MEMBER_ID),))
 """What every answer of the Cluster service tells; their headers have no revision."""
 
 
-def step(state: State, operation: MaintenanceOperation) -> tuple[State, Result]:
+def step(state: State, operation: op.MaintenanceOperation) -> tuple[State, Result]:
     """Who asks, then what is asked."""
     error = _refusal(state, operation) if state.auth.enabled or state.token else None
     match operation:
-        case Downgrade() if not state.server.quirks.downgrade:
+        case op.Downgrade() if not state.server.quirks.downgrade:
             return state, unimplemented("etcdserverpb.Maintenance", "Downgrade")
-        case MemberAdd() if not _peer_urls_are_valid(operation.peer_urls):
+        case op.MemberAdd() if not _peer_urls_are_valid(operation.peer_urls):
             return state, MEMBER_BAD_URLS
         case _ if error:
             return state, error
-        case Status():
+        case op.Status():
             return state, _status(state)
-        case Alarm():
+        case op.Alarm():
             return _alarm(state, operation)
-        case Defragment():
+        case op.Defragment():
             return state, MaintenanceResult()
-        case Hash():
+        case op.Hash():
             return state, MaintenanceResult(state.revision)
-        case HashKV():
+        case op.HashKV():
             return hash_kv(state, operation)
-        case Snapshot():
+        case op.Snapshot():
             return state, SnapshotResult()
-        case MoveLeader():
-            return state, MaintenanceResult() if operation.target_id == MEMBER_ID else BAD_LEADER_TRANSFEREE
-        case Downgrade():
+        case op.MoveLeader():
+            return state, MaintenanceResult() if operation.target_id == op.MEMBER_ID else BAD_LEADER_TRANSFEREE
+        case op.Downgrade():
             return state, _downgrade(state, operation)
-        case MemberList() | MemberAdd():
+        case op.MemberList() | op.MemberAdd():
             return state, _MEMBERS
-        case MemberRemove():
-            return state, NOT_ENOUGH_STARTED if operation.id == MEMBER_ID else MEMBER_NOT_FOUND
-        case MemberUpdate():
-            return state, _MEMBERS if operation.id == MEMBER_ID else MEMBER_NOT_FOUND
-        case MemberPromote():
-            return state, MEMBER_NOT_LEARNER if operation.id == MEMBER_ID else MEMBER_NOT_FOUND
+        case op.MemberRemove():
+            return state, NOT_ENOUGH_STARTED if operation.id == op.MEMBER_ID else MEMBER_NOT_FOUND
+        case op.MemberUpdate():
+            return state, _MEMBERS if operation.id == op.MEMBER_ID else MEMBER_NOT_FOUND
+        case op.MemberPromote():
+            return state, MEMBER_NOT_LEARNER if operation.id == op.MEMBER_ID else MEMBER_NOT_FOUND
         case _:
             assert_never(operation)
 
@@ -107,12 +88,12 @@ def step(state: State, operation: MaintenanceOperation) -> tuple[State, Result]:
 Check = Callable[[State, Caller], Error | None]
 
 
-def _refusal(state: State, operation: MaintenanceOperation) -> Error | None:
+def _refusal(state: State, operation: op.MaintenanceOperation) -> Error | None:
     """Whom each call is for (etcd server/etcdserver/api/v3rpc/maintenance.go, authMaintenanceServer; server.go,
     checkMembershipOperationPermission). Calls that are for anybody don't look at the token either, but for Alarm,
     which goes through raft."""
     check = _guard(operation, state.server.quirks)
-    if check is None and not isinstance(operation, Alarm):
+    if check is None and not isinstance(operation, op.Alarm):
         return None
     name = caller(state, state.token)
     error = name if isinstance(name, Error) else check(state, name) if check else None
@@ -121,30 +102,30 @@ def _refusal(state: State, operation: MaintenanceOperation) -> Error | None:
     return error
 
 
-def _is_unmapped(operation: MaintenanceOperation, quirks: Quirks) -> bool:
+def _is_unmapped(operation: op.MaintenanceOperation, quirks: Quirks) -> bool:
     """Whether a refusal goes out as it is. An Alarm that is for anybody is one that 3.4 just hands on."""
     match operation:
-        case Hash() | HashKV() | Defragment() | Snapshot():
+        case op.Hash() | op.HashKV() | op.Defragment() | op.Snapshot():
             return not quirks.maintenance_errors_mapped
-        case Alarm():
+        case op.Alarm():
             return not quirks.alarm_has_header and not quirks.leases_and_compaction_guarded
         case _:
             return False
 
 
-def _guard(operation: MaintenanceOperation, quirks: Quirks) -> Check | None:
+def _guard(operation: op.MaintenanceOperation, quirks: Quirks) -> Check | None:
     match operation:
-        case Status():
+        case op.Status():
             if quirks.status_open_to_users:
                 return check_user
             return check_admin if quirks.status_guarded else None
-        case MoveLeader() | Downgrade():
+        case op.MoveLeader() | op.Downgrade():
             return check_admin if quirks.status_guarded else None
-        case Alarm():
-            if quirks.alarms_open_to_users and operation.action == AlarmAction.GET:
+        case op.Alarm():
+            if quirks.alarms_open_to_users and operation.action == op.AlarmAction.GET:
                 return check_user
             return check_admin if quirks.leases_and_compaction_guarded else None
-        case MemberList():
+        case op.MemberList():
             return check_user if quirks.member_list_guarded else None
         case _:
             return check_admin
@@ -175,7 +156,7 @@ def _text(alarm: AlarmMember, quirks: Quirks) -> str:
     return " ".join(fields) if quirks.alarm_text_trimmed else "".join(f"{field} " for field in fields)
 
 
-_ALARM_NAMES = {int(alarm): alarm.name for alarm in AlarmType}
+_ALARM_NAMES = {int(alarm): alarm.name for alarm in op.AlarmType}
 
 
 def _in_order(alarms: frozenset[AlarmMember]) -> tuple[AlarmMember, ...]:
@@ -183,19 +164,19 @@ def _in_order(alarms: frozenset[AlarmMember]) -> tuple[AlarmMember, ...]:
     return tuple(sorted(alarms, key=lambda alarm: (alarm.alarm, alarm.member_id)))
 
 
-def _alarm(state: State, operation: Alarm) -> tuple[State, AlarmResult]:
+def _alarm(state: State, operation: op.Alarm) -> tuple[State, AlarmResult]:
     """An alarm is activated or deactivated for any member, be there one of that id or not
     (etcd server/etcdserver/apply/apply.go, Alarm; api/v3alarm/alarms.go)."""
     quirks = state.server.quirks
     revision = state.revision if quirks.alarm_has_header else 0
     named = AlarmMember(operation.member_id, operation.alarm)
     match operation.action:
-        case AlarmAction.GET:
-            of_type = {alarm for alarm in state.alarms if operation.alarm in (AlarmType.NONE, alarm.alarm)}
+        case op.AlarmAction.GET:
+            of_type = {alarm for alarm in state.alarms if operation.alarm in (op.AlarmType.NONE, alarm.alarm)}
             return state, AlarmResult(revision, _in_order(frozenset(of_type)))
-        case AlarmAction.ACTIVATE if operation.alarm != AlarmType.NONE or not quirks.alarm_none_ignored:
+        case op.AlarmAction.ACTIVATE if operation.alarm != op.AlarmType.NONE or not quirks.alarm_none_ignored:
             return raised(state, named), AlarmResult(revision, (named,))
-        case AlarmAction.DEACTIVATE if named in state.alarms:
+        case op.AlarmAction.DEACTIVATE if named in state.alarms:
             return _with_alarms(state, named.alarm, state.alarms - {named}), AlarmResult(revision, (named,))
         case _:
             return state, AlarmResult(revision)
@@ -221,23 +202,23 @@ def _refusing(state: State, changed: int, after: frozenset[AlarmMember]) -> froz
     return frozenset({changed}) if changed in kinds else frozenset()
 
 
-_REFUSING = frozenset({AlarmType.NOSPACE, AlarmType.CORRUPT})
+_REFUSING = frozenset({op.AlarmType.NOSPACE, op.AlarmType.CORRUPT})
 
 
-def _downgrade(state: State, operation: Downgrade) -> DowngradeResult | Error:
+def _downgrade(state: State, operation: op.Downgrade) -> DowngradeResult | Error:
     """One minor version down is possible (etcd server/etcdserver/v3_server.go, Downgrade; version/version.go)."""
     quirks = state.server.quirks
     major, minor, _ = parse_version(quirks.version)
     told = f"{major}.{minor}" if quirks.downgrade_tells_minor else cluster_version(quirks)
     match operation.action:
-        case DowngradeAction.VALIDATE | DowngradeAction.ENABLE:
+        case op.DowngradeAction.VALIDATE | op.DowngradeAction.ENABLE:
             target = re.fullmatch(r"(\d+)\.(\d+)(\.\d+([-+].*)?)?", operation.version, re.ASCII)
             if target is None:
                 return WRONG_DOWNGRADE_VERSION_FORMAT
             if (int(target[1]), int(target[2])) != (major, minor - 1):
                 return INVALID_DOWNGRADE_TARGET_VERSION
             return DowngradeResult(state.revision, told)
-        case DowngradeAction.CANCEL:
+        case op.DowngradeAction.CANCEL:
             return DowngradeResult(state.revision, told) if quirks.downgrade_tells_minor else NO_INFLIGHT_DOWNGRADE
         case _:
             return UNKNOWN_METHOD
@@ -255,11 +236,11 @@ _PEER_URL = re.compile(r"\s*(https?://[^/?#]*:\d*|unixs?://[^/?#]*)([?#].*)?\s*"
 def changes_cluster(state: State, operation: Any) -> str | None:
     """Why a call would leave the cluster another one, if it would."""
     match operation:
-        case MemberAdd():
+        case op.MemberAdd():
             why = "a member that is added takes the quorum from a cluster of one"
-        case MemberUpdate():
+        case op.MemberUpdate():
             why = "a member's peer URLs can't be brought back"
-        case Downgrade(action=DowngradeAction.ENABLE):
+        case op.Downgrade(action=op.DowngradeAction.ENABLE):
             why = "a cluster that is being downgraded refuses the version it runs"
         case _:
             return None

@@ -5,33 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from etcd_model import auth
+from etcd_model import operations as op
 from etcd_model.auth.nondeterministic import inverted_range, stale_user, token_waits
 from etcd_model.errors import Error
 from etcd_model.events import survivors
 from etcd_model.history_hash import nondeterministic_hash
 from etcd_model.kv import put
 from etcd_model.lock import left_behind
-from etcd_model.operations import (
-    SENTINEL_KEY,
-    Advance,
-    AlarmType,
-    As,
-    Campaign,
-    Compact,
-    DeleteRange,
-    HashKV,
-    Lock,
-    Operation,
-    Proclaim,
-    Put,
-    Range,
-    Txn,
-    Unlock,
-    WatchCancel,
-    WatchCreate,
-    WatchProgress,
-    WatchRead,
-)
 from etcd_model.sizes import near_limit
 from etcd_model.state import State
 from etcd_model.watch import muted_by, opened, refusal, synced
@@ -40,43 +20,43 @@ CATCHING_UP = "a watcher of the stream may still be catching up: read the stream
 OWED = "what the watcher is owed may still be on its way: read the stream first"
 
 
-def nondeterminism(operation: Operation, state: State) -> str | None:
+def nondeterminism(operation: op.Operation, state: State) -> str | None:
     """Why nobody can tell what etcd would do with the operation now; or None. Mostly a read of the stream that the
     operation is about makes it definite."""
     match operation:
-        case As(token=token, operation=inner):
+        case op.As(token=token, operation=inner):
             return (
                 token_waits(state, token)
                 or stale_user(state, token)
                 or nondeterminism(inner, replace(state, token=token))
             )
-        case Put() | Range() | DeleteRange() | Txn() | Proclaim() | Unlock():
+        case op.Put() | op.Range() | op.DeleteRange() | op.Txn() | op.Proclaim() | op.Unlock():
             return NEAR_LIMIT if near_limit(operation) else inverted_range(state, operation)
-        case Lock() | Campaign():
+        case op.Lock() | op.Campaign():
             return NEAR_LIMIT if near_limit(operation) else left_behind(state, operation)
-        case Advance():
+        case op.Advance():
             return _advance(operation, state)
-        case WatchCreate():
+        case op.WatchCreate():
             token = opened(state, operation.stream).token
             return inverted_range(replace(state, token=token), operation) or _create(operation, state)
-        case WatchCancel():
+        case op.WatchCancel():
             stream = opened(state, operation.stream)
             watcher = stream.registered(operation.watch_id)
             if watcher is None:
                 return None
             return CATCHING_UP if stream.catching_up else OWED if watcher.owed else None
-        case WatchProgress():
+        case op.WatchProgress():
             stream = opened(state, operation.stream)
             if stream.catching_up:
                 return CATCHING_UP
             if not state.server.quirks.progress_not_deferred and not synced(state, stream):
                 return _DEFERRED if any(watcher.registered for watcher in stream.watchers) else None
             return None
-        case WatchRead():
+        case op.WatchRead():
             return _read(operation, state)
-        case Compact():
+        case op.Compact():
             return _compact(state)
-        case HashKV():
+        case op.HashKV():
             return nondeterministic_hash(state, operation.revision)
         case _:
             return None
@@ -85,9 +65,9 @@ def nondeterminism(operation: Operation, state: State) -> str | None:
 NEAR_LIMIT = "the request is so long that it may be too long"
 
 
-def _advance(operation: Advance, state: State) -> str | None:
+def _advance(operation: op.Advance, state: State) -> str | None:
     """A lease that is due is revoked by a request, which a corrupt cluster refuses: it is tried again, and again."""
-    if AlarmType.CORRUPT not in state.refusing:
+    if op.AlarmType.CORRUPT not in state.refusing:
         return None
     due = any(lease.expiry <= state.now + operation.seconds for lease in state.leases.values())
     return "a lease is due, and can't be revoked for the alarm's sake" if due else None
@@ -96,7 +76,7 @@ def _advance(operation: Advance, state: State) -> str | None:
 _DEFERRED = "this version answers the progress request after some later event"
 
 
-def _create(operation: WatchCreate, state: State) -> str | None:
+def _create(operation: op.WatchCreate, state: State) -> str | None:
     """A watcher from revision -1 of a store that was never compacted is told of nothing that happens before etcd
     has synced it, and neither are others that wait for that (etcd server/storage/mvcc/watchable_store.go,
     rangeEvents, where -1 is the greatest revision of all)."""
@@ -115,13 +95,13 @@ def _create(operation: WatchCreate, state: State) -> str | None:
     return None
 
 
-def _read(operation: WatchRead, state: State) -> str | None:
+def _read(operation: op.WatchRead, state: State) -> str | None:
     """Not a race: where the sentinel can't be watched, or not be put, there is nothing to wait for."""
     stream = opened(state, operation.stream)
-    reason = auth.check_watch(state, stream.token, SENTINEL_KEY, b"")
+    reason = auth.check_watch(state, stream.token, op.SENTINEL_KEY, b"")
     if reason:
         return f"the sentinel can't be watched: {reason}"
-    _, result = put(state, Put(SENTINEL_KEY))
+    _, result = put(state, op.Put(op.SENTINEL_KEY))
     return f"the sentinel can't be put: {result.message}" if isinstance(result, Error) else None
 
 

@@ -10,22 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from etcd_model import operations as op
 from etcd_model.errors import Code, Error
 from etcd_model.exhaustive import assert_never
-from etcd_model.operations import (
-    As,
-    Campaign,
-    Compare,
-    DeleteRange,
-    Lock,
-    Operation,
-    Proclaim,
-    Put,
-    Range,
-    RequestOp,
-    Txn,
-    Unlock,
-)
 
 MAX_REQUEST_BYTES = 1_572_864
 """Of a raft entry (etcd's --max-request-bytes)."""
@@ -59,26 +46,26 @@ def exceeds_raft_entry(operation: Any) -> bool:
     return _payload(operation) >= _LONG and size_of(operation) + ENTRY_OVERHEAD > MAX_REQUEST_BYTES
 
 
-def near_limit(operation: Operation) -> bool:
+def near_limit(operation: op.Operation) -> bool:
     """Whether a write is so close to the limit of a raft entry that which side of it it is on is not for the model to
     say. The length of a message is known to the byte."""
-    if isinstance(operation, As):
+    if isinstance(operation, op.As):
         return near_limit(operation.operation)
     if _payload(operation) < _LONG:
         return False
     # What the recipes write is longer than their request: the key is named three times.
-    longer = 256 + 4 * _payload(operation, values=False) if isinstance(operation, Campaign | Proclaim) else 0
+    longer = 256 + 4 * _payload(operation, values=False) if isinstance(operation, op.Campaign | op.Proclaim) else 0
     return -MARGIN <= MAX_REQUEST_BYTES - size_of(operation) - ENTRY_OVERHEAD <= MARGIN + longer
 
 
 def _payload(operation: Any, *, values: bool = True) -> int:
     """The bytes of keys and values in a request; none in one that has none worth counting."""
     match operation:
-        case Put():
+        case op.Put():
             return len(operation.key) + (len(operation.value) if values else 0)
-        case Range() | DeleteRange():
+        case op.Range() | op.DeleteRange():
             return len(operation.key) + len(operation.range_end)
-        case Txn():
+        case op.Txn():
             requests = (*operation.success, *operation.failure)
             total = sum([_payload(request) for request in requests])
             for compare in operation.compare:
@@ -86,13 +73,13 @@ def _payload(operation: Any, *, values: bool = True) -> int:
                 if isinstance(compare.operand, bytes):
                     total += len(compare.operand)
             return total
-        case Lock():
+        case op.Lock():
             return len(operation.name)
-        case Unlock():
+        case op.Unlock():
             return len(operation.key)
-        case Campaign():
+        case op.Campaign():
             return len(operation.name) + (len(operation.value) if values else 0)
-        case Proclaim():
+        case op.Proclaim():
             leader = operation.leader
             named = len(leader.name) + len(leader.key) if leader else 0
             return named + (len(operation.value) if values else 0)
@@ -103,12 +90,12 @@ def _payload(operation: Any, *, values: bool = True) -> int:
 def size_of(operation: Any) -> int:
     """The length of a request's message."""
     match operation:
-        case Put():
+        case op.Put():
             flags = operation.prev_kv + operation.ignore_value + operation.ignore_lease
             return _bytes(operation.key) + _bytes(operation.value) + _int(operation.lease) + 2 * flags
-        case DeleteRange():
+        case op.DeleteRange():
             return _bytes(operation.key) + _bytes(operation.range_end) + 2 * operation.prev_kv
-        case Range():
+        case op.Range():
             numbers = (
                 operation.limit,
                 operation.revision,
@@ -121,17 +108,17 @@ def size_of(operation: Any) -> int:
             )
             flags = operation.serializable + operation.keys_only + operation.count_only
             return _bytes(operation.key) + _bytes(operation.range_end) + sum(map(_int, numbers)) + 2 * flags
-        case Txn():
+        case op.Txn():
             requests = (*operation.success, *operation.failure)
             compares = sum(_message(_size_of_compare(compare)) for compare in operation.compare)
             return compares + sum(_message(_size_of_request_op(request)) for request in requests)
-        case Lock():
+        case op.Lock():
             return _bytes(operation.name) + _int(operation.lease)
-        case Unlock():
+        case op.Unlock():
             return _bytes(operation.key)
-        case Campaign():
+        case op.Campaign():
             return _bytes(operation.name) + _int(operation.lease) + _bytes(operation.value)
-        case Proclaim():
+        case op.Proclaim():
             leader = operation.leader
             if leader is None:
                 return _bytes(operation.value)
@@ -141,16 +128,16 @@ def size_of(operation: Any) -> int:
             return 0
 
 
-def _size_of_request_op(request: RequestOp) -> int:
+def _size_of_request_op(request: op.RequestOp) -> int:
     """A message with one field, which is the request."""
     match request:
-        case Range() | Put() | DeleteRange() | Txn():
+        case op.Range() | op.Put() | op.DeleteRange() | op.Txn():
             return _message(size_of(request))
         case _:
             assert_never(request)
 
 
-def _size_of_compare(compare: Compare) -> int:
+def _size_of_compare(compare: op.Compare) -> int:
     """The operand is one of several fields, and there even if it is zero or empty; the tag of `range_end` is longer."""
     operand = _message(len(compare.operand)) if isinstance(compare.operand, bytes) else 1 + _varint(compare.operand)
     range_end = _bytes(compare.range_end) + 1 if compare.range_end else 0

@@ -7,30 +7,10 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from etcd_model import auth, kv, lease, lock, maintenance, watch
+from etcd_model import operations as op
 from etcd_model.admission import admit_call
 from etcd_model.auth.permission import bare
 from etcd_model.events import deliver
-from etcd_model.operations import (
-    SENTINEL_KEY,
-    Advance,
-    As,
-    AuthOperation,
-    Compact,
-    DeleteRange,
-    LeaseGrant,
-    LeaseKeepAlive,
-    LeaseLeases,
-    LeaseRevoke,
-    LeaseTimeToLive,
-    LockOperation,
-    MaintenanceOperation,
-    Operation,
-    Put,
-    Range,
-    Txn,
-    WatchOperation,
-    WatchRead,
-)
 from etcd_model.results import Result
 from etcd_model.sizes import check_message
 from etcd_model.state import State
@@ -49,9 +29,9 @@ def admitted(run: Step) -> Step:
     return checked
 
 
-def _read(state: State, operation: WatchRead) -> tuple[State, Result]:
+def _read(state: State, operation: op.WatchRead) -> tuple[State, Result]:
     """The sentinel is put as any other key is, so that all that follows from a put follows from it."""
-    return watch.read(state, operation, put_sentinel=lambda before: step(before, Put(SENTINEL_KEY)))
+    return watch.read(state, operation, put_sentinel=lambda before: step(before, op.Put(op.SENTINEL_KEY)))
 
 
 def framed(run: Step) -> Step:
@@ -64,29 +44,29 @@ def framed(run: Step) -> Step:
     return checked
 
 
-_STEPS: dict[type[Operation], Step] = {
-    Range: framed(kv.range_),
-    Put: framed(kv.put),
-    DeleteRange: framed(kv.delete_range),
-    Txn: framed(txn),
-    Compact: admitted(kv.compact),
-    LeaseGrant: lease.grant,
-    LeaseRevoke: admitted(lease.revoke),
-    LeaseKeepAlive: admitted(lease.keep_alive),
-    LeaseTimeToLive: admitted(lease.time_to_live),
-    LeaseLeases: admitted(lease.leases),
-    Advance: lease.advance,
-    **dict.fromkeys(get_args(WatchOperation), watch.step),
-    WatchRead: _read,
-    **dict.fromkeys(get_args(AuthOperation), auth.step),
-    **dict.fromkeys(get_args(MaintenanceOperation), maintenance.step),
-    **dict.fromkeys(get_args(LockOperation), framed(lock.step)),
+_STEPS: dict[type[op.Operation], Step] = {
+    op.Range: framed(kv.range_),
+    op.Put: framed(kv.put),
+    op.DeleteRange: framed(kv.delete_range),
+    op.Txn: framed(txn),
+    op.Compact: admitted(kv.compact),
+    op.LeaseGrant: lease.grant,
+    op.LeaseRevoke: admitted(lease.revoke),
+    op.LeaseKeepAlive: admitted(lease.keep_alive),
+    op.LeaseTimeToLive: admitted(lease.time_to_live),
+    op.LeaseLeases: admitted(lease.leases),
+    op.Advance: lease.advance,
+    **dict.fromkeys(get_args(op.WatchOperation), watch.step),
+    op.WatchRead: _read,
+    **dict.fromkeys(get_args(op.AuthOperation), auth.step),
+    **dict.fromkeys(get_args(op.MaintenanceOperation), maintenance.step),
+    **dict.fromkeys(get_args(op.LockOperation), framed(lock.step)),
 }
 
 
-def step(state: State, operation: Operation) -> tuple[State, Result]:
+def step(state: State, operation: op.Operation) -> tuple[State, Result]:
     """What etcd would answer, and the state it would be in. Pure: no clock, no I/O, no randomness."""
-    if isinstance(operation, As):
+    if isinstance(operation, op.As):
         return _step_as(state, operation)
     run = _STEPS.get(type(operation))
     if run is None:
@@ -95,7 +75,7 @@ def step(state: State, operation: Operation) -> tuple[State, Result]:
     return (deliver(after) if after.streams else after), result
 
 
-def _step_as(state: State, operation: As) -> tuple[State, Result]:
+def _step_as(state: State, operation: op.As) -> tuple[State, Result]:
     """The state knows the token just while its request is answered. To be looked at keeps a token alive."""
     used = state.auth.used(bare(state, operation.token), state.now)
     if used is not state.auth:

@@ -14,7 +14,7 @@ from etcd_lockstep.filing.corpus import load
 from etcd_lockstep.filing.replaying import Replay, Replayer
 from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.searching.run import Run, RunOptions
-from etcd_lockstep.strategies.families import FAMILIES
+from etcd_lockstep.strategies.operation_table import FAMILIES
 from etcd_lockstep.target import Target
 
 

@@ -30,8 +30,8 @@ from etcd_lockstep.searching.search import NewFinding
 from etcd_lockstep.searching.triage import TargetGone
 from etcd_lockstep.session import session_of, workload_named
 from etcd_lockstep.strategies.choices import BYTES, ChoiceDecoder
-from etcd_lockstep.strategies.families import DRAWS, FAMILIES
 from etcd_lockstep.strategies.generator_state import GeneratorState
+from etcd_lockstep.strategies.operation_table import DRAWS, FAMILIES
 from etcd_lockstep.target import ALL
 from etcd_lockstep.trace import UNKNOWN_LEASE, UNKNOWN_TOKEN, LeaseOf, RevisionAt, Symbol, TokenOf, substitute
 from etcd_model import operations as op

@@ -6,21 +6,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 from etcd_lockstep.trace import bare
-from etcd_model.operations import (
-    OPERATIONS,
-    Alarm,
-    AlarmAction,
-    AlarmType,
-    CompareResult,
-    CompareTarget,
-    Downgrade,
-    DowngradeAction,
-    FilterType,
-    Operation,
-    PermissionType,
-    SortOrder,
-    SortTarget,
-)
+from etcd_model import operations as op
 
 
 def snake_case(name: str) -> str:
@@ -30,30 +16,32 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
-OPERATION_NAMED: dict[str, type[Operation]] = {snake_case(operation.__name__): operation for operation in OPERATIONS}
+OPERATION_NAMED: dict[str, type[op.Operation]] = {
+    snake_case(operation.__name__): operation for operation in op.OPERATIONS
+}
 _NAMES: dict[type, str] = {operation: name for name, operation in OPERATION_NAMED.items()}
 
 
-def operation_name(operation: type[Operation]) -> str:
+def operation_name(operation: type[op.Operation]) -> str:
     """`LeaseGrant` is `lease_grant`."""
     return _NAMES[operation]
 
 
-def name_of(operation: Operation) -> str:
+def name_of(operation: op.Operation) -> str:
     """The name of an operation; where it is sent with a token, that of the operation itself."""
     return _NAMES[type(bare(operation))]
 
 
 _ENUMS: dict[str, type[IntEnum]] = {
-    "sort_order": SortOrder,
-    "sort_target": SortTarget,
-    "target": CompareTarget,
-    "result": CompareResult,
-    "filters": FilterType,
-    "perm_type": PermissionType,
-    "alarm": AlarmType,
+    "sort_order": op.SortOrder,
+    "sort_target": op.SortTarget,
+    "target": op.CompareTarget,
+    "result": op.CompareResult,
+    "filters": op.FilterType,
+    "perm_type": op.PermissionType,
+    "alarm": op.AlarmType,
 }
-_ACTIONS: dict[type, type[IntEnum]] = {Alarm: AlarmAction, Downgrade: DowngradeAction}
+_ACTIONS: dict[type, type[IntEnum]] = {op.Alarm: op.AlarmAction, op.Downgrade: op.DowngradeAction}
 
 
 def enum_of(kind: type, field: str) -> type[IntEnum] | None:

@@ -14,24 +14,9 @@ from dataclasses import dataclass, fields
 from operator import attrgetter, is_not
 from typing import Any, TypeAlias, get_args
 
-from etcd_model.operations import (
-    OPERATIONS,
-    SENTINEL_KEY,
-    Advance,
-    As,
-    Compare,
-    DeleteRange,
-    LeaderKey,
-    LeaseOperation,
-    Operation,
-    Permission,
-    Put,
-    Range,
-    RoleRevokePermission,
-    WatchCreate,
-)
+from etcd_model import operations as op
 
-Trace: TypeAlias = tuple[Operation, ...]
+Trace: TypeAlias = tuple[op.Operation, ...]
 
 
 class Symbol:
@@ -114,16 +99,16 @@ class TokenOf(TextSymbol):
         return f"token of step {self.step}"
 
 
-def bare(operation: Operation) -> Operation:
+def bare(operation: op.Operation) -> op.Operation:
     """The operation itself, without the token that it may be sent with."""
-    while isinstance(operation, As):
+    while isinstance(operation, op.As):
         operation = operation.operation
     return operation
 
 
 def takes_time(trace: Trace) -> bool:
     """Whether time passes in a trace."""
-    return any(isinstance(bare(operation), Advance) for operation in trace)
+    return any(isinstance(bare(operation), op.Advance) for operation in trace)
 
 
 # Where symbols and keys may stand, found once for each class of operation.
@@ -139,7 +124,15 @@ _REVISIONS = frozenset(
         "rev",
     }
 )
-_KEYED: tuple[type, ...] = (Range, Put, DeleteRange, Compare, WatchCreate, Permission, RoleRevokePermission)
+_KEYED: tuple[type, ...] = (
+    op.Range,
+    op.Put,
+    op.DeleteRange,
+    op.Compare,
+    op.WatchCreate,
+    op.Permission,
+    op.RoleRevokePermission,
+)
 """What has a key that can have another name. That of a lock or of a leader is made of a name and a lease's id."""
 _SIMPLE = frozenset({"int", "bytes", "str", "bool", "int | bytes"})
 
@@ -150,9 +143,9 @@ def may_hold(kind: type, field: str) -> tuple[type[Symbol], ...]:
         return LeaseOf, RevisionAt
     if field in _REVISIONS:
         return (RevisionAt,)
-    if field == "lease" or (field == "id" and kind in get_args(LeaseOperation)):
+    if field == "lease" or (field == "id" and kind in get_args(op.LeaseOperation)):
         return (LeaseOf,)
-    return (TokenOf,) if kind is As and field == "token" else ()
+    return (TokenOf,) if kind is op.As and field == "token" else ()
 
 
 class _Shape:
@@ -183,7 +176,7 @@ def _reader(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
     return read if len(names) > 1 else lambda value: (read(value),)
 
 
-_SHAPES = {kind: _Shape(kind) for kind in (*OPERATIONS, Compare, LeaderKey, Permission)}
+_SHAPES = {kind: _Shape(kind) for kind in (*op.OPERATIONS, op.Compare, op.LeaderKey, op.Permission)}
 _SYMBOLIC = {
     kind: (_reader(tuple(field.name for field in fields(kind) if may_hold(kind, field.name))), shape)
     for kind, shape in _SHAPES.items()
@@ -199,12 +192,12 @@ _ONLY = {
 Substitution: TypeAlias = Callable[[Symbol], "int | str"]
 
 
-def substitute(operation: Operation, f: Substitution) -> Operation:
+def substitute(operation: op.Operation, f: Substitution) -> op.Operation:
     """The operation with every symbol in it replaced by `f` of it; itself where there is none."""
     only = _ONLY.get(type(operation))
     if only is not None and not isinstance(only(operation), Symbol):
         return operation
-    replaced: Operation = _substitute(operation, f)
+    replaced: op.Operation = _substitute(operation, f)
     return replaced
 
 
@@ -236,7 +229,7 @@ def _substitute(value: Any, f: Substitution) -> Any:
     return type(value)(*values) if changed else value
 
 
-def symbols(operation: Operation) -> list[Symbol]:
+def symbols(operation: op.Operation) -> list[Symbol]:
     """Every symbol in an operation."""
     found: list[Symbol] = []
     _collect(operation, found)
@@ -259,10 +252,10 @@ def _collect(value: Any, found: list[Symbol]) -> None:
             _collect(part, found)
 
 
-def map_keys(operation: Operation, f: Callable[[bytes], bytes]) -> Operation:
+def map_keys(operation: op.Operation, f: Callable[[bytes], bytes]) -> op.Operation:
     """The operation with every key in it replaced by `f` of it. Range ends stay: they are not keys. So do the keys
     of locks and leaders, which hold the id of a lease, and the key that a `WatchRead` writes."""
-    mapped: Operation = _map_keys(operation, f)
+    mapped: op.Operation = _map_keys(operation, f)
     return mapped
 
 
@@ -271,7 +264,7 @@ def _map_keys(value: Any, f: Callable[[bytes], bytes]) -> Any:
     if shape.leaf and not shape.has_key:
         return value
     values = list(shape.values(value))
-    if shape.has_key and values[shape.key] != SENTINEL_KEY:
+    if shape.has_key and values[shape.key] != op.SENTINEL_KEY:
         values[shape.key] = f(values[shape.key])
     for at in shape.one:
         if values[at] is not None:

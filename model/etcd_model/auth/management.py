@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from etcd_model import operations as op
 from etcd_model.auth import changes
 from etcd_model.auth.permission import Caller, caller, check_admin
 from etcd_model.auth.store import PASSWORD_BYTES, ROOT, bcrypt_key
@@ -19,28 +20,6 @@ from etcd_model.errors import (
     USER_NOT_FOUND,
     Error,
     unimplemented,
-)
-from etcd_model.operations import (
-    AuthDisable,
-    AuthEnable,
-    Authenticate,
-    AuthOperation,
-    AuthStatus,
-    Permission,
-    PermissionType,
-    RoleAdd,
-    RoleDelete,
-    RoleGet,
-    RoleGrantPermission,
-    RoleList,
-    RoleRevokePermission,
-    UserAdd,
-    UserChangePassword,
-    UserDelete,
-    UserGet,
-    UserGrantRole,
-    UserList,
-    UserRevokeRole,
 )
 from etcd_model.results import (
     AuthenticateResult,
@@ -57,7 +36,7 @@ if TYPE_CHECKING:
     from etcd_model.state import State
 
 
-def step(state: State, operation: AuthOperation) -> tuple[State, Result]:
+def step(state: State, operation: op.AuthOperation) -> tuple[State, Result]:
     """The API's own checks, the token, the permission, and only then what the store says.
 
     Permissions are looked at where the request is applied, and not while an alarm refuses something, in versions in
@@ -65,11 +44,11 @@ def step(state: State, operation: AuthOperation) -> tuple[State, Result]:
     """
     quirks = state.server.quirks
     match operation:
-        case Authenticate():
+        case op.Authenticate():
             return _authenticate(state, operation)
-        case AuthStatus() if not quirks.auth_status:
+        case op.AuthStatus() if not quirks.auth_status:
             return state, unimplemented("etcdserverpb.Auth", "AuthStatus")
-        case UserAdd() | UserChangePassword() if quirks.passwords_hashed_first and _too_long(state, operation):
+        case op.UserAdd() | op.UserChangePassword() if quirks.passwords_hashed_first and _too_long(state, operation):
             return state, PASSWORD_TOO_LONG
     name = caller(state, state.token)
     if isinstance(name, Error):
@@ -89,27 +68,27 @@ def step(state: State, operation: AuthOperation) -> tuple[State, Result]:
     return state, AuthResult(state.revision)
 
 
-def _refusal(state: State, name: Caller, operation: AuthOperation) -> Error | None:
+def _refusal(state: State, name: Caller, operation: op.AuthOperation) -> Error | None:
     """etcd server/etcdserver/apply/apply_auth.go, needAdminPermission, UserGet and RoleGet. Without a token the caller
     has the empty name, and may ask for the user of that name."""
     match operation:
-        case AuthStatus() if state.server.quirks.auth_status_open:
+        case op.AuthStatus() if state.server.quirks.auth_status_open:
             return None
-        case UserGet() if operation.name == (name or ""):
+        case op.UserGet() if operation.name == (name or ""):
             return None
-        case RoleGet() if name is not None and operation.role in state.auth.users[name].roles:
+        case op.RoleGet() if name is not None and operation.role in state.auth.users[name].roles:
             return None
         case _:
             return check_admin(state, name)
 
 
-def _too_long(state: State, operation: UserAdd | UserChangePassword) -> bool:
-    if isinstance(operation, UserAdd) and operation.no_password:
+def _too_long(state: State, operation: op.UserAdd | op.UserChangePassword) -> bool:
+    if isinstance(operation, op.UserAdd) and operation.no_password:
         return False
     return state.server.quirks.long_passwords_refused and len(operation.password.encode()) > PASSWORD_BYTES
 
 
-def _authenticate(state: State, operation: Authenticate) -> tuple[State, AuthenticateResult | Error]:
+def _authenticate(state: State, operation: op.Authenticate) -> tuple[State, AuthenticateResult | Error]:
     """The name and the password, and then the token that the request came with, as with any other request
     (etcd server/etcdserver/v3_server.go, Authenticate; auth/store.go, CheckPassword)."""
     store = state.auth
@@ -130,50 +109,50 @@ def _authenticate(state: State, operation: Authenticate) -> tuple[State, Authent
     return replace(state, auth=store), AuthenticateResult(state.revision, token)
 
 
-def _auth_status(state: State, _operation: AuthStatus) -> AuthStatusResult:
+def _auth_status(state: State, _operation: op.AuthStatus) -> AuthStatusResult:
     return AuthStatusResult(state.revision, state.auth.enabled, state.auth.revision)
 
 
-def _user_get(state: State, operation: UserGet) -> UserGetResult | Error:
+def _user_get(state: State, operation: op.UserGet) -> UserGetResult | Error:
     user = state.auth.users.get(operation.name)
     return USER_NOT_FOUND if user is None else UserGetResult(state.revision, user.roles)
 
 
-def _user_list(state: State, _operation: UserList) -> UserListResult:
+def _user_list(state: State, _operation: op.UserList) -> UserListResult:
     return UserListResult(state.revision, tuple(sorted(state.auth.users)))
 
 
-def _role_get(state: State, operation: RoleGet) -> RoleGetResult | Error:
+def _role_get(state: State, operation: op.RoleGet) -> RoleGetResult | Error:
     permissions = state.auth.roles.get(operation.role)
     if permissions is None:
         return ROLE_NOT_FOUND
     if operation.role == ROOT and state.server.quirks.root_role_shown:
-        permissions = (Permission(PermissionType.READWRITE, b"", b"\x00"),)
+        permissions = (op.Permission(op.PermissionType.READWRITE, b"", b"\x00"),)
     return RoleGetResult(state.revision, permissions)
 
 
-def _role_list(state: State, _operation: RoleList) -> RoleListResult:
+def _role_list(state: State, _operation: op.RoleList) -> RoleListResult:
     return RoleListResult(state.revision, tuple(sorted(state.auth.roles)))
 
 
-_ANSWERS: dict[type[AuthOperation], Callable[[State, Any], Result]] = {
-    AuthStatus: _auth_status,
-    UserGet: _user_get,
-    UserList: _user_list,
-    RoleGet: _role_get,
-    RoleList: _role_list,
+_ANSWERS: dict[type[op.AuthOperation], Callable[[State, Any], Result]] = {
+    op.AuthStatus: _auth_status,
+    op.UserGet: _user_get,
+    op.UserList: _user_list,
+    op.RoleGet: _role_get,
+    op.RoleList: _role_list,
 }
 
-_CHANGES: dict[type[AuthOperation], changes.Change] = {
-    AuthEnable: changes.enable,
-    AuthDisable: changes.disable,
-    UserAdd: changes.user_add,
-    UserDelete: changes.user_delete,
-    UserChangePassword: changes.user_change_password,
-    UserGrantRole: changes.user_grant_role,
-    UserRevokeRole: changes.user_revoke_role,
-    RoleAdd: changes.role_add,
-    RoleDelete: changes.role_delete,
-    RoleGrantPermission: changes.role_grant_permission,
-    RoleRevokePermission: changes.role_revoke_permission,
+_CHANGES: dict[type[op.AuthOperation], changes.Change] = {
+    op.AuthEnable: changes.enable,
+    op.AuthDisable: changes.disable,
+    op.UserAdd: changes.user_add,
+    op.UserDelete: changes.user_delete,
+    op.UserChangePassword: changes.user_change_password,
+    op.UserGrantRole: changes.user_grant_role,
+    op.UserRevokeRole: changes.user_revoke_role,
+    op.RoleAdd: changes.role_add,
+    op.RoleDelete: changes.role_delete,
+    op.RoleGrantPermission: changes.role_grant_permission,
+    op.RoleRevokePermission: changes.role_revoke_permission,
 }

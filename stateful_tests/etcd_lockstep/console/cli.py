@@ -22,7 +22,7 @@ from etcd_lockstep.filing.corpus import BadFile
 from etcd_lockstep.searching.driver import STEPS
 from etcd_lockstep.searching.run import NothingToDo, RunOptions
 from etcd_lockstep.servers import EtcdSource
-from etcd_lockstep.strategies.families import FAMILIES
+from etcd_lockstep.strategies.operation_table import FAMILIES
 from etcd_lockstep.target import TargetDied
 
 DEFAULT_SECONDS = 60.0

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from etcd_lockstep.comparing.observation import Observation
 from etcd_lockstep.names import OPERATION_NAMED, enum_of, operation_name
 from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, may_hold
-from etcd_model.operations import As, Compare, CompareTarget, LeaderKey, Operation, Permission, Txn
+from etcd_model.operations import OPERATIONS, As, Compare, CompareTarget, LeaderKey, Operation, Permission, Txn
 
 Json: TypeAlias = "dict[str, Any]"
 
@@ -60,8 +60,8 @@ def to_json(value: object) -> Any:
             return value
         case tuple():
             return [to_json(one) for one in value]
-        case _ if type(value) in OPERATION_NAMED.values():
-            return {"op": operation_name(type(value)), **_set_fields(value)}  # type: ignore[arg-type]  # looked up
+        case _ if isinstance(value, OPERATIONS):
+            return {"op": operation_name(type(value)), **_set_fields(value)}
         case _:
             return _set_fields(value)
 

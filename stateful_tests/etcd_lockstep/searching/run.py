@@ -14,7 +14,7 @@ from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.search import Search
 from etcd_lockstep.searching.workers import ParallelSearch
 from etcd_lockstep.servers import Endpoint, EtcdSource
-from etcd_lockstep.strategies.families import FAMILIES
+from etcd_lockstep.strategies.operation_table import FAMILIES
 from etcd_lockstep.strategies.workloads import WORKLOADS, Workload
 from etcd_lockstep.target import ALL
 from etcd_lockstep.trace import takes_time

@@ -18,10 +18,10 @@ from etcd_lockstep.comparing.lockstep import (
 from etcd_lockstep.searching.coverage import Coverage
 from etcd_lockstep.searching.findings import DIED, Finding, Signature, features, signature
 from etcd_lockstep.searching.triage import TargetGone, TraceRunner, Triage
+from etcd_lockstep.strategies.operation_table import reads_only
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.trace import Trace, bare
-from etcd_model import operations as op
+from etcd_lockstep.trace import Trace
 from etcd_model.operations import Operation
 
 SHRINK_SECONDS = 20.0
@@ -47,30 +47,10 @@ def new_finding(seen: Signature) -> type[NewFinding]:
     return type("NewFinding", (NewFinding,), {"__doc__": str(seen)})
 
 
-_READS = (
-    op.Range,
-    op.LeaseTimeToLive,
-    op.LeaseLeases,
-    op.AuthStatus,
-    op.UserGet,
-    op.UserList,
-    op.RoleGet,
-    op.RoleList,
-    op.Status,
-    op.Hash,
-    op.HashKV,
-    op.Snapshot,
-    op.MemberList,
-    op.Leader,
-    op.Observe,
-)
-"""Operations that leave a store as it was, whatever is answered."""
-
-
 def _spoils(operation: Operation, seen: Signature) -> bool:
     """Whether the target now holds something else than the others, as far as this answer shows."""
     if seen.field in ("answer", "error", "succeeded", "waiting"):
-        return not isinstance(bare(operation), _READS)
+        return not reads_only(operation)
     return seen.field.startswith("kvs") and not features(operation)
 
 

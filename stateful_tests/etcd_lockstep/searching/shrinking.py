@@ -12,66 +12,9 @@ from enum import Enum, auto
 from itertools import combinations
 from typing import get_args
 
-from etcd_lockstep.searching.simplify import simpler
+from etcd_lockstep.strategies.operation_table import place, simpler
 from etcd_lockstep.trace import LeaseOf, Trace, bare, keys_of, map_keys, reordered, subtrace, symbols
-from etcd_model.operations import (
-    Advance,
-    Alarm,
-    As,
-    AuthDisable,
-    AuthEnable,
-    Authenticate,
-    AuthStatus,
-    Campaign,
-    Compact,
-    Defragment,
-    DeleteRange,
-    Downgrade,
-    Hash,
-    HashKV,
-    Leader,
-    LeaseGrant,
-    LeaseKeepAlive,
-    LeaseLeases,
-    LeaseRevoke,
-    LeaseTimeToLive,
-    Lock,
-    MemberAdd,
-    MemberList,
-    MemberPromote,
-    MemberRemove,
-    MemberUpdate,
-    MoveLeader,
-    Observe,
-    Operation,
-    Proclaim,
-    Put,
-    Range,
-    Resign,
-    RoleAdd,
-    RoleDelete,
-    RoleGet,
-    RoleGrantPermission,
-    RoleList,
-    RoleRevokePermission,
-    Snapshot,
-    Status,
-    Txn,
-    Unlock,
-    UserAdd,
-    UserChangePassword,
-    UserDelete,
-    UserGet,
-    UserGrantRole,
-    UserList,
-    UserRevokeRole,
-    WatchCancel,
-    WatchClose,
-    WatchCreate,
-    WatchOperation,
-    WatchProgress,
-    WatchRead,
-)
+from etcd_model import operations as op
 
 
 class Verdict(Enum):
@@ -85,63 +28,6 @@ class Verdict(Enum):
 
 
 Judge = Callable[[Trace], Verdict]
-
-OPERATIONS_IN_ORDER: tuple[type[Operation], ...] = (
-    MemberAdd,
-    UserAdd,
-    RoleAdd,
-    RoleGrantPermission,
-    UserGrantRole,
-    AuthEnable,
-    Authenticate,
-    LeaseGrant,
-    WatchCreate,
-    Put,
-    Txn,
-    Lock,
-    Campaign,
-    Proclaim,
-    DeleteRange,
-    LeaseKeepAlive,
-    Unlock,
-    Resign,
-    LeaseRevoke,
-    Compact,
-    Alarm,
-    Defragment,
-    MoveLeader,
-    Downgrade,
-    MemberUpdate,
-    MemberPromote,
-    MemberRemove,
-    UserChangePassword,
-    RoleRevokePermission,
-    UserRevokeRole,
-    RoleDelete,
-    UserDelete,
-    AuthDisable,
-    Advance,
-    WatchProgress,
-    WatchCancel,
-    WatchClose,
-    LeaseTimeToLive,
-    LeaseLeases,
-    Leader,
-    Observe,
-    AuthStatus,
-    UserGet,
-    UserList,
-    RoleGet,
-    RoleList,
-    MemberList,
-    Status,
-    Hash,
-    HashKV,
-    Snapshot,
-    WatchRead,
-    Range,
-)
-"""What makes something comes first, then what uses it, what takes it away, and what only reads."""
 
 _PAIRS_UP_TO = 12
 """Steps below which every two of them are tried together: a grant goes only along with its revoke."""
@@ -221,9 +107,9 @@ def _without_pairs(trace: Trace, accepts: _Acceptance) -> Trace:
 
 def _one_advance(trace: Trace, accepts: _Acceptance) -> Trace:
     """Two waits made one, as long as both."""
-    waits = [(index, operation) for index, operation in enumerate(trace[:-1]) if isinstance(operation, Advance)]
+    waits = [(index, operation) for index, operation in enumerate(trace[:-1]) if isinstance(operation, op.Advance)]
     for (gone, one), (kept, other) in combinations(waits, 2):
-        longer = (*trace[:kept], Advance(one.seconds + other.seconds), *trace[kept + 1 :])
+        longer = (*trace[:kept], op.Advance(one.seconds + other.seconds), *trace[kept + 1 :])
         candidate = subtrace(longer, [index for index in range(len(trace)) if index != gone])
         if accepts(candidate):
             return _one_advance(candidate, accepts)
@@ -232,7 +118,7 @@ def _one_advance(trace: Trace, accepts: _Acceptance) -> Trace:
 
 def _before_auth(trace: Trace, accepts: _Acceptance) -> Trace:
     """What is done in somebody's name once auth is on, done in nobody's name before."""
-    enabled = next((index for index, operation in enumerate(trace) if isinstance(operation, AuthEnable)), len(trace))
+    enabled = next((index for index, operation in enumerate(trace) if isinstance(operation, op.AuthEnable)), len(trace))
     for index in range(enabled + 1, len(trace) - 1):
         operation = bare(trace[index])
         if operation is trace[index]:
@@ -247,13 +133,13 @@ def _before_auth(trace: Trace, accepts: _Acceptance) -> Trace:
 
 def _puts_for_watchers(trace: Trace, accepts: _Acceptance) -> Trace:
     """What a watcher is told of, put instead, if to the lie one event is as good as another."""
-    if not isinstance(trace[-1], WatchRead):
+    if not isinstance(trace[-1], op.WatchRead):
         return trace
     keys = sorted(filter(None, keys_of(trace)), key=_size)
     for index, operation in enumerate(trace[:-1]):
-        if isinstance(operation, DeleteRange | Txn | LeaseRevoke | Advance | WatchRead):
+        if isinstance(operation, op.DeleteRange | op.Txn | op.LeaseRevoke | op.Advance | op.WatchRead):
             for key in keys:
-                candidate = (*trace[:index], Put(key), *trace[index + 1 :])
+                candidate = (*trace[:index], op.Put(key), *trace[index + 1 :])
                 if accepts(candidate):
                     return _puts_for_watchers(candidate, accepts)
     return trace
@@ -266,8 +152,8 @@ def _simpler_steps(trace: Trace, accepts: _Acceptance) -> Trace:
 
 
 def _simpler_step(trace: Trace, index: int, accepts: _Acceptance) -> Trace:
-    revokes = any(isinstance(bare(operation), LeaseRevoke | Advance) for operation in trace)
-    timed = any(isinstance(bare(operation), Advance) for operation in trace)
+    revokes = any(isinstance(bare(operation), op.LeaseRevoke | op.Advance) for operation in trace)
+    timed = any(isinstance(bare(operation), op.Advance) for operation in trace)
     for operation in simpler(trace[index]):
         if timed and _lives_longer(operation, trace[index]):
             continue
@@ -281,24 +167,20 @@ def _in_order(trace: Trace, accepts: _Acceptance) -> Trace:
     """Steps that need no order in the usual one: grants first, revokes late. So one lie has one trace."""
     for index in range(len(trace) - 2):
         first, second = trace[index : index + 2]
-        if _place(second) < _place(first):
+        if place(second) < place(first):
             swapped = reordered(trace, [*range(index), index + 1, index, *range(index + 2, len(trace))])
             if swapped is not None and accepts(swapped):
                 return _in_order(swapped, accepts)
     return trace
 
 
-def _place(operation: Operation) -> int:
-    return OPERATIONS_IN_ORDER.index(type(bare(operation)))
-
-
-def _lives_longer(operation: Operation, than: Operation) -> bool:
+def _lives_longer(operation: op.Operation, than: op.Operation) -> bool:
     """A lease that is to expire is no simpler for living longer: a real server is waited for."""
     one, other = bare(operation), bare(than)
-    return isinstance(one, LeaseGrant) and isinstance(other, LeaseGrant) and one.ttl > other.ttl
+    return isinstance(one, op.LeaseGrant) and isinstance(other, op.LeaseGrant) and one.ttl > other.ttl
 
 
-def _leased(operation: Operation) -> bool:
+def _leased(operation: op.Operation) -> bool:
     return any(isinstance(symbol, LeaseOf) for symbol in symbols(operation))
 
 
@@ -320,7 +202,7 @@ def _renamed(trace: Trace, old: bytes, new: bytes) -> Trace:
 
 def _simpler_streams(trace: Trace, accepts: _Acceptance) -> Trace:
     """Every watch stream given a smaller number, everywhere at once."""
-    streams = {operation.stream for operation in map(bare, trace) if isinstance(operation, get_args(WatchOperation))}
+    streams = {operation.stream for operation in map(bare, trace) if isinstance(operation, get_args(op.WatchOperation))}
     for old in sorted(streams, reverse=True):
         for new in range(old):
             candidate = tuple(_on_stream(operation, old, new) for operation in trace)
@@ -329,11 +211,13 @@ def _simpler_streams(trace: Trace, accepts: _Acceptance) -> Trace:
     return trace
 
 
-def _on_stream(operation: Operation, old: int, new: int) -> Operation:
+def _on_stream(operation: op.Operation, old: int, new: int) -> op.Operation:
     match operation:
-        case As():
+        case op.As():
             return replace(operation, operation=_on_stream(operation.operation, old, new))
-        case WatchCreate() | WatchCancel() | WatchProgress() | WatchRead() | WatchClose() if operation.stream == old:
+        case op.WatchCreate() | op.WatchCancel() | op.WatchProgress() | op.WatchRead() | op.WatchClose() if (
+            operation.stream == old
+        ):
             return replace(operation, stream=new)
         case _:
             return operation

@@ -5,35 +5,7 @@ from __future__ import annotations
 from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_lockstep.trace import UNKNOWN_TOKEN
-from etcd_model.operations import (
-    MEMBER_ID,
-    Alarm,
-    AlarmAction,
-    AlarmType,
-    As,
-    AuthDisable,
-    AuthEnable,
-    Authenticate,
-    AuthStatus,
-    HashKV,
-    Operation,
-    Permission,
-    PermissionType,
-    RoleAdd,
-    RoleDelete,
-    RoleGet,
-    RoleGrantPermission,
-    RoleList,
-    RoleRevokePermission,
-    UserAdd,
-    UserChangePassword,
-    UserDelete,
-    UserGet,
-    UserGrantRole,
-    UserList,
-    UserRevokeRole,
-    WatchCreate,
-)
+from etcd_model import operations as op
 
 ROOT = "root"
 """Always has a password: without one nobody could ever turn auth off again."""
@@ -43,33 +15,33 @@ PASSWORDS = ("p", "q", "")
 LONG_PASSWORD = "p" * 73
 
 
-def prelude(choices: ChoiceDecoder, state: GeneratorState) -> tuple[Operation, ...]:
+def prelude(choices: ChoiceDecoder, state: GeneratorState) -> tuple[op.Operation, ...]:
     """What leads to a store whose users have permissions and tokens; nothing at all once in four times."""
     if choices.one_in(4):
         return ()
     granted = tuple(
-        RoleGrantPermission(role, permission(choices, state))
+        op.RoleGrantPermission(role, permission(choices, state))
         for role in ("r", "s")
         for _ in range(choices.pick((1, 2, 1)))
     )
     return (
-        UserAdd(ROOT, "p"),
-        UserGrantRole(ROOT, ROOT),
-        UserAdd("u", "p"),
-        UserAdd("v", "p"),
-        RoleAdd("r"),
-        RoleAdd("s"),
+        op.UserAdd(ROOT, "p"),
+        op.UserGrantRole(ROOT, ROOT),
+        op.UserAdd("u", "p"),
+        op.UserAdd("v", "p"),
+        op.RoleAdd("r"),
+        op.RoleAdd("s"),
         *granted,
-        UserGrantRole("u", "r"),
-        UserGrantRole(choices.pick(("v", "u")), "s"),
-        AuthEnable(),
-        Authenticate(ROOT, "p"),
-        Authenticate("u", "p"),
-        Authenticate("v", "p"),
+        op.UserGrantRole("u", "r"),
+        op.UserGrantRole(choices.pick(("v", "u")), "s"),
+        op.AuthEnable(),
+        op.Authenticate(ROOT, "p"),
+        op.Authenticate("u", "p"),
+        op.Authenticate("v", "p"),
     )
 
 
-def in_a_name(choices: ChoiceDecoder, state: GeneratorState, operation: Operation) -> Operation:
+def in_a_name(choices: ChoiceDecoder, state: GeneratorState, operation: op.Operation) -> op.Operation:
     """The operation with a token of the sequence, if it has one; sometimes with none, or with one that nobody has.
 
     What changes users and roles is mostly root's to do.
@@ -77,95 +49,95 @@ def in_a_name(choices: ChoiceDecoder, state: GeneratorState, operation: Operatio
     if not state.tokens and not choices.one_in(8):
         return operation
     if choices.one_in(12):
-        return As(UNKNOWN_TOKEN, operation) if choices.pick((True, False)) else operation
+        return op.As(UNKNOWN_TOKEN, operation) if choices.pick((True, False)) else operation
     tokens = [token for name, token in state.tokens if name == ROOT] if _is_roots(operation) else []
     if not tokens or choices.one_in(5):
         tokens = [token for _, token in state.tokens]
-    return As(choices.pick(tokens), operation) if tokens else operation
+    return op.As(choices.pick(tokens), operation) if tokens else operation
 
 
-def _is_roots(operation: Operation) -> bool:
-    return type(operation).__module__ == AuthEnable.__module__
+def _is_roots(operation: op.Operation) -> bool:
+    return type(operation).__module__ == op.AuthEnable.__module__
 
 
-def permission(choices: ChoiceDecoder, state: GeneratorState) -> Permission:
+def permission(choices: ChoiceDecoder, state: GeneratorState) -> op.Permission:
     """Single keys, ranges that touch, from a key on; sometimes a range that holds nothing."""
     key = state.key(choices)
-    kind = choices.pick((PermissionType.READWRITE, PermissionType.READ, PermissionType.WRITE))
-    return Permission(kind, key, state.range_end(choices, key) if choices.pick((True, False)) else b"")
+    kind = choices.pick((op.PermissionType.READWRITE, op.PermissionType.READ, op.PermissionType.WRITE))
+    return op.Permission(kind, key, state.range_end(choices, key) if choices.pick((True, False)) else b"")
 
 
-def auth_enable(_choices: ChoiceDecoder, _state: GeneratorState) -> AuthEnable:
-    return AuthEnable()
+def auth_enable(_choices: ChoiceDecoder, _state: GeneratorState) -> op.AuthEnable:
+    return op.AuthEnable()
 
 
-def auth_disable(_choices: ChoiceDecoder, _state: GeneratorState) -> AuthDisable:
-    return AuthDisable()
+def auth_disable(_choices: ChoiceDecoder, _state: GeneratorState) -> op.AuthDisable:
+    return op.AuthDisable()
 
 
-def auth_status(_choices: ChoiceDecoder, _state: GeneratorState) -> AuthStatus:
-    return AuthStatus()
+def auth_status(_choices: ChoiceDecoder, _state: GeneratorState) -> op.AuthStatus:
+    return op.AuthStatus()
 
 
-def authenticate(choices: ChoiceDecoder, state: GeneratorState) -> Authenticate:
-    return Authenticate(_user(choices, state), choices.pick(("p", "p", *PASSWORDS)))
+def authenticate(choices: ChoiceDecoder, state: GeneratorState) -> op.Authenticate:
+    return op.Authenticate(_user(choices, state), choices.pick(("p", "p", *PASSWORDS)))
 
 
-def user_add(choices: ChoiceDecoder, state: GeneratorState) -> UserAdd:
+def user_add(choices: ChoiceDecoder, state: GeneratorState) -> op.UserAdd:
     name = _user(choices, state)
-    return UserAdd(ROOT, "p") if name == ROOT else UserAdd(name, _password(choices, state), choices.one_in(5))
+    return op.UserAdd(ROOT, "p") if name == ROOT else op.UserAdd(name, _password(choices, state), choices.one_in(5))
 
 
-def user_get(choices: ChoiceDecoder, state: GeneratorState) -> UserGet:
-    return UserGet(_user(choices, state))
+def user_get(choices: ChoiceDecoder, state: GeneratorState) -> op.UserGet:
+    return op.UserGet(_user(choices, state))
 
 
-def user_list(_choices: ChoiceDecoder, _state: GeneratorState) -> UserList:
-    return UserList()
+def user_list(_choices: ChoiceDecoder, _state: GeneratorState) -> op.UserList:
+    return op.UserList()
 
 
-def user_delete(choices: ChoiceDecoder, state: GeneratorState) -> UserDelete:
-    return UserDelete(_user(choices, state))
+def user_delete(choices: ChoiceDecoder, state: GeneratorState) -> op.UserDelete:
+    return op.UserDelete(_user(choices, state))
 
 
-def user_change_password(choices: ChoiceDecoder, state: GeneratorState) -> UserChangePassword:
+def user_change_password(choices: ChoiceDecoder, state: GeneratorState) -> op.UserChangePassword:
     name = _user(choices, state)
-    return UserChangePassword(name, choices.pick(PASSWORDS[:2]) if name == ROOT else _password(choices, state))
+    return op.UserChangePassword(name, choices.pick(PASSWORDS[:2]) if name == ROOT else _password(choices, state))
 
 
-def user_grant_role(choices: ChoiceDecoder, state: GeneratorState) -> UserGrantRole:
-    return UserGrantRole(_user(choices, state), _role(choices, state))
+def user_grant_role(choices: ChoiceDecoder, state: GeneratorState) -> op.UserGrantRole:
+    return op.UserGrantRole(_user(choices, state), _role(choices, state))
 
 
-def user_revoke_role(choices: ChoiceDecoder, state: GeneratorState) -> UserRevokeRole:
-    return UserRevokeRole(_user(choices, state), _role(choices, state))
+def user_revoke_role(choices: ChoiceDecoder, state: GeneratorState) -> op.UserRevokeRole:
+    return op.UserRevokeRole(_user(choices, state), _role(choices, state))
 
 
-def role_add(choices: ChoiceDecoder, state: GeneratorState) -> RoleAdd:
-    return RoleAdd(_role(choices, state))
+def role_add(choices: ChoiceDecoder, state: GeneratorState) -> op.RoleAdd:
+    return op.RoleAdd(_role(choices, state))
 
 
-def role_get(choices: ChoiceDecoder, state: GeneratorState) -> RoleGet:
-    return RoleGet(_role(choices, state))
+def role_get(choices: ChoiceDecoder, state: GeneratorState) -> op.RoleGet:
+    return op.RoleGet(_role(choices, state))
 
 
-def role_list(_choices: ChoiceDecoder, _state: GeneratorState) -> RoleList:
-    return RoleList()
+def role_list(_choices: ChoiceDecoder, _state: GeneratorState) -> op.RoleList:
+    return op.RoleList()
 
 
-def role_delete(choices: ChoiceDecoder, state: GeneratorState) -> RoleDelete:
-    return RoleDelete(_role(choices, state))
+def role_delete(choices: ChoiceDecoder, state: GeneratorState) -> op.RoleDelete:
+    return op.RoleDelete(_role(choices, state))
 
 
-def role_grant_permission(choices: ChoiceDecoder, state: GeneratorState) -> RoleGrantPermission:
+def role_grant_permission(choices: ChoiceDecoder, state: GeneratorState) -> op.RoleGrantPermission:
     if state.invalid_inputs and choices.one_in(20):
-        return RoleGrantPermission(_role(choices, state))
-    return RoleGrantPermission(_role(choices, state), permission(choices, state))
+        return op.RoleGrantPermission(_role(choices, state))
+    return op.RoleGrantPermission(_role(choices, state), permission(choices, state))
 
 
-def role_revoke_permission(choices: ChoiceDecoder, state: GeneratorState) -> RoleRevokePermission:
+def role_revoke_permission(choices: ChoiceDecoder, state: GeneratorState) -> op.RoleRevokePermission:
     key = state.key(choices)
-    return RoleRevokePermission(
+    return op.RoleRevokePermission(
         _role(choices, state), key, state.range_end(choices, key) if choices.pick((True, False)) else b""
     )
 
@@ -187,19 +159,19 @@ def _role(choices: ChoiceDecoder, state: GeneratorState) -> str:
     return choices.pick(ROLES[::-1])
 
 
-def watch_create(choices: ChoiceDecoder, state: GeneratorState) -> WatchCreate:
+def watch_create(choices: ChoiceDecoder, state: GeneratorState) -> op.WatchCreate:
     """Only whether it may be created: its stream is not read."""
     key = state.key(choices)
-    return WatchCreate(key, state.range_end(choices, key) if choices.pick((True, False)) else b"")
+    return op.WatchCreate(key, state.range_end(choices, key) if choices.pick((True, False)) else b"")
 
 
-def final_check(state: GeneratorState) -> Operation:
+def final_check(state: GeneratorState) -> op.Operation:
     """Where auth is on, root's to ask."""
     tokens = [token for name, token in state.tokens if name == ROOT]
-    return As(tokens[-1], HashKV()) if tokens else HashKV()
+    return op.As(tokens[-1], op.HashKV()) if tokens else op.HashKV()
 
 
-def alarm(choices: ChoiceDecoder, _state: GeneratorState) -> Alarm:
+def alarm(choices: ChoiceDecoder, _state: GeneratorState) -> op.Alarm:
     """Who may look at alarms, and raise them: while one is raised, older versions forget to check permissions."""
-    action = choices.pick((AlarmAction.GET, AlarmAction.ACTIVATE, AlarmAction.DEACTIVATE))
-    return Alarm(action, MEMBER_ID, choices.pick((AlarmType.NOSPACE, AlarmType.CORRUPT)))
+    action = choices.pick((op.AlarmAction.GET, op.AlarmAction.ACTIVATE, op.AlarmAction.DEACTIVATE))
+    return op.Alarm(action, op.MEMBER_ID, choices.pick((op.AlarmType.NOSPACE, op.AlarmType.CORRUPT)))

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from etcd_lockstep.servers import USUAL, ServerSettings
 from etcd_lockstep.strategies import auth, lease, maintenance, time
 from etcd_lockstep.strategies.choices import ChoiceDecoder
-from etcd_lockstep.strategies.families import DRAWS, FAMILIES, Draw
 from etcd_lockstep.strategies.generator_state import GeneratorState
+from etcd_lockstep.strategies.operation_table import DRAWS, FAMILIES, Draw
 from etcd_model.operations import HashKV, Operation
 
 LENGTHS = (50, 8, 16, 32)

@@ -10,24 +10,8 @@ from google.protobuf.message import Message
 
 from etcd_lockstep.codec import decode, decode_snapshot, encode
 from etcd_lockstep.targets.watching import Duplex, StreamEnded, WatchSession
+from etcd_model import operations as op
 from etcd_model.errors import Error
-from etcd_model.operations import (
-    SENTINEL_KEY,
-    Advance,
-    As,
-    Campaign,
-    Lock,
-    Observe,
-    Operation,
-    Put,
-    Snapshot,
-    WatchCancel,
-    WatchClose,
-    WatchCreate,
-    WatchOperation,
-    WatchProgress,
-    WatchRead,
-)
 from etcd_model.results import AdvanceResult, LeaderResult, Result, StreamResult
 
 Speciality: TypeAlias = Callable[[Any, str], Result]
@@ -46,17 +30,19 @@ class Client(ABC):
         self._base = 0
         self._member_id = 0
         """That of the server's own member, learned from the first answer that tells it: mostly one to a reset."""
-        self._specialities: dict[type[Operation], Speciality] = {
-            As: self._as,
-            Advance: self._advance,
-            Lock: self.acquire,
-            Campaign: self.acquire,
-            Observe: self._observe,
-            Snapshot: self._snapshot,
-            **dict.fromkeys((WatchCreate, WatchCancel, WatchProgress, WatchRead, WatchClose), self._watch),
+        self._specialities: dict[type[op.Operation], Speciality] = {
+            op.As: self._as,
+            op.Advance: self._advance,
+            op.Lock: self.acquire,
+            op.Campaign: self.acquire,
+            op.Observe: self._observe,
+            op.Snapshot: self._snapshot,
+            **dict.fromkeys(
+                (op.WatchCreate, op.WatchCancel, op.WatchProgress, op.WatchRead, op.WatchClose), self._watch
+            ),
         }
 
-    def apply(self, operation: Operation) -> Result:
+    def apply(self, operation: op.Operation) -> Result:
         """Raises `TargetDied` where the answer is unknown."""
         speciality = self._specialities.get(type(operation))
         return speciality(operation, "") if speciality else self.ask(operation)
@@ -71,7 +57,7 @@ class Client(ABC):
             session.close()
         self._sessions.clear()
 
-    def ask(self, operation: Operation, token: str = "") -> Result:
+    def ask(self, operation: op.Operation, token: str = "") -> Result:
         """One request and its response, translated with the id of the server's own member."""
         path, request = encode(operation, self._member_id)
         answer = self.exchange(path, request, token)
@@ -87,11 +73,11 @@ class Client(ABC):
         """One request and its response."""
 
     @abstractmethod
-    def acquire(self, operation: Lock | Campaign, token: str) -> Result:
+    def acquire(self, operation: op.Lock | op.Campaign, token: str) -> Result:
         """A request that waits for another owner, which is given up then."""
 
     @abstractmethod
-    def receive_first(self, operation: Observe, token: str) -> Message | Error | None:
+    def receive_first(self, operation: op.Observe, token: str) -> Message | Error | None:
         """The first message of a stream that goes on; None where none comes at once."""
 
     @abstractmethod
@@ -108,27 +94,27 @@ class Client(ABC):
 
     # Specialities
 
-    def _as(self, operation: As, _token: str) -> Result:
+    def _as(self, operation: op.As, _token: str) -> Result:
         sent, token = operation.operation, operation.token
         return self._specialities.get(type(sent), self.ask)(sent, token)
 
-    def _advance(self, operation: Advance, _token: str) -> AdvanceResult:
+    def _advance(self, operation: op.Advance, _token: str) -> AdvanceResult:
         self.pass_time(operation.seconds)
         return AdvanceResult()
 
-    def _observe(self, operation: Observe, token: str) -> Result:
+    def _observe(self, operation: op.Observe, token: str) -> Result:
         message = self.receive_first(operation, token)
         if message is None:
             return LeaderResult(revision=0)
         return message if isinstance(message, Error) else decode(operation, message)
 
-    def _snapshot(self, operation: Snapshot, token: str) -> Result:
+    def _snapshot(self, operation: op.Snapshot, token: str) -> Result:
         answer = self.receive_all(*encode(operation), token)
         return answer if isinstance(answer, Error) else decode_snapshot(answer)
 
-    def _watch(self, operation: WatchOperation, token: str) -> Result:
+    def _watch(self, operation: op.WatchOperation, token: str) -> Result:
         stream = operation.stream
-        if isinstance(operation, WatchClose):
+        if isinstance(operation, op.WatchClose):
             if stream in self._sessions:
                 self._sessions.pop(stream).close()
             return StreamResult()
@@ -137,11 +123,11 @@ class Client(ABC):
             session = self._sessions[stream] = WatchSession(self.open_watch(token), self._settle, self._base)
         try:
             match operation:
-                case WatchCreate():
+                case op.WatchCreate():
                     return session.create(operation)
-                case WatchRead():
-                    return session.read(lambda: self.ask(Put(SENTINEL_KEY), token))
-                case WatchCancel() | WatchProgress():
+                case op.WatchRead():
+                    return session.read(lambda: self.ask(op.Put(op.SENTINEL_KEY), token))
+                case op.WatchCancel() | op.WatchProgress():
                     return session.send(operation)
         except StreamEnded as ended:
             self._sessions.pop(stream).close()

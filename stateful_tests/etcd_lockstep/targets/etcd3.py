@@ -19,26 +19,9 @@ from etcd_lockstep.servers import open_channel
 from etcd_lockstep.target import BASIC, Target, TargetDied
 from etcd_lockstep.targets.etcd3_messages import import_etcd3
 from etcd_lockstep.targets.wire import Wire, empty_store
+from etcd_model import operations as op
 from etcd_model.errors import Code, Error
 from etcd_model.exhaustive import assert_never
-from etcd_model.operations import (
-    Compact,
-    Compare,
-    CompareResult,
-    CompareTarget,
-    DeleteRange,
-    LeaseGrant,
-    LeaseKeepAlive,
-    LeaseRevoke,
-    LeaseTimeToLive,
-    Operation,
-    Put,
-    Range,
-    RequestOp,
-    SortOrder,
-    SortTarget,
-    Txn,
-)
 from etcd_model.results import (
     CompactResult,
     DeleteRangeResult,
@@ -52,19 +35,19 @@ from etcd_model.results import (
     TxnResult,
 )
 
-_SORT_ORDERS = {SortOrder.NONE: None, SortOrder.ASCEND: "ascend", SortOrder.DESCEND: "descend"}
-_SORT_TARGETS = {target: target.name.lower() for target in SortTarget}
+_SORT_ORDERS = {op.SortOrder.NONE: None, op.SortOrder.ASCEND: "ascend", op.SortOrder.DESCEND: "descend"}
+_SORT_TARGETS = {target: target.name.lower() for target in op.SortTarget}
 _COMPARE_TARGETS = {
-    CompareTarget.VERSION: "version",
-    CompareTarget.CREATE: "create",
-    CompareTarget.MOD: "mod",
-    CompareTarget.VALUE: "value",
+    op.CompareTarget.VERSION: "version",
+    op.CompareTarget.CREATE: "create",
+    op.CompareTarget.MOD: "mod",
+    op.CompareTarget.VALUE: "value",
 }
 _COMPARE_RESULTS: dict[int, Callable[[Any, Any], Any]] = {
-    CompareResult.EQUAL: operator.eq,
-    CompareResult.GREATER: operator.gt,
-    CompareResult.LESS: operator.lt,
-    CompareResult.NOT_EQUAL: operator.ne,
+    op.CompareResult.EQUAL: operator.eq,
+    op.CompareResult.GREATER: operator.gt,
+    op.CompareResult.LESS: operator.lt,
+    op.CompareResult.NOT_EQUAL: operator.ne,
 }
 _RANGE_OPTIONS = (
     "limit",
@@ -79,10 +62,10 @@ _RANGE_OPTIONS = (
 )
 """Those that etcd3's methods take as they are; the two for sorting it takes by name."""
 
-_ANSWERED: dict[str, RequestOp] = {
-    "response_put": Put(b""),
-    "response_delete_range": DeleteRange(b""),
-    "response_txn": Txn(),
+_ANSWERED: dict[str, op.RequestOp] = {
+    "response_put": op.Put(b""),
+    "response_delete_range": op.DeleteRange(b""),
+    "response_txn": op.Txn(),
 }
 """What a response in a transaction's answer answers, as far as decoding it goes."""
 
@@ -111,39 +94,39 @@ class Etcd3Target(Target):
         self._client.close()
         self._channel.close()
 
-    def can_express(self, operation: Operation) -> bool:
+    def can_express(self, operation: op.Operation) -> bool:
         """Whether there is a public method of etcd3's that takes all that the operation says."""
         match operation:
-            case Range():
+            case op.Range():
                 return _can_express_range(operation)
-            case Put():
+            case op.Put():
                 return not (operation.ignore_value or operation.ignore_lease)
-            case DeleteRange():
+            case op.DeleteRange():
                 return not operation.range_end or (_is_prefix(operation) and not operation.prev_kv)
-            case Txn():
+            case op.Txn():
                 return (
                     all(map(_can_express_compare, operation.compare))
                     and all(map(self._can_express_in_txn, operation.success))
                     and all(map(self._can_express_in_txn, operation.failure))
                 )
-            case LeaseTimeToLive():
+            case op.LeaseTimeToLive():
                 return operation.keys  # get_lease_info always asks for the keys
-            case Compact() | LeaseGrant() | LeaseRevoke() | LeaseKeepAlive():
+            case op.Compact() | op.LeaseGrant() | op.LeaseRevoke() | op.LeaseKeepAlive():
                 return True
             case _:  # what it has no method for, and what it is not asked (see `capabilities`)
                 return False
 
-    def _can_express_in_txn(self, operation: RequestOp) -> bool:
+    def _can_express_in_txn(self, operation: op.RequestOp) -> bool:
         match operation:
-            case Range():
-                return operation == Range(operation.key, operation.range_end)
-            case DeleteRange():
+            case op.Range():
+                return operation == op.Range(operation.key, operation.range_end)
+            case op.DeleteRange():
                 return True
-            case Put() | Txn():
+            case op.Put() | op.Txn():
                 return self.can_express(operation)
         assert_never(operation)
 
-    def apply(self, operation: Operation) -> Result:
+    def apply(self, operation: op.Operation) -> Result:
         """Whatever etcd3 raises of its own (a TypeError, say) is its answer, and is let through."""
         exceptions = self._etcd3.exceptions
         try:
@@ -161,47 +144,47 @@ class Etcd3Target(Target):
                 raise TargetDied(f"CANCELLED: {error.details()}") from error
             return Error(Code(error.code().value[0]), error.details() or "")
 
-    def _apply(self, operation: Operation) -> Result:
+    def _apply(self, operation: op.Operation) -> Result:
         client = self._client
         match operation:
-            case Range():
+            case op.Range():
                 return decode(operation, self._range(operation))
-            case Put():
+            case op.Put():
                 answer = client.put(operation.key, operation.value, lease=operation.lease, prev_kv=operation.prev_kv)
                 return decode(operation, answer)
-            case DeleteRange():
+            case op.DeleteRange():
                 if operation.range_end:
                     return decode(operation, client.delete_prefix(operation.key))
                 answer = client.delete(operation.key, prev_kv=operation.prev_kv, return_response=True)
                 return decode(operation, answer)
-            case Txn():
+            case op.Txn():
                 txn = self._txn(operation)
                 succeeded, responses = client.transaction(txn.compare, txn.success, txn.failure)
                 return TxnResult(revision=0, succeeded=succeeded, responses=tuple(map(_response_op, responses)))
-            case Compact():
+            case op.Compact():
                 client.compact(operation.revision, physical=operation.physical)
                 return CompactResult(revision=0)
-            case LeaseGrant():
+            case op.LeaseGrant():
                 lease = client.lease(operation.ttl, lease_id=operation.id or None)
                 return LeaseGrantResult(revision=0, id=lease.id, ttl=lease.ttl)
-            case LeaseRevoke():
+            case op.LeaseRevoke():
                 client.revoke_lease(operation.id)
                 return LeaseRevokeResult(revision=0)
-            case LeaseKeepAlive():
+            case op.LeaseKeepAlive():
                 (answer,) = client.refresh_lease(operation.id)
                 return decode(operation, answer)
-            case LeaseTimeToLive():
+            case op.LeaseTimeToLive():
                 return decode(operation, client.get_lease_info(operation.id))
             case _:
                 raise NotImplementedError(f"etcd3 is not asked {operation}")
 
-    def _range(self, operation: Range) -> Any:
+    def _range(self, operation: op.Range) -> Any:
         """The method that a user would take: the most special one that has all the options."""
         options: dict[str, Any] = {name: value for name in _RANGE_OPTIONS if (value := getattr(operation, name))}
         if operation.sort_order:
-            options["sort_order"] = _SORT_ORDERS[SortOrder(operation.sort_order)]
+            options["sort_order"] = _SORT_ORDERS[op.SortOrder(operation.sort_order)]
         if operation.sort_target:
-            options["sort_target"] = _SORT_TARGETS[SortTarget(operation.sort_target)]
+            options["sort_target"] = _SORT_TARGETS[op.SortTarget(operation.sort_target)]
 
         if not operation.range_end:
             return self._client.get_response(operation.key, **options)
@@ -211,7 +194,7 @@ class Etcd3Target(Target):
             return self._client.get_prefix_response(operation.key, **options)
         return self._client.get_range_response(operation.key, operation.range_end, **options)
 
-    def _txn(self, txn: Txn) -> Any:
+    def _txn(self, txn: op.Txn) -> Any:
         """An `etcd3.transactions.Txn`: what nests, and what `transaction` takes in three parts."""
         return self._client.transactions.txn(
             [self._compare(compare) for compare in txn.compare],
@@ -219,41 +202,41 @@ class Etcd3Target(Target):
             [self._request_op(operation) for operation in txn.failure],
         )
 
-    def _compare(self, compare: Compare) -> Any:
-        subject = getattr(self._client.transactions, _COMPARE_TARGETS[CompareTarget(compare.target)])
+    def _compare(self, compare: op.Compare) -> Any:
+        subject = getattr(self._client.transactions, _COMPARE_TARGETS[op.CompareTarget(compare.target)])
         return _COMPARE_RESULTS[compare.result](subject(compare.key, compare.range_end or None), compare.operand)
 
-    def _request_op(self, operation: RequestOp) -> Any:
+    def _request_op(self, operation: op.RequestOp) -> Any:
         transactions = self._client.transactions
         match operation:
-            case Range():
+            case op.Range():
                 return transactions.get(operation.key, operation.range_end or None)
-            case Put():
+            case op.Put():
                 return transactions.put(operation.key, operation.value, operation.lease, operation.prev_kv)
-            case DeleteRange():
+            case op.DeleteRange():
                 return transactions.delete(operation.key, operation.range_end or None, operation.prev_kv)
-            case Txn():
+            case op.Txn():
                 return self._txn(operation)
         assert_never(operation)
 
 
-def _can_express_range(operation: Range) -> bool:
+def _can_express_range(operation: op.Range) -> bool:
     """A single key is read by `get`, which has one option and refuses the others."""
     if not operation.range_end:
-        return operation == Range(operation.key, serializable=operation.serializable)
+        return operation == op.Range(operation.key, serializable=operation.serializable)
     return operation.sort_order in _SORT_ORDERS and operation.sort_target in _SORT_TARGETS
 
 
-def _can_express_compare(compare: Compare) -> bool:
+def _can_express_compare(compare: op.Compare) -> bool:
     """There is nothing that compares a lease."""
     return (
         compare.target in _COMPARE_TARGETS
         and compare.result in _COMPARE_RESULTS
-        and isinstance(compare.operand, bytes) == (compare.target == CompareTarget.VALUE)
+        and isinstance(compare.operand, bytes) == (compare.target == op.CompareTarget.VALUE)
     )
 
 
-def _is_prefix(operation: Range | DeleteRange) -> bool:
+def _is_prefix(operation: op.Range | op.DeleteRange) -> bool:
     """Whether the range is "all that starts with the key": by etcd's rule, the end of a prefix is the prefix with
     the last byte counted up that can be, and without what follows it. A key of 0xff alone has no such byte.
     """

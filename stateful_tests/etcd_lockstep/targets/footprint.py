@@ -8,29 +8,8 @@ from __future__ import annotations
 from typing import Protocol, TypeVar
 
 from etcd_lockstep.target import TargetDied
+from etcd_model import operations as op
 from etcd_model.errors import NO_SPACE, Error
-from etcd_model.operations import (
-    MEMBER_ID,
-    Alarm,
-    AlarmAction,
-    As,
-    AuthDisable,
-    AuthEnable,
-    Authenticate,
-    Downgrade,
-    DowngradeAction,
-    MemberAdd,
-    MemberList,
-    MemberRemove,
-    Operation,
-    RoleAdd,
-    RoleDelete,
-    RoleList,
-    UserAdd,
-    UserChangePassword,
-    UserDelete,
-    UserList,
-)
 from etcd_model.results import (
     AlarmResult,
     AuthenticateResult,
@@ -40,15 +19,15 @@ from etcd_model.results import (
     UserListResult,
 )
 
-NOTED: tuple[type[Operation], ...] = (
-    UserAdd,
-    UserChangePassword,
-    RoleAdd,
-    AuthEnable,
-    Authenticate,
-    Alarm,
-    MemberAdd,
-    Downgrade,
+NOTED: tuple[type[op.Operation], ...] = (
+    op.UserAdd,
+    op.UserChangePassword,
+    op.RoleAdd,
+    op.AuthEnable,
+    op.Authenticate,
+    op.Alarm,
+    op.MemberAdd,
+    op.Downgrade,
 )
 """The operations that are worth a note: the first of their kind to leave something behind."""
 
@@ -59,7 +38,7 @@ _NOT_UNDONE = "what the sequence left can't be undone"
 class Applies(Protocol):
     """What carries out the undoing."""
 
-    def apply(self, operation: Operation) -> Result: ...
+    def apply(self, operation: op.Operation) -> Result: ...
 
 
 class Footprint:
@@ -74,20 +53,20 @@ class Footprint:
         """Names with passwords that they have had, the newest last."""
         self._tokens: list[str] = []
 
-    def note(self, operation: Operation, result: Result | None) -> None:
+    def note(self, operation: op.Operation, result: Result | None) -> None:
         """One of `NOTED` was applied. Without a result nobody knows whether it was."""
         if isinstance(result, Error):
             return
         match operation:
-            case Alarm(action=action):
-                self._alarms |= action != AlarmAction.GET
-            case Downgrade(action=action):
-                self._downgrade |= action == DowngradeAction.ENABLE
-            case MemberAdd():
+            case op.Alarm(action=action):
+                self._alarms |= action != op.AlarmAction.GET
+            case op.Downgrade(action=action):
+                self._downgrade |= action == op.DowngradeAction.ENABLE
+            case op.MemberAdd():
                 self._members = True
             case _:
                 self.auth = True
-        if isinstance(operation, UserAdd | UserChangePassword):
+        if isinstance(operation, op.UserAdd | op.UserChangePassword):
             login = (operation.name, operation.password)
             self._logins.pop(login, None)
             self._logins[login] = None
@@ -103,33 +82,33 @@ class Footprint:
         """Raises `TargetDied` where something can't be undone."""
         if self.auth:
             self._disable_auth(client)
-            for user in expect(client.apply(UserList()), UserListResult, _NOT_UNDONE).users:
-                client.apply(UserDelete(user))
-            for role in expect(client.apply(RoleList()), RoleListResult, _NOT_UNDONE).roles:
-                client.apply(RoleDelete(role))
+            for user in expect(client.apply(op.UserList()), UserListResult, _NOT_UNDONE).users:
+                client.apply(op.UserDelete(user))
+            for role in expect(client.apply(op.RoleList()), RoleListResult, _NOT_UNDONE).roles:
+                client.apply(op.RoleDelete(role))
         if self._alarms:
-            for raised in expect(client.apply(Alarm()), AlarmResult, _NOT_UNDONE).alarms:
-                client.apply(Alarm(AlarmAction.DEACTIVATE, raised.member_id, raised.alarm))
+            for raised in expect(client.apply(op.Alarm()), AlarmResult, _NOT_UNDONE).alarms:
+                client.apply(op.Alarm(op.AlarmAction.DEACTIVATE, raised.member_id, raised.alarm))
         if self._members:
-            for member in expect(client.apply(MemberList()), MemberListResult, _NOT_UNDONE).members:
-                if member.id != MEMBER_ID:
-                    client.apply(MemberRemove(member.id))
+            for member in expect(client.apply(op.MemberList()), MemberListResult, _NOT_UNDONE).members:
+                if member.id != op.MEMBER_ID:
+                    client.apply(op.MemberRemove(member.id))
         if self._downgrade:
-            client.apply(Downgrade(DowngradeAction.CANCEL))
+            client.apply(op.Downgrade(op.DowngradeAction.CANCEL))
 
     def _disable_auth(self, client: Applies) -> None:
         """Where it is on, whoever may turn it off is looked for among those that the sequence has made."""
-        refusal = client.apply(AuthDisable())
+        refusal = client.apply(op.AuthDisable())
         if not isinstance(refusal, Error):
             return
         for token in reversed(self._tokens):
-            if not isinstance(client.apply(As(token, AuthDisable())), Error):
+            if not isinstance(client.apply(op.As(token, op.AuthDisable())), Error):
                 return
         newest_first = reversed(tuple(self._logins))
         for name, password in newest_first:
-            answer = client.apply(Authenticate(name, password))
+            answer = client.apply(op.Authenticate(name, password))
             if isinstance(answer, AuthenticateResult) and not isinstance(
-                client.apply(As(answer.token, AuthDisable())), Error
+                client.apply(op.As(answer.token, op.AuthDisable())), Error
             ):
                 return
         raise TargetDied(f"auth can't be turned off: {refusal.message}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from etcd_lockstep.transcripts.transcript import Answer, ByVersion, Since, kv, says
+from etcd_model import operations as op
 from etcd_model.errors import (
     BAD_LEADER_TRANSFEREE,
     INVALID_DOWNGRADE_TARGET_VERSION,
@@ -14,23 +15,6 @@ from etcd_model.errors import (
     UNKNOWN_METHOD,
     WRONG_DOWNGRADE_VERSION_FORMAT,
     unimplemented,
-)
-from etcd_model.operations import (
-    MEMBER_ID,
-    Defragment,
-    Downgrade,
-    DowngradeAction,
-    Hash,
-    MemberAdd,
-    MemberList,
-    MemberPromote,
-    MemberRemove,
-    MemberUpdate,
-    MoveLeader,
-    Put,
-    Range,
-    Snapshot,
-    Status,
 )
 from etcd_model.quirks import Quirks, parse_version
 from etcd_model.results import (
@@ -48,7 +32,7 @@ from etcd_model.results import (
 )
 
 INTACT = SnapshotResult()
-MEMBERS = MemberListResult(0, (Member(MEMBER_ID),))
+MEMBERS = MemberListResult(0, (Member(op.MEMBER_ID),))
 NO_DOWNGRADE = unimplemented("etcdserverpb.Maintenance", "Downgrade")
 
 
@@ -84,44 +68,44 @@ def downgraded(lower: str) -> Answer:
     return Since("downgrade", NO_DOWNGRADE, ByVersion(told))
 
 
-VALIDATE, CANCEL = DowngradeAction.VALIDATE, DowngradeAction.CANCEL
+VALIDATE, CANCEL = op.DowngradeAction.VALIDATE, op.DowngradeAction.CANCEL
 
 MAINTENANCE = (
     says(
         "the status tells the version, whether the member leads, and since 3.6 the version of the storage",
-        (Status(), status(1)),
-        (Put(b"a", b"1"), PutResult(2)),
-        (Status(), status(2)),
+        (op.Status(), status(1)),
+        (op.Put(b"a", b"1"), PutResult(2)),
+        (op.Status(), status(2)),
     ),
     says(
         "hashing, defragmenting and copying a store changes nothing in it",
-        (Put(b"a", b"1"), PutResult(2)),
-        (Hash(), MaintenanceResult(2)),
-        (Defragment(), MaintenanceResult(0)),
-        (Snapshot(), INTACT),
-        (Hash(), MaintenanceResult(2)),
-        (Range(b"a"), RangeResult(2, (kv(b"a", b"1", 2, 2, 1),), count=1)),
-        (Put(b"a", b"2"), PutResult(3)),
+        (op.Put(b"a", b"1"), PutResult(2)),
+        (op.Hash(), MaintenanceResult(2)),
+        (op.Defragment(), MaintenanceResult(0)),
+        (op.Snapshot(), INTACT),
+        (op.Hash(), MaintenanceResult(2)),
+        (op.Range(b"a"), RangeResult(2, (kv(b"a", b"1", 2, 2, 1),), count=1)),
+        (op.Put(b"a", b"2"), PutResult(3)),
     ),
     says(
         "there is one member, which leads, and can't be removed or promoted",
-        *((MemberList(linearizable), MEMBERS) for linearizable in (False, True)),
-        (MoveLeader(MEMBER_ID), MaintenanceResult(0)),
-        *((MoveLeader(member), BAD_LEADER_TRANSFEREE) for member in (0, 404)),
-        (MemberRemove(MEMBER_ID), NOT_ENOUGH_STARTED),
-        (MemberPromote(MEMBER_ID), MEMBER_NOT_LEARNER),
+        *((op.MemberList(linearizable), MEMBERS) for linearizable in (False, True)),
+        (op.MoveLeader(op.MEMBER_ID), MaintenanceResult(0)),
+        *((op.MoveLeader(member), BAD_LEADER_TRANSFEREE) for member in (0, 404)),
+        (op.MemberRemove(op.MEMBER_ID), NOT_ENOUGH_STARTED),
+        (op.MemberPromote(op.MEMBER_ID), MEMBER_NOT_LEARNER),
         *(
             (operation(member), MEMBER_NOT_FOUND)
-            for operation in (MemberRemove, MemberPromote, MemberUpdate)
+            for operation in (op.MemberRemove, op.MemberPromote, op.MemberUpdate)
             for member in (0, 404)
         ),
-        (MemberUpdate(404, ("x",)), MEMBER_NOT_FOUND),
-        (MemberList(), MEMBERS),
+        (op.MemberUpdate(404, ("x",)), MEMBER_NOT_FOUND),
+        (op.MemberList(), MEMBERS),
     ),
     says(
         "a member without a proper URL is not added",
         *(
-            (MemberAdd(urls, is_learner), MEMBER_BAD_URLS)
+            (op.MemberAdd(urls, is_learner), MEMBER_BAD_URLS)
             for urls in (
                 (),
                 ("",),
@@ -133,22 +117,22 @@ MAINTENANCE = (
             )
             for is_learner in (False, True)
         ),
-        (MemberList(), MEMBERS),
+        (op.MemberList(), MEMBERS),
     ),
     says(
         "a cluster can go down to the minor version before its own, and to no other",
         *(
-            (Downgrade(VALIDATE, version), Since("downgrade", NO_DOWNGRADE, WRONG_DOWNGRADE_VERSION_FORMAT))
+            (op.Downgrade(VALIDATE, version), Since("downgrade", NO_DOWNGRADE, WRONG_DOWNGRADE_VERSION_FORMAT))
             for version in ("", "x", "3")
         ),
-        *((Downgrade(VALIDATE, f"3.{minor}.0"), downgraded(f"3.{minor}")) for minor in (0, 3, 4, 5, 6, 7, 8)),
-        *((Downgrade(VALIDATE, f"3.{minor}"), downgraded(f"3.{minor}")) for minor in (4, 5, 6)),
-        (Downgrade(VALIDATE, "2.4.0"), downgraded("2.4")),
+        *((op.Downgrade(VALIDATE, f"3.{minor}.0"), downgraded(f"3.{minor}")) for minor in (0, 3, 4, 5, 6, 7, 8)),
+        *((op.Downgrade(VALIDATE, f"3.{minor}"), downgraded(f"3.{minor}")) for minor in (4, 5, 6)),
+        (op.Downgrade(VALIDATE, "2.4.0"), downgraded("2.4")),
     ),
     says(
         "where no downgrade is on there is none to cancel, which since 3.6 is no error",
         (
-            Downgrade(CANCEL),
+            op.Downgrade(CANCEL),
             Since(
                 "downgrade",
                 NO_DOWNGRADE,
@@ -159,6 +143,6 @@ MAINTENANCE = (
                 ),
             ),
         ),
-        (Downgrade(9), Since("downgrade", NO_DOWNGRADE, UNKNOWN_METHOD)),
+        (op.Downgrade(9), Since("downgrade", NO_DOWNGRADE, UNKNOWN_METHOD)),
     ),
 )

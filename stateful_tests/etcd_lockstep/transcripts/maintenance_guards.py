@@ -17,6 +17,7 @@ from etcd_lockstep.transcripts.transcript import (
     Step,
     says,
 )
+from etcd_model import operations as op
 from etcd_model.errors import (
     BAD_LEADER_TRANSFEREE,
     INVALID_AUTH_TOKEN,
@@ -29,31 +30,6 @@ from etcd_model.errors import (
     Error,
     unimplemented,
     unmapped,
-)
-from etcd_model.operations import (
-    MEMBER_ID,
-    Alarm,
-    AlarmAction,
-    AlarmType,
-    As,
-    Defragment,
-    DeleteRange,
-    Downgrade,
-    DowngradeAction,
-    Hash,
-    HashKV,
-    MemberAdd,
-    MemberList,
-    MemberPromote,
-    MemberRemove,
-    MemberUpdate,
-    MoveLeader,
-    Operation,
-    Put,
-    Range,
-    Snapshot,
-    Status,
-    UserList,
 )
 from etcd_model.results import (
     DeleteRangeResult,
@@ -78,11 +54,11 @@ def since_guarded(answer: Answer, refused: Answer) -> Since:
     return Since("status_guarded", answer, refused)
 
 
-def of_root(operation: Operation, answer: Answer) -> tuple[Step, ...]:
+def of_root(operation: op.Operation, answer: Answer) -> tuple[Step, ...]:
     return asked(operation, mapped(USER_EMPTY), mapped(INVALID_AUTH_TOKEN), mapped(PERMISSION_DENIED), answer)
 
 
-MEMBERS = MemberListResult(0, (Member(MEMBER_ID),))
+MEMBERS = MemberListResult(0, (Member(op.MEMBER_ID),))
 NO_DOWNGRADE = unimplemented("etcdserverpb.Maintenance", "Downgrade")
 MINE = MaintenanceResult(0)
 
@@ -90,22 +66,22 @@ _MAINTENANCE = (
     says(
         "hashes, snapshots and defragmentation are root's",
         *realm(),
-        *of_root(Hash(), MaintenanceResult(1)),
-        *of_root(Defragment(), MaintenanceResult(0)),
-        *of_root(Snapshot(), INTACT),
+        *of_root(op.Hash(), MaintenanceResult(1)),
+        *of_root(op.Defragment(), MaintenanceResult(0)),
+        *of_root(op.Snapshot(), INTACT),
     ),
     says(
         "the hash of the history is root's",
         *realm(),
-        as_root(Put(b"a", b"1"), PutResult(2)),
-        *of_root(HashKV(), Since("hash_kv_tells_revision", HashKVResult(2, RIGHT, 1), HashKVResult(2, RIGHT, 1, 2))),
+        as_root(op.Put(b"a", b"1"), PutResult(2)),
+        *of_root(op.HashKV(), Since("hash_kv_tells_revision", HashKVResult(2, RIGHT, 1), HashKVResult(2, RIGHT, 1, 2))),
     ),
     says(
         "the status was for anybody, then for root, and then for users",
         *realm(),
-        as_root(Status(), status(1)),
+        as_root(op.Status(), status(1)),
         *asked(
-            Status(),
+            op.Status(),
             since_guarded(status(1), USER_EMPTY),
             since_guarded(status(1), INVALID_AUTH_TOKEN),
             since_guarded(status(1), Since("status_open_to_users", PERMISSION_DENIED, status(1))),
@@ -115,22 +91,22 @@ _MAINTENANCE = (
     says(
         "leadership was anybody's to move, and then root's",
         *realm(),
-        as_root(Status(), status(1)),
+        as_root(op.Status(), status(1)),
         *asked(
-            MoveLeader(404),
+            op.MoveLeader(404),
             *(
                 since_guarded(BAD_LEADER_TRANSFEREE, error)
                 for error in (USER_EMPTY, INVALID_AUTH_TOKEN, PERMISSION_DENIED)
             ),
             BAD_LEADER_TRANSFEREE,
         ),
-        as_root(MoveLeader(MEMBER_ID), MINE),
+        as_root(op.MoveLeader(op.MEMBER_ID), MINE),
     ),
     says(
         "the version was anybody's to change, and then root's",
         *realm(),
         *asked(
-            Downgrade(DowngradeAction.VALIDATE, "x"),
+            op.Downgrade(op.DowngradeAction.VALIDATE, "x"),
             *(
                 Since("downgrade", NO_DOWNGRADE, since_guarded(WRONG_DOWNGRADE_VERSION_FORMAT, error))
                 for error in (USER_EMPTY, INVALID_AUTH_TOKEN, PERMISSION_DENIED)
@@ -141,9 +117,9 @@ _MAINTENANCE = (
     says(
         "the list of members was for anybody, and then for users; members are root's to change",
         *realm(),
-        as_root(Status(), status(1)),
+        as_root(op.Status(), status(1)),
         *asked(
-            MemberList(),
+            op.MemberList(),
             Since("member_list_guarded", MEMBERS, USER_EMPTY),
             Since("member_list_guarded", MEMBERS, INVALID_AUTH_TOKEN),
             MEMBERS,
@@ -151,17 +127,17 @@ _MAINTENANCE = (
         ),
         *(
             step
-            for operation in (MemberRemove(404), MemberUpdate(404), MemberPromote(404))
+            for operation in (op.MemberRemove(404), op.MemberUpdate(404), op.MemberPromote(404))
             for step in asked(operation, USER_EMPTY, INVALID_AUTH_TOKEN, PERMISSION_DENIED, MEMBER_NOT_FOUND)
         ),
-        *asked(MemberAdd(), *(MEMBER_BAD_URLS,) * 4),
+        *asked(op.MemberAdd(), *(MEMBER_BAD_URLS,) * 4),
     ),
     says(
         "alarms were anybody's, then root's, and then any user's to ask for",
         *realm(),
-        as_root(Status(), status(1)),
+        as_root(op.Status(), status(1)),
         *asked(
-            Alarm(),
+            op.Alarm(),
             Since(GUARDED, alarms(1), USER_EMPTY),
             Since(
                 "alarm_has_header", Since(GUARDED, unmapped(INVALID_AUTH_TOKEN), INVALID_AUTH_TOKEN), INVALID_AUTH_TOKEN
@@ -170,34 +146,38 @@ _MAINTENANCE = (
             alarms(1),
         ),
         as_user(
-            Alarm(AlarmAction.DEACTIVATE, MEMBER_ID, AlarmType.NOSPACE), Since(GUARDED, alarms(1), PERMISSION_DENIED)
+            op.Alarm(op.AlarmAction.DEACTIVATE, op.MEMBER_ID, op.AlarmType.NOSPACE),
+            Since(GUARDED, alarms(1), PERMISSION_DENIED),
         ),
-        (Alarm(AlarmAction.DEACTIVATE, MEMBER_ID, AlarmType.NOSPACE), Since(GUARDED, alarms(1), USER_EMPTY)),
+        (
+            op.Alarm(op.AlarmAction.DEACTIVATE, op.MEMBER_ID, op.AlarmType.NOSPACE),
+            Since(GUARDED, alarms(1), USER_EMPTY),
+        ),
     ),
 )
 
-RAISE = Alarm(AlarmAction.ACTIVATE, MEMBER_ID, AlarmType.NOSPACE)
-RAISED = (MEMBER_ID, AlarmType.NOSPACE)
+RAISE = op.Alarm(op.AlarmAction.ACTIVATE, op.MEMBER_ID, op.AlarmType.NOSPACE)
+RAISED = (op.MEMBER_ID, op.AlarmType.NOSPACE)
 
 _ALARMED = (
     says(
         "while an alarm refused something permissions were not looked at, but for reads, until 3.6",
         *realm(),
-        as_root(Put(b"a", b"1"), PutResult(2)),
-        as_root(Put(b"b", b"1"), PutResult(3)),
+        as_root(op.Put(b"a", b"1"), PutResult(2)),
+        as_root(op.Put(b"b", b"1"), PutResult(3)),
         as_root(RAISE, alarms(3, RAISED)),
-        as_user(Put(b"a", b"2"), NO_SPACE),
-        as_user(Range(b"a"), PERMISSION_DENIED),
-        as_user(DeleteRange(b"a"), Since("alarms_in_layers", DeleteRangeResult(4, 1), PERMISSION_DENIED)),
-        (DeleteRange(b"b"), Since("alarms_in_layers", DeleteRangeResult(5, 1), USER_EMPTY)),
-        as_user(UserList(), Since("alarms_in_layers", UserListResult(5, ("root", "u")), PERMISSION_DENIED)),
-        (As(BAD, DeleteRange(b"b")), INVALID_AUTH_TOKEN),
+        as_user(op.Put(b"a", b"2"), NO_SPACE),
+        as_user(op.Range(b"a"), PERMISSION_DENIED),
+        as_user(op.DeleteRange(b"a"), Since("alarms_in_layers", DeleteRangeResult(4, 1), PERMISSION_DENIED)),
+        (op.DeleteRange(b"b"), Since("alarms_in_layers", DeleteRangeResult(5, 1), USER_EMPTY)),
+        as_user(op.UserList(), Since("alarms_in_layers", UserListResult(5, ("root", "u")), PERMISSION_DENIED)),
+        (op.As(BAD, op.DeleteRange(b"b")), INVALID_AUTH_TOKEN),
         as_root(
-            Alarm(AlarmAction.DEACTIVATE, MEMBER_ID, AlarmType.NOSPACE),
+            op.Alarm(op.AlarmAction.DEACTIVATE, op.MEMBER_ID, op.AlarmType.NOSPACE),
             Since("alarms_in_layers", alarms(5, RAISED), alarms(3, RAISED)),
         ),
-        as_user(DeleteRange(b"a"), PERMISSION_DENIED),
-        (DeleteRange(b"b"), USER_EMPTY),
+        as_user(op.DeleteRange(b"a"), PERMISSION_DENIED),
+        (op.DeleteRange(b"b"), USER_EMPTY),
     ),
 )
 

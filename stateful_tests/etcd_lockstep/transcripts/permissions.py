@@ -14,6 +14,7 @@ from etcd_lockstep.transcripts.auth_fixtures import (
     realm,
 )
 from etcd_lockstep.transcripts.transcript import Since, Step, kv, says
+from etcd_model import operations as op
 from etcd_model.errors import (
     COMPACTED,
     DUPLICATE_KEY,
@@ -25,23 +26,6 @@ from etcd_model.errors import (
     PERMISSION_DENIED,
     USER_EMPTY,
 )
-from etcd_model.operations import (
-    As,
-    Compact,
-    Compare,
-    CompareResult,
-    CompareTarget,
-    DeleteRange,
-    LeaseGrant,
-    Operation,
-    Permission,
-    Put,
-    Range,
-    RoleAdd,
-    RoleGrantPermission,
-    Txn,
-    UserGrantRole,
-)
 from etcd_model.ranges import FROM_KEY
 from etcd_model.results import (
     DeleteRangeResult,
@@ -52,23 +36,23 @@ from etcd_model.results import (
 )
 
 
-def version(key: bytes, operand: int, range_end: bytes = b"") -> Compare:
-    return Compare(key, CompareTarget.VERSION, CompareResult.EQUAL, operand, range_end)
+def version(key: bytes, operand: int, range_end: bytes = b"") -> op.Compare:
+    return op.Compare(key, op.CompareTarget.VERSION, op.CompareResult.EQUAL, operand, range_end)
 
 
-def denied(*operations: Operation) -> tuple[Step, ...]:
+def denied(*operations: op.Operation) -> tuple[Step, ...]:
     """What a user may not do."""
     return tuple(as_user(operation, PERMISSION_DENIED) for operation in operations)
 
 
 def covered(
-    *granted: Permission, read: tuple[tuple[bytes, bytes], ...], unread: tuple[tuple[bytes, bytes], ...]
+    *granted: op.Permission, read: tuple[tuple[bytes, bytes], ...], unread: tuple[tuple[bytes, bytes], ...]
 ) -> tuple[Step, ...]:
     """Which ranges may be read with these grants, and which not."""
     return (
         *realm(*granted),
-        *(as_user(Range(key, end), RangeResult(1)) for key, end in read),
-        *denied(*(Range(key, end) for key, end in unread)),
+        *(as_user(op.Range(key, end), RangeResult(1)) for key, end in read),
+        *denied(*(op.Range(key, end) for key, end in unread)),
     )
 
 
@@ -133,19 +117,19 @@ _COVER = (
     says(
         "the grants of all roles of a user count together",
         *realm(may(READ, b"a", b"c")),
-        as_root(RoleAdd("s"), DONE),
-        as_root(RoleGrantPermission("s", may(READ, b"c", b"e")), DONE),
-        *denied(Range(b"b", b"d")),
-        as_root(UserGrantRole("u", "s"), DONE),
-        as_user(Range(b"b", b"d"), RangeResult(1)),
+        as_root(op.RoleAdd("s"), DONE),
+        as_root(op.RoleGrantPermission("s", may(READ, b"c", b"e")), DONE),
+        *denied(op.Range(b"b", b"d")),
+        as_root(op.UserGrantRole("u", "s"), DONE),
+        as_user(op.Range(b"b", b"d"), RangeResult(1)),
     ),
     says(
         "root may do everything, with and without grants",
         *realm(),
-        as_root(Put(b"a", b"1"), PutResult(2)),
-        as_root(Range(b"\x00", FROM_KEY), RangeResult(2, (kv(b"a", b"1", 2, 2, 1),), count=1)),
-        as_root(DeleteRange(b"\x00", FROM_KEY), DeleteRangeResult(3, 1)),
-        as_root(Compact(0), COMPACTED),
+        as_root(op.Put(b"a", b"1"), PutResult(2)),
+        as_root(op.Range(b"\x00", FROM_KEY), RangeResult(2, (kv(b"a", b"1", 2, 2, 1),), count=1)),
+        as_root(op.DeleteRange(b"\x00", FROM_KEY), DeleteRangeResult(3, 1)),
+        as_root(op.Compact(0), COMPACTED),
     ),
 )
 
@@ -153,66 +137,75 @@ _REQUESTS = (
     says(
         "who may only write may not read, not even count, and the other way round",
         *realm(may(READ, b"r"), may(WRITE, b"w")),
-        as_user(Range(b"r"), RangeResult(1)),
-        as_user(Put(b"w", b"1"), PutResult(2)),
-        as_user(DeleteRange(b"w"), DeleteRangeResult(3, 1)),
-        *denied(Range(b"w"), Range(b"w", count_only=True), Put(b"r"), DeleteRange(b"r")),
+        as_user(op.Range(b"r"), RangeResult(1)),
+        as_user(op.Put(b"w", b"1"), PutResult(2)),
+        as_user(op.DeleteRange(b"w"), DeleteRangeResult(3, 1)),
+        *denied(op.Range(b"w"), op.Range(b"w", count_only=True), op.Put(b"r"), op.DeleteRange(b"r")),
         *denied(
-            Put(b"w", prev_kv=True), DeleteRange(b"w", prev_kv=True), DeleteRange(b"w", b"x"), Put(b"r", prev_kv=True)
+            op.Put(b"w", prev_kv=True),
+            op.DeleteRange(b"w", prev_kv=True),
+            op.DeleteRange(b"w", b"x"),
+            op.Put(b"r", prev_kv=True),
         ),
     ),
     says(
         "a previous value is told to who may read it",
         *realm(may(READWRITE, b"a")),
-        as_user(Put(b"a", b"1", prev_kv=True), PutResult(2)),
-        as_user(Put(b"a", b"2", prev_kv=True), PutResult(3, kv(b"a", b"1", 2, 2, 1))),
-        as_user(DeleteRange(b"a", prev_kv=True), DeleteRangeResult(4, 1, (kv(b"a", b"2", 2, 3, 2),))),
+        as_user(op.Put(b"a", b"1", prev_kv=True), PutResult(2)),
+        as_user(op.Put(b"a", b"2", prev_kv=True), PutResult(3, kv(b"a", b"1", 2, 2, 1))),
+        as_user(op.DeleteRange(b"a", prev_kv=True), DeleteRangeResult(4, 1, (kv(b"a", b"2", 2, 3, 2),))),
     ),
     says(
         "a key can be given to a lease by who may write all keys of that lease",
         *realm(may(WRITE, b"a", b"c")),
-        as_root(LeaseGrant(60, id=7), LeaseGrantResult(1, 7, 60)),
-        as_user(Put(b"a", b"1", lease=7), PutResult(2)),
-        as_root(Put(b"x", b"1", lease=7), PutResult(3)),
-        *denied(Put(b"a", b"2", lease=7), Put(b"b", b"2", lease=7)),
-        as_user(Put(b"a", b"2"), PutResult(4)),
-        as_root(Put(b"x", b"2"), PutResult(5)),
-        as_user(Put(b"a", b"3", lease=7), PutResult(6)),
+        as_root(op.LeaseGrant(60, id=7), LeaseGrantResult(1, 7, 60)),
+        as_user(op.Put(b"a", b"1", lease=7), PutResult(2)),
+        as_root(op.Put(b"x", b"1", lease=7), PutResult(3)),
+        *denied(op.Put(b"a", b"2", lease=7), op.Put(b"b", b"2", lease=7)),
+        as_user(op.Put(b"a", b"2"), PutResult(4)),
+        as_root(op.Put(b"x", b"2"), PutResult(5)),
+        as_user(op.Put(b"a", b"3", lease=7), PutResult(6)),
     ),
     says(
         "without a token, or with one that nobody has, nothing can be read or written",
         *realm(),
         *(
             (operation, USER_EMPTY)
-            for operation in (Range(b"a"), Put(b"a"), DeleteRange(b"a"), Txn(success=(Put(b"a"),)))
+            for operation in (op.Range(b"a"), op.Put(b"a"), op.DeleteRange(b"a"), op.Txn(success=(op.Put(b"a"),)))
         ),
         *(
-            (As(BAD, operation), INVALID_AUTH_TOKEN)
-            for operation in (Range(b"a"), Put(b"a"), DeleteRange(b"a"), Txn(success=(Put(b"a"),)), Txn())
+            (op.As(BAD, operation), INVALID_AUTH_TOKEN)
+            for operation in (
+                op.Range(b"a"),
+                op.Put(b"a"),
+                op.DeleteRange(b"a"),
+                op.Txn(success=(op.Put(b"a"),)),
+                op.Txn(),
+            )
         ),
     ),
     says(
         "what is wrong with a request is told before who sends it is looked at",
         *realm(),
-        *((operation, EMPTY_KEY) for operation in (Range(b""), Put(b""), DeleteRange(b""))),
-        *((As(BAD, operation), EMPTY_KEY) for operation in (Range(b""), Put(b""), DeleteRange(b""))),
-        (As(BAD, Txn(success=(Put(b"a"), Put(b"a")))), DUPLICATE_KEY),
+        *((operation, EMPTY_KEY) for operation in (op.Range(b""), op.Put(b""), op.DeleteRange(b""))),
+        *((op.As(BAD, operation), EMPTY_KEY) for operation in (op.Range(b""), op.Put(b""), op.DeleteRange(b""))),
+        (op.As(BAD, op.Txn(success=(op.Put(b"a"), op.Put(b"a")))), DUPLICATE_KEY),
     ),
     says(
         "what may not be done is told before what can't be",
         *realm(may(READWRITE, b"a")),
-        as_root(Put(b"a", b"1"), PutResult(2)),
-        as_root(Put(b"a", b"2"), PutResult(3)),
+        as_root(op.Put(b"a", b"1"), PutResult(2)),
+        as_root(op.Put(b"a", b"2"), PutResult(3)),
         *denied(
-            Range(b"b", revision=2**62),
-            Range(b"b", revision=1),
-            Put(b"b", lease=404),
-            Put(b"b", ignore_value=True),
+            op.Range(b"b", revision=2**62),
+            op.Range(b"b", revision=1),
+            op.Put(b"b", lease=404),
+            op.Put(b"b", ignore_value=True),
         ),
-        as_user(Range(b"a", revision=2**62), FUTURE_REVISION),
-        as_user(Put(b"a", lease=404), LEASE_NOT_FOUND),
-        as_user(DeleteRange(b"a"), DeleteRangeResult(4, 1)),
-        as_user(Put(b"a", ignore_value=True), KEY_NOT_FOUND),
+        as_user(op.Range(b"a", revision=2**62), FUTURE_REVISION),
+        as_user(op.Put(b"a", lease=404), LEASE_NOT_FOUND),
+        as_user(op.DeleteRange(b"a"), DeleteRangeResult(4, 1)),
+        as_user(op.Put(b"a", ignore_value=True), KEY_NOT_FOUND),
     ),
 )
 
@@ -221,55 +214,56 @@ _TXNS = (
         "a txn needs the right to all that it compares and that stands in either branch, taken or not",
         *realm(may(READ, b"r"), may(WRITE, b"w"), may(READWRITE, b"a")),
         as_user(
-            Txn((version(b"r", 0),), (Put(b"w", b"1"), Range(b"r"))), TxnResult(2, True, (PutResult(2), RangeResult(2)))
+            op.Txn((version(b"r", 0),), (op.Put(b"w", b"1"), op.Range(b"r"))),
+            TxnResult(2, True, (PutResult(2), RangeResult(2))),
         ),
         *denied(
-            Txn((version(b"w", 0),)),
-            Txn((version(b"r", 0, b"z"),)),
-            Txn(success=(Put(b"a"), Put(b"r"))),
-            Txn((version(b"a", 9),), (Range(b"w"),)),
-            Txn(failure=(DeleteRange(b"b"),)),
+            op.Txn((version(b"w", 0),)),
+            op.Txn((version(b"r", 0, b"z"),)),
+            op.Txn(success=(op.Put(b"a"), op.Put(b"r"))),
+            op.Txn((version(b"a", 9),), (op.Range(b"w"),)),
+            op.Txn(failure=(op.DeleteRange(b"b"),)),
         ),
-        as_user(Txn(success=(DeleteRange(b"w"),)), TxnResult(3, True, (DeleteRangeResult(3, 1),))),
+        as_user(op.Txn(success=(op.DeleteRange(b"w"),)), TxnResult(3, True, (DeleteRangeResult(3, 1),))),
     ),
     says(
         "a txn in which nothing stands is for everybody",
         *realm(),
-        (Txn(), TxnResult(1, True)),
-        as_user(Txn(), TxnResult(1, True)),
-        (As(BAD, Txn()), INVALID_AUTH_TOKEN),
+        (op.Txn(), TxnResult(1, True)),
+        as_user(op.Txn(), TxnResult(1, True)),
+        (op.As(BAD, op.Txn()), INVALID_AUTH_TOKEN),
     ),
     says(
         "nobody looked at what a nested txn does, until somebody did",
         *realm(may(READ, b"a")),
         as_user(
-            Txn(success=(Txn(success=(Put(b"x", b"1"),)),)),
+            op.Txn(success=(op.Txn(success=(op.Put(b"x", b"1"),)),)),
             Since("nested_txns_guarded", TxnResult(2, True, (TxnResult(0, True, (PutResult(2),)),)), PERMISSION_DENIED),
         ),
         (
-            Txn(success=(Txn(success=(Range(b"x", count_only=True),)),)),
+            op.Txn(success=(op.Txn(success=(op.Range(b"x", count_only=True),)),)),
             Since(
                 "nested_txns_guarded", TxnResult(2, True, (TxnResult(0, True, (RangeResult(2, count=1),)),)), USER_EMPTY
             ),
         ),
         as_user(
-            Txn(success=(Txn((version(b"x", 1),)),)),
+            op.Txn(success=(op.Txn((version(b"x", 1),)),)),
             Since("nested_txns_guarded", TxnResult(2, True, (TxnResult(0, True),)), PERMISSION_DENIED),
         ),
     ),
     says(
         "a put in a txn got around what its lease and its previous value need, until it did not",
         *realm(may(WRITE, b"a")),
-        as_root(LeaseGrant(60, id=7), LeaseGrantResult(1, 7, 60)),
-        as_root(Put(b"x", b"1", lease=7), PutResult(2)),
-        as_root(Put(b"a", b"1"), PutResult(3)),
-        *denied(Put(b"a", b"2", lease=7), Put(b"a", b"2", prev_kv=True)),
+        as_root(op.LeaseGrant(60, id=7), LeaseGrantResult(1, 7, 60)),
+        as_root(op.Put(b"x", b"1", lease=7), PutResult(2)),
+        as_root(op.Put(b"a", b"1"), PutResult(3)),
+        *denied(op.Put(b"a", b"2", lease=7), op.Put(b"a", b"2", prev_kv=True)),
         as_user(
-            Txn(success=(Put(b"a", b"2", lease=7),)),
+            op.Txn(success=(op.Put(b"a", b"2", lease=7),)),
             Since("txn_puts_guarded", TxnResult(4, True, (PutResult(4),)), PERMISSION_DENIED),
         ),
         as_user(
-            Txn(success=(Put(b"a", b"3", prev_kv=True),)),
+            op.Txn(success=(op.Put(b"a", b"3", prev_kv=True),)),
             Since(
                 "txn_puts_guarded",
                 TxnResult(5, True, (PutResult(5, kv(b"a", b"2", 3, 4, 2, 7)),)),

@@ -16,119 +16,61 @@ from etcd_lockstep.console.wording.values import (
 )
 from etcd_lockstep.names import operation_name, spelled
 from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf
+from etcd_model import operations as op
 from etcd_model.exhaustive import assert_never
-from etcd_model.operations import (
-    Advance,
-    Alarm,
-    As,
-    AuthDisable,
-    AuthEnable,
-    Authenticate,
-    AuthOperation,
-    AuthStatus,
-    Campaign,
-    Compact,
-    Compare,
-    CompareResult,
-    CompareTarget,
-    Defragment,
-    DeleteRange,
-    Downgrade,
-    Hash,
-    HashKV,
-    Leader,
-    LeaderKey,
-    LeaseGrant,
-    LeaseKeepAlive,
-    LeaseLeases,
-    LeaseOperation,
-    LeaseRevoke,
-    LeaseTimeToLive,
-    Lock,
-    LockOperation,
-    MaintenanceOperation,
-    MemberAdd,
-    MemberList,
-    MemberPromote,
-    MemberRemove,
-    MemberUpdate,
-    MoveLeader,
-    Observe,
-    Operation,
-    Proclaim,
-    Put,
-    Range,
-    Resign,
-    RoleAdd,
-    RoleDelete,
-    RoleGet,
-    RoleGrantPermission,
-    RoleList,
-    RoleRevokePermission,
-    Snapshot,
-    Status,
-    Txn,
-    Unlock,
-    UserAdd,
-    UserChangePassword,
-    UserDelete,
-    UserGet,
-    UserGrantRole,
-    UserList,
-    UserRevokeRole,
-    WatchCancel,
-    WatchClose,
-    WatchCreate,
-    WatchOperation,
-    WatchProgress,
-    WatchRead,
-)
 from etcd_model.ranges import FROM_KEY
 
 _COMPARISONS = {
-    CompareResult.EQUAL: "=",
-    CompareResult.GREATER: ">",
-    CompareResult.LESS: "<",
-    CompareResult.NOT_EQUAL: "≠",
+    op.CompareResult.EQUAL: "=",
+    op.CompareResult.GREATER: ">",
+    op.CompareResult.LESS: "<",
+    op.CompareResult.NOT_EQUAL: "≠",
 }
 
 
-def operation_in_words(operation: Operation) -> str:
+def operation_in_words(operation: op.Operation) -> str:
     """The operation's name and what it asks for, in one line: `put "a" = "1", lease of step 2`."""
     name = operation_name(type(operation))
     match operation:
-        case Put():
+        case op.Put():
             value = "" if operation.ignore_value and not operation.value else f" = {quoted(operation.value)}"
             return _join(f"put {quoted(operation.key)}{value}", _options(operation, "key", "value"))
-        case Range() | DeleteRange():
+        case op.Range() | op.DeleteRange():
             subject = f"{name} {keys(operation.key, operation.range_end)}"
             return _join(subject, _options(operation, "key", "range_end"))
-        case Txn():
+        case op.Txn():
             return f"txn {_txn(operation)}"
-        case Compact():
+        case op.Compact():
             return _join(f"compact {number_in_words(operation.revision)}", _options(operation, "revision"))
-        case As():
+        case op.As():
             return f"{_sender(operation.token)}: {operation_in_words(operation.operation)}"
-        case LeaseGrant() | LeaseRevoke() | LeaseKeepAlive() | LeaseTimeToLive() | LeaseLeases() | Advance():
+        case (
+            op.LeaseGrant()
+            | op.LeaseRevoke()
+            | op.LeaseKeepAlive()
+            | op.LeaseTimeToLive()
+            | op.LeaseLeases()
+            | op.Advance()
+        ):
             return _lease_operation(operation)
-        case WatchCreate() | WatchCancel() | WatchProgress() | WatchRead() | WatchClose():
+        case op.WatchCreate() | op.WatchCancel() | op.WatchProgress() | op.WatchRead() | op.WatchClose():
             return _watch_operation(operation)
-        case Lock() | Unlock() | Campaign() | Proclaim() | Leader() | Observe() | Resign():
+        case op.Lock() | op.Unlock() | op.Campaign() | op.Proclaim() | op.Leader() | op.Observe() | op.Resign():
             return _lock_operation(operation)
         case (
-            Status()
-            | Alarm()
-            | Defragment()
-            | Hash()
-            | HashKV()
-            | Snapshot()
-            | MoveLeader()
-            | Downgrade()
-            | MemberList()
-            | MemberAdd()
-            | MemberRemove()
-            | MemberUpdate()
-            | MemberPromote()
+            op.Status()
+            | op.Alarm()
+            | op.Defragment()
+            | op.Hash()
+            | op.HashKV()
+            | op.Snapshot()
+            | op.MoveLeader()
+            | op.Downgrade()
+            | op.MemberList()
+            | op.MemberAdd()
+            | op.MemberRemove()
+            | op.MemberUpdate()
+            | op.MemberPromote()
         ):
             return _maintenance_operation(operation)
         case _:
@@ -141,119 +83,119 @@ def _sender(token: str) -> str:
     return f"with the token {quoted_text(token)}"
 
 
-def _lease_operation(operation: LeaseOperation) -> str:
+def _lease_operation(operation: op.LeaseOperation) -> str:
     name = operation_name(type(operation))
     match operation:
-        case LeaseGrant():
+        case op.LeaseGrant():
             return _join(f"{name} ttl {operation.ttl}", _options(operation, "ttl"))
-        case LeaseTimeToLive():
+        case op.LeaseTimeToLive():
             return _join(f"{name} {lease_in_words(operation.id)}", _options(operation, "id"))
-        case LeaseRevoke() | LeaseKeepAlive():
+        case op.LeaseRevoke() | op.LeaseKeepAlive():
             return f"{name} {lease_in_words(operation.id)}"
-        case LeaseLeases():
+        case op.LeaseLeases():
             return name
-        case Advance():
+        case op.Advance():
             return f"{name} {operation.seconds} s"
         case _:
             assert_never(operation)
 
 
-def _watch_operation(operation: WatchOperation) -> str:
+def _watch_operation(operation: op.WatchOperation) -> str:
     name, stream = operation_name(type(operation)), f"stream {operation.stream}"
     match operation:
-        case WatchCreate(start_revision=start):
+        case op.WatchCreate(start_revision=start):
             since = f" from {start if isinstance(start, RevisionAt) else f'revision {start}'}" if start else ""
             watched = keys(operation.key, operation.range_end).removesuffix(" on")
             onwards = "onwards " if operation.range_end == FROM_KEY else ""
             subject = f"watch {watched} {onwards}on {stream}{since}"
             return _join(subject, _options(operation, "key", "range_end", "start_revision", "stream"))
-        case WatchCancel():
+        case op.WatchCancel():
             return f"{name} of watcher {operation.watch_id} on {stream}"
-        case WatchProgress():
+        case op.WatchProgress():
             return f"{name} on {stream}"
-        case WatchRead() | WatchClose():
+        case op.WatchRead() | op.WatchClose():
             return f"{name} {stream}"
         case _:
             assert_never(operation)
 
 
-def _auth_operation(operation: AuthOperation) -> str:
+def _auth_operation(operation: op.AuthOperation) -> str:
     name = operation_name(type(operation))
     match operation:
-        case AuthEnable() | AuthDisable() | AuthStatus() | UserList() | RoleList():
+        case op.AuthEnable() | op.AuthDisable() | op.AuthStatus() | op.UserList() | op.RoleList():
             return name
-        case Authenticate() | UserChangePassword():
+        case op.Authenticate() | op.UserChangePassword():
             return f"{name} {quoted_text(operation.name)} with the password {quoted_text(operation.password)}"
-        case UserAdd():
+        case op.UserAdd():
             password = f" with the password {quoted_text(operation.password)}"
             subject = f"{name} {quoted_text(operation.name)}"
             told = operation.password or not operation.no_password
             return _join(subject + password if told else subject, _options(operation, "name", "password"))
-        case UserGet() | UserDelete() | RoleAdd():
+        case op.UserGet() | op.UserDelete() | op.RoleAdd():
             return f"{name} {quoted_text(operation.name)}"
-        case RoleGet() | RoleDelete():
+        case op.RoleGet() | op.RoleDelete():
             return f"{name} {quoted_text(operation.role)}"
-        case UserGrantRole():
+        case op.UserGrantRole():
             return f"{name} {quoted_text(operation.role)} to {quoted_text(operation.user)}"
-        case UserRevokeRole():
+        case op.UserRevokeRole():
             return f"{name} {quoted_text(operation.role)} of {quoted_text(operation.name)}"
-        case RoleGrantPermission(perm=perm):
+        case op.RoleGrantPermission(perm=perm):
             what = permission_in_words(perm) if perm is not None else "without one"
             return f"{name} {what} to {quoted_text(operation.name)}"
-        case RoleRevokePermission():
+        case op.RoleRevokePermission():
             return f"{name} {keys(operation.key, operation.range_end)} of {quoted_text(operation.role)}"
         case _:
             assert_never(operation)
 
 
-def _maintenance_operation(operation: MaintenanceOperation) -> str:
+def _maintenance_operation(operation: op.MaintenanceOperation) -> str:
     name = operation_name(type(operation))
     match operation:
-        case Status() | Defragment() | Hash() | Snapshot():
+        case op.Status() | op.Defragment() | op.Hash() | op.Snapshot():
             return name
-        case HashKV() | MemberList():
+        case op.HashKV() | op.MemberList():
             return _join(name, _options(operation))
-        case Alarm():
-            (action,) = spelled(Alarm, "action", operation.action)
+        case op.Alarm():
+            (action,) = spelled(op.Alarm, "action", operation.action)
             return _join(f"{name} {action}", _options(operation, "action"))
-        case Downgrade():
-            (action,) = spelled(Downgrade, "action", operation.action)
+        case op.Downgrade():
+            (action,) = spelled(op.Downgrade, "action", operation.action)
             return f"{name} {action} {quoted_text(operation.version)}"
-        case MoveLeader():
+        case op.MoveLeader():
             return f"{name} to member {operation.target_id}"
-        case MemberAdd():
+        case op.MemberAdd():
             urls = " ".join(map(quoted_text, operation.peer_urls)) or "without a URL"
             return _join(f"{name} {urls}", _options(operation, "peer_urls"))
-        case MemberUpdate():
+        case op.MemberUpdate():
             urls = " ".join(map(quoted_text, operation.peer_urls)) or "no URL"
             return f"{name} member {operation.id} to {urls}"
-        case MemberRemove() | MemberPromote():
+        case op.MemberRemove() | op.MemberPromote():
             return f"{name} member {operation.id}"
         case _:
             assert_never(operation)
 
 
-def _lock_operation(operation: LockOperation) -> str:
+def _lock_operation(operation: op.LockOperation) -> str:
     name = operation_name(type(operation))
     match operation:
-        case Lock():
+        case op.Lock():
             return _join(f"{name} {quoted(operation.name)}", _options(operation, "name"))
-        case Campaign():
+        case op.Campaign():
             subject = f"{name} {quoted(operation.name)} = {quoted(operation.value)}"
             return _join(subject, _options(operation, "name", "value"))
-        case Unlock():
+        case op.Unlock():
             return f"{name} {quoted(operation.key)}"
-        case Leader() | Observe():
+        case op.Leader() | op.Observe():
             return f"{name} {quoted(operation.name)}"
-        case Proclaim():
+        case op.Proclaim():
             return f"{name} {quoted(operation.value)} {_as_leader(operation.leader)}"
-        case Resign():
+        case op.Resign():
             return f"{name} {_as_leader(operation.leader)}"
         case _:
             assert_never(operation)
 
 
-def _as_leader(leader: LeaderKey | None) -> str:
+def _as_leader(leader: op.LeaderKey | None) -> str:
     return "as nobody" if leader is None else f"as {leader_in_words(leader)}"
 
 
@@ -261,7 +203,7 @@ def _join(subject: str, options: Iterator[str]) -> str:
     return ", ".join((subject, *options))
 
 
-def _options(operation: Operation, *said: str) -> Iterator[str]:
+def _options(operation: op.Operation, *said: str) -> Iterator[str]:
     """The fields that are set, other than those said already."""
     for field in fields(operation):
         value = getattr(operation, field.name)
@@ -278,7 +220,7 @@ def _options(operation: Operation, *said: str) -> Iterator[str]:
                 yield f"{name} {number_in_words(number)}"
 
 
-def _txn(operation: Txn) -> str:
+def _txn(operation: op.Txn) -> str:
     condition = " and ".join(map(_compare, operation.compare))
     parts = [f"if {condition}" if condition else ""]
     for word, branch in (("then", operation.success), ("else", operation.failure)):
@@ -287,7 +229,7 @@ def _txn(operation: Txn) -> str:
     return " ".join(part for part in parts if part) or "with nothing in it"
 
 
-def _counted(branch: tuple[Operation, ...]) -> Iterator[str]:
+def _counted(branch: tuple[op.Operation, ...]) -> Iterator[str]:
     """Equal neighbours once, with their number."""
     number = 0
     for index, operation in enumerate(branch):
@@ -297,14 +239,14 @@ def _counted(branch: tuple[Operation, ...]) -> Iterator[str]:
             number = 0
 
 
-def _compare(compare: Compare) -> str:
-    known = compare.target in list(CompareTarget) and compare.result in list(CompareResult)
-    target = CompareTarget(compare.target).name.lower() if known else f"target {compare.target:d}"
-    sign = _COMPARISONS[CompareResult(compare.result)] if known else f"result {compare.result:d}"
+def _compare(compare: op.Compare) -> str:
+    known = compare.target in list(op.CompareTarget) and compare.result in list(op.CompareResult)
+    target = op.CompareTarget(compare.target).name.lower() if known else f"target {compare.target:d}"
+    sign = _COMPARISONS[op.CompareResult(compare.result)] if known else f"result {compare.result:d}"
     operand = compare.operand
     if isinstance(operand, bytes):
         said = quoted(operand)
-    elif compare.target == CompareTarget.LEASE and isinstance(operand, LeaseOf):
+    elif compare.target == op.CompareTarget.LEASE and isinstance(operand, LeaseOf):
         said = f"({operand})"
     else:
         said = number_in_words(operand)

@@ -1,0 +1,200 @@
+"""What is simpler than an operation: an option less, a smaller number, a shorter value. One function an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from typing import Any
+
+from etcd_lockstep.trace import RevisionAt
+from etcd_model import operations as op
+from etcd_model.exhaustive import assert_never
+from etcd_model.ranges import FROM_KEY
+
+PLAIN_TTL = 60
+SHORTEST_TTL = 2
+"""Where leases are to expire: that of a server with etcd's default timings."""
+EQUAL, NOT_EQUAL = op.CompareResult.EQUAL, op.CompareResult.NOT_EQUAL
+
+
+def nothing(_operation: op.Operation) -> Iterator[op.Operation]:
+    """Of an operation without options there is none simpler."""
+    return iter(())
+
+
+def put(operation: op.Put) -> Iterator[op.Operation]:
+    yield from _without_options(operation, "prev_kv", "ignore_value", "ignore_lease", "lease")
+    for value in (b"", b"1"):
+        if (len(value), value) < (len(operation.value), operation.value):
+            yield replace(operation, value=value)
+
+
+def range_(operation: op.Range) -> Iterator[op.Operation]:
+    yield from _without_options(
+        operation, *(field.name for field in fields(operation) if field.name not in ("key", "revision"))
+    )
+    yield from _simpler_revisions(operation, "revision")
+    if operation.range_end == FROM_KEY and operation.key:
+        yield replace(operation, range_end=operation.key + b"\xff")
+
+
+def delete_range(operation: op.DeleteRange) -> Iterator[op.Operation]:
+    yield from _without_options(operation, "range_end", "prev_kv")
+
+
+def txn(operation: op.Txn) -> Iterator[op.Operation]:
+    """One of its operations in its place, then without its parts, then with simpler parts."""
+    yield from operation.success
+    yield from operation.failure
+    if operation.compare:
+        yield replace(operation, compare=())
+        if operation.success or operation.failure:
+            yield op.Txn(operation.compare)
+    for name in ("compare", "success", "failure"):
+        parts: tuple[op.RequestOp | op.Compare, ...] = getattr(operation, name)
+        size = len(parts) // 2
+        while size:
+            for start in range(0, len(parts), size):
+                yield _with(operation, name, parts[:start] + parts[start + size :])
+            size //= 2
+        if len(parts) == 1:
+            yield _with(operation, name, ())
+        for index, part in enumerate(parts):
+            for one in _compare(part) if isinstance(part, op.Compare) else _request(part):
+                yield _with(operation, name, (*parts[:index], one, *parts[index + 1 :]))
+    if operation.failure and not operation.success:
+        yield op.Txn(success=operation.failure)
+
+
+def _request(request: op.RequestOp) -> Iterator[op.Operation]:
+    match request:
+        case op.Range():
+            return range_(request)
+        case op.Put():
+            return put(request)
+        case op.DeleteRange():
+            return delete_range(request)
+        case op.Txn():
+            return txn(request)
+        case _:
+            assert_never(request)
+
+
+def _compare(compare: op.Compare) -> Iterator[op.Compare]:
+    """Whether the key is there at all is the simplest thing to compare."""
+    plain = (op.Compare(compare.key, op.CompareTarget.VERSION, result, 0) for result in (EQUAL, NOT_EQUAL))
+    if compare.target != op.CompareTarget.VERSION or compare.operand or compare.result not in (EQUAL, NOT_EQUAL):
+        yield from plain
+    if compare.range_end:
+        yield replace(compare, range_end=b"")
+    if isinstance(compare.operand, int) and compare.operand:
+        yield replace(compare, operand=0)
+    if isinstance(compare.operand, bytes) and compare.operand:
+        yield replace(compare, operand=b"")
+
+
+def lease_grant(operation: op.LeaseGrant) -> Iterator[op.Operation]:
+    yield from _without_options(operation, "id")
+    if operation.ttl != PLAIN_TTL:
+        yield replace(operation, ttl=PLAIN_TTL)
+    if SHORTEST_TTL < operation.ttl < PLAIN_TTL:
+        yield replace(operation, ttl=operation.ttl - 1)
+
+
+def lease_time_to_live(operation: op.LeaseTimeToLive) -> Iterator[op.Operation]:
+    yield from _without_options(operation, "keys")
+
+
+def advance(operation: op.Advance) -> Iterator[op.Operation]:
+    seconds = operation.seconds
+    yield from (op.Advance(less) for less in sorted({1, seconds // 2, seconds - 1}) if 0 < less < seconds)
+
+
+def watch_create(operation: op.WatchCreate) -> Iterator[op.Operation]:
+    yield from _without_options(
+        operation, *(field.name for field in fields(operation) if field.name not in ("key", "start_revision"))
+    )
+    yield from _simpler_revisions(operation, "start_revision")
+    if operation.range_end == FROM_KEY and operation.key < op.SENTINEL_KEY:
+        yield replace(operation, range_end=op.SENTINEL_KEY)  # every key from this one on that a sequence writes
+
+
+def watch_cancel(operation: op.WatchCancel) -> Iterator[op.Operation]:
+    yield from of_a_stream(operation)
+    if operation.watch_id:
+        yield replace(operation, watch_id=0)
+
+
+def of_a_stream(operation: op.WatchProgress | op.WatchRead | op.WatchCancel | op.WatchClose) -> Iterator[op.Operation]:
+    yield from _without_options(operation, "stream")
+
+
+def compact(operation: op.Compact) -> Iterator[op.Operation]:
+    yield from _without_options(operation, "physical")
+    yield from _simpler_revisions(operation, "revision", or_none=False)
+
+
+def user_add(operation: op.UserAdd) -> Iterator[op.Operation]:
+    yield from _without_options(operation, "no_password")
+
+
+def role_grant_permission(operation: op.RoleGrantPermission) -> Iterator[op.Operation]:
+    if operation.perm is not None and operation.perm.range_end:
+        yield replace(operation, perm=replace(operation.perm, range_end=b""))
+
+
+def role_revoke_permission(operation: op.RoleRevokePermission) -> Iterator[op.Operation]:
+    yield from _without_options(operation, "range_end")
+
+
+def campaign(operation: op.Campaign) -> Iterator[op.Operation]:
+    yield from _without_options(operation, "value")
+
+
+def proclaim(operation: op.Proclaim) -> Iterator[op.Operation]:
+    yield from _without_options(operation, "value")
+    yield from resign(operation)
+
+
+def resign(operation: op.Resign | op.Proclaim) -> Iterator[op.Operation]:
+    """In a term that nobody won."""
+    if operation.leader is not None and operation.leader.rev != RevisionAt(0):
+        yield replace(operation, leader=replace(operation.leader, rev=RevisionAt(0)))
+
+
+def hash_kv(operation: op.HashKV) -> Iterator[op.Operation]:
+    yield from _simpler_revisions(operation, "revision")
+
+
+def alarm(operation: op.Alarm) -> Iterator[op.Operation]:
+    yield from _without_options(operation, "member_id")
+
+
+def member_list(operation: op.MemberList) -> Iterator[op.Operation]:
+    yield from _without_options(operation, "linearizable")
+
+
+def member_add(operation: op.MemberAdd) -> Iterator[op.Operation]:
+    yield from _without_options(operation, "is_learner")
+
+
+def _without_options(operation: op.Operation, *names: str) -> Iterator[op.Operation]:
+    defaults = {field.name: field.default for field in fields(operation)}
+    for name in names:
+        if getattr(operation, name) != defaults[name]:
+            yield _with(operation, name, defaults[name])
+
+
+def _with(operation: op.Operation, name: str, value: object) -> op.Operation:
+    changed: dict[str, Any] = {name: value}
+    return replace(operation, **changed)
+
+
+def _simpler_revisions(
+    operation: op.Range | op.Compact | op.WatchCreate | op.HashKV, name: str, *, or_none: bool = True
+) -> Iterator[op.Operation]:
+    revision = getattr(operation, name)
+    if or_none and revision:
+        yield _with(operation, name, 0)
+    if isinstance(revision, RevisionAt) and revision.plus not in (0, 1):
+        yield _with(operation, name, RevisionAt(revision.step, 1 if revision.plus > 1 else 0))
