@@ -8,9 +8,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from etcd_lockstep.api import AcceptedFindingGone, assert_matches_etcd, find_divergences, replay
-    from etcd_lockstep.machine import DivergenceFound, LockstepMachine
-    from etcd_lockstep.searching.findings import Finding
+    from etcd_lockstep.api import (
+        AcceptedFindingGone,
+        assert_matches_etcd,
+        assert_trace_matches,
+        find_divergences,
+        replay,
+    )
+    from etcd_lockstep.machine import LockstepMachine
+    from etcd_lockstep.searching.findings import DivergenceFound, Finding
     from etcd_lockstep.target import Target, TargetDied
 
     __version__: str
@@ -24,18 +30,20 @@ __all__ = [
     "TargetDied",
     "__version__",
     "assert_matches_etcd",
+    "assert_trace_matches",
     "find_divergences",
     "replay",
 ]
 
 _MODULES = {
     "AcceptedFindingGone": "api",
-    "DivergenceFound": "machine",
+    "DivergenceFound": "searching.findings",
     "Finding": "searching.findings",
     "LockstepMachine": "machine",
     "Target": "target",
     "TargetDied": "target",
     "assert_matches_etcd": "api",
+    "assert_trace_matches": "api",
     "find_divergences": "api",
     "replay": "api",
 }

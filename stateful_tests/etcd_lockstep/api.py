@@ -9,13 +9,18 @@ from pathlib import Path
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UserTarget, find, user_target
+from etcd_lockstep.comparing.lockstep import Died, Inconclusive, Lockstep, Skipped
+from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.filing.baseline import accepted_findings
 from etcd_lockstep.filing.corpus import load
 from etcd_lockstep.filing.replaying import Replay, Replayer
-from etcd_lockstep.searching.findings import Finding
+from etcd_lockstep.names import name_of
+from etcd_lockstep.searching.findings import DIED, DivergenceFound, Finding, signature
+from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.run import Run, RunOptions
 from etcd_lockstep.strategies.operation_table import FAMILIES
 from etcd_lockstep.target import Target
+from etcd_lockstep.trace import Trace, takes_time
 
 
 class AcceptedFindingGone(UserWarning):
@@ -79,6 +84,35 @@ def assert_matches_etcd(
         raise AssertionError("\n\n".join(f"{finding}\n   fingerprint: {finding.fingerprint}" for finding in new))
 
 
+def assert_trace_matches(trace: Trace, target: Callable[[], Target] | str | None = None) -> None:
+    """Run a trace on the model, the fake and a target, and raise `DivergenceFound` at the first step that differs.
+
+    For traces of `etcd_lockstep.strategies`, or written by hand. `target`: as for `find_divergences`, made anew for
+    each call; with None, the model and the fake are compared. A step that no target is asked, since a real etcd would
+    crash or its outcome is open, ends the comparison. Raises `catalogue.UnknownTarget`, and ValueError for an operation
+    that the target does not know.
+
+    >>> try:
+    ...     assert_trace_matches((op.Put(b"a", b"1"), op.Range(b"a", count_only=True)), "count-only-returns-kvs")
+    ... except DivergenceFound as divergence:
+    ...     print(divergence.finding)
+    count-only-returns-kvs lies: range: kvs unexpected
+         1 put "a" = "1"
+       ▶ 2 range "a", count_only
+    <BLANKLINE>
+             model, fake   count-only-returns-kvs
+       kvs   none          "a" = "1", create 2, mod 2, version 1
+    """
+    __tracebackhide__ = True
+    with Participants(servers.NoEtcd(), [] if target is None else [_named(target)]) as participants:
+        unknown = sorted(set(map(name_of, trace)) - participants.capabilities)
+        if unknown:
+            raise ValueError(f"{participants.others[-1].name} does not know {', '.join(unknown)}")
+        finding = _first_divergence(trace, participants)
+    if finding is not None:
+        raise DivergenceFound(finding)
+
+
 def replay(
     files: Sequence[Path | str], target: Callable[[], Target] | str | None = None, *, etcd: str = "auto"
 ) -> list[Replay]:
@@ -116,6 +150,22 @@ def _searched(
     for stage in run.stages():
         run.fuzz(stage)
     return run
+
+
+def _first_divergence(trace: Trace, participants: Participants) -> Finding | None:
+    lockstep = (TimedLockstep if takes_time(trace) else Lockstep)(participants.model, participants.others)
+    lockstep.start()
+    for number, operation in enumerate(trace, 1):
+        try:
+            step = lockstep.step(operation)
+        except (Skipped, Inconclusive):
+            return None
+        except Died as died:
+            return Finding(signature(died.target.name, operation, DIED), trace[:number], {}, (), died.reason)
+        for divergence in step.divergences:
+            seen = signature(divergence.odd_one_out, operation, divergence.differences[0])
+            return Finding(seen, trace[:number], step.observations, divergence.differences)
+    return None
 
 
 def _named(target: Callable[[], Target] | str) -> str | UserTarget:

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
 
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.searching.findings import Finding
+from etcd_lockstep.searching.findings import DivergenceFound, Finding
 from etcd_lockstep.searching.search import NewFinding
 from etcd_lockstep.searching.triage import TargetGone
 from etcd_lockstep.session import session_of, workload_named
@@ -41,14 +41,6 @@ T = TypeVar("T")
 
 _INPUTS = {"any": (True, False), "valid": (False, False), "without options": (False, True)}
 """How requests of a sequence are drawn: whether they may be invalid on purpose, and whether they do without options."""
-
-
-class DivergenceFound(AssertionError):
-    """The target, or one of the references, answers otherwise than the others. Its text is the report."""
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(f"\n\n{finding}\n")
-        self.finding = finding
 
 
 def _operation(name: str, **targets: Any) -> Callable[[Any], Any]:

@@ -180,3 +180,11 @@ class Finding:
         )
 
         return report_text(self)
+
+
+class DivergenceFound(AssertionError):
+    """The target, or one of the references, answers otherwise than the others. Its text is the report."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(f"\n\n{finding}\n")
+        self.finding = finding
