@@ -23,12 +23,18 @@ from etcd_lockstep.filing.replaying import Outcome
 from etcd_lockstep.searching.triage import TargetGone
 from etcd_lockstep.servers import RunningEtcd
 from etcd_lockstep.specimens.specimen import Specimen
+from etcd_lockstep.strategies.operation_table import DRAWS
 from etcd_lockstep.trace import LeaseOf, RevisionAt
 from etcd_model import Operation, Result
 from etcd_model import operations as op
 
 FEW = settings(
-    max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), database=None, phases=[Phase.generate]
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+    phases=[Phase.generate],
+    derandomize=True,
 )
 
 
@@ -147,8 +153,18 @@ def test_a_real_etcd_takes_part(real_etcd: RunningEtcd) -> None:
 
 
 def test_a_workload_that_waits_or_is_unknown_is_refused() -> None:
-    with pytest.raises(ValueError, match="no workload of LockstepMachine is called 'time': there are store, auth"):
-        LockstepMachine.for_target("slot-mock", workload="time")
+    with pytest.raises(ValueError, match="no workload of LockstepMachine is called 'wait': there are store, auth"):
+        LockstepMachine.for_target("slot-mock", workload="wait")
+
+
+def test_leases_expire_in_the_workload_time() -> None:
+    with pytest.raises(DivergenceFound, match="advance"):
+        run_state_machine_as_test(LockstepMachine.for_target("lease-never-expires", workload="time"), settings=FEW)  # type: ignore[no-untyped-call, unused-ignore]  # on Python 3.10
+
+
+def test_there_is_a_rule_for_every_operation() -> None:
+    rules = {getattr(member, "operation", None) for member in vars(LockstepMachine).values()}
+    assert rules - {None} == DRAWS.keys()
 
 
 def test_corpus_files_are_replayed() -> None:

@@ -92,6 +92,7 @@ def assert_trace_matches(trace: Trace, target: Callable[[], Target] | str | None
     crash or its outcome is open, ends the comparison. Raises `catalogue.UnknownTarget`, and ValueError for an operation
     that the target does not know.
 
+    >>> from etcd_model import operations as op
     >>> try:
     ...     assert_trace_matches((op.Put(b"a", b"1"), op.Range(b"a", count_only=True)), "count-only-returns-kvs")
     ... except DivergenceFound as divergence:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UserTarget, find, user_target
+from etcd_lockstep.comparing.lockstep import Lockstep
+from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.filing.baseline import accepted_findings
 from etcd_lockstep.searching.findings import Finding, Signature
 from etcd_lockstep.searching.participants import Participants
@@ -25,17 +27,19 @@ class RaisingSearch(Search):
     The search of the command line goes on past what is known; here only what is accepted is passed over.
     """
 
-    def __init__(self, participants: Participants, accepted: Sequence[Finding]) -> None:
+    def __init__(self, participants: Participants, accepted: Sequence[Finding], *, timed: bool) -> None:
+        """`timed`: whether time passes in the sequences, so that leases expire."""
         super().__init__(
             participants.model,
             participants.others,
             second_instances=participants.second_instances,
+            lockstep=TimedLockstep if timed else Lockstep,
             judged=1,
         )
         self.raised: dict[Signature, Finding] = {}
         """By the failure signature that was seen: the finding that it turned out to be."""
         accepting = AcceptedFindings(accepted)
-        accepting.check(self, participants, timed=False)
+        accepting.check(self, participants, timed=timed)
         self._accepts_any = bool(accepting.showing)
 
     def _finding(self, seen: Signature, patience: float) -> Finding | None:
@@ -70,12 +74,12 @@ class Session:
 
     def new_search(self) -> None:
         """A test begins: what an earlier one found is forgotten."""
-        self.search = RaisingSearch(self.participants, self._accepted)
+        self.search = RaisingSearch(self.participants, self._accepted, timed="advance" in self.operations)
 
 
 def workload_named(name: str) -> Workload:
-    """One of the workloads that a state machine can run: all but those that wait. Raises ValueError."""
-    named = {workload.name: workload for workload in WORKLOADS if workload.workers == 1}
+    """One of the workloads. Raises ValueError."""
+    named = {workload.name: workload for workload in WORKLOADS}
     if name not in named:
         raise ValueError(f"no workload of LockstepMachine is called {name!r}: there are {', '.join(named)}")
     return named[name]

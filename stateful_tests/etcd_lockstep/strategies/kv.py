@@ -52,6 +52,21 @@ def put(choices: ChoiceDecoder, state: GeneratorState) -> Put:
     return Put(key, value, lease, choices.one_in(3), ignore_value, ignore_lease)
 
 
+def put_value(choices: ChoiceDecoder, state: GeneratorState) -> Put:
+    """A key and a value, and no options."""
+    return Put(state.key(choices), state.value(choices))
+
+
+def put_with_lease(choices: ChoiceDecoder, state: GeneratorState) -> Put:
+    """With a lease, where there is one."""
+    return Put(choices.pick(state.keys), state.value(choices), state.lease(choices))
+
+
+def get_key(choices: ChoiceDecoder, state: GeneratorState) -> Range:
+    """One key, and no options."""
+    return Range(state.key_to_read(choices))
+
+
 def delete_range(choices: ChoiceDecoder, state: GeneratorState) -> DeleteRange:
     """One key mostly, or any range."""
     key = state.key(choices)

@@ -30,8 +30,3 @@ def advance(choices: ChoiceDecoder, _state: GeneratorState) -> Advance:
 def lease_grant(choices: ChoiceDecoder, _state: GeneratorState) -> LeaseGrant:
     """A lease that may expire within the sequence."""
     return LeaseGrant(choices.pick(SHORT_TTLS))
-
-
-def leased_put(choices: ChoiceDecoder, state: GeneratorState) -> Put:
-    """A put with a lease, where there is one."""
-    return Put(choices.pick(state.keys), state.value(choices), state.lease(choices))

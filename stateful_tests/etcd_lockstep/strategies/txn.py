@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from etcd_lockstep.strategies import kv
 from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import GeneratorState
-from etcd_model.operations import Compare, CompareResult, CompareTarget, Range, RequestOp, Txn
+from etcd_model.operations import Compare, CompareResult, CompareTarget, DeleteRange, Range, RequestOp, Txn
 
 _COMPARES = tuple((target, result) for target in CompareTarget for result in CompareResult)
 _REQUESTS: tuple[Callable[[ChoiceDecoder, GeneratorState], RequestOp], ...] = (
@@ -31,6 +32,16 @@ def txn(choices: ChoiceDecoder, state: GeneratorState, depth: int = 0) -> Txn:
         return Txn((guard,), (kv.put(choices, state),), _branch(choices, state, depth, at_most=1))
     compares = tuple(_compare(choices, state) for _ in range(choices.pick((0, 1, 1, 2, 3))))
     return Txn(compares, _branch(choices, state, depth, at_most=3), _branch(choices, state, depth, at_most=2))
+
+
+def compare_and_swap(choices: ChoiceDecoder, state: GeneratorState) -> Txn:
+    """What locks and Kubernetes' storage do: create a key if it is absent, or update or delete it if it is as it was
+    read; else read it."""
+    key = state.key_to_read(choices)
+    guard = choices.pick((0, 0, state.revision(choices)))
+    compare = Compare(key, CompareTarget.MOD, CompareResult.EQUAL, guard)
+    change = DeleteRange(key) if guard and choices.one_in(3) else kv.put_value(choices, state)
+    return Txn((compare,), (replace(change, key=key),), (Range(key),) if choices.pick((True, False)) else ())
 
 
 def _guard(choices: ChoiceDecoder, state: GeneratorState) -> Compare:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from etcd_lockstep.servers import USUAL, ServerSettings
-from etcd_lockstep.strategies import auth, lease, maintenance, time
+from etcd_lockstep.strategies import auth, kv, lease, maintenance, time
 from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_lockstep.strategies.operation_table import DRAWS, FAMILIES, Draw
@@ -102,7 +102,7 @@ def _sometimes_large(choices: ChoiceDecoder, state: GeneratorState) -> Operation
 
 
 def _leased(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
-    return time.leased_put(choices, state) if choices.pick((True, False)) else DRAWS["put"](choices, state)
+    return kv.put_with_lease(choices, state) if choices.pick((True, False)) else DRAWS["put"](choices, state)
 
 
 STORE = Workload(
