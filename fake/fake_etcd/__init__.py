@@ -4,15 +4,15 @@ from fake_etcd.channel import InProcessChannel
 from fake_etcd.clock import VirtualClock
 from fake_etcd.engine import Engine
 from fake_etcd.errors import EtcdError
-from fake_etcd.server import Server, serve
+from fake_etcd.server import GrpcServer, serve
 from fake_etcd.stubs import stubs
 from fake_etcd.watch import StreamClosed, WatchStream
 
 __all__ = [
     "Engine",
     "EtcdError",
+    "GrpcServer",
     "InProcessChannel",
-    "Server",
     "StreamClosed",
     "VirtualClock",
     "WatchStream",

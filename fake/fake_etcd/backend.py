@@ -6,7 +6,7 @@ in time (etcd: server/storage/backend/backend.go, server/storage/quota.go).
 
 from collections.abc import Sequence
 
-from fake_etcd.pages import PAGE_BYTES
+from fake_etcd.database_size import PAGE_BYTES
 from fake_etcd.quirks import Quirks
 from fake_etcd.store import Store
 from fake_etcd.wire.messages import PutRequest, RequestOp, TxnRequest

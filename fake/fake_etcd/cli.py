@@ -11,7 +11,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from fake_etcd.engine import Engine
-from fake_etcd.server import CannotListenError, Server
+from fake_etcd.server import CannotListenError, GrpcServer
 
 USAGE_ERROR = 2
 CANNOT_LISTEN = 3
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stopped = threading.Event()
     previous = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with Server(engine, address) as server:
+        with GrpcServer(engine, address) as server:
             print(f"fake-etcd serves etcd {options.etcd_version} at http://{server.address}", flush=True)
             stopped.wait()
     except CannotListenError as error:

@@ -5,25 +5,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from threading import Condition, Event, Lock
 
-from google.protobuf.message import Message
 from grpc import StatusCode
 
 from fake_etcd.alarms import NOSPACE, Alarms
 from fake_etcd.auth import AuthStore
 from fake_etcd.backend import Backend
-from fake_etcd.errors import EtcdError, NoSpace, TooLarge, frame_too_large
+from fake_etcd.errors import EtcdError, NoSpace, TooLarge
 from fake_etcd.hash_kv import CompactionHashes
 from fake_etcd.lease import Lease, Lessor
 from fake_etcd.quirks import Quirks
+from fake_etcd.sizes import MAX_REQUEST_BYTES
 from fake_etcd.store import Record, Store
 from fake_etcd.watch_hub import WatchHub
 from fake_etcd.wire import messages as pb
-
-MAX_REQUEST_BYTES = 1_572_864
-"""etcd's --max-request-bytes, which holds for a write's raft entry: the request and an envelope around it."""
-
-MAX_FRAME_BYTES = MAX_REQUEST_BYTES + 512 * 1024
-"""The longest message that etcd receives at all (etcd: server/etcdserver/api/v3rpc/grpc.go grpcOverheadBytes)."""
 
 _ENVELOPE_BYTES = 18
 """What the raft entry adds to a request of this size: a 14-byte header (13 if the server's request ids happen to be
@@ -41,7 +35,7 @@ _PATIENCE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class EngineSettings:
     """What an engine is started with; a reset doesn't change it."""
 
     min_lease_ttl: int
@@ -73,7 +67,7 @@ class Core:
         "timed",
     )
 
-    def __init__(self, quirks: Quirks, settings: Settings) -> None:
+    def __init__(self, quirks: Quirks, settings: EngineSettings) -> None:
         self.quirks = quirks
         self.settings = settings
         self.lock = Lock()
@@ -177,11 +171,3 @@ class Core:
             self.tick()
         if (cancelled is not None and cancelled.is_set()) or resets != self._resets:
             raise EtcdError(StatusCode.CANCELLED, "context canceled")
-
-
-def frame_size(request: Message) -> int:
-    """The request's size, if gRPC would deliver it at all."""
-    size = request.ByteSize()
-    if size > MAX_FRAME_BYTES:
-        raise frame_too_large(size, MAX_FRAME_BYTES)
-    return size

@@ -7,11 +7,12 @@ from google.protobuf.message import Message
 
 from fake_etcd.backend import DEFAULT_QUOTA_BYTES
 from fake_etcd.clock import VirtualClock
-from fake_etcd.core import MAX_FRAME_BYTES, MAX_REQUEST_BYTES, Core, Settings
+from fake_etcd.core import Core, EngineSettings
 from fake_etcd.errors import not_implemented
 from fake_etcd.quirks import quirks_of
 from fake_etcd.services import SERVICES
 from fake_etcd.services.service import Handler, StreamHandler, WaitingHandler
+from fake_etcd.sizes import MAX_FRAME_BYTES, MAX_REQUEST_BYTES
 from fake_etcd.watch import WatchStream
 from fake_etcd.wire.methods import METHOD
 
@@ -35,7 +36,7 @@ class Engine:
         quota_bytes: int = 0,
     ) -> None:
         """`clock` tells seconds that never go back; without one, time stands still at 0."""
-        settings = Settings(
+        settings = EngineSettings(
             min_lease_ttl=min_lease_ttl,
             max_txn_ops=max_txn_ops,
             clock=clock or _still,

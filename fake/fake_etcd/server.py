@@ -30,7 +30,7 @@ class CannotListenError(OSError):
     """The address can't be listened on."""
 
 
-class Server:
+class GrpcServer:
     """A running server of an engine; a context manager that stops it."""
 
     def __init__(self, engine: Engine, address: str = "127.0.0.1:0") -> None:
@@ -75,7 +75,7 @@ class Server:
         while not self._stopped.wait(_TICK):
             self._engine.tick()
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> GrpcServer:
         return self
 
     def __exit__(
@@ -118,9 +118,9 @@ class Server:
             stream.close()
 
 
-def serve(engine: Engine, address: str = "127.0.0.1:0") -> Server:
+def serve(engine: Engine, address: str = "127.0.0.1:0") -> GrpcServer:
     """Serve an engine on `host:port` until the server is stopped."""
-    return Server(engine, address)
+    return GrpcServer(engine, address)
 
 
 def _listen(server: grpc.Server, address: str) -> int:

@@ -12,8 +12,8 @@ from typing import NamedTuple, cast
 
 from sortedcontainers import SortedList
 
+from fake_etcd.database_size import bytes_of
 from fake_etcd.lease import Lessor
-from fake_etcd.pages import bytes_of
 
 FROM_KEY = b"\0"
 """The range_end that means "every key from key on" (etcd: server/etcdserver/txn/util.go mkGteRange)."""

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
 from fake_etcd import permissions
-from fake_etcd.core import Core, frame_size
+from fake_etcd.core import Core
 from fake_etcd.errors import Compacted, EtcdError
+from fake_etcd.sizes import frame_size
 from fake_etcd.store import FROM_KEY, Record
 from fake_etcd.watch_events import event_of, fragments, in_batches, previous_of
 from fake_etcd.watch_hub import Watcher

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from fake_etcd.core import MAX_FRAME_BYTES
 from fake_etcd.ranges import key_value
+from fake_etcd.sizes import MAX_FRAME_BYTES
 from fake_etcd.store import Record, Store
 from fake_etcd.wire import messages as pb
 

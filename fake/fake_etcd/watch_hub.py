@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from fake_etcd.store import FROM_KEY, Record
 
-if TYPE_CHECKING:
-    from fake_etcd.watch import WatchStream
+
+class Listener(Protocol):
+    """What the hub knows of a stream of watchers. All of it is called with the engine's lock held."""
+
+    def deliver(self, watcher: Watcher, records: Sequence[Record], revision: int) -> None:
+        """Send a watcher the records that it wants of a new revision."""
+
+    def tick(self, now: float) -> None:
+        """Send progress to the watchers that asked for it, at this reading of the clock, in seconds."""
+
+    def end(self) -> None:
+        """Close the stream: the hub is closed, or the state was reset."""
 
 
 class Watcher:
@@ -29,7 +39,7 @@ class Watcher:
         "stream",
     )
 
-    def __init__(self, stream: WatchStream, id: int, key: bytes, range_end: bytes, start_revision: int) -> None:
+    def __init__(self, stream: Listener, id: int, key: bytes, range_end: bytes, start_revision: int) -> None:
         self.stream = stream
         self.id = id
         self.key = key
@@ -67,7 +77,7 @@ class WatchHub:
     def __init__(self) -> None:
         self._of_key: dict[bytes, list[Watcher]] = {}
         self._of_range: list[Watcher] = []
-        self.streams: dict[WatchStream, None] = {}
+        self.streams: dict[Listener, None] = {}
 
     def add(self, watcher: Watcher) -> None:
         """Send it events from now on."""
@@ -103,7 +113,7 @@ class WatchHub:
                 yield watcher
 
     def tick(self, now: float) -> None:
-        """Tell progress to whoever asked for it and had none for long enough."""
+        """Send progress to whoever asked for it and had none for long enough."""
         for stream in self.streams:
             stream.tick(now)
 

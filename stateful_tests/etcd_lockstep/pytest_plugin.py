@@ -19,7 +19,7 @@ import pytest
 if TYPE_CHECKING:
     from etcd_lockstep.filing.replaying import Replayer
     from etcd_lockstep.servers import EtcdSource, RunningEtcd
-    from fake_etcd import Server
+    from fake_etcd import GrpcServer
 
 ETCD_SOURCE_VARIABLE = "ETCD_LOCKSTEP_ETCD_SOURCE"
 """The environment variable that stands for `--etcd-source`."""
@@ -136,7 +136,7 @@ def real_etcd(request: pytest.FixtureRequest) -> Iterator[RunningEtcd]:
 
 
 @pytest.fixture
-def fake_etcd(request: pytest.FixtureRequest) -> Iterator[Server]:
+def fake_etcd(request: pytest.FixtureRequest) -> Iterator[GrpcServer]:
     """The fake as a gRPC server on loopback, empty, for one test: `address` is its HOST:PORT.
 
     It emulates the release that the ini option `fake_etcd_version` names.

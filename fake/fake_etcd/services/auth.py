@@ -7,7 +7,6 @@ from google.protobuf.message import Message
 
 from fake_etcd.auth import ROOT, AuthStore
 from fake_etcd.auth_passwords import BCRYPT_BYTES, Password, Text, hashed_password
-from fake_etcd.core import frame_size
 from fake_etcd.errors import (
     InvalidAuthMgmt,
     PasswordTooLong,
@@ -16,6 +15,7 @@ from fake_etcd.errors import (
     would_crash,
 )
 from fake_etcd.services.service import Handler, Service
+from fake_etcd.sizes import frame_size
 from fake_etcd.store import FROM_KEY
 from fake_etcd.wire import messages as pb
 

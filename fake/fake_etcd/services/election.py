@@ -8,7 +8,7 @@ from grpc import StatusCode
 
 from fake_etcd.concurrency import CleaningClient, Client, created_at, first_created, op_put, op_range, session_key
 from fake_etcd.errors import EtcdError
-from fake_etcd.observation import Observation
+from fake_etcd.leader_observer import LeaderObserver
 from fake_etcd.services.service import Handler, Service, StreamHandler, WaitingHandler
 from fake_etcd.wire import messages as pb
 
@@ -92,7 +92,7 @@ class Elections(Service):
 
     def observe(self, request: pb.LeaderRequest, token: str, cancelled: Event | None) -> Iterator[pb.LeaderResponse]:
         """Every leader in turn, and every value that it proclaims."""
-        observation = Observation(self.core, request.name + b"/", Client(self.core, token))
+        observation = LeaderObserver(self.core, request.name + b"/", Client(self.core, token))
         while True:
             with self.core.lock:
                 seen = observation.next(cancelled)

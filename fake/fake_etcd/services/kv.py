@@ -6,9 +6,9 @@ from google.protobuf.message import Message
 
 from fake_etcd import permissions, ranges, txn, writes
 from fake_etcd.backend import cost_of_put, cost_of_txn
-from fake_etcd.core import frame_size
 from fake_etcd.errors import Compacted, FutureRev, would_crash
 from fake_etcd.services.service import Handler, Service
+from fake_etcd.sizes import frame_size
 from fake_etcd.txn_checks import check_txn, is_read_only
 from fake_etcd.wire import messages as pb
 

@@ -7,9 +7,9 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 
 from fake_etcd import permissions, ranges
-from fake_etcd.core import MAX_REQUEST_BYTES, frame_size
 from fake_etcd.errors import EtcdError, unknown_method
 from fake_etcd.services.service import Service, StreamHandler
+from fake_etcd.sizes import MAX_REQUEST_BYTES, frame_size
 from fake_etcd.wire import messages as pb
 
 _PATH = "/etcdserverpb.KV/RangeStream"

@@ -10,7 +10,7 @@ from fake_etcd.store import Record
 from fake_etcd.wire import messages as pb
 
 
-class Observation:
+class LeaderObserver:
     """The oldest key of a prefix, until it is deleted; then the next."""
 
     __slots__ = ("_client", "_core", "_leader", "_prefix", "_revision")
