@@ -46,8 +46,9 @@ def operations(
     `invalid_inputs`: whether requests may be ones that etcd refuses for their form, such as one with an empty key.
     Raises ValueError for a family that doesn't exist.
 
+    >>> from etcd_model import operations as op
     >>> from hypothesis import find
-    >>> find(operations(["kv"]), lambda operation: operation.key == b"ab")
+    >>> find(operations(["kv"]), lambda operation: isinstance(operation, op.Put) and operation.key == b"ab")
     Put(key=b'ab', value=b'1', lease=0, prev_kv=False, ignore_value=False, ignore_lease=False)
     """
     by_family = _by_family(families)
