@@ -82,6 +82,8 @@ class Lockstep:
         self._references = [target.name for target in self.targets if target.name in REFERENCES]
         self._views: dict[str, View] = {}
         self._revisions: list[int] = []
+        self._from_0: list[str] = []
+        """The targets whose first revision is 0."""
         self._started = 0.0
         self._soonest_expiry = float("inf")
 
@@ -95,10 +97,12 @@ class Lockstep:
         for target in self.targets:
             try:
                 revision = target.reset()
-                self._views[target.name] = View(revision or _first_revision(target), target.auth_revision())
+                base = _first_revision(target) if revision is None else revision
+                self._views[target.name] = View(base, target.auth_revision())
             except TargetDied as died:
                 raise Died(target, str(died)) from died
         self._revisions = [self._model.state.revision]
+        self._from_0 = [name for name, view in self._views.items() if view.base < 1]
         self._started = time.monotonic()
         self._soonest_expiry = float("inf")
 
@@ -130,7 +134,12 @@ class Lockstep:
         return Step(observations, self._vote(observations))
 
     def refuse_inexpressible(self, operation: Operation) -> None:
-        """Raise `Skipped` where a target has no words for an operation."""
+        """Raise `Skipped` where a target has no words for an operation, or calls its first revision 0, which is none in
+        a request, and the operation names that one."""
+        if self._from_0 and any(
+            isinstance(one, RevisionAt) and self._revisions[one.step] + one.plus <= 1 for one in symbols(operation)
+        ):
+            raise Skipped(f"{self._from_0[0]} has no number for its first revision")
         for target in self.targets:
             try:
                 expressible = target.can_express(operation)

@@ -155,6 +155,10 @@ class View:
                 return revision - since + expected
         return revision - self.base + (1 if revision >= self.base else 0)
 
+    def header(self, revision: int) -> int:
+        """The shared number of the revision in a header, which is 0 in an empty store that counts from 0."""
+        return 1 if revision == self.base == 0 else self.revision(revision)
+
     def raw(self, revision: int) -> int:
         """What the target calls a shared revision: the other way round."""
         for since, expected in self._shifts:
@@ -205,26 +209,26 @@ def _observe(result: Result, view: View) -> Result:
     match result:
         case results.RangeResult():
             return results.RangeResult(
-                view.revision(result.revision), tuple(map(view.kv, result.kvs)), result.more, result.count
+                view.header(result.revision), tuple(map(view.kv, result.kvs)), result.more, result.count
             )
         case results.PutResult():
-            return results.PutResult(view.revision(result.revision), _kv(result.prev_kv, view))
+            return results.PutResult(view.header(result.revision), _kv(result.prev_kv, view))
         case results.DeleteRangeResult():
             return results.DeleteRangeResult(
-                view.revision(result.revision), result.deleted, tuple(map(view.kv, result.prev_kvs))
+                view.header(result.revision), result.deleted, tuple(map(view.kv, result.prev_kvs))
             )
         case results.TxnResult():
             responses = tuple(_response(response, view) for response in result.responses)
-            return results.TxnResult(view.revision(result.revision), result.succeeded, responses)
+            return results.TxnResult(view.header(result.revision), result.succeeded, responses)
         case Error():
             return result
         case results.LeaseGrantResult():
-            return results.LeaseGrantResult(view.revision(result.revision), view.lease(result.id), result.ttl)
+            return results.LeaseGrantResult(view.header(result.revision), view.lease(result.id), result.ttl)
         case results.LeaseKeepAliveResult():
-            return results.LeaseKeepAliveResult(view.revision(result.revision), view.lease(result.id), result.ttl)
+            return results.LeaseKeepAliveResult(view.header(result.revision), view.lease(result.id), result.ttl)
         case results.LeaseTimeToLiveResult():
             return results.LeaseTimeToLiveResult(
-                view.revision(result.revision),
+                view.header(result.revision),
                 view.lease(result.id),
                 result.ttl,
                 result.granted_ttl,
@@ -232,40 +236,40 @@ def _observe(result: Result, view: View) -> Result:
             )
         case results.LeaseLeasesResult():
             named = map(view.listed_lease, result.leases)
-            return results.LeaseLeasesResult(view.revision(result.revision), tuple(sorted(named, key=repr)))
+            return results.LeaseLeasesResult(view.header(result.revision), tuple(sorted(named, key=repr)))
         case results.WatchReadResult():
             return results.WatchReadResult(
-                view.revision(result.revision),
+                view.header(result.revision),
                 tuple(_watched(watched, view) for watched in result.watches),
                 tuple(map(view.revision, result.progress)),
                 result.stray,
             )
         case results.RoleGetResult():
-            return results.RoleGetResult(view.revision(result.revision), _permissions(result.perm))
+            return results.RoleGetResult(view.header(result.revision), _permissions(result.perm))
         case results.StatusResult():
             errors = tuple(sorted(" ".join(error.split()) for error in result.errors))
-            return replace(result, revision=view.revision(result.revision), errors=errors)
+            return replace(result, revision=view.header(result.revision), errors=errors)
         case results.AlarmResult():
             alarms = tuple(sorted(result.alarms, key=attrgetter("member_id", "alarm")))
-            return results.AlarmResult(view.revision(result.revision), alarms)
+            return results.AlarmResult(view.header(result.revision), alarms)
         case results.AuthStatusResult():
             auth_revision = view.auth_revision(result.auth_revision)
-            return results.AuthStatusResult(view.revision(result.revision), result.enabled, auth_revision)
+            return results.AuthStatusResult(view.header(result.revision), result.enabled, auth_revision)
         case results.AuthenticateResult():
-            return results.AuthenticateResult(view.revision(result.revision), _TOKEN if result.token else "")
+            return results.AuthenticateResult(view.header(result.revision), _TOKEN if result.token else "")
         case results.HashKVResult():
             return results.HashKVResult(
-                view.revision(result.revision),
+                view.header(result.revision),
                 result.hash,
                 view.revision(result.compact_revision),
                 view.revision(result.hash_revision),
             )
         case results.LockResult():
-            return results.LockResult(view.revision(result.revision), view.key(result.key))
+            return results.LockResult(view.header(result.revision), view.key(result.key))
         case results.CampaignResult():
-            return results.CampaignResult(view.revision(result.revision), _leader(result.leader, view))
+            return results.CampaignResult(view.header(result.revision), _leader(result.leader, view))
         case results.LeaderResult():
-            return results.LeaderResult(view.revision(result.revision), _kv(result.kv, view))
+            return results.LeaderResult(view.header(result.revision), _kv(result.kv, view))
         case (
             results.CompactResult()
             | results.LeaseRevokeResult()
@@ -284,7 +288,7 @@ def _observe(result: Result, view: View) -> Result:
             | results.ElectionResult()
             | results.Waiting()
         ):
-            return replace(result, revision=view.revision(result.revision))
+            return replace(result, revision=view.header(result.revision))
         case _:
             assert_never(result)
 

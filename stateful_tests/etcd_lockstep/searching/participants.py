@@ -8,6 +8,7 @@ from types import TracebackType
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UnknownTarget, UserTarget
+from etcd_lockstep.searching.reset_check import check_reset
 from etcd_lockstep.searching.workers import Worker
 from etcd_lockstep.servers import USUAL, EtcdSource, NoEtcd, RunningEtcd, ServerSettings
 from etcd_lockstep.specimens.specimen import Specimen
@@ -140,6 +141,7 @@ class Participants:
         target = wanted.make()
         if isinstance(target, Specimen):
             target.emulate(server)
+        check_reset(target)
         return target
 
     def _add(self, target: Target, second_instance: Target | None = None) -> None:

@@ -49,7 +49,7 @@ class CheckedTarget(Target):
         except (Exception, SystemExit) as error:
             self._failed_reset = f"its reset() raised {type(error).__name__}: {error}"
             raise TargetDied(self._failed_reset) from error
-        if revision is not None and type(revision) is not int:
+        if revision is not None and (type(revision) is not int or revision < 0):
             self._failed_reset = f"its reset() returned {revision!r:.60}, and should return a revision or None"
             raise TargetDied(self._failed_reset)
         return revision

@@ -32,12 +32,12 @@ class FakeTarget(Target):
         self._engine = Engine(version, min_lease_ttl=min_lease_ttl, clock=clock, quota_bytes=quota_bytes or 0)
         self._client = _InProcess(self._engine, clock)
 
-    def reset(self) -> int:
+    def reset(self) -> int | None:
         """Empty and compacted, as a real etcd stands after its reset."""
         self._client.close_streams()
         self._engine.reset()
         result = self.apply(Compact(1))
-        return result.revision if not isinstance(result, Error) else 0
+        return result.revision if not isinstance(result, Error) else None
 
     def apply(self, operation: Operation) -> Result:
         return self._client.apply(operation)
