@@ -36,6 +36,8 @@ class UserTarget:
 
     name: str
     make: Callable[[], Target]
+    is_ours: bool = False
+    """Whether it is a specimen: its code need not be watched."""
 
 
 def find(name: str) -> str | UserTarget:
@@ -46,7 +48,7 @@ def find(name: str) -> str | UserTarget:
     if name in OTHERS:
         return name
     if name in SPECIMENS:
-        return UserTarget(name, SPECIMENS[name])
+        return UserTarget(name, SPECIMENS[name], is_ours=True)
     if name in REFERENCES:
         raise UnknownTarget(f"{name} takes part in every run; --against names what is compared with it")
     if ":" not in name:

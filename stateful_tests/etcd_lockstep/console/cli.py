@@ -24,6 +24,7 @@ from etcd_lockstep.searching.run import NothingToDo, RunOptions
 from etcd_lockstep.servers import EtcdSource
 from etcd_lockstep.strategies.operation_table import FAMILIES
 from etcd_lockstep.target import TargetDied
+from etcd_lockstep.targets.deadline import CALL_TIMEOUT
 
 DEFAULT_SECONDS = 60.0
 _EPILOGUE = (
@@ -93,6 +94,7 @@ def _search(
                 seed=random.randrange(2**32) if options.seed is None else options.seed,
                 remember=options.seed is None,
                 allow_destroy=options.allow_destroy,
+                call_timeout=options.call_timeout,
                 accepted=[one.finding for one in accepted],
             ),
             json_file=options.json,
@@ -119,6 +121,7 @@ def _replay(console: Console, options: argparse.Namespace) -> Exit:
         servers.parse_source(options.etcd),
         [find(name) for name in options.against],
         allow_destroy=options.allow_destroy,
+        call_timeout=options.call_timeout,
     )
 
 
@@ -142,11 +145,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"etcd-lockstep {version('etcd-lockstep')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    destroying = _Parser(add_help=False)
-    destroying.add_argument(
+    running = _Parser(add_help=False)
+    running.add_argument(
+        "--call-timeout",
+        type=_seconds,
+        default=CALL_TIMEOUT,
+        metavar="N",
+        help=f"seconds after which a call of a target of your own counts as hanging (default {CALL_TIMEOUT:g})",
+    )
+    running.add_argument(
         "--allow-destroy", action="store_true", help="delete everything that a named endpoint holds, and then use it"
     )
-    shared = _Parser(add_help=False, parents=[destroying])
+    shared = _Parser(add_help=False, parents=[running])
     shared.add_argument(
         "--against",
         action="append",
@@ -163,7 +173,7 @@ def _parser() -> argparse.ArgumentParser:
 
     diff = commands.add_parser(
         "diff",
-        parents=[destroying, search],
+        parents=[running, search],
         epilog=_EPILOGUE,
         help="list the lies between two targets, one of them an etcd",
     )

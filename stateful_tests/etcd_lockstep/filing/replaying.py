@@ -17,6 +17,7 @@ from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.servers import Endpoint, EtcdSource
 from etcd_lockstep.strategies.workloads import AUTH, QUOTA
 from etcd_lockstep.target import Target, TargetDied
+from etcd_lockstep.targets.deadline import CALL_TIMEOUT
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import Trace, takes_time
 
@@ -50,6 +51,7 @@ class Replayer:
         against: Sequence[str | UserTarget] = (),
         *,
         allow_destroy: bool = False,
+        call_timeout: float = CALL_TIMEOUT,
         progress: Callable[[str], None] = lambda _line: None,
         on_start: Callable[[Participants], None] = lambda _participants: None,
     ) -> None:
@@ -57,6 +59,7 @@ class Replayer:
         self._source = source
         self._against = against
         self._allow_destroy = allow_destroy
+        self._call_timeout = call_timeout
         self._progress = progress
         self._on_start = on_start
         self._participants: Participants | None = None
@@ -77,6 +80,7 @@ class Replayer:
                 self._against,
                 settings=(QUOTA if over_quota else AUTH).settings,
                 allow_destroy=self._allow_destroy,
+                call_timeout=self._call_timeout,
                 progress=self._progress,
             )
             self._over_quota = over_quota

@@ -14,6 +14,7 @@ from etcd_lockstep.servers import USUAL, EtcdSource, NoEtcd, RunningEtcd, Server
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.strategies.generator_state import KEYS, MOST_KEYS
 from etcd_lockstep.target import Target, TargetDied
+from etcd_lockstep.targets.deadline import CALL_TIMEOUT, DeadlineTarget
 from etcd_lockstep.targets.etcd import EtcdTarget
 from etcd_lockstep.targets.etcd3 import Etcd3Target
 from etcd_lockstep.targets.fake import FakeServerTarget, FakeTarget
@@ -53,6 +54,7 @@ class Participants:
         settings: ServerSettings = USUAL,
         workers: int = 1,
         allow_destroy: bool = False,
+        call_timeout: float = CALL_TIMEOUT,
         progress: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self.etcd: RunningEtcd | None = None
@@ -63,6 +65,7 @@ class Participants:
         self._source = source
         self._settings = settings
         self._allow_destroy = allow_destroy
+        self._call_timeout = call_timeout
         self._progress = progress
         self._stack = ExitStack()
         with self._stack as stack:
@@ -138,10 +141,13 @@ class Participants:
                 self._stack.callback(_leave_empty, target)  # before any of them is closed
 
     def _own(self, wanted: UserTarget, server: Server) -> Target:
+        if not wanted.is_ours:
+            target: Target = DeadlineTarget(wanted.make, self._call_timeout)
+            check_reset(target)
+            return target
         target = wanted.make()
         if isinstance(target, Specimen):
             target.emulate(server)
-        check_reset(target)
         return target
 
     def _add(self, target: Target, second_instance: Target | None = None) -> None:

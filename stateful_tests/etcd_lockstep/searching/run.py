@@ -17,6 +17,7 @@ from etcd_lockstep.servers import Endpoint, EtcdSource
 from etcd_lockstep.strategies.operation_table import FAMILIES
 from etcd_lockstep.strategies.workloads import WORKLOADS, Workload
 from etcd_lockstep.target import ALL
+from etcd_lockstep.targets.deadline import CALL_TIMEOUT
 from etcd_lockstep.trace import takes_time
 
 
@@ -74,6 +75,8 @@ class RunOptions:
     remember: bool = True
     """Whether Hypothesis's database of earlier runs is read and written."""
     allow_destroy: bool = False
+    call_timeout: float = CALL_TIMEOUT
+    """Seconds that a target of the user's may take for one call."""
     accepted: Sequence[Finding] = ()
     """Findings that are known before, and are not reported."""
 
@@ -190,6 +193,7 @@ class Run:
             settings=workload.settings,
             workers=workload.workers,
             allow_destroy=self.plan.allow_destroy,
+            call_timeout=self.plan.call_timeout,
             progress=_silent if self.searches else self._progress,  # where the etcd comes from is said once
         )
 

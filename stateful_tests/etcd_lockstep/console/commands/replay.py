@@ -28,6 +28,7 @@ def run_replay(
     against: Sequence[str | UserTarget],
     *,
     allow_destroy: bool,
+    call_timeout: float,
 ) -> Exit:
     """Replay corpus files, and folders of them."""
     files: list[CorpusFile] = []
@@ -42,6 +43,7 @@ def run_replay(
         source,
         against,
         allow_destroy=allow_destroy,
+        call_timeout=call_timeout,
         progress=console.print,
         on_start=lambda participants: print_participants(console, participants),
     ) as replayer:
