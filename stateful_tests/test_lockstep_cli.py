@@ -19,6 +19,7 @@ import pytest
 
 from etcd_lockstep.catalogue import OTHERS, REFERENCES
 from etcd_lockstep.console.cli import main
+from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.filing.corpus import load
 from etcd_lockstep.names import OPERATION_NAMED
 from etcd_lockstep.specimens import SPECIMENS
@@ -424,7 +425,10 @@ def test_an_endpoint_is_asked_before_a_replay_too(etcd_address: str, elsewhere: 
 # Ctrl-C
 
 
-def test_ctrl_c_prints_and_keeps_what_was_found(elsewhere: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=str
+)
+def test_a_signal_ends_a_run_which_prints_and_keeps_what_was_found(elsewhere: Path, number: int, code: int) -> None:
     arguments = shlex.split("fuzz --etcd none --against slot-mock --seconds 600 --corpus found --json summary.json")
     found = elsewhere / "found"
     with subprocess.Popen([*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -432,12 +436,12 @@ def test_ctrl_c_prints_and_keeps_what_was_found(elsewhere: Path) -> None:
             end = time.monotonic() + 60
             while not (found.is_dir() and any(found.iterdir())) and time.monotonic() < end:
                 time.sleep(0.02)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             out, err = process.communicate(timeout=60)
         finally:
             process.kill()
     told = out.decode()
-    assert process.returncode == 130
+    assert process.returncode == code
     assert err == b""
     assert re.search(r"^interrupted: \d+ lies?, filed in found$", told, flags=re.MULTILINE)
     files = {file.name for file in found.iterdir()}
@@ -446,6 +450,39 @@ def test_ctrl_c_prints_and_keeps_what_was_found(elsewhere: Path) -> None:
     assert {Path(finding["file"]).name for finding in json.loads(Path("summary.json").read_text())["lies"]} == files
     for file in found.iterdir():
         load(file)
+
+
+def test_signals_do_not_cut_the_report(elsewhere: Path) -> None:
+    arguments = shlex.split("fuzz --etcd none --against slot-mock --seconds 600 --corpus found --json summary.json")
+    found, printed, summary = elsewhere / "found", elsewhere / "printed", elsewhere / "summary.json"
+    program = [*PROGRAM, *arguments]
+    with printed.open("wb") as output, subprocess.Popen(program, stdout=output, stderr=output) as process:
+        try:
+            end = time.monotonic() + 60
+            while not (found.is_dir() and any(found.iterdir())) and time.monotonic() < end:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGTERM)
+            while not summary.exists() and time.monotonic() < end:  # which is written when all is printed
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.005)
+            process.wait(timeout=60)
+        finally:
+            process.kill()
+    told = printed.read_text()
+    assert process.returncode in (143, 130), told  # of signals that wait together, Python takes the lowest number first
+    assert "Traceback" not in told
+    assert re.search(r"lies?, filed in found$", told, flags=re.MULTILINE)
+    assert len(json.loads(summary.read_text())["lies"]) == len(list(found.iterdir()))
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts() as interrupts:
+            signal.raise_signal(signal.SIGHUP)
+        assert interrupts.signal == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 class InterruptedInACallback(Specimen):

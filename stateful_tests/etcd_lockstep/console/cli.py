@@ -17,6 +17,7 @@ from rich.console import Console
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UnknownTarget, UserTarget, find, find_two
 from etcd_lockstep.console.commands import Exit, FuzzOptions, run_fuzz, run_replay, run_targets
+from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.filing.baseline import load_baseline
 from etcd_lockstep.filing.corpus import BadFile
 from etcd_lockstep.searching.driver import STEPS
@@ -28,7 +29,8 @@ from etcd_lockstep.targets.deadline import CALL_TIMEOUT
 
 DEFAULT_SECONDS = 60.0
 _EPILOGUE = (
-    "exit codes: 0 agreed; 1 lies found; 2 usage, or refused; 3 a target can't be reached or started; 130 interrupted"
+    "exit codes: 0 agreed; 1 lies found; 2 usage, or refused; 3 a target can't be reached or started; "
+    "130, 143, 129 ended by a signal"
 )
 
 
@@ -38,9 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # where the output's encoding has no ▶ or ≠
     console = Console(highlight=False, markup=False, emoji=False)
+    interrupts = Interrupts()
     try:
         command: Callable[[Console, argparse.Namespace], Exit] = options.command
-        return command(console, options)
+        with interrupts:
+            return command(console, options)
     except (servers.BadSource, servers.NotEmpty, UnknownTarget, NothingToDo, BadFile) as error:
         return _refuse(str(error), Exit.REFUSED)
     except (servers.EtcdUnavailable, TargetDied) as error:
@@ -48,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error), Exit.REFUSED)
     except KeyboardInterrupt:
-        return _refuse("interrupted", Exit.INTERRUPTED)
+        return _refuse("interrupted", Exit(interrupts.exit_code))
 
 
 def _refuse(reason: str, code: Exit) -> Exit:

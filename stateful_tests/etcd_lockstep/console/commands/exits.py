@@ -10,4 +10,6 @@ class Exit(IntEnum):
     LIES = 1
     REFUSED = 2
     UNREACHABLE = 3
+    HUNG_UP = 129
     INTERRUPTED = 130
+    TERMINATED = 143

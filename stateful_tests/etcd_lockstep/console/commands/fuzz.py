@@ -46,6 +46,11 @@ class FuzzOptions:
 
 def run_fuzz(console: Console, options: FuzzOptions) -> Exit:
     """Search for lies, report and file them."""
+    with Interrupts() as interrupts:
+        return _run_fuzz(console, options, interrupts)
+
+
+def _run_fuzz(console: Console, options: FuzzOptions, interrupts: Interrupts) -> Exit:
     plan = options.plan
     if options.corpus is not None:
         options.corpus.mkdir(parents=True, exist_ok=True)
@@ -59,26 +64,25 @@ def run_fuzz(console: Console, options: FuzzOptions) -> Exit:
     progress = Progress(console, run.searches, plan.seconds)
     stages: list[Stage] = []
     started = time.monotonic()
-    interrupts = Interrupts()
     code = None
     try:
-        with interrupts:
-            for stage in run.stages():
-                if not stages:
-                    print_participants(console, stage.participants)
-                    console.print(f"seed {plan.seed}", style="dim")
-                    started = time.monotonic()
-                stages.append(stage)
-                console.print(f"{stage.workload.name}: {', '.join(stage.drawn)}", style="dim")
-                with progress:
-                    run.fuzz(stage)
+        for stage in run.stages():
+            if not stages:
+                print_participants(console, stage.participants)
+                console.print(f"seed {plan.seed}", style="dim")
+                started = time.monotonic()
+            stages.append(stage)
+            console.print(f"{stage.workload.name}: {', '.join(stage.drawn)}", style="dim")
+            with progress:
+                run.fuzz(stage)
     except TargetGone as gone:
         console.print(str(gone), style="bold red")
         code = Exit.UNREACHABLE
     except BaseException:
-        if not interrupts.came or not stages:
+        if not interrupts.signal or not stages:
             raise
-        code = Exit.INTERRUPTED  # of which Hypothesis, where it was just beginning, makes an AssertionError
+        code = Exit(interrupts.exit_code)  # of which Hypothesis, where it was just beginning, makes an AssertionError
+    interrupts.finish()
     seconds = time.monotonic() - started
     unfiled = filed.file_the_rest(run.findings)
     print_findings(console, run.findings, filed.files)
@@ -187,7 +191,7 @@ def _print_summary(console: Console, run: Run, seconds: float, folder: Path | No
         verdict = f"no new lie; {accepted} {'is' if accepted == 1 else 'are'} accepted"
     else:
         verdict = "every answer agreed" + (" until then" if code else "")
-    if code is Exit.INTERRUPTED:
+    if code in (Exit.INTERRUPTED, Exit.TERMINATED, Exit.HUNG_UP):
         verdict = f"interrupted: {verdict}"
     agreed = code is None and steps and not number
     console.print(verdict, style="bold green" if agreed else "bold red", soft_wrap=True)
