@@ -118,14 +118,14 @@ def test_the_auth_revision_counts_changes(version: str) -> None:
     assert counted == [1, 2, 2, 3, 4, 4, 5, 6, 6]
 
 
-def test_auth_status_is_told_to_everybody_since_3_7() -> None:
-    told = {}
+def test_auth_status_is_reported_to_everybody_since_3_7() -> None:
+    reported = {}
     for version in ("3.4.23", "3.5.30", "3.6.16", "3.7.3"):
         engine = Engine(version)
         enable(engine)
-        told[version] = [ask(engine, pb.AuthStatusRequest(), token) for token in ("", "no.1")]
+        reported[version] = [ask(engine, pb.AuthStatusRequest(), token) for token in ("", "no.1")]
     unknown = "UNIMPLEMENTED: unknown method AuthStatus for service etcdserverpb.Auth"
-    assert told == {
+    assert reported == {
         "3.4.23": [unknown, unknown],
         "3.5.30": [USER_EMPTY, INVALID_TOKEN],
         "3.6.16": [USER_EMPTY, INVALID_TOKEN],

@@ -49,12 +49,12 @@ def test_futures(etcd: Stubs) -> None:
     assert future.result(timeout=5).header.revision == 2
     assert (future.done(), future.cancelled(), future.exception()) == (True, False, None)
     assert future.code() is grpc.StatusCode.OK
-    told: list[object] = []
+    reported: list[object] = []
     refused = etcd.kv.Put.future(pb.PutRequest())
     with pytest.raises(grpc.RpcError):
         refused.result(timeout=5)
-    refused.add_done_callback(told.append)
-    assert told == [refused]
+    refused.add_done_callback(reported.append)
+    assert reported == [refused]
     assert isinstance(refused.exception(), grpc.RpcError)
     assert refused.code() is grpc.StatusCode.INVALID_ARGUMENT
 
@@ -135,7 +135,7 @@ def test_a_watch(etcd: Stubs) -> None:
     assert (next(call).created, call.is_active()) == (True, True)
     etcd.kv.Put(pb.PutRequest(key=b"a", value=b"1"))
     assert next(call).events[0].kv.value == b"1"
-    queue.put(None)  # half-closed, and still told
+    queue.put(None)  # half-closed, and still reported
     etcd.kv.Put(pb.PutRequest(key=b"a", value=b"2"))
     assert next(call).events[0].kv.value == b"2"
     ended: list[object] = []
@@ -248,10 +248,10 @@ def test_etcd3_watches_over_the_channel(monkeypatch: pytest.MonkeyPatch) -> None
     channel = InProcessChannel(Engine())  # stays open: etcd3's thread for watches doesn't survive its end
     monkeypatch.setattr(grpc, "insecure_channel", lambda *_, **__: channel)
     client = etcd3.client(timeout=5)
-    told: SimpleQueue[object] = SimpleQueue()
-    watch_id = client.add_watch_callback("a", lambda response: told.put(response.events[0].value))
+    reported: SimpleQueue[object] = SimpleQueue()
+    watch_id = client.add_watch_callback("a", lambda response: reported.put(response.events[0].value))
     client.put("a", "1")
-    assert told.get(timeout=5) == b"1"
+    assert reported.get(timeout=5) == b"1"
     events, cancel = client.watch_prefix("p/", start_revision=1)
     client.put("p/1", "x")
     client.delete("p/1")
@@ -267,4 +267,4 @@ def test_etcd3_watches_over_the_channel(monkeypatch: pytest.MonkeyPatch) -> None
     events, cancel = client.watch("a", start_revision=1)
     with pytest.raises(etcd3.exceptions.RevisionCompactedError):
         next(events)
-    assert told.empty()
+    assert reported.empty()

@@ -103,8 +103,10 @@ def test_what_is_refused(version: str) -> None:
 def test_proclaim_and_resign() -> None:
     engine = engine_with_leases()
     leader = campaign(engine, 1, b"a").leader
-    told = cast(pb.ProclaimResponse, engine.call(ELECTION + "Proclaim", pb.ProclaimRequest(leader=leader, value=b"b")))
-    assert (told.header.revision, kvs(engine)) == (3, [(b"e/1", b"b")])
+    reported = cast(
+        pb.ProclaimResponse, engine.call(ELECTION + "Proclaim", pb.ProclaimRequest(leader=leader, value=b"b"))
+    )
+    assert (reported.header.revision, kvs(engine)) == (3, [(b"e/1", b"b")])
     resigned = cast(pb.ResignResponse, engine.call(ELECTION + "Resign", pb.ResignRequest(leader=leader)))
     assert (resigned.header.revision, kvs(engine)) == (4, [])
 

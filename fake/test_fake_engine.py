@@ -149,7 +149,7 @@ def streamed(engine: Engine, **fields: bytes | int) -> list[pb.RangeResponse]:
     return [answer.range_response for answer in answers if isinstance(answer, pb.RangeStreamResponse)]
 
 
-def test_range_stream_answers_in_chunks_of_which_the_last_tells_the_rest() -> None:
+def test_range_stream_answers_in_chunks_of_which_the_last_reports_the_rest() -> None:
     """The chunks are those of a real 3.7.3."""
     engine = Engine("3.7.3")
     for number in range(300):

@@ -45,9 +45,9 @@ def test_crc_32c(data: bytes, sum: int) -> None:
     [(0, 1826011252), (-1, EMPTY), (1, EMPTY), (2, 260576384), (3, 2376758335), (5, 1826011252)],
 )
 def test_hashes_of_a_real_server(revision: int, expected: int) -> None:
-    for version, told in (("3.5.16", 0), ("3.7.3", revision or 5)):
+    for version, reported in (("3.5.16", 0), ("3.7.3", revision or 5)):
         response = hash_kv(written(version), revision)
-        assert (response.hash, response.compact_revision, response.hash_revision) == (expected, -1, told)
+        assert (response.hash, response.compact_revision, response.hash_revision) == (expected, -1, reported)
         assert response.header.revision == 5
 
 
@@ -64,7 +64,7 @@ def test_revisions_that_are_not_there(version: str) -> None:
 
 
 def test_the_compacted_revision_itself() -> None:
-    """Since 3.4.27 and 3.5.10 it is hashed like any other; since 3.5.5, what was there before is what is told."""
+    """Since 3.4.27 and 3.5.10 it is hashed like any other; since 3.5.5, what was there before is what is reported."""
     for version, expected in (("3.5.4", None), ("3.4.27", 4), ("3.5.5", -1), ("3.6.0", -1)):
         engine = written(version)
         compact(engine, 4)

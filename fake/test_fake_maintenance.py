@@ -198,9 +198,9 @@ def test_only_defragmenting_makes_room() -> None:
     assert put(engine, value=b"v" * 1000) == "ok"
 
 
-@pytest.mark.parametrize(("quota", "told"), [(0, 2 * 1024**3), (5_000_000, 5_000_000)])
-def test_status_tells_the_quota_since_3_6(quota: int, told: int) -> None:
-    assert status(Engine("3.6.16", quota_bytes=quota)).dbSizeQuota == told
+@pytest.mark.parametrize(("quota", "reported"), [(0, 2 * 1024**3), (5_000_000, 5_000_000)])
+def test_status_reports_the_quota_since_3_6(quota: int, reported: int) -> None:
+    assert status(Engine("3.6.16", quota_bytes=quota)).dbSizeQuota == reported
     assert status(Engine("3.5.30", quota_bytes=quota)).dbSizeQuota == 0
 
 
@@ -224,15 +224,15 @@ def test_a_snapshot_is_blobs_and_their_sum(version: str) -> None:
         left -= len(blob.blob)
         assert blob.remaining_bytes == left
     assert left == last.remaining_bytes == 0
-    told = {"3.6.16": "3.6.0", "3.7.3": "3.7.0"}.get(version, "")
-    assert {blob.version for blob in (*blobs, last)} == {told}
+    reported = {"3.6.16": "3.6.0", "3.7.3": "3.7.0"}.get(version, "")
+    assert {blob.version for blob in (*blobs, last)} == {reported}
 
 
 def _snapshot(message: Message) -> pb.SnapshotResponse:
     return cast(pb.SnapshotResponse, message)
 
 
-def test_hash_tells_contents_apart() -> None:
+def test_hash_reports_contents_apart() -> None:
     def hash(engine: Engine) -> int:
         return cast(pb.HashResponse, engine.call(MAINTENANCE + "Hash", pb.HashRequest())).hash
 

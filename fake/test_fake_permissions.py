@@ -50,7 +50,7 @@ class Guarded:
         return response.token
 
     def ask(self, path: str, request: Message, token: str | None = None) -> str:
-        """`ok`, or the message of the refusal; asked by the user, if no token is told."""
+        """`ok`, or the message of the refusal; asked by the user, if no token is reported."""
         token = self.user if token is None else token
         try:
             if path.endswith("Snapshot"):
@@ -62,7 +62,7 @@ class Guarded:
         return "ok"
 
     def everybody(self, path: str, request: Message) -> list[str]:
-        """What nobody, a bad token, the user and root are told."""
+        """What nobody, a bad token, the user and root are reported."""
         return [self.ask(path, request, token) for token in ("", "no.1", self.user, self.root)]
 
 

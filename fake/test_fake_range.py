@@ -78,7 +78,7 @@ def test_range(engine: Engine, request_: dict[str, int | bytes], keys: list[byte
     assert response.header.revision == 8  # the current one, whichever was read
 
 
-def test_key_values_tell_their_history(engine: Engine) -> None:
+def test_key_values_report_their_history(engine: Engine) -> None:
     assert list(range_(engine, pb.RangeRequest(key=b"b")).kvs) == [
         pb.KeyValue(key=b"b", value=b"2", create_revision=7, mod_revision=8, version=2)
     ]

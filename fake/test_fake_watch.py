@@ -1,4 +1,4 @@
-"""Watch: what a stream is told, as etcd tells it."""
+"""Watch: what a stream is sent, as etcd sends it."""
 
 from collections.abc import Callable
 
@@ -33,7 +33,7 @@ def txn(engine: Engine, *ops: pb.PutRequest | pb.DeleteRangeRequest) -> None:
 
 
 class Watch:
-    """A stream, and what it was told since one last asked, in short."""
+    """A stream, and what it was reported since one last asked, in short."""
 
     def __init__(self, engine: Engine) -> None:
         self.stream: WatchStream = engine.watch()
@@ -41,15 +41,15 @@ class Watch:
     def create(self, key: bytes, range_end: bytes = b"", **options: object) -> list[str]:
         create = pb.WatchCreateRequest(key=key, range_end=range_end, **options)  # type: ignore[arg-type]
         self.stream.send(pb.WatchRequest(create_request=create))
-        return self.told()
+        return self.reported()
 
     def cancel(self, id: int) -> list[str]:
         self.stream.send(pb.WatchRequest(cancel_request=pb.WatchCancelRequest(watch_id=id)))
-        return self.told()
+        return self.reported()
 
     def progress(self) -> list[str]:
         self.stream.send(pb.WatchRequest(progress_request=pb.WatchProgressRequest()))
-        return self.told()
+        return self.reported()
 
     def responses(self) -> list[pb.WatchResponse]:
         found = []
@@ -57,7 +57,7 @@ class Watch:
             found.append(response)
         return found
 
-    def told(self) -> list[str]:
+    def reported(self) -> list[str]:
         return [short(response) for response in self.responses()]
 
 
@@ -88,14 +88,14 @@ def test_events_come_as_they_are_committed_one_response_a_revision(engine: Engin
     put(engine, b"c")
     txn(engine, pb.PutRequest(key=b"b"), pb.PutRequest(key=b"z"), pb.DeleteRangeRequest(key=b"a"))
     delete(engine, b"a", b"z")
-    assert watch.told() == ["h2 #0: PUT a@2", "h4 #0: PUT b@4 DELETE a@4", "h5 #0: DELETE b@5"]
+    assert watch.reported() == ["h2 #0: PUT a@2", "h4 #0: PUT b@4 DELETE a@4", "h5 #0: DELETE b@5"]
     put(engine, b"a", b"2")
     (response,) = watch.responses()
     assert response.header.member_id
     assert response.events[0].kv == pb.KeyValue(key=b"a", value=b"2", create_revision=6, mod_revision=6, version=1)
 
 
-def test_a_deletion_tells_the_key_and_the_revision_alone(engine: Engine) -> None:
+def test_a_deletion_reports_the_key_and_the_revision_alone(engine: Engine) -> None:
     put(engine, b"a", b"1")
     watch = Watch(engine)
     watch.create(b"a")
@@ -134,7 +134,7 @@ def test_ids(engine: Engine) -> None:
         "h1 #-1: created canceled mvcc: duplicate watch ID provided on the WatchStream"
     ]
     put(engine, b"a")
-    assert watch.told() == [f"h2 #{id}: PUT a@2" for id in (1, 2, 3)]
+    assert watch.reported() == [f"h2 #{id}: PUT a@2" for id in (1, 2, 3)]
     assert watch.cancel(9) == []  # nobody has it
     assert watch.cancel(-1) == ["h2 #-1: canceled"]
     assert watch.create(b"a", watch_id=-1) == ["h2 #-1: created"]
@@ -150,18 +150,18 @@ def test_a_range_that_is_empty_is_refused(engine: Engine, range_end: bytes) -> N
 def test_a_request_with_nothing_in_it_is_ignored(engine: Engine) -> None:
     watch = Watch(engine)
     watch.stream.send(pb.WatchRequest())
-    assert watch.told() == []
+    assert watch.reported() == []
     assert watch.create(b"a") == ["h1 #0: created"]
 
 
-def test_the_past_is_told_at_once_with_the_current_revision(engine: Engine) -> None:
+def test_the_past_is_reported_at_once_with_the_current_revision(engine: Engine) -> None:
     for value in (b"1", b"2"):
         put(engine, b"a", value)
         put(engine, b"b", value)
     watch = Watch(engine)
     assert watch.create(b"a", start_revision=3) == ["h5 #0: created", "h5 #0: PUT a@4"]
     put(engine, b"a")
-    assert watch.told() == ["h6 #0: PUT a@6"]
+    assert watch.reported() == ["h6 #0: PUT a@6"]
 
 
 def test_the_past_comes_a_thousand_revisions_at_a_time(engine: Engine) -> None:
@@ -181,7 +181,7 @@ def test_a_start_in_the_future(engine: Engine) -> None:
     assert watch.create(b"a", start_revision=4) == ["h1 #0: created"]
     for _ in range(4):
         put(engine, b"a")
-    assert watch.told() == ["h4 #0: PUT a@4", "h5 #0: PUT a@5"]
+    assert watch.reported() == ["h4 #0: PUT a@4", "h5 #0: PUT a@5"]
 
 
 def test_a_start_that_is_compacted(engine: Engine) -> None:
@@ -192,7 +192,7 @@ def test_a_start_that_is_compacted(engine: Engine) -> None:
     assert watch.create(b"a", start_revision=3) == ["h5 #0: created", "h0 #0: canceled compacted 4"]
     assert watch.create(b"a", start_revision=4, watch_id=1) == ["h5 #1: created", "h5 #1: PUT a@4 PUT a@5"]
     put(engine, b"a")
-    assert watch.told() == ["h6 #1: PUT a@6"]
+    assert watch.reported() == ["h6 #1: PUT a@6"]
     # it stays the stream's
     assert watch.cancel(0) == ["h6 #0: canceled"]
     assert watch.cancel(0) == []
@@ -225,15 +225,15 @@ def test_a_negative_start() -> None:
 
 
 @pytest.mark.parametrize(
-    ("filters", "told"),
+    ("filters", "reported"),
     [([], "PD"), ([0], "D"), ([1], "P"), ([0, 1], ""), ([7], "PD"), ([7, 0], "D")],
 )
-def test_filters(engine: Engine, filters: list[int], told: str) -> None:
+def test_filters(engine: Engine, filters: list[int], reported: str) -> None:
     watch = Watch(engine)
     watch.create(b"a", filters=filters)
     put(engine, b"a")
     delete(engine, b"a")
-    assert told == "".join(pb.Event.EventType.Name(r.events[0].type)[0] for r in watch.responses())
+    assert reported == "".join(pb.Event.EventType.Name(r.events[0].type)[0] for r in watch.responses())
 
 
 def test_prev_kv_is_the_state_one_revision_before(engine: Engine) -> None:
@@ -245,7 +245,7 @@ def test_prev_kv_is_the_state_one_revision_before(engine: Engine) -> None:
     txn(engine, pb.PutRequest(key=b"a", value=b"3"), pb.PutRequest(key=b"b"), everything)
     put(engine, b"a", b"4")
     txn(engine, everything, pb.PutRequest(key=b"a", value=b"5"))
-    assert watch.told() == [
+    assert watch.reported() == [
         "h2 #0: PUT a@2",
         "h3 #0: PUT a@3 was 1@2",
         "h4 #0: PUT a@4 was 2@3 PUT b@4 DELETE a@4 was 2@3 DELETE b@4",
@@ -254,12 +254,12 @@ def test_prev_kv_is_the_state_one_revision_before(engine: Engine) -> None:
     ]
 
 
-def test_prev_kv_is_not_told_of_what_is_compacted(engine: Engine) -> None:
+def test_prev_kv_is_not_reported_of_what_is_compacted(engine: Engine) -> None:
     for value in (b"1", b"2", b"3"):
         put(engine, b"a", value)
     compact(engine, 3)
-    told = Watch(engine).create(b"a", start_revision=3, prev_kv=True)
-    assert told == ["h4 #0: created", "h4 #0: PUT a@3 PUT a@4 was 2@3"]
+    reported = Watch(engine).create(b"a", start_revision=3, prev_kv=True)
+    assert reported == ["h4 #0: created", "h4 #0: PUT a@3 PUT a@4 was 2@3"]
 
 
 def test_fragments(engine: Engine) -> None:
@@ -267,7 +267,7 @@ def test_fragments(engine: Engine) -> None:
     watch.create(b"k", b"l")
     watch.create(b"k", b"l", fragment=True)
     txn(engine, *(pb.PutRequest(key=b"k%d" % number, value=b"v" * 300_000) for number in range(5)))
-    assert watch.told() == [
+    assert watch.reported() == [
         "h2 #0: PUT k0@2 PUT k1@2 PUT k2@2 PUT k3@2 PUT k4@2",
         "h2 #1: PUT k0@2 PUT k1@2 PUT k2@2 PUT k3@2 PUT k4@2",
     ]
@@ -310,10 +310,10 @@ def test_progress_on_request(case: str) -> None:
         engine = Engine(version)
         watch = Watch(engine)
         prepare(watch, engine)
-        watch.told()
-        told = watch.progress()
-        assert told in ([], ["h1 #-1:"], ["h2 #-1:"])
-        answered += "y" if told else "-"
+        watch.reported()
+        reported = watch.progress()
+        assert reported in ([], ["h1 #-1:"], ["h2 #-1:"])
+        answered += "y" if reported else "-"
     assert answered == expected
 
 
@@ -324,28 +324,28 @@ def test_progress_notify_every_interval_without_events() -> None:
     watch.create(b"a", progress_notify=True)
     watch.create(b"a")
     clock.advance(9)
-    assert watch.told() == []
+    assert watch.reported() == []
     put(engine, b"b")
     clock.advance(1)
-    assert watch.told() == ["h2 #0:"]
+    assert watch.reported() == ["h2 #0:"]
     put(engine, b"a")
-    watch.told()
+    watch.reported()
     clock.advance(10)
-    assert watch.told() == []  # it had an event
+    assert watch.reported() == []  # it had an event
     clock.advance(35)
-    assert watch.told() == ["h3 #0:"]  # ticks that were missed are over
+    assert watch.reported() == ["h3 #0:"]  # ticks that were missed are over
     clock.advance(5)
-    assert watch.told() == ["h3 #0:"]
+    assert watch.reported() == ["h3 #0:"]
 
 
-@pytest.mark.parametrize(("version", "told"), [("3.5.16", ["h1 #0:"]), ("3.5.30", [])])
-def test_progress_notify_before_the_start(version: str, told: list[str]) -> None:
+@pytest.mark.parametrize(("version", "reported"), [("3.5.16", ["h1 #0:"]), ("3.5.30", [])])
+def test_progress_notify_before_the_start(version: str, reported: list[str]) -> None:
     clock = VirtualClock()
     engine = Engine(version, clock=clock)
     watch = Watch(engine)
     watch.create(b"a", progress_notify=True, start_revision=9)
     clock.advance(600)
-    assert watch.told() == told
+    assert watch.reported() == reported
 
 
 def test_a_refusal_silences_the_watcher_of_its_id_in_some_releases() -> None:
@@ -356,7 +356,7 @@ def test_a_refusal_silences_the_watcher_of_its_id_in_some_releases() -> None:
         watch.create(b"a", watch_id=-1)
         put(engine, b"a")
         event = ["h2 #-1: PUT a@2"]
-        assert watch.told() == ([] if silenced else event)
+        assert watch.reported() == ([] if silenced else event)
         assert watch.cancel(-1) == ["h2 #-1: canceled"]
         assert watch.create(b"a", watch_id=-1) == ["h2 #-1: created", *(event if silenced else [])]
 
@@ -372,7 +372,7 @@ def test_a_revoked_lease_and_one_that_expires() -> None:
         put(engine, b"a%d" % id, lease=id)
     engine.call("/etcdserverpb.Lease/LeaseRevoke", pb.LeaseRevokeRequest(ID=8))
     clock.advance(10)
-    assert watch.told() == ["h6 #0: DELETE a8@6 DELETE b8@6", "h7 #0: DELETE a7@7 DELETE b7@7"]
+    assert watch.reported() == ["h6 #0: DELETE a8@6 DELETE b8@6", "h7 #0: DELETE a7@7 DELETE b7@7"]
 
 
 def test_the_end_of_a_stream(engine: Engine) -> None:
@@ -386,7 +386,7 @@ def test_the_end_of_a_stream(engine: Engine) -> None:
     put(engine, b"a")
     with pytest.raises(StreamClosed):
         one.stream.receive()
-    assert other.told() == ["h2 #0: PUT a@2"]
+    assert other.reported() == ["h2 #0: PUT a@2"]
     engine.reset()
     for _ in range(2):
         with pytest.raises(StreamClosed):

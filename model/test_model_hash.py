@@ -33,7 +33,7 @@ def hashed(state: State, revision: int = 0) -> int | Error:
     return result if isinstance(result, Error) else result.hash
 
 
-def told(version: str, operations: list[Operation], revision: int) -> HashKVResult | Error:
+def reported(version: str, operations: list[Operation], revision: int) -> HashKVResult | Error:
     return hash_kv(of(version, *operations), HashKV(revision))[1]
 
 
@@ -115,13 +115,13 @@ def test_every_version_hashes_the_same_way(
         ("3.7.3", HashKVResult(5, 988557716, 4, hash_revision=5)),
     ],
 )
-def test_the_answer_tells_the_hashed_revision_from_3_6_on(version: str, result: HashKVResult) -> None:
-    assert told(version, COMPACT, 0) == result
+def test_the_answer_reports_the_hashed_revision_from_3_6_on(version: str, result: HashKVResult) -> None:
+    assert reported(version, COMPACT, 0) == result
 
 
 @pytest.mark.parametrize(("version", "result"), [("3.5.30", 0), ("3.6.16", -1)])
-def test_a_negative_revision_is_told_as_it_is(version: str, result: int) -> None:
-    assert told(version, PUT, -1) == HashKVResult(2, EMPTY, -1, hash_revision=result)
+def test_a_negative_revision_is_reported_as_it_is(version: str, result: int) -> None:
+    assert reported(version, PUT, -1) == HashKVResult(2, EMPTY, -1, hash_revision=result)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -146,21 +146,21 @@ REMEMBERED: list[Operation] = [
 def test_the_hash_made_at_a_compaction_is_given_out_ever_after(
     revision: int, hash_: int, compact_revision: int
 ) -> None:
-    assert told("3.5.16", REMEMBERED, revision) == HashKVResult(4, hash_, compact_revision)
-    assert told("3.7.3", REMEMBERED, revision) == HashKVResult(4, hash_, compact_revision, hash_revision=revision)
+    assert reported("3.5.16", REMEMBERED, revision) == HashKVResult(4, hash_, compact_revision)
+    assert reported("3.7.3", REMEMBERED, revision) == HashKVResult(4, hash_, compact_revision, hash_revision=revision)
 
 
 @pytest.mark.parametrize("version", ["3.4.23", "3.5.1"])
 @pytest.mark.parametrize("revision", [2, 3])
 def test_before_3_5_5_no_hash_is_remembered(version: str, revision: int) -> None:
-    assert told(version, REMEMBERED, revision) == COMPACTED
+    assert reported(version, REMEMBERED, revision) == COMPACTED
 
 
 def test_the_hash_of_a_compaction_at_0_stands_for_the_current_one_from_then_on() -> None:
     operations: list[Operation] = [physically(0), Put(b"a")]
-    assert told("3.4.23", operations, 0) == HashKVResult(2, 1436260321, 0)
-    assert told("3.5.16", operations, 0) == HashKVResult(2, EMPTY, -1)
-    assert told("3.7.3", operations, 0) == HashKVResult(2, EMPTY, -1, hash_revision=0)
+    assert reported("3.4.23", operations, 0) == HashKVResult(2, 1436260321, 0)
+    assert reported("3.5.16", operations, 0) == HashKVResult(2, EMPTY, -1)
+    assert reported("3.7.3", operations, 0) == HashKVResult(2, EMPTY, -1, hash_revision=0)
 
 
 def test_ten_hashes_are_remembered() -> None:
@@ -171,7 +171,7 @@ def test_ten_hashes_are_remembered() -> None:
     assert isinstance(hashed(state, 3), int)
 
 
-# What is left open.
+# What is nondeterministic.
 
 
 def test_a_compaction_that_is_not_waited_for_leaves_its_own_hash_open() -> None:

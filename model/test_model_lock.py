@@ -167,7 +167,7 @@ def test_a_key_that_was_never_there_can_be_proclaimed_at_revision_zero() -> None
     play(leased(), (op.Proclaim(op.LeaderKey(b"e", b"e/7", 0, 7), b"x"), ElectionResult(2)))
 
 
-def test_who_observes_is_told_of_a_put_of_the_current_revision_that_is_gone() -> None:
+def test_who_observes_is_notified_of_a_put_of_the_current_revision_that_is_gone() -> None:
     gone = op.Txn(success=(op.Put(b"e/1", b"v"), op.DeleteRange(b"e/0", b"\0")))
     state = after(leased(), gone)
     play(
@@ -248,7 +248,7 @@ def test_who_gives_up_waiting_under_auth_leaves_its_key_behind(operation: op.Loc
     assert set(state.keys) == {b"n/7", b"n/8"}
 
 
-def test_a_read_of_the_keys_tells_what_the_recipes_wrote() -> None:
+def test_a_read_of_the_keys_reports_what_the_recipes_wrote() -> None:
     state = after(leased(), op.Campaign(b"e", 7, b"v"))
     result = step(state, op.Range(b"e/", b"e0"))[1]
     assert getattr(result, "kvs", ()) == (KeyValue(b"e/7", b"v", 2, 2, 1, 7),)

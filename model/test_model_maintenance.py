@@ -85,7 +85,7 @@ def deactivate(alarm: int, member_id: int = op.MEMBER_ID) -> op.Alarm:
 # Alarms come and go.
 
 
-def test_alarms_are_told_to_who_asks_and_in_the_status() -> None:
+def test_alarms_are_reported_to_who_asks_and_in_the_status() -> None:
     play(
         store(),
         (op.Alarm(), AlarmResult(1)),
@@ -336,11 +336,11 @@ def test_an_alarm_leaves_permissions_alone_since_3_6_and_outranks_them(version: 
 @pytest.mark.parametrize(
     ("version", "storage"), [("3.5.33", ""), ("3.6.0", "3.6.0"), ("3.6.16", "3.6.0"), ("3.7.3", "3.7.0")]
 )
-def test_the_status_tells_the_version_and_since_3_6_that_of_the_storage(version: str, storage: str) -> None:
+def test_the_status_reports_the_version_and_since_3_6_that_of_the_storage(version: str, storage: str) -> None:
     assert said(store(version), op.Status()) == StatusResult(1, version, storage_version=storage)
 
 
-def test_what_can_be_told_of_the_rest() -> None:
+def test_what_can_be_notified_of_the_rest() -> None:
     play(
         after(store(), op.Put(b"a")),
         (op.Defragment(), MaintenanceResult()),
@@ -353,10 +353,10 @@ def test_what_can_be_told_of_the_rest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "down", "told"), [("3.5.16", "3.4", "3.5.0"), ("3.6.16", "3.5", "3.6"), ("3.7.3", "3.6", "3.7")]
+    ("version", "down", "reported"), [("3.5.16", "3.4", "3.5.0"), ("3.6.16", "3.5", "3.6"), ("3.7.3", "3.6", "3.7")]
 )
-def test_one_minor_version_down_is_valid(version: str, down: str, told: str) -> None:
-    answer = DowngradeResult(1, told)
+def test_one_minor_version_down_is_valid(version: str, down: str, reported: str) -> None:
+    answer = DowngradeResult(1, reported)
     for valid in (down, f"{down}.0", f"{down}.7", f"{down}.0-rc1"):
         assert said(store(version), op.Downgrade(op.DowngradeAction.VALIDATE, valid)) == answer
     for other in (version, "3.8.0", "3.1.0", "1.2.3"):

@@ -280,7 +280,7 @@ def test_a_watch_of_the_empty_key_is_one_of_the_smallest() -> None:
     assert check_watch(guarded("3.5.16", op.Permission(READ, FROM_KEY)), USER, b"", b"") is None
 
 
-# What is left open.
+# What is nondeterministic.
 
 
 def test_an_inverted_range_is_left_open_for_who_has_several_grants() -> None:

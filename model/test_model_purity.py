@@ -217,4 +217,4 @@ def test_a_state_begins_as_an_empty_store() -> None:
 
 def test_what_is_no_operation_has_no_answer() -> None:
     with pytest.raises(AssertionError, match="not an operation of etcd: 'put'"):
-        step(State(), "put")  # type: ignore[arg-type]  # what the type checker would tell, told at run time
+        step(State(), "put")  # type: ignore[arg-type]  # what the type checker would report, reported at run time

@@ -101,7 +101,7 @@ def test_a_row_names_a_line_of_releases_once_and_in_order() -> None:
         assert len({number[:2] for number in numbers}) == len(numbers), quirk
 
 
-def test_the_version_itself_is_told_without_the_letter_before_it() -> None:
+def test_the_version_itself_is_reported_without_the_letter_before_it() -> None:
     assert quirks_of("v3.6.0-rc.4").version == "3.6.0-rc.4"
     assert quirks_of("3.5.16").version == "3.5.16"
 

@@ -100,9 +100,9 @@ def test_only_what_is_too_long_for_a_message_does_not_come_as_far() -> None:
 def test_a_disarmed_alarm_is_up_again_at_the_next_put(version: str) -> None:
     revision = 0 if version == "3.4.23" else 1
     text = "memberID:1 alarm:NOSPACE" if version.startswith("3.7") else "memberID:1 alarm:NOSPACE "
-    told = step(full(version), op.Status())[1]
-    assert isinstance(told, StatusResult)
-    assert told.errors == ()
+    reported = step(full(version), op.Status())[1]
+    assert isinstance(reported, StatusResult)
+    assert reported.errors == ()
     state = play(
         full(version),
         (op.Alarm(), AlarmResult(revision)),
@@ -115,9 +115,9 @@ def test_a_disarmed_alarm_is_up_again_at_the_next_put(version: str) -> None:
         (op.LeaseGrant(10), NO_SPACE),
         (op.Alarm(), AlarmResult(revision, (RAISED,))),
     )
-    told = step(state, op.Status())[1]
-    assert isinstance(told, StatusResult)
-    assert told.errors == (text,)
+    reported = step(state, op.Status())[1]
+    assert isinstance(reported, StatusResult)
+    assert reported.errors == (text,)
 
 
 def test_no_lease_is_granted() -> None:

@@ -63,7 +63,7 @@ def test_a_sort_of_nothing_but_ties_is_in_order_of_key(order: SortOrder, target:
     assert [kv.key for kv in result.kvs] == sorted(KEYS)
 
 
-def test_the_revision_told_is_that_of_the_header_not_that_of_the_keys() -> None:
+def test_the_revision_reported_is_that_of_the_header_not_that_of_the_keys() -> None:
     assert read(Range(b"a"), KEYS, 99, quirks_of("3.5.16")).revision == 99
 
 

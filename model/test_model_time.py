@@ -83,7 +83,7 @@ def test_nothing_is_left_of_an_overdue_lease_but_it_is_still_there() -> None:
     assert results[1] == PutResult(3)
 
 
-def test_what_is_overdue_is_told_soonest_first_and_expires_when_the_caller_says_so() -> None:
+def test_what_is_overdue_is_reported_soonest_first_and_expires_when_the_caller_says_so() -> None:
     state, _ = run(State(), LeaseGrant(10, id=7), LeaseGrant(5, id=8), LeaseGrant(13, id=9), Put(b"a", lease=7))
     assert overdue(late(state, 4)) == ()
     state = late(state, 12)

@@ -72,11 +72,11 @@ _FAULTS: list[tuple[Error, Txn]] = [
     (DUPLICATE_KEY, Txn(failure=(Put(b"d"), Put(b"d")))),
     (LEASE_NOT_FOUND, Txn(success=(Put(b"l", lease=9),))),
 ]
-"""In the order in which they are told."""
+"""In the order in which they are reported."""
 
 
 @pytest.mark.parametrize(("error", "txn"), _FAULTS, ids=[error.message for error, _ in _FAULTS])
-def test_each_fault_is_told_by_itself(error: Error, txn: Txn) -> None:
+def test_each_fault_is_reported_by_itself(error: Error, txn: Txn) -> None:
     assert refusal(txn, "3.6.0") == error
 
 
@@ -85,7 +85,7 @@ def test_each_fault_is_told_by_itself(error: Error, txn: Txn) -> None:
     [(i, j) for i in range(len(_FAULTS)) for j in range(i + 1, len(_FAULTS))],
     ids=lambda index: _FAULTS[index][0].message.removeprefix("etcdserver: "),
 )
-def test_of_two_faults_the_earlier_check_is_told(first: int, second: int) -> None:
+def test_of_two_faults_the_earlier_check_is_reported(first: int, second: int) -> None:
     (error, one), (_, other) = _FAULTS[first], _FAULTS[second]
     both = Txn(one.compare + other.compare, one.success + other.success, one.failure + other.failure)
     assert refusal(both, "3.6.0") == error

@@ -84,7 +84,7 @@ def test_a_watcher_sees_what_happens_to_its_key_from_then_on() -> None:
     assert watched(state) == ["+a=1@3", "-a@5"]
 
 
-def test_a_put_is_told_in_full_and_of_a_deletion_the_key_and_the_revision() -> None:
+def test_a_put_is_reported_in_full_and_of_a_deletion_the_key_and_the_revision() -> None:
     state = of(
         NEW,
         op.LeaseGrant(60, id=7),
@@ -182,7 +182,7 @@ def test_a_start_in_the_future_comes() -> None:
     assert watched(state) == ["+a=3@4"]
 
 
-def test_the_reply_to_a_creation_tells_the_current_revision() -> None:
+def test_the_reply_to_a_creation_reports_the_current_revision() -> None:
     state = of(NEW, op.Put(b"a"), op.Put(b"a"))
     for start in (0, 1, 3, 99):
         assert created(state, op.WatchCreate(b"a", start_revision=start)) == WatchCreateResult(3, 0)
@@ -261,7 +261,7 @@ def test_before_a_negative_start_was_one_in_the_compacted_past(version: str) -> 
     assert read(state).watches == (Watched(0, cancels=("",), compact_revision=2),)
 
 
-def test_a_watcher_that_a_compaction_at_0_cancels_is_not_told_so() -> None:
+def test_a_watcher_that_a_compaction_at_0_cancels_is_not_reported_so() -> None:
     state = of(OLD, op.Compact(0), op.WatchCreate(b"a", start_revision=-1), op.Put(b"a"))
     assert read(state).watches == (Watched(0),)
 
@@ -276,7 +276,7 @@ def test_from_minus_1_in_a_store_never_compacted_it_is_left_open_what_is_seen() 
 # What was there before.
 
 
-def test_the_previous_value_is_told_where_there_was_one() -> None:
+def test_the_previous_value_is_reported_where_there_was_one() -> None:
     watch = op.WatchCreate(b"a", prev_kv=True)
     state = of(
         NEW, op.Put(b"a", b"0"), watch, op.Put(b"a", b"1"), op.DeleteRange(b"a"), op.Put(b"a", b"2"), op.Put(b"a", b"3")
@@ -284,7 +284,7 @@ def test_the_previous_value_is_told_where_there_was_one() -> None:
     assert watched(state) == ["+a=1@3<0", "-a@4<1", "+a=2@5", "+a=3@6<2"]
 
 
-def test_the_previous_value_is_told_in_full() -> None:
+def test_the_previous_value_is_reported_in_full() -> None:
     state = of(
         NEW,
         op.LeaseGrant(60, id=7),
@@ -405,7 +405,7 @@ def test_a_progress_request_is_answered_if_the_stream_has_made_progress(version:
     assert read(run(state, op.WatchProgress())[0]).progress == ((revision,) if version in answering else ())
 
 
-def test_each_progress_request_has_an_answer_that_tells_the_revision_of_its_moment() -> None:
+def test_each_progress_request_has_an_answer_that_reports_the_revision_of_its_moment() -> None:
     state = of(NEW, op.WatchCreate(b"a", start_revision=3), op.WatchProgress(), op.Put(b"b"), op.WatchProgress())
     state, _ = run(state, op.Put(b"b"), op.WatchProgress(), op.WatchProgress())
     assert read(state).progress == (3, 3)
@@ -444,7 +444,7 @@ def test_a_read_puts_it_twice_once_the_stream_had_to_catch_up() -> None:
     assert revisions(run(state, from_7, op.WatchRead(), from_7, op.WatchRead())[1]) == [6, 7, 7, 9]
 
 
-def test_a_read_tells_everything_since_the_stream_was_opened_so_it_can_be_repeated() -> None:
+def test_a_read_reports_everything_since_the_stream_was_opened_so_it_can_be_repeated() -> None:
     state = of(NEW, op.WatchCreate(b"a"), op.Put(b"a"), op.WatchRead(), op.Put(b"a"), op.WatchRead())
     assert watched(state) == watched(run(state, op.WatchRead())[0]) == ["+a=@2", "+a=@4"]
 
@@ -467,7 +467,7 @@ def test_with_no_stream_a_step_leaves_no_trace_of_watching() -> None:
     assert step(state, op.WatchClose())[0] is state
 
 
-# What is left open.
+# What is nondeterministic.
 
 
 def test_while_a_stream_may_be_catching_up_most_is_left_open_until_it_is_read() -> None:

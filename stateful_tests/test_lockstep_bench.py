@@ -35,7 +35,7 @@ def test_the_table_has_every_ratio_and_the_etcd_is_left_empty(
 ) -> None:
     assert main(["--etcd", f"endpoint:{etcd_address}", "--quick"]) == 0
 
-    told = capsys.readouterr().out
+    reported = capsys.readouterr().out
     for row in (
         "lockstep: model and etcd ÷ bare stubs on etcd",
         "driver: model and fake ÷ empty machine",
@@ -43,7 +43,7 @@ def test_the_table_has_every_ratio_and_the_etcd_is_left_empty(
         "fake: memory a key, 2,000 keys",
         "fake: 2,000 keys ÷ 1,000 keys",
     ):
-        assert told.count(row) == 1
+        assert reported.count(row) == 1
     everything = real.apply(Range(b"\0", FROM_KEY))
     assert isinstance(everything, RangeResult)
     assert everything.count == 0

@@ -63,10 +63,10 @@ def fuzz(*arguments: str) -> int:
 
 def refusal(capsys: Capture) -> str:
     """The one line on stderr, without the program's name."""
-    told = capsys.readouterr().err
-    assert told.startswith("etcd-lockstep: ")
-    assert told.count("\n") == 1
-    return told.removeprefix("etcd-lockstep: ").rstrip("\n")
+    reported = capsys.readouterr().err
+    assert reported.startswith("etcd-lockstep: ")
+    assert reported.count("\n") == 1
+    return reported.removeprefix("etcd-lockstep: ").rstrip("\n")
 
 
 def own(name: str) -> str:
@@ -208,9 +208,9 @@ def test_families_of_which_a_target_knows_no_operation(capsys: Capture) -> None:
 
 def test_a_run_in_which_nothing_was_tested_is_not_called_agreement(capsys: Capture) -> None:
     assert fuzz("--against", own("WithoutWords")) == 2
-    told = capsys.readouterr().out
-    assert "not one operation was run" in told
-    assert "agreed" not in told
+    reported = capsys.readouterr().out
+    assert "not one operation was run" in reported
+    assert "agreed" not in reported
 
 
 # What is accepted
@@ -229,8 +229,8 @@ def test_help(command: list[str], capsys: Capture) -> None:
 
 def test_the_exit_codes_are_in_the_help(capsys: Capture) -> None:
     run("fuzz", "--help")
-    told = " ".join(capsys.readouterr().out.split())
-    assert "0 agreed; 1 lies found; 2 usage, or refused; 3 a target can't be reached or started; 130" in told
+    reported = " ".join(capsys.readouterr().out.split())
+    assert "0 agreed; 1 lies found; 2 usage, or refused; 3 a target can't be reached or started; 130" in reported
 
 
 def test_every_target_is_listed(capsys: Capture) -> None:
@@ -241,18 +241,18 @@ def test_every_target_is_listed(capsys: Capture) -> None:
 
 def test_a_run_that_finds_nothing(elsewhere: Path, capsys: Capture) -> None:
     assert fuzz("--against", "fake-server") == 0
-    told = capsys.readouterr().out
-    assert "targets model, fake, fake-server\n" in told
-    assert "every answer agreed\n" in told
+    reported = capsys.readouterr().out
+    assert "targets model, fake, fake-server\n" in reported
+    assert "every answer agreed\n" in reported
     assert list(elsewhere.iterdir()) == []
 
 
 def test_a_run_that_finds_a_lie_files_it(elsewhere: Path, capsys: Capture) -> None:
     assert fuzz("--against", own("Forgetful"), "--families", "kv") == 1
-    told = capsys.readouterr().out
+    reported = capsys.readouterr().out
     (file,) = (elsewhere / "lies-found").iterdir()
-    assert f"\n   lies-found/{file.name}\n" in told
-    assert "1 lie, filed in lies-found\n" in told
+    assert f"\n   lies-found/{file.name}\n" in reported
+    assert "1 lie, filed in lies-found\n" in reported
 
 
 def test_lies_are_filed_where_they_should_be(elsewhere: Path, capsys: Capture) -> None:
@@ -262,13 +262,13 @@ def test_lies_are_filed_where_they_should_be(elsewhere: Path, capsys: Capture) -
     assert not (elsewhere / "lies-found").exists()
 
 
-def test_lies_that_can_t_be_filed_are_told_all_the_same(elsewhere: Path, capsys: Capture) -> None:
+def test_lies_that_can_t_be_filed_are_reported_all_the_same(elsewhere: Path, capsys: Capture) -> None:
     (elsewhere / "lies-found").touch()
     assert fuzz("--against", "unknown-revoke-accepted", "--families", "lease", "--json", "summary.json") == 1
-    told = capsys.readouterr().out
-    assert "unknown-revoke-accepted lies: it accepts a lease_revoke that should be refused" in told
-    assert re.search(r"^lies-found/unknown-revoke-.*\.json can't be written: ", told, flags=re.MULTILINE)
-    assert ", filed in" not in told
+    reported = capsys.readouterr().out
+    assert "unknown-revoke-accepted lies: it accepts a lease_revoke that should be refused" in reported
+    assert re.search(r"^lies-found/unknown-revoke-.*\.json can't be written: ", reported, flags=re.MULTILINE)
+    assert ", filed in" not in reported
     (finding,) = json.loads(Path("summary.json").read_text())["lies"]
     assert finding["file"] is None
 
@@ -284,14 +284,14 @@ def test_no_example_is_longer_than_asked_for_and_the_last_look(elsewhere: Path) 
     assert 0 < summary["steps"] <= 10 * (3 + 1)
 
 
-def test_two_targets_that_tell_the_same_lie_have_a_file_each(elsewhere: Path, capsys: Capture) -> None:
+def test_two_targets_that_report_the_same_lie_have_a_file_each(elsewhere: Path, capsys: Capture) -> None:
     assert fuzz("--against", own("Forgetful"), "--against", own("AsForgetful"), "--families", "kv") == 1
-    told = capsys.readouterr().out
+    reported = capsys.readouterr().out
     liars = {load(file).signature.target for file in (elsewhere / "lies-found").iterdir()}
     assert liars == {"forgetful", "as-forgetful"}
     for name in liars:
-        filed = told.index("   lies-found/", told.index(f". {name} lies: "))
-        assert told[filed:].startswith(f"   lies-found/{name}-range-")
+        filed = reported.index("   lies-found/", reported.index(f". {name} lies: "))
+        assert reported[filed:].startswith(f"   lies-found/{name}-range-")
 
 
 def test_an_output_that_has_no_arrows(elsewhere: Path) -> None:
@@ -370,11 +370,11 @@ def test_a_run_that_agrees_has_a_summary_as_well() -> None:
 
 
 def test_the_same_seed_is_the_same_run() -> None:
-    def told(seed: str) -> dict[str, Any]:
+    def reported(seed: str) -> dict[str, Any]:
         summary = summarized("--against", "slot-mock", "--examples", "15", "--seed", seed)
         return {name: value for name, value in summary.items() if name not in ("seconds", "steps_per_second")}
 
-    one, other, again = told("7"), told("8"), told("7")
+    one, other, again = reported("7"), reported("8"), reported("7")
     assert one == again
     assert (one["steps"], one["lies"]) != (other["steps"], other["lies"])
 
@@ -440,13 +440,13 @@ def test_a_signal_ends_a_run_which_prints_and_keeps_what_was_found(elsewhere: Pa
             out, err = process.communicate(timeout=60)
         finally:
             process.kill()
-    told = out.decode()
+    reported = out.decode()
     assert process.returncode == code
     assert err == b""
-    assert re.search(r"^interrupted: \d+ lies?, filed in found$", told, flags=re.MULTILINE)
+    assert re.search(r"^interrupted: \d+ lies?, filed in found$", reported, flags=re.MULTILINE)
     files = {file.name for file in found.iterdir()}
     assert files
-    assert set(re.findall(r"^   found/(\S+)$", told, flags=re.MULTILINE)) == files
+    assert set(re.findall(r"^   found/(\S+)$", reported, flags=re.MULTILINE)) == files
     assert {Path(finding["file"]).name for finding in json.loads(Path("summary.json").read_text())["lies"]} == files
     for file in found.iterdir():
         load(file)
@@ -468,10 +468,12 @@ def test_signals_do_not_cut_the_report(elsewhere: Path) -> None:
             process.wait(timeout=60)
         finally:
             process.kill()
-    told = printed.read_text()
-    assert process.returncode in (143, 130), told  # of signals that wait together, Python takes the lowest number first
-    assert "Traceback" not in told
-    assert re.search(r"lies?, filed in found$", told, flags=re.MULTILINE)
+    reported = printed.read_text()
+    assert process.returncode in (143, 130), (
+        reported
+    )  # of signals that wait together, Python takes the lowest number first
+    assert "Traceback" not in reported
+    assert re.search(r"lies?, filed in found$", reported, flags=re.MULTILINE)
     assert len(json.loads(summary.read_text())["lies"]) == len(list(found.iterdir()))
 
 

@@ -165,8 +165,8 @@ def test_every_field_of_an_operation_is_that_of_the_request(operation: op.Operat
     sent = {field.name for field in request.DESCRIPTOR.fields} - _NEVER_SENT
     assert {_RENAMED.get(field.name, field.name) for field in fields(operation)} == sent
     for field in fields(operation):
-        told = getattr(request, _RENAMED.get(field.name, field.name))
-        assert comparable(told) == comparable(getattr(operation, field.name))
+        reported = getattr(request, _RENAMED.get(field.name, field.name))
+        assert comparable(reported) == comparable(getattr(operation, field.name))
 
 
 @pytest.mark.parametrize("operation", FULL, ids=lambda operation: type(operation).__name__)
@@ -221,7 +221,7 @@ def test_numbers_go_with_all_their_bits(value: int) -> None:
     assert value == over_the_wire(op.LeaseGrant(value, value)).ID
 
 
-def test_a_user_without_a_password_is_told_by_an_option() -> None:
+def test_a_user_without_a_password_is_reported_by_an_option() -> None:
     assert over_the_wire(op.UserAdd("u", "p")) == pb.AuthUserAddRequest(name="u", password="p")
     assert over_the_wire(op.UserAdd("u", "p", True)).options.no_password
 
@@ -283,13 +283,15 @@ def test_another_member_is_asked_for_as_it_is() -> None:
 
 @pytest.mark.parametrize("given", [OWN, 0])
 def test_the_member_that_answers_is_the_one_member_in_every_answer(given: int) -> None:
-    """Its id is in the header, and may be told besides: an AlarmResponse of etcd 3.4 has no header."""
+    """Its id is in the header, and may be reported besides: an AlarmResponse of etcd 3.4 has no header."""
     header = pb.ResponseHeader(member_id=OWN, revision=9)
     status = pb.StatusResponse(
         header=header, leader=OWN, errors=[f"memberID:{OWN} alarm:NOSPACE ", f"memberID:{OWN}9  alarm:CORRUPT "]
     )
-    told = decode(op.Status(), status, given)
-    assert told == StatusResult(9, "", True, errors=("memberID:1 alarm:NOSPACE ", f"memberID:{OWN}9  alarm:CORRUPT "))
+    reported = decode(op.Status(), status, given)
+    assert reported == StatusResult(
+        9, "", True, errors=("memberID:1 alarm:NOSPACE ", f"memberID:{OWN}9  alarm:CORRUPT ")
+    )
     assert decode(op.Status(), pb.StatusResponse(header=header, leader=7), given) == StatusResult(9, "", leads=False)
     assert decode(op.Status(), pb.StatusResponse(header=header), given) == StatusResult(9, "", leads=False)
     alarms = [pb.AlarmMember(memberID=member, alarm=pb.NOSPACE) for member in (OWN, 7)]
@@ -380,7 +382,7 @@ def test_a_snapshot_with_a_part_or_a_count_that_is_wrong_is_not_intact(messages:
     assert decode_snapshot(messages) == SnapshotResult(0, intact=False)
 
 
-def test_a_snapshot_tells_the_revision_of_its_header_where_there_is_one() -> None:
+def test_a_snapshot_reports_the_revision_of_its_header_where_there_is_one() -> None:
     messages = snapshot(b"abc")
     messages[0].header.revision = 9
     assert decode_snapshot(messages) == SnapshotResult(9, intact=True)
@@ -490,7 +492,7 @@ def test_every_call_has_an_answer_here() -> None:
 
 
 MEMBERS = (op.MemberList(), op.MemberAdd(), op.MemberRemove(1), op.MemberUpdate(1), op.MemberPromote(1), op.Snapshot())
-"""Whose answers are told of above."""
+"""Whose answers are notified of above."""
 
 
 @pytest.mark.parametrize(("operation", "answer", "result"), ANSWERS, ids=lambda value: type(value).__name__)

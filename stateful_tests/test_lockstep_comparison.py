@@ -46,7 +46,7 @@ B = KeyValue(b"b", b"2", 4, 4, 1)
 AB = RangeResult(4, (A, B), count=2)
 
 
-def told(expected: Observation, got: Observation) -> list[tuple[str, str]]:
+def reported(expected: Observation, got: Observation) -> list[tuple[str, str]]:
     return [(difference.field, difference.kind) for difference in differences(expected, got)]
 
 
@@ -71,12 +71,12 @@ def test_what_is_the_same_does_not_differ(observation: Observation) -> None:
 def test_whether_there_is_an_answer_comes_before_what_is_in_it(
     expected: Observation, got: Observation, field: str, kind: str
 ) -> None:
-    assert told(expected, got) == [(field, kind)]
+    assert reported(expected, got) == [(field, kind)]
 
 
-def test_of_two_errors_the_code_is_told_and_the_message_where_the_code_is_the_same() -> None:
-    assert told(EMPTY_KEY, COMPACTED) == [("error.code", "different")]
-    assert told(EMPTY_KEY, KEY_NOT_FOUND) == [("error.message", "different")]
+def test_of_two_errors_the_code_is_reported_and_the_message_where_the_code_is_the_same() -> None:
+    assert reported(EMPTY_KEY, COMPACTED) == [("error.code", "different")]
+    assert reported(EMPTY_KEY, KEY_NOT_FOUND) == [("error.message", "different")]
 
 
 @pytest.mark.parametrize(
@@ -91,65 +91,65 @@ def test_of_two_errors_the_code_is_told_and_the_message_where_the_code_is_the_sa
         ({"lease": 8}, "kvs.lease", "different"),
     ],
 )
-def test_a_field_of_a_key_value_is_told_by_its_path(changed: dict[str, int], field: str, kind: str) -> None:
+def test_a_field_of_a_key_value_is_reported_by_its_path(changed: dict[str, int], field: str, kind: str) -> None:
     got = replace(AB, kvs=(replace(A, **changed), B))  # type: ignore[arg-type]  # the values fit their fields
-    assert told(AB, got) == [(field, kind)]
+    assert reported(AB, got) == [(field, kind)]
 
 
 def test_a_field_that_should_be_empty_is_unexpected() -> None:
-    assert told(AB, replace(AB, kvs=(A, replace(B, lease=7)))) == [("kvs.lease", "unexpected")]
-    assert told(AB, replace(AB, more=True)) == [("more", "unexpected")]
+    assert reported(AB, replace(AB, kvs=(A, replace(B, lease=7)))) == [("kvs.lease", "unexpected")]
+    assert reported(AB, replace(AB, more=True)) == [("more", "unexpected")]
 
 
-def test_a_key_that_is_missing_or_too_many_is_told_once_and_not_again_by_the_count() -> None:
-    assert told(AB, RangeResult(4, (B,), more=True, count=1)) == [("kvs", "missing")]
-    assert told(AB, RangeResult(4, (), count=0)) == [("kvs", "missing")]
-    assert told(RangeResult(4, (A,), count=1), AB) == [("kvs", "unexpected")]
-    assert told(RangeResult(4, (A,), count=1), RangeResult(4, (B,), count=1)) == [
+def test_a_key_that_is_missing_or_too_many_is_reported_once_and_not_again_by_the_count() -> None:
+    assert reported(AB, RangeResult(4, (B,), more=True, count=1)) == [("kvs", "missing")]
+    assert reported(AB, RangeResult(4, (), count=0)) == [("kvs", "missing")]
+    assert reported(RangeResult(4, (A,), count=1), AB) == [("kvs", "unexpected")]
+    assert reported(RangeResult(4, (A,), count=1), RangeResult(4, (B,), count=1)) == [
         ("kvs", "missing"),
         ("kvs", "unexpected"),
     ]
 
 
 def test_a_key_that_is_there_twice_is_unexpected() -> None:
-    assert ("kvs", "unexpected") in told(AB, RangeResult(4, (A, A, B), count=3))
+    assert ("kvs", "unexpected") in reported(AB, RangeResult(4, (A, A, B), count=3))
 
 
-def test_a_count_that_is_wrong_by_itself_is_told() -> None:
-    assert told(AB, replace(AB, count=3)) == [("count", "too high")]
-    assert told(AB, replace(AB, count=0)) == [("count", "missing")]
+def test_a_count_that_is_wrong_by_itself_is_reported() -> None:
+    assert reported(AB, replace(AB, count=3)) == [("count", "too high")]
+    assert reported(AB, replace(AB, count=0)) == [("count", "missing")]
 
 
 def test_an_order_that_differs_is_that_and_no_difference_of_fields() -> None:
-    assert told(AB, replace(AB, kvs=(B, A))) == [("kvs", "out of order")]
+    assert reported(AB, replace(AB, kvs=(B, A))) == [("kvs", "out of order")]
 
 
 def test_a_missing_key_does_not_put_those_behind_it_out_of_order() -> None:
     c = KeyValue(b"c", b"3", 5, 5, 1)
-    assert told(RangeResult(5, (A, B, c), count=3), RangeResult(5, (A, c), count=2)) == [("kvs", "missing")]
+    assert reported(RangeResult(5, (A, B, c), count=3), RangeResult(5, (A, c), count=2)) == [("kvs", "missing")]
 
 
 def test_the_keys_and_ids_of_leases_are_missing_or_unexpected() -> None:
     lease = LeaseTimeToLiveResult(1, 7, 59, 60, (b"a", b"b"))
-    assert told(lease, replace(lease, keys=(b"a",))) == [("keys", "missing")]
-    assert told(lease, replace(lease, keys=(b"a", b"b", b"c"))) == [("keys", "unexpected")]
-    assert told(lease, replace(lease, keys=(b"a", b"a", b"b"))) == [("keys", "different")]
-    assert told(LeaseLeasesResult(1, (1,)), LeaseLeasesResult(1, (2,))) == [
+    assert reported(lease, replace(lease, keys=(b"a",))) == [("keys", "missing")]
+    assert reported(lease, replace(lease, keys=(b"a", b"b", b"c"))) == [("keys", "unexpected")]
+    assert reported(lease, replace(lease, keys=(b"a", b"a", b"b"))) == [("keys", "different")]
+    assert reported(LeaseLeasesResult(1, (1,)), LeaseLeasesResult(1, (2,))) == [
         ("leases", "missing"),
         ("leases", "unexpected"),
     ]
 
 
 def test_a_prev_kv_is_missing_unexpected_or_differs_in_a_field() -> None:
-    assert told(PutResult(3, A), PutResult(3)) == [("prev_kv", "missing")]
-    assert told(PutResult(3), PutResult(3, A)) == [("prev_kv", "unexpected")]
-    assert told(PutResult(3, A), PutResult(3, replace(A, value=b"9"))) == [("prev_kv.value", "different")]
-    assert told(DeleteRangeResult(3, 1, (A,)), DeleteRangeResult(3, 1)) == [("prev_kvs", "missing")]
+    assert reported(PutResult(3, A), PutResult(3)) == [("prev_kv", "missing")]
+    assert reported(PutResult(3), PutResult(3, A)) == [("prev_kv", "unexpected")]
+    assert reported(PutResult(3, A), PutResult(3, replace(A, value=b"9"))) == [("prev_kv.value", "different")]
+    assert reported(DeleteRangeResult(3, 1, (A,)), DeleteRangeResult(3, 1)) == [("prev_kvs", "missing")]
 
 
-def test_the_answers_in_a_txn_are_told_by_their_fields_without_an_index() -> None:
+def test_the_answers_in_a_txn_are_reported_by_their_fields_without_an_index() -> None:
     expected = TxnResult(3, True, (PutResult(3), DeleteRangeResult(3, 1), PutResult(3, A)))
-    assert told(expected, replace(expected, responses=(PutResult(3), DeleteRangeResult(3), PutResult(3)))) == [
+    assert reported(expected, replace(expected, responses=(PutResult(3), DeleteRangeResult(3), PutResult(3)))) == [
         ("responses.deleted", "missing"),
         ("responses.prev_kv", "missing"),
     ]
@@ -157,24 +157,24 @@ def test_the_answers_in_a_txn_are_told_by_their_fields_without_an_index() -> Non
 
 def test_a_list_of_answers_may_be_too_short_too_long_or_gone() -> None:
     two = TxnResult(3, True, (PutResult(3), PutResult(3)))
-    assert told(two, TxnResult(3, True, (PutResult(3),))) == [("responses", "too few")]
-    assert told(two, TxnResult(3, True, (PutResult(3),) * 3)) == [("responses", "too many")]
-    assert told(two, TxnResult(3, True)) == [("responses", "missing")]
-    assert told(two, TxnResult(3, True, (PutResult(3), RangeResult(3)))) == [("responses", "of another operation")]
+    assert reported(two, TxnResult(3, True, (PutResult(3),))) == [("responses", "too few")]
+    assert reported(two, TxnResult(3, True, (PutResult(3),) * 3)) == [("responses", "too many")]
+    assert reported(two, TxnResult(3, True)) == [("responses", "missing")]
+    assert reported(two, TxnResult(3, True, (PutResult(3), RangeResult(3)))) == [("responses", "of another operation")]
 
 
-def test_a_nested_txn_is_told_like_the_outer_one_however_deep() -> None:
+def test_a_nested_txn_is_reported_like_the_outer_one_however_deep() -> None:
     def deep(inner: PutResult) -> TxnResult:
         return TxnResult(3, True, (TxnResult(0, True, (TxnResult(0, True, (inner,)),)),))
 
-    fields = [field for field, _ in told(deep(PutResult(3, A)), deep(PutResult(3)))]
+    fields = [field for field, _ in reported(deep(PutResult(3, A)), deep(PutResult(3)))]
     assert len(fields) == 1
     assert fields[0].endswith("responses.prev_kv")
 
 
 def test_the_most_telling_difference_comes_first_and_the_header_last() -> None:
     got = RangeResult(9, (replace(A, version=9, mod_revision=9, lease=0, value=b"9"), B), count=2)
-    assert told(AB, got) == [
+    assert reported(AB, got) == [
         ("kvs.value", "different"),
         ("kvs.lease", "missing"),
         ("kvs.version", "too high"),
@@ -188,18 +188,18 @@ def test_the_same_difference_of_many_keys_is_one() -> None:
     assert differences(AB, got) == [Difference("kvs.value", "different")]
 
 
-def test_whether_a_txn_succeeded_is_told() -> None:
-    assert told(TxnResult(1, True), TxnResult(1, False)) == [("succeeded", "missing")]
-    assert told(TxnResult(1, False), TxnResult(1, True)) == [("succeeded", "unexpected")]
+def test_whether_a_txn_succeeded_is_reported() -> None:
+    assert reported(TxnResult(1, True), TxnResult(1, False)) == [("succeeded", "missing")]
+    assert reported(TxnResult(1, False), TxnResult(1, True)) == [("succeeded", "unexpected")]
 
 
 def test_where_the_other_branch_was_taken_that_is_the_only_difference() -> None:
-    assert told(TxnResult(2, True, (PutResult(2),)), TxnResult(1, False)) == [("succeeded", "missing")]
+    assert reported(TxnResult(2, True, (PutResult(2),)), TxnResult(1, False)) == [("succeeded", "missing")]
 
 
 def test_a_lease_that_has_the_name_of_another_step_is_another_and_no_lower_one() -> None:
     got = replace(AB, kvs=(replace(A, lease=LeaseOf(1)), B))
-    assert told(replace(AB, kvs=(replace(A, lease=LeaseOf(2)), B)), got) == [("kvs.lease", "different")]
+    assert reported(replace(AB, kvs=(replace(A, lease=LeaseOf(2)), B)), got) == [("kvs.lease", "different")]
 
 
 # What a watch promises.
@@ -235,19 +235,19 @@ def read(*watches: Watched) -> WatchReadResult:
     ids=str,
 )
 def test_a_broken_promise_of_a_watch_is_named(events: tuple[Event, ...], kinds: list[str]) -> None:
-    assert told(read(watched(*EVENTS)), read(watched(*events))) == [("watches.events", kind) for kind in kinds]
+    assert reported(read(watched(*EVENTS)), read(watched(*events))) == [("watches.events", kind) for kind in kinds]
 
 
 def test_an_event_that_was_not_asked_for_is_unexpected_and_breaks_no_promise() -> None:
-    assert told(read(watched(PUT)), read(watched(*EVENTS))) == [("watches.events", "unexpected events")]
+    assert reported(read(watched(PUT)), read(watched(*EVENTS))) == [("watches.events", "unexpected events")]
     assert "unexpected events" not in BROKEN_PROMISES
 
 
-def test_a_revision_that_was_split_is_told_as_that() -> None:
+def test_a_revision_that_was_split_is_reported_as_that() -> None:
     split = Watched(0, EVENTS, atomic=False)
-    assert told(read(watched(*EVENTS)), read(split)) == [("watches.events", "a revision was split")]
-    assert told(read(split), read(watched(*EVENTS))) == []
-    assert told(read(watched(*EVENTS)), read(replace(split, events=EVENTS[:1]))) == [
+    assert reported(read(watched(*EVENTS)), read(split)) == [("watches.events", "a revision was split")]
+    assert reported(read(split), read(watched(*EVENTS))) == []
+    assert reported(read(watched(*EVENTS)), read(replace(split, events=EVENTS[:1]))) == [
         ("watches.events", "a revision was split"),
         ("watches.events", "lost events"),
     ]
@@ -257,7 +257,7 @@ def test_each_kind_that_breaks_a_promise_can_be_seen() -> None:
     seen = {
         kind
         for events in ((PUT,), (PUT, *EVENTS), (GONE, AGAIN, PUT))
-        for _, kind in told(read(watched(*EVENTS)), read(Watched(0, events, atomic=False)))
+        for _, kind in reported(read(watched(*EVENTS)), read(Watched(0, events, atomic=False)))
     }
     assert seen == BROKEN_PROMISES.keys()
 
@@ -274,29 +274,29 @@ def test_each_kind_that_breaks_a_promise_can_be_seen() -> None:
     ],
     ids=str,
 )
-def test_what_is_changed_in_an_event_is_told_by_its_field(changed: Event, field: str, kind: str) -> None:
-    assert told(read(watched(*EVENTS)), read(watched(PUT, changed, GONE))) == [(field, kind)]
+def test_what_is_changed_in_an_event_is_reported_by_its_field(changed: Event, field: str, kind: str) -> None:
+    assert reported(read(watched(*EVENTS)), read(watched(PUT, changed, GONE))) == [(field, kind)]
 
 
 def test_a_prev_kv_that_was_not_asked_for_is_unexpected() -> None:
     got = read(watched(replace(PUT, prev_kv=GONE.kv), AGAIN, GONE))
-    assert told(read(watched(*EVENTS)), got) == [("watches.prev_kv", "unexpected")]
+    assert reported(read(watched(*EVENTS)), got) == [("watches.prev_kv", "unexpected")]
 
 
 def test_watchers_are_held_against_each_other_by_their_id() -> None:
     one, other = watched(*EVENTS), watched(PUT, watch_id=1)
-    assert told(read(one, other), read(one)) == [("watches", "missing")]
-    assert told(read(one), read(one, other)) == [("watches", "unexpected")]
-    assert told(read(one, other), read(other, one)) == [("watches", "out of order")]
-    assert told(read(one, other), read(one, replace(other, events=()))) == [("watches.events", "lost events")]
-    assert told(read(one), read(replace(one, watch_id=3))) == [("watches", "missing"), ("watches", "unexpected")]
+    assert reported(read(one, other), read(one)) == [("watches", "missing")]
+    assert reported(read(one), read(one, other)) == [("watches", "unexpected")]
+    assert reported(read(one, other), read(other, one)) == [("watches", "out of order")]
+    assert reported(read(one, other), read(one, replace(other, events=()))) == [("watches.events", "lost events")]
+    assert reported(read(one), read(replace(one, watch_id=3))) == [("watches", "missing"), ("watches", "unexpected")]
 
 
 def test_an_id_that_was_given_twice_is_of_two_watchers() -> None:
     one, other = watched(PUT), watched(GONE)
-    assert told(read(one, other), read(one, other)) == []
-    assert told(read(one, other), read(one)) == [("watches", "missing")]
-    assert told(read(one, other), read(one, watched())) == [("watches.events", "lost events")]
+    assert reported(read(one, other), read(one, other)) == []
+    assert reported(read(one, other), read(one)) == [("watches", "missing")]
+    assert reported(read(one, other), read(one, watched())) == [("watches.events", "lost events")]
 
 
 @pytest.mark.parametrize(
@@ -311,24 +311,24 @@ def test_an_id_that_was_given_twice_is_of_two_watchers() -> None:
     ],
     ids=str,
 )
-def test_what_else_a_watcher_was_told(changed: dict[str, Any], field: str, kind: str) -> None:
+def test_what_else_a_watcher_was_reported(changed: dict[str, Any], field: str, kind: str) -> None:
     expected = Watched(0, EVENTS, ("why",), 3)
-    assert told(read(expected), read(replace(expected, **changed))) == [(field, kind)]
+    assert reported(read(expected), read(replace(expected, **changed))) == [(field, kind)]
 
 
 def test_what_else_a_stream_delivered() -> None:
     expected = WatchReadResult(5, (), (4,), 0)
-    assert told(expected, replace(expected, progress=())) == [("progress", "missing")]
-    assert told(expected, replace(expected, progress=(4, 5))) == [("progress", "unexpected")]
-    assert told(expected, replace(expected, progress=(4, 4))) == [("progress", "different")]
-    assert told(expected, replace(expected, stray=2)) == [("stray", "unexpected")]
-    assert told(expected, replace(expected, revision=4)) == [("revision", "too low")]
+    assert reported(expected, replace(expected, progress=())) == [("progress", "missing")]
+    assert reported(expected, replace(expected, progress=(4, 5))) == [("progress", "unexpected")]
+    assert reported(expected, replace(expected, progress=(4, 4))) == [("progress", "different")]
+    assert reported(expected, replace(expected, stray=2)) == [("stray", "unexpected")]
+    assert reported(expected, replace(expected, revision=4)) == [("revision", "too low")]
 
 
 def test_the_most_telling_of_a_watch_is_that_a_watcher_is_missing_or_what_it_lost() -> None:
     expected = read(watched(*EVENTS), watched(PUT, watch_id=1))
     got = WatchReadResult(4, (watched(replace(PUT, kv=replace(PUT.kv, version=9)), GONE),))
-    assert told(expected, got) == [
+    assert reported(expected, got) == [
         ("watches", "missing"),
         ("watches.events", "lost events"),
         ("watches.kv.version", "too high"),
@@ -338,10 +338,10 @@ def test_the_most_telling_of_a_watch_is_that_a_watcher_is_missing_or_what_it_los
 
 def test_the_reply_to_a_watch() -> None:
     created = WatchCreateResult(3, 0)
-    assert told(created, replace(created, watch_id=1)) == [("watch_id", "different")]
-    assert told(replace(created, watch_id=2), replace(created, watch_id=1)) == [("watch_id", "different")]
+    assert reported(created, replace(created, watch_id=1)) == [("watch_id", "different")]
+    assert reported(replace(created, watch_id=2), replace(created, watch_id=1)) == [("watch_id", "different")]
     refused = WatchCreateResult(3, -1, canceled=True, cancel_reason="why")
-    assert told(refused, created) == [
+    assert reported(refused, created) == [
         ("cancel_reason", "missing"),
         ("canceled", "missing"),
         ("watch_id", "different"),
@@ -386,5 +386,7 @@ def test_the_reply_to_a_watch() -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_field_of_any_answer_is_told_by_its_path(expected: Observation, got: Observation, differ: list[str]) -> None:
-    assert [f"{field} {kind}" for field, kind in told(expected, got)] == differ
+def test_a_field_of_any_answer_is_reported_by_its_path(
+    expected: Observation, got: Observation, differ: list[str]
+) -> None:
+    assert [f"{field} {kind}" for field, kind in reported(expected, got)] == differ

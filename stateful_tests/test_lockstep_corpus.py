@@ -83,8 +83,8 @@ def test_a_lie_of_a_server_that_is_over_its_quota_says_so_and_is_replayed_on_suc
     assert load(path).over_quota
     assert not load(save(finding("other"), tmp_path, "none")).over_quota
     assert main(["replay", str(path), "--etcd", "none"]) == 0
-    told = capsys.readouterr().out
-    assert "FIXED" in told
+    reported = capsys.readouterr().out
+    assert "FIXED" in reported
     path.write_text(path.read_text().replace('"over_quota": true', '"over_quota": "yes"'))
     with pytest.raises(BadFile, match="'over_quota' is not true or false"):
         load(path)
@@ -253,9 +253,9 @@ def test_a_txn_in_a_txn_in_a_txn_and_so_on_never_ends_in_a_traceback(
     path = tmp_path / "deep.json"
     path.write_bytes(deep_txn(levels))
     assert main(["replay", "--etcd", "none", "--against", "fake-server", str(path)]) == 2
-    told = capsys.readouterr()
-    assert "nested too deep" in told.out
-    assert told.err == ""
+    reported = capsys.readouterr()
+    assert "nested too deep" in reported.out
+    assert reported.err == ""
 
 
 def test_broken_files_do_not_keep_the_others_from_being_replayed(tmp_path: Path, capsys: Capture) -> None:
@@ -265,13 +265,13 @@ def test_broken_files_do_not_keep_the_others_from_being_replayed(tmp_path: Path,
     (tmp_path / "notes.txt").write_text("not looked at")
     good = save(COUNT_ONLY, tmp_path, "none")
     assert main(["replay", "--etcd", "none", str(tmp_path)]) == 2
-    told = capsys.readouterr()
-    assert f"FIXED        {good}\n" in told.out
+    reported = capsys.readouterr()
+    assert f"FIXED        {good}\n" in reported.out
     for name, (_held, reason) in BROKEN.items():
-        assert f"{tmp_path / name}.json{reason}" in told.out or (name == "cut-off" and reason in told.out)
-    assert f"{tmp_path / 'folder.json'}: can't be read: Is a directory\n" in told.out
-    assert "notes.txt" not in told.out
-    assert told.err == ""
+        assert f"{tmp_path / name}.json{reason}" in reported.out or (name == "cut-off" and reason in reported.out)
+    assert f"{tmp_path / 'folder.json'}: can't be read: Is a directory\n" in reported.out
+    assert "notes.txt" not in reported.out
+    assert reported.err == ""
 
 
 def test_a_file_of_every_symbol_replays(tmp_path: Path, capsys: Capture) -> None:

@@ -1,4 +1,4 @@
-"""The corpus, replayed: nobody who votes tells one of its lies, and each specimen tells its own still."""
+"""The corpus, replayed: nobody who votes says one of its lies, and each specimen reports its own still."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CORPUS = [load(path) for path in sorted(Path(__file__).with_name("corpus").glob(
 LEFT_OPEN = {
     "etcd-range-error-refused-etcdserver-permission-denied-157ed5": (STALE,),  # etcd 3.5.3 and later 3.5s
 }
-"""Surprises of a real etcd of which some versions can't tell beforehand what they will do, and the reason."""
+"""Surprises of a real etcd of which some versions can't know beforehand what they will do, and the reason."""
 
 
 def name(file: CorpusFile) -> str:
@@ -45,7 +45,7 @@ def test_model_fake_and_etcd_agree_on_every_trace(
 
 
 @pytest.mark.parametrize("file", [file for file in CORPUS if file.signature.target in SPECIMENS], ids=name)
-def test_a_specimen_still_tells_the_lie_that_was_found_in_it(
+def test_a_specimen_still_reports_the_lie_that_was_found_in_it(
     file: CorpusFile, model: ModelTarget, fake: FakeTarget
 ) -> None:
     result = replay(file, model, [fake, SPECIMENS[file.signature.target]()])
@@ -53,7 +53,7 @@ def test_a_specimen_still_tells_the_lie_that_was_found_in_it(
 
 
 @pytest.mark.parametrize("file", [file for file in CORPUS if file.signature.target == "etcd3"], ids=name)
-def test_etcd3_still_tells_the_lie_that_was_found_in_it(
+def test_etcd3_still_reports_the_lie_that_was_found_in_it(
     file: CorpusFile, model: ModelTarget, fake: FakeTarget, etcd_address: str
 ) -> None:
     with closing(Etcd3Target(etcd_address)) as etcd3:

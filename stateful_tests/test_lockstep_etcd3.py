@@ -1,4 +1,4 @@
-"""The etcd3 client on our messages, and what its users see of a real etcd: what it tells, and where it lies."""
+"""The etcd3 client on our messages, and what its users see of a real etcd: what it reports, and where it lies."""
 
 import importlib.util
 import socket
@@ -78,7 +78,7 @@ def test_etcd3s_events_are_made_from_our_messages() -> None:
     assert (event.key, event.mod_revision) == (b"k", 7)
 
 
-# The target on a real etcd, whose own answers the wire tells.
+# The target on a real etcd, whose own answers the wire reports.
 
 
 @pytest.fixture
@@ -209,10 +209,10 @@ def test_a_lease_is_granted_kept_alive_and_revoked(client: Etcd3Target, base: in
     assert applied(client, op.LeaseGrant(60, id=7)) == LeaseGrantResult(0, 7, 60)
     assert applied(client, op.Put(b"a", b"1", lease=7)) == PutResult(base + 1)
     assert applied(client, op.LeaseKeepAlive(7)) == LeaseKeepAliveResult(base + 1, 7, 60)
-    told = applied(client, op.LeaseTimeToLive(7, keys=True))
-    assert isinstance(told, LeaseTimeToLiveResult)
-    assert (told.revision, told.granted_ttl, told.keys) == (base + 1, 60, (b"a",))
-    assert 50 < told.ttl < 60
+    reported = applied(client, op.LeaseTimeToLive(7, keys=True))
+    assert isinstance(reported, LeaseTimeToLiveResult)
+    assert (reported.revision, reported.granted_ttl, reported.keys) == (base + 1, 60, (b"a",))
+    assert 50 < reported.ttl < 60
     assert applied(client, op.LeaseRevoke(7)) == LeaseRevokeResult(0)
     assert applied(client, op.Range(b"a")) == RangeResult(base + 2)
     assert applied(client, op.LeaseKeepAlive(7)) == LeaseKeepAliveResult(base + 2, 7, 0)

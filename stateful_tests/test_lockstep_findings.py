@@ -1,4 +1,4 @@
-"""Lies: how one is told from another, and when a divergence is one that is known."""
+"""Lies: how one is distinguished from another, and when a divergence is one that is known."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def test_a_symptom_names_target_operation_field_and_kind() -> None:
 
 @pytest.mark.parametrize("field", ["revision", "responses.revision"])
 def test_a_header_that_is_never_filled_is_one_symptom_of_every_operation(field: str) -> None:
-    told = {
+    reported = {
         signature("mock", operation, Difference(field, "missing"))
         for operation in (op.Put(b"a"), op.Range(b"a"), op.Txn())
     }
-    assert told == {Signature("mock", "*", "header.revision", "missing")}
+    assert reported == {Signature("mock", "*", "header.revision", "missing")}
 
 
 @pytest.mark.parametrize("field", ["kvs.lease", "prev_kv.lease", "responses.kvs.lease"])
@@ -68,7 +68,7 @@ def test_a_field_of_something_else_that_is_called_like_one_of_a_key_value_is_the
 def test_a_request_with_a_token_has_the_symptom_of_the_request() -> None:
     found = signature("mock", op.As(TokenOf(1), op.Put(b"a")), Difference("error", "accepted (no)"))
     assert found == Signature("mock", "put", "error", "accepted (no)")
-    assert found.tells_all
+    assert found.stands_alone
 
 
 # Features and patterns.
@@ -166,7 +166,7 @@ def test_the_branch_in_which_an_operation_stands_is_a_feature() -> None:
     assert features(op.Txn(success=(op.Put(b"a"),))) != features(op.Txn(failure=(op.Put(b"a"),)))
 
 
-def test_a_pattern_tells_operations_and_options_and_nothing_else() -> None:
+def test_a_pattern_reports_operations_and_options_and_nothing_else() -> None:
     one = (op.LeaseGrant(60), op.Put(b"a", b"1", lease=LeaseOf(1)), op.Range(b"a", limit=1))
     other = (op.LeaseGrant(5), op.Put(b"k", b"2", lease=LeaseOf(1)), op.Range(b"k", limit=9))
     assert pattern(one) == pattern(other)
@@ -175,7 +175,7 @@ def test_a_pattern_tells_operations_and_options_and_nothing_else() -> None:
     assert pattern(one) != pattern((*one[:2], op.Range(b"a")))
 
 
-def test_a_pattern_tells_which_requests_had_a_token() -> None:
+def test_a_pattern_reports_which_requests_had_a_token() -> None:
     trace: Trace = (
         op.Authenticate("u", "p"),
         op.As(TokenOf(1), op.Put(b"a", lease=7)),
@@ -347,7 +347,7 @@ def test_a_known_lie_in_a_trace_does_not_explain_what_is_wrong_without_it() -> N
     ids=str,
 )
 def test_some_symptoms_are_the_whole_lie_whatever_the_trace(found: Signature, all_of_it: bool) -> None:
-    assert found.tells_all is all_of_it
+    assert found.stands_alone is all_of_it
     findings = known((op.LeaseRevoke(7),), never, found)
     assert findings.explain((op.LeaseGrant(60), op.Put(b"a")), found) is all_of_it
 
@@ -416,7 +416,7 @@ def test_where_time_passes_a_put_without_a_lease_is_not_one_with_a_lease() -> No
     assert known((op.Put(b"a"), LIMITED)).explain(leased, EXTRA_KEY)
 
 
-def test_a_lie_about_a_watch_is_told_by_how_it_was_created() -> None:
+def test_a_lie_about_a_watch_is_reported_by_how_it_was_created() -> None:
     lost = Signature("mock", "watch_read", "watches.events", "lost events")
     trace: Trace = (op.Put(b"k"), op.WatchCreate(b"k", b"z", RevisionAt(1), stream=2), op.Put(b"k"), op.WatchRead(2))
 

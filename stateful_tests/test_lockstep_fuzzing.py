@@ -52,8 +52,8 @@ def summary(target: type[Target], *arguments: str, code: int = 1) -> dict[str, A
     against = ("--against", f"{__name__}:{target.__name__}")
     shared = ("--etcd", "none", "--seed", "1", "--examples", "20", "--json", "summary.json")
     assert main(["fuzz", *shared, *against, *arguments]) == code
-    told: dict[str, Any] = json.loads(Path("summary.json").read_text())
-    return told
+    reported: dict[str, Any] = json.loads(Path("summary.json").read_text())
+    return reported
 
 
 def operations(finding: dict[str, Any]) -> list[str]:
@@ -139,10 +139,10 @@ class WrongTypes(Specimen):
         (WrongTypes, "RangeResult.count holds '0', and should hold int"),
     ],
 )
-def test_an_answer_that_is_none_is_told_as_what_it_is(target: type[Target], message: str) -> None:
+def test_an_answer_that_is_none_is_reported_as_what_it_is(target: type[Target], message: str) -> None:
     findings = fuzz(target)
-    told = [finding["answers"][target.__dict__.get("name", target.__name__)] for finding in findings]
-    assert {"answer": "raised", "exception": "TypeError", "message": message} in told
+    reported = [finding["answers"][target.__dict__.get("name", target.__name__)] for finding in findings]
+    assert {"answer": "raised", "exception": "TypeError", "message": message} in reported
 
 
 class ResetFails(Specimen):
@@ -154,9 +154,9 @@ class ResetFails(Specimen):
 
 def test_a_reset_that_fails_ends_the_run_with_the_reason(capsys: Capture) -> None:
     assert fuzz(ResetFails, code=3) == []
-    told = capsys.readouterr().out
-    assert "its reset() raised ConnectionError: no luck" in told
-    assert "agreed" not in told
+    reported = capsys.readouterr().out
+    assert "its reset() raised ConnectionError: no luck" in reported
+    assert "agreed" not in reported
 
 
 class CloseFails(Specimen):
@@ -196,9 +196,9 @@ def test_what_is_seen_once_is_reported_as_that(capsys: Capture) -> None:
     assert operations(finding)[-1] == "put"
     assert finding["answers"] == {}
     assert whole["sequences"] > 30, "the run goes on"
-    told = capsys.readouterr().out
-    assert "1. flaky lies: put: revision too high" in told
-    assert "\n   seen once, and not again\n" in told
+    reported = capsys.readouterr().out
+    assert "1. flaky lies: put: revision too high" in reported
+    assert "\n   seen once, and not again\n" in reported
     assert load(Path(finding["file"])).signature.target == "flaky"
 
 
@@ -257,9 +257,9 @@ def test_a_death_is_a_finding_and_the_run_goes_on(capsys: Capture) -> None:
     assert (finding["field"], finding["difference"]) == ("answer", "died")
     assert whole["sequences"] > 30
     assert Mortal.revived > 0
-    told = capsys.readouterr().out
-    assert "1. mortal dies of a delete_range\n" in told
-    assert "\n   UNAVAILABLE: Socket closed\n" in told
+    reported = capsys.readouterr().out
+    assert "1. mortal dies of a delete_range\n" in reported
+    assert "\n   UNAVAILABLE: Socket closed\n" in reported
 
 
 class DiesOnce(Mortal):
@@ -304,14 +304,14 @@ class DiesForGood(Specimen):
 def test_a_death_for_good_ends_the_run_and_what_was_found_is_kept(capsys: Capture) -> None:
     DiesForGood.left = 2000
     findings = fuzz(DiesForGood, "--examples", "500", code=3)
-    told = capsys.readouterr().out
-    assert "dies-for-good died (" in told
-    assert ") and can't be brought back: " in told
-    assert "lies: put: prev_kv missing" in told
+    reported = capsys.readouterr().out
+    assert "dies-for-good died (" in reported
+    assert ") and can't be brought back: " in reported
+    assert "lies: put: prev_kv missing" in reported
     assert any(operations(finding) == ["put", "put"] for finding in findings)
     assert any(finding["difference"] == "died" for finding in findings)
     for finding in findings:
-        assert f"\n   {finding['file']}\n" in told
+        assert f"\n   {finding['file']}\n" in reported
         load(Path(finding["file"]))
 
 
@@ -433,9 +433,9 @@ def in_a_process(folder: Path, *arguments: str) -> dict[str, Any]:
         [*command, "--json", "summary.json", *arguments], cwd=folder, capture_output=True, timeout=120, check=False
     )
     assert ended.stderr == b""
-    told: dict[str, Any] = json.loads((folder / "summary.json").read_text())
-    assert ended.returncode == (1 if told["lies"] else 0)
-    return told
+    reported: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    assert ended.returncode == (1 if reported["lies"] else 0)
+    return reported
 
 
 def test_a_lie_found_before_is_found_first(elsewhere: Path) -> None:
@@ -445,7 +445,7 @@ def test_a_lie_found_before_is_found_first(elsewhere: Path) -> None:
 
 
 def test_a_seed_leaves_what_is_remembered_alone(elsewhere: Path) -> None:
-    def told(folder: Path) -> dict[str, Any]:
+    def reported(folder: Path) -> dict[str, Any]:
         folder.mkdir(exist_ok=True)
         whole = in_a_process(folder, "--seed", "1", "--examples", "4")
         return {name: value for name, value in whole.items() if name not in ("seconds", "steps_per_second")}
@@ -457,7 +457,7 @@ def test_a_seed_leaves_what_is_remembered_alone(elsewhere: Path) -> None:
     assert in_a_process(elsewhere / "old", "--examples", "400")["lies"]
     before = remembered()
     assert before
-    assert told(elsewhere / "old") == told(elsewhere / "new")
+    assert reported(elsewhere / "old") == reported(elsewhere / "new")
     assert remembered() == before
     assert not (elsewhere / "new" / ".hypothesis" / "examples").exists()
 
@@ -484,8 +484,8 @@ def test_the_complete_example_of_the_page_runs_and_lies(elsewhere: Path) -> None
     assert ended.stderr == b""
     assert ended.returncode == 1
     whole = json.loads((elsewhere / "summary.json").read_text())
-    told = {(finding["odd_one_out"], finding["fingerprint"].split(" after ")[0]) for finding in whole["lies"]}
-    assert told >= {
+    reported = {(finding["odd_one_out"], finding["fingerprint"].split(" after ")[0]) for finding in whole["lies"]}
+    assert reported >= {
         ("my-mock", "put error accepted (etcdserver: key is not provided)"),
         ("my-mock", "* kv.version missing"),
         ("my-mock", "put prev_kv missing"),
@@ -508,8 +508,8 @@ def test_the_server_of_the_page_is_reached(elsewhere: Path, capsys: Capture) -> 
         (elsewhere / "my_server.py").write_text(example.replace("127.0.0.1:23790", server.address))
         arguments = ["--etcd", "none", "--seed", "1", "--examples", "15", "--against", "my_server:MyServer"]
         assert main(["fuzz", *arguments]) == 1
-    told = capsys.readouterr().out
-    headlines = re.findall(r"^\d+\. (.*)$", told, flags=re.MULTILINE)
+    reported = capsys.readouterr().out
+    headlines = re.findall(r"^\d+\. (.*)$", reported, flags=re.MULTILINE)
     assert "my-server lies: range: count unexpected" in headlines
     assert all(headline.startswith("my-server lies: range") and "count" in headline for headline in headlines)
-    assert "seen once" not in told
+    assert "seen once" not in reported

@@ -135,16 +135,16 @@ ANSWERS = (
 
 
 def test_every_answer_is_in_the_table() -> None:
-    assert {type(told) for told, _shared in ANSWERS} == {*get_args(Answer), Error}
+    assert {type(reported) for reported, _shared in ANSWERS} == {*get_args(Answer), Error}
 
 
-@pytest.mark.parametrize(("told", "shared"), ANSWERS, ids=lambda answer: type(answer).__name__)
-def test_answers_of_stores_that_count_from_elsewhere_are_the_same(told: Result, shared: Result) -> None:
-    assert seen(told, 999) == seen(shared) == shared
+@pytest.mark.parametrize(("reported", "shared"), ANSWERS, ids=lambda answer: type(answer).__name__)
+def test_answers_of_stores_that_count_from_elsewhere_are_the_same(reported: Result, shared: Result) -> None:
+    assert seen(reported, 999) == seen(shared) == shared
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     [
         RangeResult(1002, (kv(1000, 1001),), count=1),
         RangeResult(1001, (kv(1001, 1001),), count=1),
@@ -152,8 +152,8 @@ def test_answers_of_stores_that_count_from_elsewhere_are_the_same(told: Result, 
     ],
     ids=str,
 )
-def test_a_revision_that_is_off_by_one_is_seen_wherever_it_stands(told: Result) -> None:
-    assert seen(told, 999) != RangeResult(3, (kv(2, 3),), count=1)
+def test_a_revision_that_is_off_by_one_is_seen_wherever_it_stands(reported: Result) -> None:
+    assert seen(reported, 999) != RangeResult(3, (kv(2, 3),), count=1)
 
 
 def test_a_revision_of_zero_is_none_and_is_seen_where_there_should_be_one() -> None:
@@ -171,7 +171,7 @@ def test_the_messages_of_errors_are_compared_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     [
         WatchReadResult(1001, (Watched(0, (Event(0, kv(1000, 1000)),)),), (1001,)),
         WatchReadResult(1001, (Watched(0, (Event(0, kv(1001, 1001)),)),), (1001,)),
@@ -182,18 +182,18 @@ def test_the_messages_of_errors_are_compared_as_they_are() -> None:
     ],
     ids=str,
 )
-def test_a_revision_that_is_off_is_seen_wherever_a_watch_tells_one(told: Result) -> None:
+def test_a_revision_that_is_off_is_seen_wherever_a_watch_reports_one(reported: Result) -> None:
     right = WatchReadResult(1001, (Watched(0, (Event(0, kv(1000, 1001)),)),), (1001,))
     assert seen(right, 999) == WatchReadResult(3, (Watched(0, (Event(0, kv(2, 3)),)),), (3,))
-    assert seen(told, 999) != seen(right, 999)
+    assert seen(reported, 999) != seen(right, 999)
 
 
-def test_a_negative_revision_that_was_asked_for_is_told_alike_by_all() -> None:
+def test_a_negative_revision_that_was_asked_for_is_reported_alike_by_all() -> None:
     assert seen(HashKVResult(1001, 7, 1000, -5), 999) == HashKVResult(3, 7, 2, -5)
 
 
 @pytest.mark.parametrize("compacted", [-1, 0])
-def test_a_compaction_that_never_was_is_told_alike_by_all(compacted: int) -> None:
+def test_a_compaction_that_never_was_is_reported_alike_by_all(compacted: int) -> None:
     assert seen(HashKVResult(1001, 7, compacted), 999) == HashKVResult(3, 7, compacted)
     assert seen(HashKVResult(1001, 7, compacted), 999) != seen(HashKVResult(1001, 7, 999), 999)
     watched = WatchReadResult(1001, (Watched(0, (), ("",), compacted),))
@@ -269,7 +269,7 @@ def learned(*steps: tuple[Any, Result]) -> View:
     return view
 
 
-def test_what_an_answer_tells_is_remembered_by_its_step() -> None:
+def test_what_an_answer_reports_is_remembered_by_its_step() -> None:
     view = learned(
         (LeaseGrant(60), LeaseGrantResult(1, 555, 60)),
         (LeaseGrant(60, 7), LeaseGrantResult(1, 7, 60)),
@@ -319,7 +319,7 @@ def test_a_key_that_ends_in_anything_else_stays_itself(key: bytes) -> None:
     assert observe(LockResult(2, key), view) == LockResult(2, key)
 
 
-def test_a_lease_of_which_no_answer_has_told_is_that_of_no_step() -> None:
+def test_a_lease_of_which_no_answer_has_reported_is_that_of_no_step() -> None:
     view = learned((LeaseGrant(60), LeaseGrantResult(1, 555, 60)), (LeaseGrant(60, 7), LeaseGrantResult(1, 7, 60)))
     assert observe(LeaseLeasesResult(1, (555, 7, 98765)), view) == LeaseLeasesResult(1, (7, LeaseOf(0), LeaseOf(1)))
     assert observe(LeaseLeasesResult(1, (555, 7)), view) != observe(LeaseLeasesResult(1, (555, 7, 98765)), view)
@@ -351,9 +351,9 @@ def test_an_id_that_is_not_positive_is_seen(lease: int) -> None:
 
 
 def test_a_key_with_the_lease_of_another_step_is_seen_and_so_is_one_with_none() -> None:
-    told = [seen(PutResult(3, kv(2, 2, lease)), 1, 555, 556) for lease in (555, 556, 0, 99)]
-    assert told == [PutResult(3, kv(2, 2, lease)) for lease in (LeaseOf(1), LeaseOf(2), 0, 99)]
-    assert len(set(told)) == 4
+    reported = [seen(PutResult(3, kv(2, 2, lease)), 1, 555, 556) for lease in (555, 556, 0, 99)]
+    assert reported == [PutResult(3, kv(2, 2, lease)) for lease in (LeaseOf(1), LeaseOf(2), 0, 99)]
+    assert len(set(reported)) == 4
 
 
 def test_a_key_without_a_lease_has_none_though_the_server_picked_the_id_zero() -> None:
@@ -429,12 +429,12 @@ EXPECTED = LeaseTimeToLiveResult(1, 7, 59, 60)
     ],
 )
 def test_a_ttl_is_the_expected_one_where_the_time_explains_it(ttl: int, elapsed: float, allowed: bool) -> None:
-    told = LeaseTimeToLiveResult(1, 7, ttl, 60)
-    assert (allow_for_elapsed(told, EXPECTED, elapsed) == EXPECTED) is allowed
+    reported = LeaseTimeToLiveResult(1, 7, ttl, 60)
+    assert (allow_for_elapsed(reported, EXPECTED, elapsed) == EXPECTED) is allowed
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     [
         LeaseTimeToLiveResult(1, 7, 59, 61),
         LeaseTimeToLiveResult(1, 8, 59, 60),
@@ -442,8 +442,8 @@ def test_a_ttl_is_the_expected_one_where_the_time_explains_it(ttl: int, elapsed:
         LeaseTimeToLiveResult(1, 7, 59, 60, (b"a",)),
     ],
 )
-def test_time_explains_nothing_but_the_ttl(told: LeaseTimeToLiveResult) -> None:
-    assert allow_for_elapsed(told, EXPECTED, 5.0) == told != EXPECTED
+def test_time_explains_nothing_but_the_ttl(reported: LeaseTimeToLiveResult) -> None:
+    assert allow_for_elapsed(reported, EXPECTED, 5.0) == reported != EXPECTED
 
 
 def test_a_ttl_of_a_lease_that_should_be_gone_is_seen() -> None:
@@ -451,10 +451,10 @@ def test_a_ttl_of_a_lease_that_should_be_gone_is_seen() -> None:
     assert allow_for_elapsed(EXPECTED, gone, 100.0) == EXPECTED != gone
 
 
-def test_what_is_granted_and_kept_alive_is_told_by_no_clock() -> None:
+def test_what_is_granted_and_kept_alive_is_reported_by_no_clock() -> None:
     assert allow_for_elapsed(LeaseGrantResult(1, 7, 59), LeaseGrantResult(1, 7, 60), 5.0) == LeaseGrantResult(1, 7, 59)
-    told = LeaseKeepAliveResult(1, 7, 59)
-    assert allow_for_elapsed(told, LeaseKeepAliveResult(1, 7, 60), 5.0) == told
+    reported = LeaseKeepAliveResult(1, 7, 59)
+    assert allow_for_elapsed(reported, LeaseKeepAliveResult(1, 7, 60), 5.0) == reported
     assert allow_for_elapsed(Raised("KeyError", "x"), EXPECTED, 5.0) == Raised("KeyError", "x")
 
 
@@ -479,7 +479,7 @@ def test_a_counter_that_goes_wrong_again_is_seen_again() -> None:
     assert observe(PutResult(7), view) == PutResult(5)
 
 
-def test_an_error_tells_no_revision_to_resynchronize_by() -> None:
+def test_an_error_reports_no_revision_to_resynchronize_by() -> None:
     view = View(1)
     observe(PutResult(4), view)
     observe(COMPACTED, view)

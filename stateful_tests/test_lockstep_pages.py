@@ -118,7 +118,7 @@ def test_the_fields_of_requests_are_those_of_the_wire_under_our_names() -> None:
     assert len(named) > 90
 
 
-def test_the_fidelity_page_tells_what_no_run_exercised_and_why() -> None:
+def test_the_fidelity_page_reports_what_no_run_exercised_and_why() -> None:
     coverage = Coverage()
     coverage.agreed(Put(b"a", b"1"), PutResult(2))
     page = fidelity.page(

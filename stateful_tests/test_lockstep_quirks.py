@@ -20,7 +20,7 @@ SHARED = {
     "progress_only_if_synced": "watch_progress_waits_for_sync",
     "progress_awaits_start": "watch_progress_waits_for_start",
     "hash_of_compact_revision": "hash_at_compacted_revision",
-    "hash_kv_tells_revision": "hash_tells_revision",
+    "hash_kv_reports_revision": "hash_reports_revision",
     "compactions_hashed": "compaction_stores_its_hash",
     "auth_off_ignores_tokens": "tokens_ignored_while_auth_is_off",
     "authenticate_ignores_tokens": "authenticate_ignores_token",
@@ -43,13 +43,13 @@ SHARED = {
     "status_open_to_users": "status_needs_only_a_user",
     "alarms_open_to_users": "alarm_get_needs_only_a_user",
     "member_list_guarded": "member_list_needs_a_user",
-    "alarm_has_header": "alarm_tells_header",
+    "alarm_has_header": "alarm_reports_header",
     "alarm_none_ignored": "alarm_needs_a_type",
     "alarms_in_layers": "alarms_keep_permissions",
     "nested_puts_cost": "nested_puts_count_for_quota",
     "put_free_txns_pass": "put_free_txn_passes_over_quota",
-    "storage_version": "status_tells_storage",
-    "downgrade_tells_minor": "downgrade_is_answered",
+    "storage_version": "status_reports_storage",
+    "downgrade_reports_minor": "downgrade_is_answered",
     "alarm_text_trimmed": "alarm_texts_are_trimmed",
 }
 """The model's name of a quirk, and the fake's."""
@@ -71,7 +71,7 @@ ONLY_THE_FAKES = {
     "move_leader_and_downgrade_need_root",
     "range_streams",
 }
-"""What the model tells by another row of the same versions, or has no operation for."""
+"""What the model says by another row of the same versions, or has no operation for."""
 
 VERSIONS = (
     *(f"3.4.{patch}" for patch in range(46)),
@@ -93,6 +93,6 @@ def test_both_tables_say_the_same_of_a_version(version: str) -> None:
     assert {name: model[name] for name in SHARED} == {name: fake[other] for name, other in SHARED.items()}
 
 
-def test_the_versions_tried_tell_every_shared_quirk_apart() -> None:
+def test_the_versions_tried_report_every_shared_quirk_apart() -> None:
     for name in SHARED:
         assert {getattr(models.quirks_of(version), name) for version in VERSIONS} == {True, False}

@@ -1,4 +1,4 @@
-"""Replaying corpus files: is the lie still told?"""
+"""Replaying corpus files: is the lie still reported?"""
 
 from __future__ import annotations
 
@@ -107,10 +107,10 @@ def test_a_specimen_still_lies_and_nobody_else_does(name: str, tmp_path: Path, c
 
     assert replay("--against", name, path) == 1
     trace, field, _kind = SPECIMEN_LIES[name]
-    told = capsys.readouterr().out
-    assert f"STILL LIES   {path}\n" in told
+    reported = capsys.readouterr().out
+    assert f"STILL LIES   {path}\n" in reported
     operation = operation_name(type(trace[-1]))
-    assert re.search(rf"^ +{name} at step {len(trace)}: .*{operation} {field} ", told, flags=re.MULTILINE)
+    assert re.search(rf"^ +{name} at step {len(trace)}: .*{operation} {field} ", reported, flags=re.MULTILINE)
 
     assert replay("--against", "fake-server", path) == 0
     assert f"FIXED        {path}\n" in capsys.readouterr().out
@@ -123,7 +123,7 @@ def test_the_lies_of_specimens_are_none_of_etcd_s(etcd_address: str, tmp_path: P
     assert capsys.readouterr().out.count("FIXED  ") == len(SPECIMEN_LIES)
 
 
-def test_a_lie_is_told_by_whoever_shows_it(tmp_path: Path) -> None:
+def test_a_lie_is_reported_by_whoever_shows_it(tmp_path: Path) -> None:
     path = file(tmp_path, DELETE, "deleted", "missing", "somebody-else")
     assert replay("--against", own("DeletesNothing"), path) == 1
     assert replay("--against", own("Repaired"), path) == 0
@@ -132,8 +132,8 @@ def test_a_lie_is_told_by_whoever_shows_it(tmp_path: Path) -> None:
 def test_another_lie_of_the_target_is_other_files_business_but_said(tmp_path: Path, capsys: Capture) -> None:
     path = file(tmp_path, READ_AFTER_DELETE, "more", "unexpected")
     assert replay("--against", own("DeletesNothing"), path) == 0
-    told = capsys.readouterr().out
-    assert f"FIXED        {path}\n             but deletes-nothing at step 2: delete_range deleted missing" in told
+    reported = capsys.readouterr().out
+    assert f"FIXED        {path}\n             but deletes-nothing at step 2: delete_range deleted missing" in reported
 
 
 def test_a_voter_that_is_wrong_is_never_other_files_business(
@@ -165,9 +165,9 @@ def test_what_can_t_be_replayed_says_why(
 ) -> None:
     path = file(tmp_path, trace, "kvs", "missing")
     assert replay("--against", own(target), path) == 2, "nothing was replayed"
-    told = capsys.readouterr().out
-    assert f"NOT REPLAYED {path}\n             {reason}\n" in told
-    assert told.endswith("\n1 NOT REPLAYED\n")
+    reported = capsys.readouterr().out
+    assert f"NOT REPLAYED {path}\n             {reason}\n" in reported
+    assert reported.endswith("\n1 NOT REPLAYED\n")
     plain = file(tmp_path, (Put(b"a"),), "kvs", "missing", "plain")
     assert replay("--against", own(target), path, plain) == 0
 
@@ -179,33 +179,33 @@ def test_what_would_kill_a_real_etcd_is_not_replayed(tmp_path: Path, capsys: Cap
     assert f"NOT REPLAYED {path}\n" in capsys.readouterr().out
 
 
-def test_a_death_that_the_file_tells_of(tmp_path: Path, capsys: Capture) -> None:
+def test_a_death_that_the_file_reports_of(tmp_path: Path, capsys: Capture) -> None:
     path = save(Finding(Signature("mock", "delete_range", DIED.field, DIED.kind), DELETE, {}, ()), tmp_path, "none")
     read = file(tmp_path, (Put(b"a"), Range(b"a")), "kvs", "missing")
     assert replay("--against", own("DiesOfDeletes"), str(path), read) == 1
-    told = capsys.readouterr().out
-    assert f"STILL LIES   {path}\n             dies-of-deletes died at step 2: killed by a delete\n" in told
-    assert f"FIXED        {read}\n" in told
+    reported = capsys.readouterr().out
+    assert f"STILL LIES   {path}\n             dies-of-deletes died at step 2: killed by a delete\n" in reported
+    assert f"FIXED        {read}\n" in reported
 
 
 def test_a_target_that_stays_dead_ends_the_replay(tmp_path: Path, capsys: Capture) -> None:
     read = file(tmp_path, (Put(b"a"), Range(b"a")), "kvs", "missing")
     path = file(tmp_path, DELETE, "deleted", "missing")
     assert replay("--against", own("StaysDead"), read, path) == 3
-    told = capsys.readouterr()
-    assert f"FIXED        {read}\n" in told.out
-    assert told.err == ("etcd-lockstep: stays-dead died at step 2: killed by a delete; nobody can bring it back\n")
+    reported = capsys.readouterr()
+    assert f"FIXED        {read}\n" in reported.out
+    assert reported.err == ("etcd-lockstep: stays-dead died at step 2: killed by a delete; nobody can bring it back\n")
 
 
 def test_one_of_many_still_lies(tmp_path: Path, capsys: Capture) -> None:
     names = [file(tmp_path, *case, name) for name, case in SPECIMEN_LIES.items()]
     names.append(file(tmp_path, (Put(b"a"), Compact(1)), "error", "accepted (x)"))
     assert replay("--against", "count-only-returns-kvs", str(tmp_path)) == 1
-    told = capsys.readouterr().out
-    assert told.count("STILL LIES ") == 1
-    assert told.count("FIXED  ") == len(names) - 1
-    assert told.endswith(f"\n1 STILL LIES, {len(names) - 1} FIXED\n")
-    assert re.findall(r"/\S+\.json", told) == sorted(names)
+    reported = capsys.readouterr().out
+    assert reported.count("STILL LIES ") == 1
+    assert reported.count("FIXED  ") == len(names) - 1
+    assert reported.endswith(f"\n1 STILL LIES, {len(names) - 1} FIXED\n")
+    assert re.findall(r"/\S+\.json", reported) == sorted(names)
 
 
 def test_a_path_with_brackets_is_printed_as_it_is(tmp_path: Path, capsys: Capture) -> None:

@@ -91,10 +91,10 @@ def finding(
     voters: str = "model fake",
 ) -> Finding:
     """A lie of `odd`, against what the voters said."""
-    told = {name: got if name == odd else expected for name in dict.fromkeys((*voters.split(), odd))}
+    reported = {name: got if name == odd else expected for name in dict.fromkeys((*voters.split(), odd))}
     *operation, field, kind = difference
     name = operation[0] if operation else operation_name(type(trace[-1]))
-    return Finding(Signature(odd, name, field, kind), trace, told, ())
+    return Finding(Signature(odd, name, field, kind), trace, reported, ())
 
 
 def kv(key: bytes, value: bytes = b"", create: int = 2, mod: int = 2, version: int = 1, lease: int = 0) -> KeyValue:
@@ -359,9 +359,9 @@ def test_a_path_is_in_one_line() -> None:
 
 
 def test_what_a_target_says_is_neither_markup_nor_orders_to_a_terminal() -> None:
-    told = printed(LIES["raised"])
-    assert "[/red] no markup :smile: and" in told
-    assert "\x1b" not in told
+    reported = printed(LIES["raised"])
+    assert "[/red] no markup :smile: and" in reported
+    assert "\x1b" not in reported
 
 
 def test_a_report_without_files_names_none() -> None:
@@ -369,8 +369,8 @@ def test_a_report_without_files_names_none() -> None:
 
 
 def test_voters_come_first_and_then_the_shortest() -> None:
-    told = printed([*LIES["one-field-of-many"], *LIES["no-revisions"], *LIES["voters"]])
-    order = re.findall(r"^\d+\. (.*)$", told, flags=re.MULTILINE)
+    reported = printed([*LIES["one-field-of-many"], *LIES["no-revisions"], *LIES["voters"]])
+    order = re.findall(r"^\d+\. (.*)$", reported, flags=re.MULTILINE)
     assert [line.partition(":")[0] for line in order] == [
         "the fake is not with the model, and no real etcd is there to judge",
         "fake lies",
@@ -390,7 +390,7 @@ def test_headlines_of_different_refusals_differ() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trace", "told"),
+    ("trace", "reported"),
     [
         ((op.WatchCreate(b"a", start_revision=RevisionAt(0)), op.WatchRead()), "not resumable: lost events"),
         (
@@ -406,18 +406,18 @@ def test_headlines_of_different_refusals_differ() -> None:
     ids=str,
 )
 def test_history_that_a_watcher_asked_for_is_another_promise_than_an_event_that_gets_lost(
-    trace: Trace, told: str
+    trace: Trace, reported: str
 ) -> None:
     found = Finding(Signature("mock", "watch_read", "watches.events", "lost events"), trace, {}, ())
-    assert headline(found) == f"mock lies: a watch is {told}"
+    assert headline(found) == f"mock lies: a watch is {reported}"
 
 
-def test_a_call_that_waits_or_does_not_is_told_as_that() -> None:
-    told = [
+def test_a_call_that_waits_or_does_not_is_reported_as_that() -> None:
+    reported = [
         headline(Finding(Signature("mock", "lock", "waiting", kind), (op.Lock(b"l"),), {}, ()))
         for kind in ("missing", "unexpected")
     ]
-    assert told == [
+    assert reported == [
         "mock lies: it grants a lock that should wait",
         "mock lies: it lets a lock wait that should be granted",
     ]
@@ -677,6 +677,8 @@ def test_a_whole_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     monkeypatch.setenv("COLUMNS", "100")
     arguments = "--etcd none --against count-only-returns-kvs --families kv --seed 1 --examples 300"
     assert main(["fuzz", *arguments.split()]) == 1
-    told = capsys.readouterr().out
-    masked = re.sub(r"[\d,]+ sequences, [\d,]+ steps in \d+ s \([\d,]+ steps/s\)", "N sequences, N steps in N s", told)
+    reported = capsys.readouterr().out
+    masked = re.sub(
+        r"[\d,]+ sequences, [\d,]+ steps in \d+ s \([\d,]+ steps/s\)", "N sequences, N steps in N s", reported
+    )
     check("whole-run", masked)

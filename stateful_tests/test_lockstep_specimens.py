@@ -211,7 +211,7 @@ class Run:
         )
 
     def expected(self, name: str) -> list[Finding]:
-        """The lies found that the specimen is made to tell, in traces as short as the shortest known."""
+        """The lies found that the specimen is made to report, in traces as short as the shortest known."""
         case = CASES[name]
         return [
             finding
@@ -241,13 +241,13 @@ def test_nobody_but_the_specimen_is_found_to_lie(name: str) -> None:
 
 
 A_FEW = len(BASIC)
-"""A lie may show in the answers to many operations, but it is not told more often than there are operations."""
+"""A lie may show in the answers to many operations, but it is not reported more often than there are operations."""
 ROUNDS_FOR_MORE = 8
-"""Enough for what is told as many lies to be told as more than a few."""
+"""Enough for what is reported as many lies to be reported as more than a few."""
 
 
 @one_lie
-def test_one_lie_is_told_as_a_few(name: str) -> None:
+def test_one_lie_is_reported_as_a_few(name: str) -> None:
     run = run_of(name)
     while run.rounds < ROUNDS_FOR_MORE:
         run.one_round()

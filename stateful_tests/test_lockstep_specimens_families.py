@@ -50,7 +50,7 @@ class Case(NamedTuple):
     near_miss: Trace
     """A sequence as close to the lie as can be in which every answer is right."""
     workload: Workload = STORE
-    told_as: int = 2
+    reported_as: int = 2
     """At most so many lies."""
 
 
@@ -78,7 +78,7 @@ CASES = {
             *(op.LeaseTimeToLive(L1), op.LeaseRevoke(L1), op.Advance(2), op.Range(b"a")),
         ),
         workload=TIME,
-        told_as=12,  # by a name that is still there, every operation that has one is answered differently
+        reported_as=12,  # by a name that is still there, every operation that has one is answered differently
     ),
     "keepalive-does-not-renew": Case(
         (op.LeaseGrant(2), op.Advance(1), op.LeaseKeepAlive(L1), op.LeaseTimeToLive(L1)),
@@ -88,7 +88,7 @@ CASES = {
             *(op.Advance(1), op.LeaseKeepAlive(L1), op.Range(b"a")),
         ),
         workload=TIME,
-        told_as=3,  # by what is left of the lease, by the next renewal, and by the key
+        reported_as=3,  # by what is left of the lease, by the next renewal, and by the key
     ),
     "expiry-deletes-one-key-only": Case(
         (op.LeaseGrant(2), op.Put(b"a", b"1", L1), op.Put(b"b", b"1", L1), op.Advance(2), op.Range(b"a")),
@@ -182,7 +182,7 @@ CASES = {
         (PUT, op.WatchCreate(b"a", start_revision=RevisionAt(1)), READ),
         (LOST,),
         (PUT, op.WatchCreate(b"a", start_revision=RevisionAt(1, 1)), PUT, READ),
-        told_as=3,  # of a start in the past, in the compacted past, and in the future
+        reported_as=3,  # of a start in the past, in the compacted past, and in the future
     ),
     "compacted-start-accepted": Case(
         (op.WatchCreate(b"a", start_revision=-2), READ),
@@ -203,7 +203,7 @@ CASES = {
         (WATCH, op.WatchCancel(0), READ),
         ("watch_read watches.cancels missing",),
         (WATCH, op.WatchCancel(5), op.WatchCancel(0, stream=1), PUT, READ),
-        told_as=3,  # the reply is not there, and events are
+        reported_as=3,  # the reply is not there, and events are
     ),
     "progress-never-answered": Case(
         (WATCH, op.WatchProgress(), READ),
@@ -218,7 +218,7 @@ CASES = {
             *(op.As(UNKNOWN_TOKEN, op.Txn(success=(PUT,))), op.Txn(success=(PUT,))),
         ),
         workload=AUTH,
-        told_as=5,  # what else is wrong with such a txn is told instead
+        reported_as=5,  # what else is wrong with such a txn is reported instead
     ),
     "permission-range-end-ignored": Case(
         (ROOT, USER, *USER_MAY_A, *AUTH_ON, op.Authenticate("u", "p"), op.As(TokenOf(8), op.Range(b"a", b"b"))),
@@ -257,7 +257,7 @@ CASES = {
             *(op.As(TokenOf(5), PUT), op.Authenticate("u", "p"), op.Authenticate("u", "q"), op.As(TokenOf(9), PUT)),
         ),
         workload=AUTH,
-        told_as=3,  # the read, and what else is let in
+        reported_as=3,  # the read, and what else is let in
     ),
     "lock-does-not-wait": Case(
         (op.LeaseGrant(60, 7), op.LeaseGrant(60, 8), op.Lock(b"a", 7), op.Lock(b"a", 8)),
@@ -399,7 +399,7 @@ class Run:
         )
 
     def expected(self, name: str) -> list[Finding]:
-        """The lies found that the specimen is made to tell, in traces as short as the shortest known."""
+        """The lies found that the specimen is made to report, in traces as short as the shortest known."""
         case = CASES[name]
         return [
             finding
@@ -430,16 +430,16 @@ def test_nobody_but_the_specimen_is_found_to_lie(name: str) -> None:
 
 
 ROUNDS_FOR_MORE = 3
-"""Enough for what is told as many lies to be told as more than a few."""
+"""Enough for what is reported as many lies to be reported as more than a few."""
 
 
 @one_lie
-def test_one_lie_is_told_as_a_few(name: str) -> None:
+def test_one_lie_is_reported_as_a_few(name: str) -> None:
     run = run_of(name)
     while run.rounds < ROUNDS_FOR_MORE:
         run.one_round()
     fingerprints = [finding.fingerprint for finding in run.search.findings]
-    assert len(fingerprints) <= CASES[name].told_as, "\n".join(fingerprints)
+    assert len(fingerprints) <= CASES[name].reported_as, "\n".join(fingerprints)
     assert len(set(fingerprints)) == len(fingerprints)
 
 
@@ -463,5 +463,5 @@ def test_a_lease_is_waited_for_once_and_no_longer_than_the_shortest_one_lives(na
         ("revision-split", "atomic"),
     ],
 )
-def test_a_lie_that_breaks_a_promise_to_watchers_is_told_as_that(name: str, promise: str) -> None:
+def test_a_lie_that_breaks_a_promise_to_watchers_is_reported_as_that(name: str, promise: str) -> None:
     assert {BROKEN_PROMISES.get(finding.signature.kind) for finding in run_of(name).expected(name)} == {promise}

@@ -289,7 +289,7 @@ def test_auth_counts_from_where_it_stands_after_a_reset(target: Target, etcd_ver
 
 
 def auth_revision(target: Target) -> int | None:
-    """As `AuthStatus` tells it."""
+    """As `AuthStatus` reports it."""
     status = target.apply(op.AuthStatus())
     return status.auth_revision if isinstance(status, AuthStatusResult) else None
 

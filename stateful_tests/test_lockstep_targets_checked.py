@@ -92,7 +92,7 @@ def test_what_etcd_may_say_is_passed_on_as_it_is(said: Result) -> None:
     ],
     ids=str,
 )
-def test_what_is_not_of_its_type_is_told_by_the_name_of_the_field(said: Result, complaint: str) -> None:
+def test_what_is_not_of_its_type_is_reported_by_the_name_of_the_field(said: Result, complaint: str) -> None:
     with pytest.raises(TypeError) as raised:
         passed_on(said)
     assert str(raised.value).startswith(complaint)

@@ -54,7 +54,7 @@ class Scripted(Client):
 HEADER = pb.ResponseHeader(revision=3, member_id=OWN)
 
 
-def test_the_first_answer_that_tells_the_members_id_is_enough_for_all_that_follow() -> None:
+def test_the_first_answer_that_reports_the_members_id_is_enough_for_all_that_follow() -> None:
     client = Scripted(
         Put=pb.PutResponse(header=pb.ResponseHeader(revision=2)),
         Compact=pb.CompactionResponse(header=HEADER),
@@ -93,7 +93,7 @@ def unasked(request: pytest.FixtureRequest, etcd_version: str, min_lease_ttl: in
     target.close()
 
 
-def test_whoever_may_not_ask_for_the_status_is_told_of_the_same_member(unasked: Target, quirks: Quirks) -> None:
+def test_whoever_may_not_ask_for_the_status_is_notified_of_the_same_member(unasked: Target, quirks: Quirks) -> None:
     for operation in (
         op.UserAdd("root", "word"),
         op.RoleAdd("root"),

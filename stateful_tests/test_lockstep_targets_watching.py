@@ -59,7 +59,7 @@ def put(target: Target, key: bytes, value: bytes = b"") -> int:
     return result.revision
 
 
-def told(watched: Watched) -> list[tuple[int, bytes, bytes]]:
+def reported(watched: Watched) -> list[tuple[int, bytes, bytes]]:
     """The type, key and value of each event."""
     return [(event.type, event.kv.key, event.kv.value) for event in watched.events]
 
@@ -67,7 +67,7 @@ def told(watched: Watched) -> list[tuple[int, bytes, bytes]]:
 PUT, DELETE = 0, 1
 
 
-def test_a_live_watcher_is_told_of_what_happens_in_its_range(target: Target) -> None:
+def test_a_live_watcher_is_notified_of_what_happens_in_its_range(target: Target) -> None:
     reply = created(target, WatchCreate(b"a", b"c"))
     assert (reply.watch_id, reply.created, reply.canceled) == (0, True, False)
     put(target, b"a", b"1")
@@ -75,7 +75,7 @@ def test_a_live_watcher_is_told_of_what_happens_in_its_range(target: Target) -> 
     target.apply(Txn(success=(Put(b"b", b"3"), DeleteRange(b"a"))))
     result = read(target)
     (watched,) = result.watches
-    assert told(watched) == [(PUT, b"a", b"1"), (PUT, b"b", b"3"), (DELETE, b"a", b"")]
+    assert reported(watched) == [(PUT, b"a", b"1"), (PUT, b"b", b"3"), (DELETE, b"a", b"")]
     assert watched.atomic
     assert not watched.header_behind
     assert (watched.cancels, result.stray, result.progress) == ((), 0, ())
@@ -88,25 +88,25 @@ def test_the_revision_of_a_read_is_that_of_its_fence(target: Target) -> None:
     assert put(target, b"a") == before + 3
 
 
-def test_a_watcher_from_the_past_is_told_the_history_and_costs_a_second_fence(target: Target) -> None:
+def test_a_watcher_from_the_past_is_reported_the_history_and_costs_a_second_fence(target: Target) -> None:
     first = put(target, b"a", b"1")
     put(target, b"a", b"2")
     created(target, WatchCreate(b"a", start_revision=first))
     last = put(target, b"a", b"3")
     result = read(target)
     (watched,) = result.watches
-    assert told(watched) == [(PUT, b"a", b"1"), (PUT, b"a", b"2"), (PUT, b"a", b"3")]
+    assert reported(watched) == [(PUT, b"a", b"1"), (PUT, b"a", b"2"), (PUT, b"a", b"3")]
     assert result.revision == last + 2
     assert read(target).revision == last + 3
 
 
-def test_a_watcher_from_the_future_costs_one_fence_and_is_told_what_comes_then(target: Target) -> None:
+def test_a_watcher_from_the_future_costs_one_fence_and_is_reported_what_comes_then(target: Target) -> None:
     last = put(target, b"a", b"1")
     created(target, WatchCreate(b"a", start_revision=last + 2))
     assert read(target).revision == last + 1
     put(target, b"a", b"2")
     (watched,) = read(target).watches
-    assert told(watched) == [(PUT, b"a", b"2")]
+    assert reported(watched) == [(PUT, b"a", b"2")]
 
 
 def test_a_watcher_of_all_keys_sees_the_fences_themselves(target: Target) -> None:
@@ -117,9 +117,9 @@ def test_a_watcher_of_all_keys_sees_the_fences_themselves(target: Target) -> Non
     sentinel = (PUT, SENTINEL_KEY, b"")
     for sentinels in (2, 3, 4):
         past, live, deletes = read(target).watches
-        assert told(past) == [(PUT, b"a", b"1"), *[sentinel] * sentinels]
-        assert told(live) == [sentinel] * sentinels
-        assert told(deletes) == []
+        assert reported(past) == [(PUT, b"a", b"1"), *[sentinel] * sentinels]
+        assert reported(live) == [sentinel] * sentinels
+        assert reported(deletes) == []
 
 
 def test_many_watchers_of_all_keys_all_see_every_fence(target: Target) -> None:
@@ -129,16 +129,16 @@ def test_many_watchers_of_all_keys_all_see_every_fence(target: Target) -> None:
         assert [len(watched.events) for watched in read(target).watches] == [sentinels] * 20
 
 
-def test_a_read_tells_all_since_the_stream_was_opened(target: Target) -> None:
+def test_a_read_reports_all_since_the_stream_was_opened(target: Target) -> None:
     created(target, WatchCreate(b"a"))
     put(target, b"a", b"1")
     before = read(target).watches
     assert read(target).watches == before
     put(target, b"a", b"2")
-    assert [told(watched) for watched in read(target).watches] == [[(PUT, b"a", b"1"), (PUT, b"a", b"2")]]
+    assert [reported(watched) for watched in read(target).watches] == [[(PUT, b"a", b"1"), (PUT, b"a", b"2")]]
 
 
-def test_a_cancelled_watcher_keeps_what_it_was_told_and_its_id_may_be_taken_again(target: Target) -> None:
+def test_a_cancelled_watcher_keeps_what_it_was_reported_and_its_id_may_be_taken_again(target: Target) -> None:
     created(target, WatchCreate(b"a", watch_id=7))
     put(target, b"a", b"1")
     read(target)
@@ -148,8 +148,8 @@ def test_a_cancelled_watcher_keeps_what_it_was_told_and_its_id_may_be_taken_agai
     created(target, WatchCreate(b"a", watch_id=7))
     put(target, b"a", b"3")
     first, second = read(target).watches
-    assert (first.watch_id, told(first), first.cancels) == (7, [(PUT, b"a", b"1")], ("",))
-    assert (second.watch_id, told(second), second.cancels) == (7, [(PUT, b"a", b"3")], ())
+    assert (first.watch_id, reported(first), first.cancels) == (7, [(PUT, b"a", b"1")], ("",))
+    assert (second.watch_id, reported(second), second.cancels) == (7, [(PUT, b"a", b"3")], ())
 
 
 def test_a_watcher_from_before_the_compaction_is_cancelled_with_its_revision(target: Target) -> None:
@@ -172,7 +172,7 @@ def test_a_refused_watcher_is_answered_and_left_out(target: Target) -> None:
     assert [watched.watch_id for watched in read(target).watches] == [1]
 
 
-def test_progress_is_told_with_the_revision_at_which_it_was_asked(target: Target) -> None:
+def test_progress_is_reported_with_the_revision_at_which_it_was_asked(target: Target) -> None:
     created(target, WatchCreate(b"a"))
     asked_at = read(target).revision
     assert target.apply(WatchProgress()) == StreamResult()
@@ -190,8 +190,8 @@ def test_streams_are_apart_and_a_closed_one_is_forgotten(target: Target) -> None
     created(target, WatchCreate(b"a", stream=1))
     created(target, WatchCreate(b"b", stream=2))
     put(target, b"a", b"1")
-    assert [told(watched) for watched in read(target, 1).watches] == [[(PUT, b"a", b"1")]]
-    assert [told(watched) for watched in read(target, 2).watches] == [[]]
+    assert [reported(watched) for watched in read(target, 1).watches] == [[(PUT, b"a", b"1")]]
+    assert [reported(watched) for watched in read(target, 2).watches] == [[]]
     assert target.apply(WatchClose(1)) == StreamResult()
     assert read(target, 1).watches == ()
     assert len(read(target, 2).watches) == 1
@@ -210,14 +210,14 @@ def test_auto_ids_are_those_of_a_stream_without_fences(target: Target) -> None:
         read(target)
 
 
-def test_what_a_reset_deleted_is_nothing_that_a_watcher_is_told_of(target: Target) -> None:
+def test_what_a_reset_deleted_is_nothing_that_a_watcher_is_notified_of(target: Target) -> None:
     put(target, b"a")
     base = target.reset()
     assert base is not None
     created(target, WatchCreate(b"a", start_revision=base))
     put(target, b"a", b"1")
     (watched,) = read(target).watches
-    assert told(watched) == [(PUT, b"a", b"1")]
+    assert reported(watched) == [(PUT, b"a", b"1")]
 
 
 def test_a_cancellation_is_done_before_the_next_put(target: Target) -> None:
@@ -365,7 +365,7 @@ def test_of_the_time_up_to_the_reset_only_its_own_tombstones_are_left_out() -> N
     assert seen == [(PUT, 0), (PUT, 4), (DELETE, 4), (PUT, 5), (DELETE, 6)]
 
 
-def test_a_response_that_has_but_tombstones_of_the_reset_is_neither_stray_nor_told() -> None:
+def test_a_response_that_has_but_tombstones_of_the_reset_is_neither_stray_nor_reported() -> None:
     server = Server(base=5)
     server.session.create(WatchCreate(b"a"))
     server.stream.push(pb.WatchResponse(header=pb.ResponseHeader(revision=5), events=[deletion(5)]))

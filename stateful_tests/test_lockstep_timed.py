@@ -205,7 +205,7 @@ def test_what_one_target_leaves_open_hides_no_lie_of_another(clock: Clock) -> No
     assert divergences(trace, Deaf("3.5.16", 2), Between(clock, 0)) == [(5, "deaf", "watches")]
     with pytest.raises(Inconclusive):
         divergences(trace, Between(clock, 0))
-    with pytest.raises(Inconclusive):  # what the one left open, it does for the rest of the sequence
+    with pytest.raises(Inconclusive):  # what the one nondeterministic, it does for the rest of the sequence
         divergences((*trace, Range(b"b")), Deaf("3.5.16", 2), Between(clock, 0))
 
 

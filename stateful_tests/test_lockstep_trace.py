@@ -26,7 +26,7 @@ from etcd_model import operations as op
 
 
 def at(symbol: Symbol) -> int | str:
-    """What tells which symbol it came from."""
+    """What says which symbol it came from."""
     match symbol:
         case TokenOf(step=step):
             return f"token {step}"

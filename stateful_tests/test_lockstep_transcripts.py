@@ -192,22 +192,22 @@ UNTOLD = {
     "alarm_text_trimmed": "blanks are no part of an observation",
     "bearer_tokens": "no symbol is a token with something before it",
     "compaction_hashed_after_finished_one": "whether a compaction has met another is a race",
-    "progress_not_deferred": "an answer that comes after some later event is left open",
+    "progress_not_deferred": "an answer that comes after some later event is nondeterministic",
     "put_free_txns_pass": "it takes a server that is full",
-    "read_buffer_has_end": "what an older user is found for is left open",
+    "read_buffer_has_end": "what an older user is found for is nondeterministic",
     "users_read_from_buffer": "likewise",
-    "storage_version": "all answers of Status tell it",
+    "storage_version": "all answers of Status report it",
 }
 """The quirks that no transcript is about."""
 
 
-def test_every_quirk_is_told_by_a_transcript_or_has_a_reason_not_to_be() -> None:
-    told_by = {quirk for t in (*TRANSCRIPTS, *FRESH) for quirk in (t.needs, t.lacks) if quirk}
+def test_every_quirk_is_reported_by_a_transcript_or_has_a_reason_not_to_be() -> None:
+    reported_by = {quirk for t in (*TRANSCRIPTS, *FRESH) for quirk in (t.needs, t.lacks) if quirk}
     for transcript in (*TRANSCRIPTS, *FRESH):
         for _, answer in transcript.steps:
             if isinstance(answer, Since):
-                told_by.update(answer.quirks())
-    assert told_by == SINCE.keys() - UNTOLD.keys()
+                reported_by.update(answer.quirks())
+    assert reported_by == SINCE.keys() - UNTOLD.keys()
 
 
 @pytest.mark.parametrize("quirk", sorted(SINCE.keys() - UNTOLD.keys()))
@@ -225,7 +225,7 @@ def test_the_transcripts_that_wait_are_few() -> None:
 A_PUT = Transcript("a put", ((Put(b"a"), PutResult(2)), (Range(b"a", count_only=True), RangeResult(2, count=1))))
 
 
-def test_a_departure_tells_the_step_and_what_was_said_instead(quirks: Quirks) -> None:
+def test_a_departure_reports_the_step_and_what_was_said_instead(quirks: Quirks) -> None:
     target = ModelTarget(Server(quirks=quirks))
     replay(A_PUT, target, target.reset(), quirks)
     with pytest.raises(Departure, match=r"(?s)a put\nstep 1: Put.*expected: PutResult\(revision=2.*revision=3") as info:
@@ -233,7 +233,7 @@ def test_a_departure_tells_the_step_and_what_was_said_instead(quirks: Quirks) ->
     assert info.value.step == 1
 
 
-def test_an_answer_that_changed_is_told_by_the_quirk() -> None:
+def test_an_answer_that_changed_is_reported_by_the_quirk() -> None:
     changed = Since("sort_options_validated", PutResult(2), Since("auth_status_open", PutResult(3), PutResult(4)))
     assert [said(changed, quirks_of(version)) for version in ("3.5.30", "3.6.0", "3.7.0")] == [
         PutResult(revision) for revision in (2, 3, 4)
@@ -241,7 +241,7 @@ def test_an_answer_that_changed_is_told_by_the_quirk() -> None:
     assert list(changed.quirks()) == ["sort_options_validated", "auth_status_open"]
 
 
-def test_an_answer_may_tell_the_version() -> None:
+def test_an_answer_may_report_the_version() -> None:
     assert said(ByVersion(lambda quirks: PutResult(len(quirks.version))), quirks_of("3.5.30")) == PutResult(6)
 
 
@@ -274,7 +274,7 @@ class Everlasting(FakeTarget):
         return AdvanceResult() if isinstance(operation, Advance) else super().apply(operation)
 
 
-def test_in_lockstep_too_a_departure_tells_who_said_what(quirks: Quirks) -> None:
+def test_in_lockstep_too_a_departure_reports_who_said_what(quirks: Quirks) -> None:
     model = ModelTarget(Server(quirks=quirks))
     replay_in_lockstep(A_WAIT, model, FakeTarget(quirks.version, 2))
     with pytest.raises(Departure, match=r"(?s)a lease expires\nstep 4: Range.*fake: .*count=1"):
@@ -333,7 +333,7 @@ def _ask(target_name: str, request: pb.TxnRequest, request_fixture: pytest.Fixtu
 
 @pytest.mark.parametrize("target_name", ["fake", "etcd"])
 @pytest.mark.parametrize("branch", ["success", "failure"])
-def test_an_operation_with_nothing_in_it_is_told_as_a_key_not_found(
+def test_an_operation_with_nothing_in_it_is_reported_as_a_key_not_found(
     branch: str, target_name: str, request: pytest.FixtureRequest
 ) -> None:
     txn = pb.TxnRequest()

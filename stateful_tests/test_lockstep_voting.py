@@ -151,11 +151,11 @@ def test_a_target_is_held_against_the_majority_and_not_against_a_model_that_is_w
     assert vote(LyingModel(forgets_values), others, *READ) == [("model", ["kvs.value"]), ("liar", ["count"])]
 
 
-def test_what_each_said_is_told() -> None:
+def test_what_each_said_is_reported() -> None:
     lockstep = Lockstep(ModelTarget(SERVER), [Scripted("mock", counts_more)])
     step = run(lockstep, *READ)
-    told = [step.observations[name] for name in ("model", "mock")]
-    assert [answer.count for answer in told if isinstance(answer, RangeResult)] == [1, 2]
+    reported = [step.observations[name] for name in ("model", "mock")]
+    assert [answer.count for answer in reported if isinstance(answer, RangeResult)] == [1, 2]
     assert step.divergences[0].differences == (Difference("count", "too high"),)
 
 
@@ -192,7 +192,7 @@ def test_a_target_that_cannot_be_reset_has_died() -> None:
 class Elsewhere(Scripted):
     """Its store was used before: its counter stands at 1000, and its lease ids are others."""
 
-    def __init__(self, tells: bool = True) -> None:
+    def __init__(self, reports: bool = True) -> None:
         def shifted(_operation: Operation, result: Result) -> Result:
             match result:
                 case PutResult():
@@ -214,12 +214,12 @@ class Elsewhere(Scripted):
                     return result
 
         super().__init__("mock", shifted)
-        self._tells = tells
+        self._reports = reports
         self._lease = 0
 
     def reset(self) -> int | None:
         super().reset()
-        return 1000 if self._tells else None
+        return 1000 if self._reports else None
 
     def apply(self, operation: Operation) -> Result:
         self.applied.append(operation)
@@ -236,9 +236,9 @@ class Elsewhere(Scripted):
         return operation
 
 
-@pytest.mark.parametrize("tells", [True, False], ids=["reset tells the revision", "it is read"])
-def test_symbols_are_filled_in_for_each_target_in_its_own_terms(tells: bool) -> None:
-    mock = Elsewhere(tells)
+@pytest.mark.parametrize("reports", [True, False], ids=["reset reports the revision", "it is read"])
+def test_symbols_are_filled_in_for_each_target_in_its_own_terms(reports: bool) -> None:
+    mock = Elsewhere(reports)
     lockstep = Lockstep(ModelTarget(SERVER), [mock])
     step = run(
         lockstep,

@@ -110,7 +110,7 @@ def test_what_is_never_sent_is_not_drawn() -> None:
     assert parallel.step(Range(b"a"))
 
 
-def test_a_target_that_dies_in_its_reset_is_told_of_with_what_ran_before() -> None:
+def test_a_target_that_dies_in_its_reset_is_notified_of_with_what_ran_before() -> None:
     Mortal.uses = 0
     parallel = search(1, Mortal())
     draw(parallel, Put(b"a"))
@@ -138,7 +138,7 @@ def test_after_the_end_nothing_more_is_run() -> None:
     assert (parallel.sequences, parallel.steps) == (0, 0)
 
 
-def test_a_lie_that_there_is_no_time_to_look_into_is_told_once_and_says_so() -> None:
+def test_a_lie_that_there_is_no_time_to_look_into_is_reported_once_and_says_so() -> None:
     class Deaf(Specimen):
         name = "deaf"
         capabilities = ALL

@@ -70,7 +70,7 @@ class Alarms:
         return [_message(alarm, member)]
 
     def texts(self) -> list[str]:
-        """The alarms as Status tells them. A 3.7 may put two spaces in them, as its build will have it."""
+        """The alarms as Status reports them. A 3.7 may put two spaces in them, as its build will have it."""
         texts = (
             (f"memberID:{member} " if member else "") + (f"alarm:{_NAMES.get(alarm, alarm)} " if alarm else "")
             for alarm, member in sorted(self._alarms)

@@ -45,7 +45,7 @@ class User:
 class AuthStore:
     """Whether auth is on, and who may do what. It never acts by itself: the clock is only read.
 
-    A caller is told by name; "" is somebody who gave no token.
+    A caller is given by name; "" is somebody who gave no token.
     """
 
     __slots__ = ("_grants", "_quirks", "_roles", "_tokens", "_users", "enabled", "revision")

@@ -74,7 +74,7 @@ class InProcessChannel(grpc.Channel):
     def subscribe(
         self, callback: Callable[[grpc.ChannelConnectivity], None], try_to_connect: bool | None = False
     ) -> None:
-        """Always ready: tells so once."""
+        """Always ready: says so once."""
         del try_to_connect
         callback(grpc.ChannelConnectivity.READY)
 

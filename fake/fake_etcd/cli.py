@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _address(url: str) -> str:
-    """`host:port` of a URL; a ValueError tells what is wrong with it."""
+    """`host:port` of a URL; a ValueError says what is wrong with it."""
     if "," in url:
         raise ValueError(f"--listen-client-urls takes one URL so far, not several: {url}")
     parts = urlsplit(url)

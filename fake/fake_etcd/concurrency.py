@@ -64,7 +64,7 @@ class Client:
             raise _without_code(error) from None
 
     def wait_deletes(self, prefix: bytes, max_create_revision: int, cancelled: Event | None) -> pb.ResponseHeader:
-        """Wait until no key of a prefix is left that is as old as this. Tells the header of the last look at them.
+        """Wait until no key of a prefix is left that is as old as this. Reports the header of the last look at them.
 
         The youngest of them is waited for, then the next (etcd: key.go waitDeletes). A key that is put again after
         its deletion has a younger life.

@@ -102,12 +102,12 @@ class Core:
         return self.quirks.version.rpartition(".")[0] + ".0"
 
     def fill(self, header: pb.ResponseHeader) -> None:
-        """What every unary answer's header tells: the ids, and the store's revision."""
+        """What every unary answer's header reports: the ids, and the store's revision."""
         self._header.revision = self.store.revision
         header.CopyFrom(self._header)
 
     def propose(self, size: int = 0, token: str = "") -> str:
-        """Put a write of this many bytes to raft. Tells the user whom the token stands for ("": nobody).
+        """Put a write of this many bytes to raft. Reports the user whom the token stands for ("": nobody).
 
         etcd: server/etcdserver/v3_server.go processInternalRaftRequestOnce.
         """
@@ -144,7 +144,7 @@ class Core:
         store.commit()
 
     def tick(self) -> None:
-        """Revoke the leases whose time is over, each in a revision of its own; tell watchers about progress."""
+        """Revoke the leases whose time is over, each in a revision of its own; send watchers about progress."""
         now = self.settings.clock()
         while not self.alarms.corrupt and (lease := self.lessor.due(now)) is not None:
             self.raft_index += 1
@@ -152,7 +152,7 @@ class Core:
         self.hub.tick(now)
 
     def listen(self) -> None:
-        """Have every commit told to watchers and to calls that wait: somebody is there, from now until a reset."""
+        """Have every commit sent to watchers and to calls that wait: somebody is there, from now until a reset."""
         self.store.on_commit = self._committed
 
     def _committed(self, records: Sequence[Record]) -> None:

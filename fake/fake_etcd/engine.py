@@ -35,7 +35,7 @@ class Engine:
         watch_progress_interval: float = 600,
         quota_bytes: int = 0,
     ) -> None:
-        """`clock` tells seconds that never go back; without one, time stands still at 0."""
+        """`clock` reports seconds that never go back; without one, time stands still at 0."""
         settings = EngineSettings(
             min_lease_ttl=min_lease_ttl,
             max_txn_ops=max_txn_ops,

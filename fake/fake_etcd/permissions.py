@@ -115,5 +115,5 @@ def inner(error: EtcdError) -> EtcdError:
 
 
 def as_reason(error: EtcdError) -> str:
-    """An auth error as a watch's cancel_reason tells it."""
+    """An auth error as a watch's cancel_reason reports it."""
     return f"rpc error: code = {_GO_NAMES[error.code]} desc = {error.message}"

@@ -12,14 +12,14 @@ _FIRST_RELEASE: dict[str, tuple[str, ...]] = {
     "txn_checked_in_op_order": ("3.6.0",),
     "txn_put_checks_lease_first": ("3.7.0",),
     "keys_only_omits_lease": ("3.7.0",),
-    "status_tells_storage": ("3.6.0",),
+    "status_reports_storage": ("3.6.0",),
     "compaction_keeps_its_tombstones": ("3.4.34", "3.5.16", "3.6.0"),
     "watch_progress_waits_for_sync": ("3.4.25", "3.5.8", "3.6.0"),
     "watch_progress_waits_for_start": ("3.4.38", "3.5.22", "3.6.2"),
     "watch_refuses_negative_start": ("3.4.38", "3.5.24", "3.6.6"),
     "watch_refusal_has_no_id": ("3.4.22", "3.5.6", "3.6.0"),
     "hash_at_compacted_revision": ("3.4.27", "3.5.10", "3.6.0"),
-    "hash_tells_revision": ("3.6.0",),
+    "hash_reports_revision": ("3.6.0",),
     "compaction_stores_its_hash": ("3.5.5", "3.6.0"),
     "range_streams": ("3.7.0",),
     "tokens_ignored_while_auth_is_off": ("3.4.28", "3.5.10", "3.6.0"),
@@ -45,7 +45,7 @@ _FIRST_RELEASE: dict[str, tuple[str, ...]] = {
     "member_list_needs_a_user": ("3.4.43", "3.5.29", "3.6.10"),
     "put_free_txn_passes_over_quota": ("3.4.20", "3.5.7", "3.6.0"),
     "nested_puts_count_for_quota": ("3.5.33", "3.6.14", "3.7.1"),
-    "alarm_tells_header": ("3.5.0",),
+    "alarm_reports_header": ("3.5.0",),
     "auth_status_for_everybody": ("3.7.0",),
     "authenticate_ignores_token": ("3.4.28", "3.5.0"),
     "lock_looks_for_its_key": ("3.5.0",),
@@ -61,7 +61,7 @@ class Quirks:
     """The behaviours that one release has."""
 
     version: str
-    """The release, as `Maintenance.Status` tells it."""
+    """The release, as `Maintenance.Status` reports it."""
     sort_options_validated: bool
     """An unknown sort_order or sort_target is refused; before, the one was ignored and the other killed the server."""
     txn_checked_in_op_order: bool
@@ -70,14 +70,14 @@ class Quirks:
     """A put inside a txn looks for its lease before its previous key-value, as a plain put does in every release."""
     keys_only_omits_lease: bool
     """keys_only is answered from the key index, which knows no leases, unless the results are sorted by VALUE."""
-    status_tells_storage: bool
+    status_reports_storage: bool
     """Status has storageVersion, dbSizeQuota and downgradeInfo."""
     compaction_keeps_its_tombstones: bool
     """A tombstone at the compacted revision survives; a put of the same key by the same txn is lost for it."""
     watch_progress_waits_for_sync: bool
     """A progress request is answered only if the stream has watchers, and none that compaction cancelled."""
     watch_progress_waits_for_start: bool
-    """Progress is told of no watcher whose start is in the future."""
+    """Progress is notified of no watcher whose start is in the future."""
     watch_refuses_negative_start: bool
     """A watch with a negative start is refused; before, -1 was like 0 until the first compaction, and any other was
     cancelled as compacted."""
@@ -86,7 +86,7 @@ class Quirks:
     silenced the stream's watcher of that id, and was always called a denied permission."""
     hash_at_compacted_revision: bool
     """HashKV answers at the compacted revision itself."""
-    hash_tells_revision: bool
+    hash_reports_revision: bool
     """HashKV's answer has hash_revision."""
     compaction_stores_its_hash: bool
     """HashKV of a revision that was compacted answers what was there before it was."""
@@ -140,7 +140,7 @@ class Quirks:
     """A txn without puts is answered when the quota is used up."""
     nested_puts_count_for_quota: bool
     """The puts of nested txns are counted against the quota."""
-    alarm_tells_header: bool
+    alarm_reports_header: bool
     """Alarm's answer has a header."""
     auth_status_for_everybody: bool
     """AuthStatus needs neither root nor a user."""
@@ -150,18 +150,18 @@ class Quirks:
     """Lock looks for its key when it has waited, and fails without one; before, it had the lock all the same."""
     downgrade_is_answered: bool
     """Downgrade's ENABLE and CANCEL are answered, CANCEL in any case; before, they took effect and timed out, and
-    versions were told as 3.5.0, not 3.5."""
+    versions were reported as 3.5.0, not 3.5."""
     alarm_needs_a_type: bool
     """Alarm's ACTIVATE of no type does nothing; before, it raised an alarm of no type."""
     alarms_keep_permissions: bool
     """All alarms refuse together, and permissions are checked as ever. Before, an alarm replaced the one raised before
     it, its end was the end of both, and while it lasted what goes through raft needed no permission."""
     alarm_texts_are_trimmed: bool
-    """Status tells alarms without a space at the end."""
+    """Status reports alarms without a space at the end."""
 
 
 def quirks_of(version: str) -> Quirks:
-    """The quirks of a release such as `3.5.16`; a ValueError tells what is wrong with any other string."""
+    """The quirks of a release such as `3.5.16`; a ValueError says what is wrong with any other string."""
     release = _parse(version)
     if release[0] != 3 or release[1] < 4:
         raise ValueError(f"fake-etcd can't be etcd {version}: it knows 3.4 and later releases of etcd 3")

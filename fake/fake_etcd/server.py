@@ -135,7 +135,7 @@ def _listen(server: grpc.Server, address: str) -> int:
 
 
 def _try_to_listen(address: str) -> None:
-    """Find out with a plain socket: gRPC tells the reason only to its log."""
+    """Find out with a plain socket: gRPC reports the reason only to its log."""
     host, _, port = address.rpartition(":")
     if not (host and port.isdecimal() and int(port) < 2**16):
         raise CannotListenError(f"can't listen on {address!r}: an address is a host and a port, as in 127.0.0.1:0")

@@ -60,7 +60,7 @@ class Store:
         self.record_bytes = 0
         """What all records take in a database, roughly."""
         self.on_commit: Callable[[tuple[Record, ...]], None] | None = None
-        """Told of the records of every new revision."""
+        """Reported of the records of every new revision."""
         self._lessor = lessor
         self._histories: dict[bytes, list[Record]] = {}
         """Every key's records, oldest first; a key that compaction left nothing of has no entry."""

@@ -108,7 +108,7 @@ class WatchStream:
             self._put(response)
 
     def tick(self, now: float) -> None:
-        """Tell the watchers that asked for it that nothing happened, once an interval; intervals missed are over.
+        """Report the watchers that asked for it that nothing happened, once an interval; intervals missed are over.
 
         etcd: sendLoop, progressTicker.
         """

@@ -1,4 +1,4 @@
-"""What a watcher is told, derived from the history: nothing that writes knows of watchers."""
+"""What a watcher is sent, derived from the history: nothing that writes knows of watchers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ PUT, DELETE = 0, 1
 
 
 def deliver(state: State) -> State:
-    """The state after every live watcher of every stream was told of all that it was not told of yet."""
+    """The state after every live watcher of every stream was notified of all that it was not notified of yet."""
     newest = state.revision
-    told = {
+    reported = {
         number: _deliver_to(state, stream)
         for number, stream in state.streams.items()
         if any(watcher.live and watcher.next_revision <= newest for watcher in stream.watchers)
     }
-    return replace(state, streams={**state.streams, **told}) if told else state
+    return replace(state, streams={**state.streams, **reported}) if reported else state
 
 
 def _deliver_to(state: State, stream: Stream) -> Stream:
@@ -48,28 +48,28 @@ def _events(state: State, watcher: Watcher) -> Iterator[results.Event]:
     for commit in state.commits[max(watcher.next_revision - first, 0) :]:
         at_compaction = commit.revision == state.compact_revision
         for event in survivors(commit, state.server.quirks) if at_compaction else commit.events:
-            told = _told(event)
-            if _in_range(watcher, told.kv.key) and not _filtered(watcher, told):
-                yield replace(told, prev_kv=_before(state, told)) if watcher.prev_kv else told
+            reported = _reported(event)
+            if _in_range(watcher, reported.kv.key) and not _filtered(watcher, reported):
+                yield replace(reported, prev_kv=_before(state, reported)) if watcher.prev_kv else reported
 
 
 def survivors(commit: Commit, quirks: Quirks) -> tuple[Event, ...]:
     """What a compaction at this very revision leaves of its events: the last of each key, and a deletion only where
     tombstones are kept (etcd server/storage/mvcc/key_index.go, doCompact)."""
-    last = {_told_key(event): event for event in commit.events}
+    last = {_reported_key(event): event for event in commit.events}
     return tuple(
         event
         for event in commit.events
-        if last[_told_key(event)] is event and (isinstance(event, PutEvent) or quirks.compaction_keeps_tombstones)
+        if last[_reported_key(event)] is event and (isinstance(event, PutEvent) or quirks.compaction_keeps_tombstones)
     )
 
 
-def _told_key(event: Event) -> bytes:
+def _reported_key(event: Event) -> bytes:
     return event.kv.key if isinstance(event, PutEvent) else event.key
 
 
-def _told(event: Event) -> results.Event:
-    """Of a deletion nothing is told but the key and the revision (etcd server/storage/mvcc/watchable_store.go,
+def _reported(event: Event) -> results.Event:
+    """Of a deletion nothing is reported but the key and the revision (etcd server/storage/mvcc/watchable_store.go,
     kvsToEvents)."""
     match event:
         case PutEvent(kv=kv):

@@ -1,4 +1,4 @@
-"""HashKV: a checksum over the records of the history, which tells whether two stores are the same ones.
+"""HashKV: a checksum over the records of the history, which says whether two stores are the same ones.
 
 What is hashed depends on compaction: of the records up to the compact revision only the newest of each key
 that lives at the hashed revision counts, unless no key lives then: then all those that are still stored do.
@@ -18,7 +18,7 @@ from etcd_model.state import DeleteEvent, PutEvent, State
 
 
 def hash_kv(state: State, operation: HashKV) -> tuple[State, HashKVResult | Error]:
-    """A remembered hash is given out before the revision is held against the compact one
+    """A remembered hash is given out before the revision is compared with the compact one
     (etcd server/storage/mvcc/hash.go, HashByRev; kvstore.go, hashByRev)."""
     revision, quirks = operation.revision, state.server.quirks
     remembered = remembered_hash(state, revision)
@@ -35,7 +35,7 @@ def hash_kv(state: State, operation: HashKV) -> tuple[State, HashKVResult | Erro
         state.revision,
         history_hash(state, revision),
         compact_revision,
-        hashed if quirks.hash_kv_tells_revision else 0,
+        hashed if quirks.hash_kv_reports_revision else 0,
     )
 
 
@@ -51,7 +51,7 @@ def history_hash(
     lease_of: Callable[[int], int] = _same,
 ) -> int:
     """The hash that HashKV answers for this revision, by the revisions and the leases of another store that did
-    the same: `revision_of` and `lease_of` tell them."""
+    the same: `revision_of` and `lease_of` report them."""
     data = bytearray(b"key")  # the name of the bucket
     for record in history_records(state, revision):
         data += revision_of(record.main).to_bytes(8, "big") + b"_" + record.sub.to_bytes(8, "big")
@@ -111,7 +111,7 @@ def remembered_hash(state: State, revision: int) -> CompactionHash | None:
 
 
 def nondeterministic_hash(state: State, revision: int) -> str | None:
-    """Why nobody can tell what HashKV would answer for this revision; or None."""
+    """Why nobody can see what HashKV would answer for this revision; or None."""
     quirks, hashes = state.server.quirks, state.past.hashes
     if quirks.compactions_hashed and revision != NEVER:
         unknown = hashes[0].previous if hashes else state.compact_revision
@@ -120,7 +120,7 @@ def nondeterministic_hash(state: State, revision: int) -> str | None:
             return "what was hashed when this revision was compacted was there before the store was"
         for number, hashed in enumerate(reversed(hashes)):
             if hashed.revision == revision and (number >= HASHES_KEPT or not hashed.sure):
-                return "whether the hash of this compaction is remembered is left open"
+                return "whether the hash of this compaction is remembered is nondeterministic"
         if hashes and revision == hashes[-1].revision and not state.past.settled:
             return _UNFINISHED
     if not state.past.settled and revision <= state.revision and not _kept(state, revision or state.revision):

@@ -22,7 +22,7 @@ from etcd_model.state import Draft, State
 
 
 def range_(state: State, operation: Range) -> tuple[State, RangeResult | Error]:
-    """A revision of zero or less is the current one; the header always tells the current one."""
+    """A revision of zero or less is the current one; the header always reports the current one."""
     error = (
         ranges.check(operation, state.server.quirks)
         or (admit(state, operation) if state.guarded else None)

@@ -129,7 +129,7 @@ def _unlock(state: State, operation: op.Unlock) -> tuple[State, UnlockResult | E
 
 
 def _campaign(state: State, operation: op.Campaign) -> tuple[State, CampaignResult | Waiting | Error]:
-    """Who comes again with another value writes that, and is told of the revision before (election.go, Campaign)."""
+    """Who comes again with another value writes that, and gets the revision before (election.go, Campaign)."""
     state, lease_id = _session(state, operation.lease)
     if isinstance(lease_id, Error):
         return state, lease_id
@@ -193,7 +193,7 @@ def _leader(state: State, name: bytes) -> tuple[State, LeaderResult | Error]:
 
 def _observe(state: State, name: bytes) -> tuple[State, LeaderResult]:
     """The leader; or where there is none whoever was put in the current revision, to be gone in it again. What
-    refuses the read ends the stream, and nobody is told (election.go, observe)."""
+    refuses the read ends the stream, and the client is sent nothing more (election.go, observe)."""
     state, answer = kv.range_(state, _first_created(name))
     if not isinstance(answer, RangeResult):
         return state, LeaderResult(0)

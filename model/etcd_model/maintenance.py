@@ -44,7 +44,7 @@ from etcd_model.results import (
 from etcd_model.state import State
 
 _MEMBERS = MemberListResult(members=(Member(op.MEMBER_ID),))
-"""What every answer of the Cluster service tells; their headers have no revision."""
+"""What every answer of the Cluster service reports; their headers have no revision."""
 
 
 def step(state: State, operation: op.MaintenanceOperation) -> tuple[State, Result]:
@@ -209,7 +209,7 @@ def _downgrade(state: State, operation: op.Downgrade) -> DowngradeResult | Error
     """One minor version down is possible (etcd server/etcdserver/v3_server.go, Downgrade; version/version.go)."""
     quirks = state.server.quirks
     major, minor, _ = parse_version(quirks.version)
-    told = f"{major}.{minor}" if quirks.downgrade_tells_minor else cluster_version(quirks)
+    reported = f"{major}.{minor}" if quirks.downgrade_reports_minor else cluster_version(quirks)
     match operation.action:
         case op.DowngradeAction.VALIDATE | op.DowngradeAction.ENABLE:
             target = re.fullmatch(r"(\d+)\.(\d+)(\.\d+([-+].*)?)?", operation.version, re.ASCII)
@@ -217,9 +217,11 @@ def _downgrade(state: State, operation: op.Downgrade) -> DowngradeResult | Error
                 return WRONG_DOWNGRADE_VERSION_FORMAT
             if (int(target[1]), int(target[2])) != (major, minor - 1):
                 return INVALID_DOWNGRADE_TARGET_VERSION
-            return DowngradeResult(state.revision, told)
+            return DowngradeResult(state.revision, reported)
         case op.DowngradeAction.CANCEL:
-            return DowngradeResult(state.revision, told) if quirks.downgrade_tells_minor else NO_INFLIGHT_DOWNGRADE
+            return (
+                DowngradeResult(state.revision, reported) if quirks.downgrade_reports_minor else NO_INFLIGHT_DOWNGRADE
+            )
         case _:
             return UNKNOWN_METHOD
 

@@ -21,7 +21,7 @@ OWED = "what the watcher is owed may still be on its way: read the stream first"
 
 
 def nondeterminism(operation: op.Operation, state: State) -> str | None:
-    """Why nobody can tell what etcd would do with the operation now; or None. Mostly a read of the stream that the
+    """Why nobody can see what etcd would do with the operation now; or None. Mostly a read of the stream that the
     operation is about makes it definite."""
     match operation:
         case op.As(token=token, operation=inner):
@@ -77,7 +77,7 @@ _DEFERRED = "this version answers the progress request after some later event"
 
 
 def _create(operation: op.WatchCreate, state: State) -> str | None:
-    """A watcher from revision -1 of a store that was never compacted is told of nothing that happens before etcd
+    """A watcher from revision -1 of a store that was never compacted is notified of nothing that happens before etcd
     has synced it, and neither are others that wait for that (etcd server/storage/mvcc/watchable_store.go,
     rangeEvents, where -1 is the greatest revision of all)."""
     stream, refused = opened(state, operation.stream), refusal(state, operation)
@@ -85,7 +85,7 @@ def _create(operation: op.WatchCreate, state: State) -> str | None:
         muted = muted_by(state, stream, refused) is not stream and stream.registered(refused.watch_id)
         return CATCHING_UP if muted and stream.catching_up else OWED if muted and muted.owed else None
     if operation.start_revision < 0 and operation.start_revision >= state.compact_revision:
-        return "when the watcher is synced is left open, and what comes before that is lost to it"
+        return "when the watcher is synced is nondeterministic, and what comes before that is lost to it"
     if not state.past.settled and operation.start_revision == state.compact_revision:
         commit = state.commits[0]
         if commit.revision == state.compact_revision and len(survivors(commit, state.server.quirks)) < len(
@@ -110,7 +110,5 @@ def _compact(state: State) -> str | None:
         if stream.catching_up:
             return CATCHING_UP
         if any(watcher.prev_kv and watcher.owed for watcher in stream.watchers):
-            return (
-                "the previous values that a watcher is owed may be compacted before it is told: read its stream first"
-            )
+            return "the previous values that a watcher is owed may be compacted before they are sent: read its stream first"
     return None

@@ -23,7 +23,7 @@ SINCE: dict[str, tuple[str, ...]] = {
     "progress_not_deferred": ("3.4.31", "3.5.13", "3.6.0"),
     "progress_awaits_start": ("3.4.38", "3.5.22", "3.6.2"),
     "hash_of_compact_revision": ("3.4.27", "3.5.10", "3.6.0"),
-    "hash_kv_tells_revision": ("3.6.0",),
+    "hash_kv_reports_revision": ("3.6.0",),
     "compactions_hashed": ("3.5.5", "3.6.0"),
     "compaction_hashed_after_finished_one": ("3.5.10", "3.6.0"),
     "auth_off_ignores_tokens": ("3.4.28", "3.5.10", "3.6.0"),
@@ -53,7 +53,7 @@ SINCE: dict[str, tuple[str, ...]] = {
     "put_free_txns_pass": ("3.4.20", "3.5.7", "3.6.0"),
     "downgrade": ("3.5.0",),
     "storage_version": ("3.6.0",),
-    "downgrade_tells_minor": ("3.6.0",),
+    "downgrade_reports_minor": ("3.6.0",),
     "alarm_text_trimmed": ("3.7.0",),
     "users_read_from_buffer": ("3.5.3", "3.6.0"),
     "read_buffer_has_end": ("3.6.0",),
@@ -66,7 +66,7 @@ class Quirks:
     """Which behaviours a version has."""
 
     version: str
-    """The version itself, for what tells it: nobody asks it anything else."""
+    """The version itself, for what reports it: nobody asks it anything else."""
     sort_options_validated: bool
     """An unknown sort order or target is refused (etcd server/etcdserver/api/v3rpc/key.go, checkRangeRequest)."""
     txn_checked_in_order: bool
@@ -82,13 +82,13 @@ class Quirks:
     and the server dies when the key is read (etcd server/storage/mvcc/key_index.go, doCompact).
     Measured on 3.5.16, 3.5.30, 3.6.16 and 3.7.3."""
     watch_refusal_has_reason: bool
-    """A watch refused for lack of permission is told the very reason, with watch id -1. Before, the reason was always
+    """A watch refused for lack of permission gets the very reason, with watch id -1. Before, the reason was always
     PermissionDenied and the id the one asked for; and the responses of a watcher that has the id of a refusal
     were held back from then on, until the id was given anew
     (etcd server/etcdserver/api/v3rpc/watch.go, recvLoop and sendLoop)."""
     watch_negative_start_refused: bool
     """A watch with a negative start is refused. Before, it was cancelled like one from the compacted past; only -1 in a
-    store that was never compacted was not, and told nothing of the past (same file, recvLoop)."""
+    store that was never compacted was not, and sent nothing of the past (same file, recvLoop)."""
     progress_only_if_synced: bool
     """A progress request is answered if the stream has watchers and all of them are synced; before, always
     (etcd server/storage/mvcc/watchable_store.go, progressIfSync)."""
@@ -99,7 +99,7 @@ class Quirks:
     """A watcher that starts in the future is not synced either (same file as progressIfSync)."""
     hash_of_compact_revision: bool
     """HashKV hashes the compact revision itself too (etcd server/storage/mvcc/kvstore.go, hashByRev)."""
-    hash_kv_tells_revision: bool
+    hash_kv_reports_revision: bool
     """The answer of HashKV has the revision that was hashed."""
     compactions_hashed: bool
     """HashKV at a revision that was compacted gives out the hash made then (`records.CompactionHash`)."""
@@ -165,7 +165,7 @@ class Quirks:
     alarms_in_layers: bool
     """Each active alarm refuses what it refuses, and permissions are looked at as ever. Before, the alarm that was
     activated last was the only one to refuse anything, the first to be deactivated ended that, and in between nothing
-    that goes through raft was held against permissions (etcd server/etcdserver/apply/uber_applier.go,
+    that goes through raft was compared with permissions (etcd server/etcdserver/apply/uber_applier.go,
     restoreAlarms). Measured on 3.4.23 and 3.5.30."""
     nested_puts_cost: bool
     """A nested put counts as a put where there is no space (etcd server/storage/quota.go, costTxnReq)."""
@@ -175,8 +175,8 @@ class Quirks:
     downgrade: bool
     """There is a Downgrade."""
     storage_version: bool
-    """Status tells the version of the storage's schema (etcd server/etcdserver/api/v3rpc/maintenance.go)."""
-    downgrade_tells_minor: bool
+    """Status reports the version of the storage's schema (etcd server/etcdserver/api/v3rpc/maintenance.go)."""
+    downgrade_reports_minor: bool
     """A Downgrade is answered with `3.6` instead of `3.6.0`, and CANCEL is answered so too where there is nothing to
     cancel (etcd server/etcdserver/v3_server.go, downgradeCancel)."""
     alarm_text_trimmed: bool
@@ -187,7 +187,7 @@ class Quirks:
     read_buffer_has_end: bool
     """That buffer is searched no further than it is filled. Before, what it held earlier could be found behind its end,
     and a user who had got or lost the role root be taken for what it was before (etcd
-    server/storage/backend/tx_buffer.go, Range). Measured on 3.5.16 and 3.5.30: docs/semantics.md tells how."""
+    server/storage/backend/tx_buffer.go, Range). Measured on 3.5.16 and 3.5.30: docs/semantics.md says how."""
 
 
 def parse_version(version: str) -> tuple[int, int, int]:

@@ -1,7 +1,7 @@
 """How long requests are, as protobuf encodes them, and which are too long.
 
 Two limits: that of a gRPC message, for every request, and that of a raft entry, for writes. The raft entry holds the
-request and a header whose length is not known to the byte, so that near its limit the model can't tell: `near_limit`.
+request and a header whose length is not known to the byte, so that near its limit the model can't know: `near_limit`.
 
 Keys and values are what makes a request long: those that have but little of them are not measured at all.
 """

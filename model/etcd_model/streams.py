@@ -17,7 +17,7 @@ class Watcher:
     range_end: bytes
     start_revision: int
     next_revision: int
-    """The first revision of which it has not been told."""
+    """The first revision of which it has not been reported."""
     filters: tuple[int, ...] = ()
     prev_kv: bool = False
     registered: bool = True
@@ -32,7 +32,7 @@ class Watcher:
 
     @property
     def live(self) -> bool:
-        """Whether it is told of what happens."""
+        """Whether it is notified of what happens."""
         return self.registered and not self.compacted
 
 
@@ -47,7 +47,7 @@ class Stream:
     next_id: int = 0
     """Where the search for an id begins; it never goes back (etcd server/storage/mvcc/watcher.go, Watch)."""
     progress: tuple[int, ...] = ()
-    """The revisions that replies to progress requests told."""
+    """The revisions that replies to progress requests reported."""
     catching_up: bool = False
     """Whether a watcher was created with a start in the past since the last read."""
     muted: Mapping[int, tuple[Event, ...]] = field(default_factory=dict)

@@ -134,7 +134,7 @@ def _written(requests: Sequence[RequestOp]) -> tuple[set[bytes], list[Interval]]
     """The keys that a list of operations puts and the intervals it deletes (same file, checkIntervals).
 
     Ends are taken as they stand, so that a from-key delete overlaps nothing. The order of siblings matters:
-    a nested txn's deletes are only held against the nested txns after it, so put-then-delete
+    a nested txn's deletes are only compared with the nested txns after it, so put-then-delete
     passes where delete-then-put does not.
     """
     deletes = [_interval(request) for request in requests if isinstance(request, DeleteRange)]
@@ -178,7 +178,7 @@ def _check_taken_path(operation: Txn, state: State) -> Error | None:
                 if key_missing:
                     return KEY_NOT_FOUND
             case Range() if request.revision != 0:
-                # Unlike in a Range of its own, a negative revision is held against the compacted one.
+                # Unlike in a Range of its own, a negative revision is compared with the compacted one.
                 error = ranges.check_revision(request.revision, state)
                 if error:
                     return error

@@ -1,6 +1,6 @@
 """The Watch service: streams, the watchers on them, and what a stream has delivered.
 
-A watcher is told of the past as soon as it is created. In a real etcd that takes up to 100 ms; what could come
+A watcher is notified of the past as soon as it is created. In a real etcd that takes up to 100 ms; what could come
 between is `nondeterminism`, and a read of the stream waits for it.
 """
 

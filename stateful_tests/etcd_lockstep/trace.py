@@ -60,7 +60,7 @@ class TextSymbol(Symbol, str):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class LeaseOf(IntSymbol):
-    """The id of the lease that a step granted. In an answer, that of step 0 is one of which no answer has told."""
+    """The id of the lease that a step granted. In an answer, that of step 0 is one of which no answer has reported."""
 
     step: int
 

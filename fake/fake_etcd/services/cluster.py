@@ -25,7 +25,7 @@ _PEER_URLS = ("http://localhost:2380",)
 class Cluster(Service):
     """etcd: server/etcdserver/api/v3rpc/member.go, server/etcdserver/server.go AddMember and so on.
 
-    A header here tells no revision.
+    A header here reports no revision.
     """
 
     def __init__(self, core: Core) -> None:

@@ -73,7 +73,7 @@ class Downgrade(Service):
             raise NoInflightDowngrade()
 
     def _set(self, target: str, token: str) -> None:
-        """etcd 3.5 does it, and forgets to tell the caller, who is refused after seven seconds: here at once."""
+        """etcd 3.5 does it, and forgets to report the caller, who is refused after seven seconds: here at once."""
         self.core.propose(token=token)
         self.core.downgrade_target = target
         if not self.core.quirks.downgrade_is_answered:

@@ -36,7 +36,7 @@ class HashKV(Service):
     def _answer(self, revision: int, hash: int, compact_revision: int) -> pb.HashKVResponse:
         core = self.core
         response = pb.HashKVResponse(hash=hash, compact_revision=compact_revision)
-        if core.quirks.hash_tells_revision:
+        if core.quirks.hash_reports_revision:
             response.hash_revision = revision
         core.fill(response.header)
         return response

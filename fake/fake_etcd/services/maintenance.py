@@ -47,7 +47,7 @@ class Maintenance(Service):
             raftTerm=RAFT_TERM,
             errors=core.alarms.texts(),
         )
-        if core.quirks.status_tells_storage:
+        if core.quirks.status_reports_storage:
             response.storageVersion = core.storage_version
             response.dbSizeQuota = core.settings.quota_bytes
             response.downgradeInfo.SetInParent()
@@ -66,7 +66,7 @@ class Maintenance(Service):
         try:
             core.propose(token=token)
         except EtcdError as error:
-            raise error if core.quirks.alarm_tells_header else permissions.inner(error) from None
+            raise error if core.quirks.alarm_reports_header else permissions.inner(error) from None
         response = pb.AlarmResponse()
         if request.action == _GET:
             response.alarms.extend(core.alarms.get(request.alarm))
@@ -76,7 +76,7 @@ class Maintenance(Service):
             response.alarms.extend(core.alarms.deactivate(request.memberID, request.alarm))
         else:
             raise would_crash(core.quirks.version, "an alarm with an unknown action")
-        if core.quirks.alarm_tells_header:
+        if core.quirks.alarm_reports_header:
             core.fill(response.header)
         return response
 

@@ -35,7 +35,7 @@ def stale_user(state: State, token: str) -> str | None:
     """Where users written since the last commit of the backend are all smaller by name than the one who asks, and that
     one is not among them, the search in the buffer of these ends behind the last of them, and takes what an earlier
     use of the buffer has left there (etcd server/mvcc/backend/tx_buffer.go, Range, which looks for the end since 3.6;
-    server/auth/store.go, isOpPermitted, which reads users through it since 3.5.3). That tells where the user did not
+    server/auth/store.go, isOpPermitted, which reads users through it since 3.5.3). That says where the user did not
     always have the role root, or always lack it. Measured on 3.5.16 and 3.5.30."""
     quirks = state.server.quirks
     if not state.auth.enabled or quirks.read_buffer_has_end or not quirks.users_read_from_buffer:

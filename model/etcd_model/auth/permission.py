@@ -117,7 +117,7 @@ def covers(granted: Iterable[Permission], key: bytes, range_end: bytes) -> bool:
 
 
 def check_put(state: State, name: Caller, operation: Put) -> Error | None:
-    """The key, then all keys of the lease that it is to have, then what `prev_kv` would tell
+    """The key, then all keys of the lease that it is to have, then what `prev_kv` would report
     (etcd server/etcdserver/apply/apply_auth.go, checkPutAuth)."""
     return (
         check_range(state, name, operation.key, b"", WRITE)
@@ -174,7 +174,7 @@ def check_txn(state: State, name: Caller, operation: Txn) -> Error | None:
 
 
 def check_watch(state: State, token: str, key: bytes, range_end: bytes) -> str | None:
-    """Why the creation of a watcher is refused, as its `cancel_reason` tells it
+    """Why the creation of a watcher is refused, as its `cancel_reason` reports it
     (etcd server/etcdserver/api/v3rpc/watch.go, isWatchPermitted and recvLoop)."""
     if not state.auth.enabled and not token:
         return None

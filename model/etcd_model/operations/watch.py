@@ -35,7 +35,7 @@ class WatchCreate(Shown):
 
 @dataclass(frozen=True, slots=True)
 class WatchCancel(Shown):
-    """A `WatchCancelRequest`. Whether there is a reply is told by the next `WatchRead`."""
+    """A `WatchCancelRequest`. Whether there is a reply is reported by the next `WatchRead`."""
 
     watch_id: int
     stream: int = 0
@@ -43,7 +43,7 @@ class WatchCancel(Shown):
 
 @dataclass(frozen=True, slots=True)
 class WatchProgress(Shown):
-    """A `WatchProgressRequest`. Whether there is a reply is told by the next `WatchRead`."""
+    """A `WatchProgressRequest`. Whether there is a reply is reported by the next `WatchRead`."""
 
     stream: int = 0
 

@@ -1,4 +1,4 @@
-"""The Maintenance and Cluster services. What tells of the server rather than of the store (sizes, raft indices,
+"""The Maintenance and Cluster services. What reports the server rather than of the store (sizes, raft indices,
 names, URLs) is not here."""
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class Watched:
     atomic: bool = True
     """Whether no revision was split over responses, but for fragments."""
     header_behind: bool = False
-    """Whether a response's header told an older revision than an event in it."""
+    """Whether a response's header reported an older revision than an event in it."""
 
 
 @dataclass(frozen=True, slots=True)

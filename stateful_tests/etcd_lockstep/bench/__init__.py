@@ -1,7 +1,7 @@
 """The bench: how fast the suite is, as ratios.
 
 Speeds differ from machine to machine, and from minute to minute on one: so each figure is a ratio
-of two speeds measured in turns, in the same run, and is told with its spread. Nothing here is a
+of two speeds measured in turns, in the same run, and is reported with its spread. Nothing here is a
 test: an aim that is missed is shown as missed, and the exit code is 0.
 
 - *Lockstep*: steps per second of the model and a real etcd, as the fuzz driver runs them, over the

@@ -60,7 +60,7 @@ def fake_over_etcd(etcd: RunningEtcd, sizes: Sizes) -> Figure:
 
 
 def resident_bytes() -> int:
-    """What this process holds in memory; where the system doesn't tell, the most that it ever held."""
+    """What this process holds in memory; where the system doesn't report, the most that it ever held."""
     try:
         return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
     except OSError:

@@ -34,7 +34,7 @@ class Figure:
 
 
 Speed = Callable[[int], float]
-"""Measures once, and returns how many a second. Is told which repetition it is."""
+"""Measures once, and returns how many a second. Is reported which repetition it is."""
 
 
 def ratio(

@@ -114,12 +114,12 @@ def _status_result(answer: wire.StatusResponse, own: int) -> results.StatusResul
         answer.version,
         leads=bool(answer.leader) and answer.leader == own,
         is_learner=answer.isLearner,
-        errors=tuple(_told(error, own) for error in answer.errors),
+        errors=tuple(_reported(error, own) for error in answer.errors),
         storage_version=answer.storageVersion,
     )
 
 
-def _told(error: str, own: int) -> str:
+def _reported(error: str, own: int) -> str:
     """An alarm, as protobuf's Go library prints it: `memberID:7 alarm:NOSPACE `."""
     return re.sub(rf"\bmemberID:{own}\b", f"memberID:{MEMBER_ID}", error)
 

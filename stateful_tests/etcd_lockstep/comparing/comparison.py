@@ -18,7 +18,7 @@ class Difference:
 
     field: str
     """The field's path, without indices: `kvs.value`, `responses.prev_kv.version`. Where txns are nested, it is
-    told like that of the outer one's responses."""
+    reported like that of the outer one's responses."""
     kind: str
     """`missing`, `unexpected`, `too few`, `too many`, `too low`, `too high`, `different`, `out of order`,
     `refused (…)`, `accepted (…)`, `raised …`; of a watch's events what is in `BROKEN_PROMISES`."""
@@ -191,9 +191,9 @@ def _compare_watched(prefix: str, expected: Watched, got: Watched) -> Iterator[D
 
 
 def _compare_events(prefix: str, expected: Sequence[Event], got: Sequence[Event]) -> Iterator[Difference]:
-    """What a watcher is promised (`BROKEN_PROMISES`), then event by event. An event is told by its type, its key and
+    """What a watcher is promised (`BROKEN_PROMISES`), then event by event. An event is known by its type, its key and
     its revision: what is changed in it besides is no other event."""
-    wanted, there = Counter(map(_told, expected)), Counter(map(_told, got))
+    wanted, there = Counter(map(_reported, expected)), Counter(map(_reported, got))
     path = f"{prefix}events"
     if wanted - there:
         yield Difference(path, "lost events")
@@ -205,19 +205,19 @@ def _compare_events(prefix: str, expected: Sequence[Event], got: Sequence[Event]
     common = wanted & there
     if _firsts(expected, common) != _firsts(got, common):
         yield Difference(path, "out of order")
-    same = {_told(event): event for event in reversed(got)}
+    same = {_reported(event): event for event in reversed(got)}
     for event in expected:
-        other = same.get(_told(event))
+        other = same.get(_reported(event))
         if other is not None:
             yield from _compare_fields(f"{prefix}kv.", event.kv, other.kv)
             if event.prev_kv != other.prev_kv:
                 yield Difference(f"{prefix}prev_kv", _kind(event.prev_kv, other.prev_kv, sized=False))
 
 
-def _told(event: Event) -> tuple[int, bytes, int]:
+def _reported(event: Event) -> tuple[int, bytes, int]:
     return event.type, event.kv.key, event.kv.mod_revision
 
 
 def _firsts(events: Sequence[Event], common: Container[tuple[int, bytes, int]]) -> list[tuple[int, bytes, int]]:
     """These events in the order in which each comes first."""
-    return [event for event in dict.fromkeys(map(_told, events)) if event in common]
+    return [event for event in dict.fromkeys(map(_reported, events)) if event in common]

@@ -225,7 +225,7 @@ def not_to_be_asked(operation: Operation, state: State) -> str | None:
 
 
 def _first_revision(target: Target) -> int:
-    """The revision that a target stands at after its reset, as an empty read tells it."""
+    """The revision that a target stands at after its reset, as an empty read reports it."""
     if operation_name(Range) not in target.capabilities:
         return 1
     try:

@@ -5,11 +5,11 @@ What is left out or made comparable, each with its reason, is all in this module
 - Revisions are counted from the one that the target had after its reset: targets share no counter.
 - A lease id that the server picked is named for the step that granted it. Ids stay comparable:
   one that is handed out twice, or is not positive, is seen. In LeaseLeases, an id that no answer and
-  no request has told is that of "no step": a Lock that was cancelled leaves such a lease behind.
+  no request has reported is that of "no step": a Lock that was cancelled leaves such a lease behind.
 - The key of a lock or a leader ends in the hex of its lease's id. Where the server picked that,
   the lease's name stands in its place.
 - The alarms, in an AlarmResponse and as errors of a Status, come in the random order of a Go map, so
-  they are sorted. As errors they are told as protobuf's Go library prints them: with a blank at the
+  they are sorted. As errors they are reported as protobuf's Go library prints them: with a blank at the
   end up to etcd 3.6, with one blank or two between its words in 3.7; blanks are squeezed.
 - The permissions of a role are sorted by key, and etcd leaves open in which order those of one key
   come: they are sorted by all there is in them.
@@ -20,10 +20,10 @@ What is left out or made comparable, each with its reason, is all in this module
   the one that is right for them, which the caller works out, and stays itself elsewhere; an answer
   without a hash has -1.
 - The id of the one member, and the sizes, raft indices, names and URLs of Status and MemberList never
-  get here (`codec`): they tell of the server.
+  get here (`codec`): they report the server.
 - How a watch's events are spread over responses is the server's choice; that a revision is not split,
   and that no header is behind its events, is kept as a flag of each watcher (`Watched`).
-- The ids of cluster and member and the raft term of a header never get here (`codec`): they tell of
+- The ids of cluster and member and the raft term of a header never get here (`codec`): they report
   the server, not of the store.
 - The keys of a TimeToLive and the ids of LeaseLeases come in no promised order (leases that expire
   at the same time are in random order in etcd), so they are sorted.
@@ -85,7 +85,7 @@ class View:
         self.tokens: dict[int, str] = {}
         """By step: the token that it returned."""
         self.last_header = 0
-        """The revision in the header of the last answer, as the target told it."""
+        """The revision in the header of the last answer, as the target reported it."""
         self._leases: dict[int, LeaseOf] = {}
         self._shifts: list[tuple[int, int]] = []
 
@@ -100,7 +100,7 @@ class View:
         self.tokens[step] = token
 
     def learn(self, step: int, operation: Operation, result: Result) -> None:
-        """Remember what an answer tells that later steps may refer to: a lease's id, a token.
+        """Remember what an answer says that later steps may refer to: a lease's id, a token.
 
         A Lock or a Campaign without a lease is given one by the server (etcd server/etcdserver/api/v3lock/lock.go,
         Lock: concurrency.NewSession), whose id is in the key.
@@ -126,7 +126,7 @@ class View:
         return self.lease_ids.get(lease.step, 0) if isinstance(lease, LeaseOf) else lease
 
     def listed_lease(self, lease_id: int) -> int:
-        """The shared name of one of the leases that there are, which may be one of which no answer has told."""
+        """The shared name of one of the leases that there are, which may be one of which no answer has reported."""
         known = lease_id in self._leases or lease_id <= 0 or lease_id in self.lease_ids.values()
         return self.lease(lease_id) if known else LeaseOf(0)
 
@@ -197,7 +197,7 @@ _NO_HASH = -1
 def observe(result: Result, view: View, expected_hash: int | None = None) -> Result:
     """The observation of an answer. A TimeToLive needs `allow_for_elapsed` besides.
 
-    `expected_hash` is the hash that a HashKV should tell, over the target's own revisions and lease ids.
+    `expected_hash` is the hash that a HashKV should report, over the target's own revisions and lease ids.
     """
     view.last_header = 0 if isinstance(result, Error) else result.revision
     if isinstance(result, results.HashKVResult):

@@ -1,6 +1,6 @@
-"""Lockstep where time passes: each target is held against a set of possible states of the model.
+"""Lockstep where time passes: each target is compared with a set of possible states of the model.
 
-A lease expires at some moment between its time and a while later, and nobody can tell from outside when a real
+A lease expires at some moment between its time and a while later, and nobody can see from outside when a real
 server looked. So for every target there is a set of states that its store may be in. Before each operation the set
 forks: a lease that may have expired by then has, or has not. Each state then says what the answer would be, and the
 target's answer leaves those standing that said so. Where none is left, that is a divergence.
@@ -117,7 +117,7 @@ class Timeline:
                 self._due[lease_id] = (before + lease.ttl, after + lease.ttl)
 
     def remaining(self, lease: int, before: float, after: float) -> range:
-        """The TTLs that a server may tell of a lease, in seconds. What is left is truncated, and some of the last
+        """The TTLs that a server may report a lease, in seconds. What is left is truncated, and some of the last
         second is always gone."""
         earliest, latest = self._due[lease]
         return range(max(math.ceil(earliest - after) - 1, 0), max(math.ceil(latest - before) - 1, 0) + 1)
@@ -165,9 +165,9 @@ class TimedLockstep(Lockstep):
             time.sleep(operation.seconds)  # once, for all of them
         for name, timeline in self._timelines.items():
             try:
-                observations[name], expected[name] = self._hold_against(timeline, operation, asked[name])
+                observations[name], expected[name] = self._compare_with(timeline, operation, asked[name])
             except Inconclusive:
-                self._lost_track = True  # of this one; what another has answered wrongly is told still
+                self._lost_track = True  # of this one; what another has answered wrongly is reported still
         self._revisions[-1] = self._model.state.revision
         divergences = self._verdict(observations, expected)
         if self._lost_track and not divergences:
@@ -187,7 +187,7 @@ class TimedLockstep(Lockstep):
                 if reason:
                     raise Skipped(reason)
 
-    def _hold_against(
+    def _compare_with(
         self, timeline: Timeline, operation: Operation, asked: Operation
     ) -> tuple[Observation, Observation]:
         """What the target said, and what it should have said: the same thing, if any possible state says so."""
@@ -252,8 +252,8 @@ class TimedLockstep(Lockstep):
         observed = self._observe(timeline.target, answer.asked, answer.raw, state)
         if isinstance(should, LeaseTimeToLiveResult) and isinstance(result, LeaseTimeToLiveResult) and result.ttl >= 0:
             left = timeline.remaining(result.id, before, after)
-            told = getattr(observed, "ttl", left[-1])
-            should = replace(should, ttl=told if told in left else left[-1])
+            reported = getattr(observed, "ttl", left[-1])
+            should = replace(should, ttl=reported if reported in left else left[-1])
         return should, observed
 
     def _verdict(

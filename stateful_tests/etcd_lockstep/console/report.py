@@ -135,7 +135,7 @@ def _answers(finding: Finding) -> Table:
 
 
 def _comparable(answers: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    """An answer and an error have no field in common: then each is told as a whole."""
+    """An answer and an error have no field in common: then each is reported as a whole."""
     if len({"answer" in said for said in answers}) == 1:
         return list(answers)
     return [said if "answer" in said else {"answer": _whole(said)} for said in answers]

@@ -82,8 +82,8 @@ def _pretty(content: Json) -> str:
             steps = ",\n    ".join(json.dumps(step) for step in value)
             lines.append(f'  "trace": [\n    {steps}\n  ]')
         elif key == "answers":
-            told = ",\n    ".join(f"{json.dumps(name)}: {json.dumps(answer)}" for name, answer in value.items())
-            lines.append(f'  "answers": {{\n    {told}\n  }}')
+            reported = ",\n    ".join(f"{json.dumps(name)}: {json.dumps(answer)}" for name, answer in value.items())
+            lines.append(f'  "answers": {{\n    {reported}\n  }}')
         else:
             lines.append(f"  {json.dumps(key)}: {json.dumps(value)}")
     return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -26,7 +26,7 @@ _PRINTABLE = re.compile(rb"[\x20-\x7e]*")
 _INT32 = range(-(2**31), 2**31)
 _INT64 = range(-(2**63), 2**63)
 _REPEATED_FROM = 257
-"""Bytes of one value so many times are told by their number: a value of a megabyte is no line to read."""
+"""Bytes of one value so many times are reported by their number: a value of a megabyte is no line to read."""
 _LONGEST = 2**24
 """More of them than any server takes, and fewer than a machine minds."""
 _LONGEST_PAUSE = 3600

@@ -1,4 +1,4 @@
-"""Replaying: whether the lie that a corpus file tells of is still told."""
+"""Replaying: whether the lie that a corpus file reports is still reported."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def replay(file: CorpusFile, model: ModelTarget, others: Sequence[Target]) -> Re
     """Run a file's trace in lockstep.
 
     It still lies if the model, the fake and the real etcd differ anywhere, or if any other target shows, at
-    the last step, what the file tells of. What else such a target may do wrong is other files' business.
+    the last step, what the file reports. What else such a target may do wrong is other files' business.
     """
     unable = _unable(file.trace, others)
     if unable:
@@ -118,12 +118,12 @@ def replay(file: CorpusFile, model: ModelTarget, others: Sequence[Target]) -> Re
         for number, operation in enumerate(file.trace, 1):
             for divergence in lockstep.step(operation).divergences:
                 seen = [signature(divergence.odd_one_out, operation, one) for one in divergence.differences]
-                told = f"{divergence.odd_one_out} at step {number}: {', '.join(map(str, seen))}"
+                reported = f"{divergence.odd_one_out} at step {number}: {', '.join(map(str, seen))}"
                 if divergence.odd_one_out in (*REFERENCES, UNDECIDED):
-                    return Replay(file, Outcome.STILL_LIES, told)
+                    return Replay(file, Outcome.STILL_LIES, reported)
                 if number == len(file.trace) and any(_same(one, file) for one in seen):
-                    return Replay(file, Outcome.STILL_LIES, told)
-                remarks.append(told)
+                    return Replay(file, Outcome.STILL_LIES, reported)
+                remarks.append(reported)
     except Died as died:
         return _died(file, died, lockstep.steps)
     except Inconclusive:

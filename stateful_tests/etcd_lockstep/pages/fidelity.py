@@ -47,7 +47,7 @@ def measure(program: Program, seconds: float, seed: int, progress: Callable[[str
 
 
 def newest_of_each_series(programs: Sequence[Program]) -> list[Program]:
-    """The newest 3.4, 3.5, … of those at hand."""
+    """The newest 3.4, 3.5, … of those available."""
     newest = {parse_version(program.version)[:2]: program for program in programs}
     return list(newest.values())
 
@@ -101,9 +101,9 @@ def page(measured: Sequence[Measured], distinguishing_traces: Mapping[str, Trace
     reasons = []
     for field, counted in request_fields():
         counts = [one.coverage.fields.get(counted, 0) for one in measured]
-        told = [f"{count:,}" if count else "—" for count in counts]
+        reported = [f"{count:,}" if count else "—" for count in counts]
         links = ", ".join(f"[{quirk}](quirks.md#{quirk})" for quirk in differing.get(counted, ()))
-        lines.append(f"| {field} | {' | '.join(told)} | {links} |")
+        lines.append(f"| {field} | {' | '.join(reported)} | {links} |")
         if not any(counts):
             reasons.append(f"- {field}: {NOT_EXERCISED.get(field, 'drawn too rarely for runs of this length')}")
     lines += ["", "## Not exercised", "", *(reasons or ["Nothing."]), "", *_answers(measured)]
@@ -144,5 +144,7 @@ def _answers(measured: Sequence[Measured]) -> Iterable[str]:
     yield f"| operation | answer | {' | '.join(one.version for one in measured)} |"
     yield f"|---|---|{'---|' * len(measured)}"
     for operation, error in sorted({pair for one in measured for pair in one.coverage.answers}):
-        told = (f"{count:,}" if (count := one.coverage.answers.get((operation, error), 0)) else "—" for one in measured)
-        yield f"| {operation} | {error or 'ok'} | {' | '.join(told)} |"
+        reported = (
+            f"{count:,}" if (count := one.coverage.answers.get((operation, error), 0)) else "—" for one in measured
+        )
+        yield f"| {operation} | {error or 'ok'} | {' | '.join(reported)} |"

@@ -30,11 +30,11 @@ NOT_SENT = "not sent"
 
 UNSEEN = {
     "progress_not_deferred": "it takes one of the releases 3.4.25 to 3.4.30 or 3.5.8 to 3.5.12",
-    "compaction_hashed_after_finished_one": "it only tells which hashes are left open",
+    "compaction_hashed_after_finished_one": "it only says which hashes are nondeterministic",
     "bearer_tokens": "a token of a trace has no prefix",
     "put_free_txns_pass": "it takes a server that is over its quota",
-    "users_read_from_buffer": "it only tells what is left open",
-    "read_buffer_has_end": "it only tells what is left open; docs/semantics.md has a sequence that showed it",
+    "users_read_from_buffer": "it only says what is nondeterministic",
+    "read_buffer_has_end": "it only says what is nondeterministic; docs/semantics.md has a sequence that showed it",
     "alarm_text_trimmed": "blanks in these texts differ between builds, and are not compared",
 }
 """Quirks that no trace can show, and why."""
@@ -42,7 +42,7 @@ UNSEEN = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One quirk as the page tells it."""
+    """One quirk as the page reports it."""
 
     quirk: str
     about: str
@@ -124,7 +124,7 @@ def _last(lockstep: Lockstep, trace: Trace) -> tuple[str, bool]:
         for operation in trace:
             step = lockstep.step(operation)
             agreed &= not step.divergences
-            said = _told(step.observations["etcd"])
+            said = _reported(step.observations["etcd"])
     except Skipped:
         return NOT_SENT, True
     except (Inconclusive, Died) as reason:
@@ -132,9 +132,9 @@ def _last(lockstep: Lockstep, trace: Trace) -> tuple[str, bool]:
     return said, agreed
 
 
-def _told(observation: Observation) -> str:
-    told = "; ".join(f"{name} {said}" for name, said in answer_fields(observation).items())
-    return ": ".join(line.strip() for line in told.splitlines()) or "done"
+def _reported(observation: Observation) -> str:
+    reported = "; ".join(f"{name} {said}" for name, said in answer_fields(observation).items())
+    return ": ".join(line.strip() for line in reported.splitlines()) or "done"
 
 
 def _docstrings() -> dict[str, str]:
@@ -142,12 +142,12 @@ def _docstrings() -> dict[str, str]:
     tree = ast.parse(inspect.getsource(Quirks).strip())
     body = tree.body[0]
     assert isinstance(body, ast.ClassDef)
-    told = {}
+    reported = {}
     for declared, text in zip(body.body, body.body[1:], strict=False):
         if isinstance(declared, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
             assert isinstance(declared.target, ast.Name)
-            told[declared.target.id] = " ".join(str(text.value.value).split())
-    return told
+            reported[declared.target.id] = " ".join(str(text.value.value).split())
+    return reported
 
 
 def page(versions: Sequence[str], table: Sequence[Row]) -> str:
@@ -156,7 +156,7 @@ def page(versions: Sequence[str], table: Sequence[Row]) -> str:
         "# What differs between versions of etcd",
         "",
         f"Made by `make quirks` from runs of etcd {', '.join(versions)}. Each quirk is a row of the model's table",
-        "(`model/etcd_model/quirks.py`); its trace was found by the search, as the shortest one that tells a model",
+        "(`model/etcd_model/quirks.py`); its trace was found by the search, as the shortest one that reports a model",
         "with the quirk from a model without it, and was then put to a real server of every version.",
         "",
         f"| quirk | first versions | {' | '.join(versions)} |",

@@ -193,5 +193,5 @@ def lockstep_machine(
             if final_check:
                 search.step(workload.final_check(self.state))
 
-    LockstepMachine.__name__ = f"LockstepMachine_{workload.name}"  # Hypothesis tells by it whose examples it remembers
+    LockstepMachine.__name__ = f"LockstepMachine_{workload.name}"  # Hypothesis says by it whose examples it remembers
     return LockstepMachine

@@ -47,7 +47,7 @@ class Signature:
         return f"{self.operation} {self.field} {self.kind}"
 
     @property
-    def tells_all(self) -> bool:
+    def stands_alone(self) -> bool:
         """Whether the signature alone is the lie, whatever the trace: a field that is never filled, or a request
         that should have been refused and was not."""
         return self.operation == "*" or self.field in ("answer", "error", "responses")
@@ -131,10 +131,10 @@ class Pattern:
     steps: tuple[tuple[str, frozenset[str]], ...]
 
     def __str__(self) -> str:
-        return ", ".join(map(_told, self.steps))
+        return ", ".join(map(_reported, self.steps))
 
 
-def _told(step: tuple[str, frozenset[str]]) -> str:
+def _reported(step: tuple[str, frozenset[str]]) -> str:
     name, used = step
     options = " ".join(sorted(option for option in used if not option.endswith("no lease")))
     return f"{name}({options})" if options else name

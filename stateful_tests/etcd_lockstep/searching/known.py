@@ -67,7 +67,7 @@ class KnownFindings:
         that does it is taken out, and if the store is still wrong, the rest is looked at in its turn.
         """
         findings = self._findings.get(found, ())
-        if findings and found.tells_all:
+        if findings and found.stands_alone:
             return True
         for _ in range(_REASONS_TAKEN_OUT):
             part = next(filter(None, (self._part(finding, trace, thorough=thorough) for finding in findings)), None)

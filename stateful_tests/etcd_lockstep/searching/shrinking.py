@@ -132,7 +132,7 @@ def _before_auth(trace: Trace, accepts: _Acceptance) -> Trace:
 
 
 def _puts_for_watchers(trace: Trace, accepts: _Acceptance) -> Trace:
-    """What a watcher is told of, put instead, if to the lie one event is as good as another."""
+    """What a watcher is notified of, put instead, if to the lie one event is as good as another."""
     if not isinstance(trace[-1], op.WatchRead):
         return trace
     keys = sorted(filter(None, keys_of(trace)), key=_size)

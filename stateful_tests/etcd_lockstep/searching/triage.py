@@ -241,7 +241,7 @@ class Triage:
                 if read == trace:
                     return None  # it is a simple read already
                 for shown in self._signatures(read, seen.target):
-                    if not shown.tells_all and shown.field.startswith("kvs"):
+                    if not shown.stands_alone and shown.field.startswith("kvs"):
                         return read, shown
         return None
 

@@ -1,4 +1,4 @@
-"""Lies that no read shows: only a hash over the whole history tells."""
+"""Lies that no read shows: only a hash over the whole history reports."""
 
 from __future__ import annotations
 

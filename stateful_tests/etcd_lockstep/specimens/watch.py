@@ -1,7 +1,7 @@
-"""Lies about what watchers are told.
+"""Lies about what watchers are sent.
 
 etcd's promises (etcd documentation, "KV API guarantees": watch APIs) are that events are ordered, unique, reliable
-and atomic, that a watcher may begin in the past, and that it is told where that is compacted.
+and atomic, that a watcher may begin in the past, and that it is reported where that is compacted.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Place = tuple[int, int]
 
 
 class WatchSpecimen(Specimen):
-    """Tells each watcher what `tell` makes of the events that it is owed."""
+    """Reports each watcher what `report` makes of the events that it is owed."""
 
     capabilities = basic_and(*get_args(WatchOperation))
 
@@ -52,20 +52,20 @@ class WatchSpecimen(Specimen):
         before = self.state
         result = super().apply(operation)
 
-        def told(place: Place, watcher: Watcher) -> Watcher:
+        def reported(place: Place, watcher: Watcher) -> Watcher:
             already = _events_of(before, place)
             owed = watcher.events[len(already) :]
-            return replace(watcher, events=already + self.tell(operation, place, owed)) if owed else watcher
+            return replace(watcher, events=already + self.report(operation, place, owed)) if owed else watcher
 
-        self.state = _map_watchers(self.state, told)
+        self.state = _map_watchers(self.state, reported)
         if isinstance(operation, WatchRead) and isinstance(result, WatchReadResult):
             watchers = self.state.streams[operation.stream].watchers
             watches = zip(result.watches, watchers, strict=True)
             return replace(result, watches=tuple(replace(one, events=watcher.events) for one, watcher in watches))
         return result
 
-    def tell(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:  # noqa: ARG002
-        """The events that a watcher is told for those which an operation has brought about; there is at least one."""
+    def report(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:  # noqa: ARG002
+        """The events that a watcher is sent for those which an operation has brought about; there is at least one."""
         return owed
 
 
@@ -97,8 +97,8 @@ class SilentTxn(WatchSpecimen):
 
     name = "silent-txn"
 
-    def tell(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:
-        return () if isinstance(operation, Txn) else super().tell(operation, place, owed)
+    def report(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:
+        return () if isinstance(operation, Txn) else super().report(operation, place, owed)
 
 
 class SilentRevoke(WatchSpecimen):
@@ -106,8 +106,8 @@ class SilentRevoke(WatchSpecimen):
 
     name = "silent-revoke"
 
-    def tell(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:
-        return () if isinstance(operation, LeaseRevoke) else super().tell(operation, place, owed)
+    def report(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:
+        return () if isinstance(operation, LeaseRevoke) else super().report(operation, place, owed)
 
 
 class SilentExpiry(WatchSpecimen):
@@ -116,8 +116,8 @@ class SilentExpiry(WatchSpecimen):
     name = "silent-expiry"
     capabilities = basic_and(*get_args(WatchOperation), Advance)
 
-    def tell(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:
-        return () if isinstance(operation, Advance) else super().tell(operation, place, owed)
+    def report(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:
+        return () if isinstance(operation, Advance) else super().report(operation, place, owed)
 
 
 class DropsOnBurst(WatchSpecimen):
@@ -143,7 +143,7 @@ class DropsOnBurst(WatchSpecimen):
                 self._read[operation.stream, index] = len(watcher.events)
         return result
 
-    def tell(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:
+    def report(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:
         if isinstance(operation, WatchRead):
             return owed
         unread = len(_events_of(self.state, place)) - len(owed) - self._read.get(place, 0)
@@ -151,7 +151,7 @@ class DropsOnBurst(WatchSpecimen):
 
 
 class SecondWatchReplacesFirst(WatchSpecimen):
-    """Of the watchers of one key, only the one that was created last is told of anything from then on."""
+    """Of the watchers of one key, only the one that was created last is notified of anything from then on."""
 
     name = "second-watch-replaces-first"
 
@@ -172,7 +172,7 @@ _NEVER = 2**63
 """No store has so many revisions."""
 
 
-# What is told wrongly
+# What is reported wrongly
 
 
 class DeleteEventCarriesValue(WatchSpecimen):
@@ -180,8 +180,8 @@ class DeleteEventCarriesValue(WatchSpecimen):
 
     name = "delete-event-carries-value"
 
-    def tell(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:
-        return tuple(map(self._with_value, super().tell(operation, place, owed)))
+    def report(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:
+        return tuple(map(self._with_value, super().report(operation, place, owed)))
 
     def _with_value(self, event: Event) -> Event:
         before = event.kv.mod_revision - 1
@@ -203,11 +203,11 @@ class DeleteEventForMissing(WatchSpecimen):
             and isinstance(result, DeleteRangeResult)
             and not (operation.range_end or result.deleted)
         ):
-            self.state = _map_watchers(self.state, lambda _place, watcher: _told_of(watcher, operation, result))
+            self.state = _map_watchers(self.state, lambda _place, watcher: _reported_of(watcher, operation, result))
         return result
 
 
-def _told_of(watcher: Watcher, operation: DeleteRange, result: DeleteRangeResult) -> Watcher:
+def _reported_of(watcher: Watcher, operation: DeleteRange, result: DeleteRangeResult) -> Watcher:
     kv = KeyValue(operation.key, b"", create_revision=0, mod_revision=result.revision, version=0)
     heard = watcher.live and select({kv.key: kv}, watcher.key, watcher.range_end)
     if not heard or FilterType.NODELETE in watcher.filters:
@@ -216,12 +216,12 @@ def _told_of(watcher: Watcher, operation: DeleteRange, result: DeleteRangeResult
 
 
 class CaughtUpTwice(WatchSpecimen):
-    """A watcher that begins in the past is told twice of the last that happened before it was created."""
+    """A watcher that begins in the past is sent twice the last that happened before it was created."""
 
     name = "caught-up-twice"
 
-    def tell(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:
-        owed = super().tell(operation, place, owed)
+    def report(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:
+        owed = super().report(operation, place, owed)
         return (*owed, owed[-1]) if isinstance(operation, WatchCreate) else owed
 
 
@@ -230,7 +230,7 @@ class RevisionBackwards(WatchSpecimen):
 
     name = "revision-backwards"
 
-    def tell(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:  # noqa: ARG002
+    def report(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:  # noqa: ARG002
         return tuple(event for _, events in groupby(owed, _revision) for event in reversed(list(events)))
 
 
@@ -308,7 +308,7 @@ class FiltersIgnored(WatchSpecimen):
 
 
 class WatchPrevKvMissing(WatchSpecimen):
-    """No watcher is told what was there before."""
+    """No watcher is sent what was there before."""
 
     name = "watch-prev-kv-missing"
 

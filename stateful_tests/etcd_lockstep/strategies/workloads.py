@@ -64,7 +64,7 @@ class Workload:
     wrap: Callable[[ChoiceDecoder, GeneratorState, Operation], Operation] = _as_it_is
     """What becomes of each operation that was drawn."""
     final_check: Callable[[GeneratorState], Operation] = _hash_kv
-    """What tells of the whole history at the end of a sequence."""
+    """What reports the whole history at the end of a sequence."""
     workers: int = 1
     """How many sequences run at the same time, each on a server of its own: where they mostly wait."""
 

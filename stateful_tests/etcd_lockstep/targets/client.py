@@ -29,7 +29,7 @@ class Client(ABC):
         no other (server/etcdserver/api/v3rpc/watch.go, isWatchPermitted)."""
         self._base = 0
         self._member_id = 0
-        """That of the server's own member, learned from the first answer that tells it: mostly one to a reset."""
+        """That of the server's own member, learned from the first answer that reports it: mostly one to a reset."""
         self._specialities: dict[type[op.Operation], Speciality] = {
             op.As: self._as,
             op.Advance: self._advance,

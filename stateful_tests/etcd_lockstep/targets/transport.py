@@ -63,7 +63,7 @@ class Incoming:
             return None
         match message:
             case StreamEnded():
-                self._arrived.put(message)  # whoever asks again is told again
+                self._arrived.put(message)  # whoever asks again is reported again
                 raise message
             case grpc.RpcError():
                 self._arrived.put(message)

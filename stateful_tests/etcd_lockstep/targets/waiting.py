@@ -1,4 +1,4 @@
-"""Locks and elections over gRPC, whose calls wait in etcd itself: how to tell that one waits, and how it is given up.
+"""Locks and elections over gRPC, whose calls wait in etcd itself: how to say that one waits, and how it is given up.
 
 The key of a call that waits stands in the store: `<name>/<lease in hex>`. It is written before the wait and deleted
 once the client is gone (etcd client/v3/concurrency/mutex.go, Lock; election.go, Campaign), so both are seen from here.

@@ -1,6 +1,6 @@
 """One call of `Watch.Watch` as a target holds it, and the sentinel that makes its transcript definite.
 
-Why two sentinels tell that all is delivered (etcd server/storage/mvcc/watchable_store.go):
+Why two sentinels say that all is delivered (etcd server/storage/mvcc/watchable_store.go):
 
 - Watchers whose start has come before the present are unsynced: a loop sends them the history every 100 ms, a batch
   of watchers at a time in no order, holding the store's lock (`syncWatchers`). Once a sentinel among them has its
@@ -10,7 +10,7 @@ Why two sentinels tell that all is delivered (etcd server/storage/mvcc/watchable
 - Both sentinels' puts are events themselves, for watchers whose range holds the key. Those of the last put may come
   after the sentinel's own: they are waited for.
 
-Where the stream's token may not read the sentinel's key there is no sentinel, and time has to tell.
+Where the stream's token may not read the sentinel's key there is no sentinel, and time has to report.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class WatchSession:
 
         `base` is the revision after the reset. From there a watcher may be sent the tombstones of what was deleted
         in that very revision: a compaction keeps them (since etcd 3.4.34 and 3.5.16). They are none of the sequence's
-        events; whatever else is as old as that is told.
+        events; whatever else is as old as that is reported.
         """
         self._duplex = duplex
         self._base = base

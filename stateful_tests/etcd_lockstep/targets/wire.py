@@ -202,7 +202,7 @@ class WireTarget(Target):
         self._wire.footprint = Footprint()  # where it raises, what is left is still known
 
     def auth_revision(self) -> int:
-        """As `AuthStatus` tells it; 0 where there is none, as in etcd 3.4."""
+        """As `AuthStatus` reports it; 0 where there is none, as in etcd 3.4."""
         if self._auth_revision is None:
             status = self._wire.ask(AuthStatus())
             self._auth_revision = status.auth_revision if isinstance(status, AuthStatusResult) else 0

@@ -52,7 +52,7 @@ TAKEN = op.Compare(b"a", op.CompareTarget.VERSION, op.CompareResult.GREATER, 0)
 
 _RAISING = (
     says(
-        "an alarm is raised once, told as often as it is asked for, and taken back once",
+        "an alarm is raised once, reported as often as it is asked for, and taken back once",
         (op.Alarm(), alarms(1)),
         (op.Status(), status(1)),
         activate(SPACE, 1),
@@ -148,7 +148,7 @@ _REFUSING = (
         ),
     ),
     says(
-        "that there is no space is told after what is wrong with the request, and before what is not there",
+        "that there is no space is reported after what is wrong with the request, and before what is not there",
         (op.LeaseGrant(60, id=7), LeaseGrantResult(1, 7, 60)),
         activate(SPACE, 1),
         (op.Put(b""), EMPTY_KEY),

@@ -46,7 +46,7 @@ NO_STATUS = unimplemented("etcdserverpb.Auth", "AuthStatus")
 
 
 def stands_at(auth_revision: int, *, on: bool = False, token: str = "") -> Step:
-    """What AuthStatus tells, where there is one."""
+    """What AuthStatus reports, where there is one."""
     operation = op.AuthStatus()
     return (
         op.As(token, operation) if token else operation,
@@ -126,7 +126,7 @@ _ON_AND_OFF = (
         stands_at(9),
     ),
     says(
-        "what auth is at only root was told, and then anybody",
+        "what auth is at only root was reported, and then anybody",
         *realm(),
         (op.AuthStatus(), Since("auth_status_open", USER_EMPTY, AuthStatusResult(1, True, 6))),
         as_user(op.AuthStatus(), Since("auth_status_open", PERMISSION_DENIED, AuthStatusResult(1, True, 6))),

@@ -1,9 +1,9 @@
-"""What time does to leases. A real server is waited for, so these are few, and each tells several things."""
+"""What time does to leases. A real server is waited for, so these are few, and each reports several things."""
 
 from __future__ import annotations
 
 from etcd_lockstep.trace import TokenOf
-from etcd_lockstep.transcripts.transcript import TOKEN, kv, says, told, was_deleted
+from etcd_lockstep.transcripts.transcript import TOKEN, kv, reported, says, was_deleted
 from etcd_model import operations as op
 from etcd_model.errors import LEASE_NOT_FOUND
 from etcd_model.results import (
@@ -45,7 +45,7 @@ EXPIRY = (
         (op.LeaseLeases(), LeaseLeasesResult(5, (8,))),
         (op.Range(b"a", b"z"), RangeResult(5, (kv(b"c", b"3", 4, 4, 1, 8),), count=1)),
         (op.LeaseTimeToLive(8, keys=True), LeaseTimeToLiveResult(5, 8, 55, 60, (b"c",))),
-        told(
+        reported(
             6,
             Watched(
                 0,

@@ -74,11 +74,11 @@ FRESH = (
         ),
     ),
     says(
-        "the hash of a store that was never compacted tells no compact revision",
+        "the hash of a store that was never compacted reports no compact revision",
         (Put(b"a", b"1"), PutResult(2)),
         (
             HashKV(),
-            Since("hash_kv_tells_revision", HashKVResult(2, RIGHT, -1), HashKVResult(2, RIGHT, -1, 2)),
+            Since("hash_kv_reports_revision", HashKVResult(2, RIGHT, -1), HashKVResult(2, RIGHT, -1, 2)),
         ),
         (Compact(2, physical=True), CompactResult(2)),
         (
@@ -86,7 +86,7 @@ FRESH = (
             Since(
                 "compactions_hashed",
                 Since("hash_of_compact_revision", COMPACTED, HashKVResult(2, RIGHT, 2)),
-                Since("hash_kv_tells_revision", HashKVResult(2, RIGHT, -1), HashKVResult(2, RIGHT, -1, 2)),
+                Since("hash_kv_reports_revision", HashKVResult(2, RIGHT, -1), HashKVResult(2, RIGHT, -1, 2)),
             ),
         ),
     ),

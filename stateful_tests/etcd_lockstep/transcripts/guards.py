@@ -102,7 +102,7 @@ _COMPACTION_AND_LEASES = (
         (op.LeaseKeepAlive(404), Since(GUARDED, LeaseKeepAliveResult(3, 404, 0), USER_EMPTY)),
     ),
     says(
-        "the keys of a lease are told to who may read them, and its time to users, since each was looked at",
+        "the keys of a lease are reported to who may read them, and its time to users, since each was looked at",
         *realm(may(READ, b"a")),
         *(as_root(op.LeaseGrant(60, id=lease), LeaseGrantResult(1, lease, 60)) for lease in (7, 8)),
         as_root(op.Put(b"a", lease=7), PutResult(2)),
@@ -146,7 +146,7 @@ def reason(error: Error) -> str:
 
 
 def refusal(error: Error, revision: int = 1, watch_id: int = 0) -> Since:
-    """The answer to a watch that may not be: it told the id that was asked for, and always the same reason."""
+    """The answer to a watch that may not be: it reported the id that was asked for, and always the same reason."""
     return Since(
         "watch_refusal_has_reason",
         WatchCreateResult(revision, watch_id, True, True, reason(PERMISSION_DENIED)),

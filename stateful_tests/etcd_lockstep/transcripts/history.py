@@ -24,7 +24,7 @@ HASH_OF_NOTHING = 1084519789
 def right(revision: int, hashed: int, compact_revision: int = 1) -> Since:
     """The right hash, over the history up to the revision `hashed`, of a store that stands at `revision`."""
     return Since(
-        "hash_kv_tells_revision",
+        "hash_kv_reports_revision",
         HashKVResult(revision, RIGHT, compact_revision),
         HashKVResult(revision, RIGHT, compact_revision, hashed),
     )
@@ -88,7 +88,7 @@ HISTORY = (
             (
                 HashKV(revision),
                 Since(
-                    "hash_kv_tells_revision",
+                    "hash_kv_reports_revision",
                     HashKVResult(2, HASH_OF_NOTHING, 1),
                     HashKVResult(2, HASH_OF_NOTHING, 1, revision),
                 ),

@@ -77,7 +77,7 @@ _GRANTS = (
         (LeaseLeases(), LeaseLeasesResult(1, (7,))),
     ),
     says(
-        "a TTL that is too large is told before an id that is taken",
+        "a TTL that is too large is reported before an id that is taken",
         GRANT,
         (LeaseGrant(LONGEST + 1, id=7), LEASE_TTL_TOO_LARGE),
         (LeaseGrant(LONGEST, id=7), LEASE_EXIST),
@@ -165,7 +165,7 @@ _LIVES = (
         (LeaseTimeToLive(7), LeaseTimeToLiveResult(1, 7, -1)),
     ),
     says(
-        "the keys of a lease are told only where they are asked for",
+        "the keys of a lease are reported only where they are asked for",
         GRANT,
         (Put(b"b", lease=7), PutResult(2)),
         (Put(b"a", lease=7), PutResult(3)),
@@ -191,7 +191,7 @@ _LIVES = (
         (LeaseTimeToLive(7), LeaseTimeToLiveResult(1, 7, -1)),
     ),
     says(
-        "leases tells every lease that is there",
+        "leases reports every lease that is there",
         (LeaseLeases(), LeaseLeasesResult(1)),
         (LeaseGrant(60, id=7), LeaseGrantResult(1, 7, 60)),
         (LeaseGrant(30), LeaseGrantResult(1, LeaseOf(3), 30)),

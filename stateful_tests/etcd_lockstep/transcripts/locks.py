@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etcd_lockstep.trace import LeaseOf, RevisionAt
-from etcd_lockstep.transcripts.transcript import Step, kv, says, told, was_deleted, was_put
+from etcd_lockstep.transcripts.transcript import Step, kv, reported, says, was_deleted, was_put
 from etcd_model import operations as op
 from etcd_model.errors import EMPTY_KEY, LEASE_NOT_FOUND, MISSING_LEADER_KEY, NO_LEADER, NOT_LEADER, Code, Error
 from etcd_model.results import (
@@ -60,7 +60,7 @@ _LOCKS = (
         (op.WatchCreate(b"n/", b"n0"), WatchCreateResult(2, 0)),
         (op.Lock(b"n", 8), Waiting()),
         (op.Range(b"n/", b"n0", count_only=True), RangeResult(4, count=1)),
-        told(5, Watched(0, (was_put(b"n/8", b"", 3, 3, 1, 8), was_deleted(b"n/8", 4)))),
+        reported(5, Watched(0, (was_put(b"n/8", b"", 3, 3, 1, 8), was_deleted(b"n/8", 4)))),
         (op.Lock(b"m", 8), LockResult(6, b"m/8")),
     ),
     says(
@@ -154,7 +154,7 @@ _ELECTIONS = (
         (op.WatchCreate(b"n/", b"n0"), WatchCreateResult(2, 0)),
         (op.Campaign(b"n", 8, b"2"), Waiting()),
         (op.Leader(b"n"), LeaderResult(4, kv(b"n/7", b"1", 2, 2, 1, 7))),
-        told(5, Watched(0, (was_put(b"n/8", b"2", 3, 3, 1, 8), was_deleted(b"n/8", 4)))),
+        reported(5, Watched(0, (was_put(b"n/8", b"2", 3, 3, 1, 8), was_deleted(b"n/8", 4)))),
         (op.LeaseRevoke(7), LeaseRevokeResult(6)),
         (op.Campaign(b"n", 8, b"2"), led(7, 8)),
     ),
@@ -220,7 +220,7 @@ _ELECTIONS = (
         (op.Resign(None), MISSING_LEADER_KEY),
     ),
     says(
-        "who observes is told of the leader at once, and of nothing where there is none",
+        "who observes is notified of the leader at once, and of nothing where there is none",
         *leases(7),
         (op.Observe(b"n"), LeaderResult(0)),
         (op.Campaign(b"n", 7, b"1"), led(2, 7)),

@@ -43,11 +43,11 @@ def series(quirks: Quirks) -> str:
 
 
 def status(revision: int, *errors: str) -> ByVersion:
-    def told(quirks: Quirks) -> StatusResult:
+    def reported(quirks: Quirks) -> StatusResult:
         storage = f"{series(quirks)}.0" if quirks.storage_version else ""
         return StatusResult(revision, quirks.version, errors=errors, storage_version=storage)
 
-    return ByVersion(told)
+    return ByVersion(reported)
 
 
 def alarms(revision: int, *raised: tuple[int, int]) -> Since:
@@ -59,20 +59,20 @@ def alarms(revision: int, *raised: tuple[int, int]) -> Since:
 def downgraded(lower: str) -> Answer:
     """The answer to who asks whether this version can go down to that one."""
 
-    def told(quirks: Quirks) -> Result:
+    def reported(quirks: Quirks) -> Result:
         major, minor, _ = parse_version(quirks.version)
         if lower != f"{major}.{minor - 1}":
             return INVALID_DOWNGRADE_TARGET_VERSION
-        return DowngradeResult(1, series(quirks) if quirks.downgrade_tells_minor else f"{series(quirks)}.0")
+        return DowngradeResult(1, series(quirks) if quirks.downgrade_reports_minor else f"{series(quirks)}.0")
 
-    return Since("downgrade", NO_DOWNGRADE, ByVersion(told))
+    return Since("downgrade", NO_DOWNGRADE, ByVersion(reported))
 
 
 VALIDATE, CANCEL = op.DowngradeAction.VALIDATE, op.DowngradeAction.CANCEL
 
 MAINTENANCE = (
     says(
-        "the status tells the version, whether the member leads, and since 3.6 the version of the storage",
+        "the status reports the version, whether the member leads, and since 3.6 the version of the storage",
         (op.Status(), status(1)),
         (op.Put(b"a", b"1"), PutResult(2)),
         (op.Status(), status(2)),
@@ -137,7 +137,7 @@ MAINTENANCE = (
                 "downgrade",
                 NO_DOWNGRADE,
                 Since(
-                    "downgrade_tells_minor",
+                    "downgrade_reports_minor",
                     NO_INFLIGHT_DOWNGRADE,
                     ByVersion(lambda quirks: DowngradeResult(1, series(quirks))),
                 ),

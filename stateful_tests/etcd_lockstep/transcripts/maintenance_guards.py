@@ -74,7 +74,9 @@ _MAINTENANCE = (
         "the hash of the history is root's",
         *realm(),
         as_root(op.Put(b"a", b"1"), PutResult(2)),
-        *of_root(op.HashKV(), Since("hash_kv_tells_revision", HashKVResult(2, RIGHT, 1), HashKVResult(2, RIGHT, 1, 2))),
+        *of_root(
+            op.HashKV(), Since("hash_kv_reports_revision", HashKVResult(2, RIGHT, 1), HashKVResult(2, RIGHT, 1, 2))
+        ),
     ),
     says(
         "the status was for anybody, then for root, and then for users",

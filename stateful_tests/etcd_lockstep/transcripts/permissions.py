@@ -149,7 +149,7 @@ _REQUESTS = (
         ),
     ),
     says(
-        "a previous value is told to who may read it",
+        "a previous value is reported to who may read it",
         *realm(may(READWRITE, b"a")),
         as_user(op.Put(b"a", b"1", prev_kv=True), PutResult(2)),
         as_user(op.Put(b"a", b"2", prev_kv=True), PutResult(3, kv(b"a", b"1", 2, 2, 1))),
@@ -185,14 +185,14 @@ _REQUESTS = (
         ),
     ),
     says(
-        "what is wrong with a request is told before who sends it is looked at",
+        "what is wrong with a request is reported before who sends it is looked at",
         *realm(),
         *((operation, EMPTY_KEY) for operation in (op.Range(b""), op.Put(b""), op.DeleteRange(b""))),
         *((op.As(BAD, operation), EMPTY_KEY) for operation in (op.Range(b""), op.Put(b""), op.DeleteRange(b""))),
         (op.As(BAD, op.Txn(success=(op.Put(b"a"), op.Put(b"a")))), DUPLICATE_KEY),
     ),
     says(
-        "what may not be done is told before what can't be",
+        "what may not be done is reported before what can't be",
         *realm(may(READWRITE, b"a")),
         as_root(op.Put(b"a", b"1"), PutResult(2)),
         as_root(op.Put(b"a", b"2"), PutResult(3)),

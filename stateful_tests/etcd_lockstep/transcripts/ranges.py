@@ -289,7 +289,7 @@ _SORTS = (
         ),
     ),
     says(
-        "keys_only tells leases until 3.7, and there only where values are sorted by",
+        "keys_only reports leases until 3.7, and there only where values are sorted by",
         (LeaseGrant(60, id=7), LeaseGrantResult(1, 7, 60)),
         (Put(b"a", b"1", lease=7), PutResult(2)),
         (Range(b"a"), RangeResult(2, (kv(b"a", b"1", 2, 2, 1, 7),), count=1)),
@@ -373,7 +373,7 @@ _HISTORY = (
         (Range(b"a", revision=-1), RangeResult(4, (A,), count=1)),
     ),
     says(
-        "an empty key is told before a revision that can't be read",
+        "an empty key is reported before a revision that can't be read",
         *ABC,
         (Compact(RevisionAt(3)), CompactResult(4)),
         (Range(b"", revision=RevisionAt(1)), EMPTY_KEY),

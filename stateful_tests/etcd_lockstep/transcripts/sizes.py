@@ -47,7 +47,7 @@ SIZES = (
         (Txn(success=(Range(LONG),)), TxnResult(1, True, (RangeResult(1),))),
     ),
     says(
-        "what is wrong with a request is told before its size, and that before what the store says",
+        "what is wrong with a request is reported before its size, and that before what the store says",
         (Put(b"", LONG), EMPTY_KEY),
         (Txn(success=(Put(b"a", LONG), Put(b"a"))), DUPLICATE_KEY),
         (Put(b"a", LONG, lease=404), TOO_LARGE),

@@ -2,13 +2,13 @@
 
 Expected answers are in the terms that all targets share (see `observation`): revisions count from
 1, the revision of the empty store; `LeaseOf(1)` is the id that the server picked at step 1;
-`RevisionAt(2)` in an operation is the revision that the answer to step 2 told; `TOKEN` is any token,
+`RevisionAt(2)` in an operation is the revision that the answer to step 2 reported; `TOKEN` is any token,
 and `RIGHT` the right hash.
 
 Leases are granted by etcd's default timings, where no TTL is under 2 s.
 
 Replaying one needs no model, but where time passes or a hash is asked for: when a real server revokes what has
-expired is not for a table to tell, and a hash is over the revisions as the server counts them.
+expired is not for a table to report, and a hash is over the revisions as the server counts them.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Since:
 
 @dataclass(frozen=True, slots=True)
 class ByVersion:
-    """An answer that tells the version."""
+    """An answer that reports the version."""
 
-    told: Callable[[Quirks], Result]
+    reported: Callable[[Quirks], Result]
 
 
 Answer: TypeAlias = Result | Since | ByVersion
@@ -68,8 +68,8 @@ def said(answer: Answer, quirks: Quirks) -> Result:
     match answer:
         case Since():
             return answer.said_by(quirks)
-        case ByVersion(told=told):
-            return told(quirks)
+        case ByVersion(reported=reported):
+            return reported(quirks)
         case _:
             return answer
 
@@ -79,7 +79,7 @@ Step: TypeAlias = tuple[Op, Answer]
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What etcd says, step by step. The name is a sentence that tells the behaviour."""
+    """What etcd says, step by step. The name is a sentence that reports the behaviour."""
 
     name: str
     steps: tuple[Step, ...]
@@ -127,7 +127,7 @@ def was_deleted(key: bytes, revision: int, prev: KeyValue | None = None) -> Even
     return Event(1, kv(key, b"", 0, revision, 0), prev)
 
 
-def told(revision: int, *watches: Watched, progress: tuple[int, ...] = (), stream: int = 0) -> Step:
+def reported(revision: int, *watches: Watched, progress: tuple[int, ...] = (), stream: int = 0) -> Step:
     """All that a stream has delivered; `revision` is that of the read's own put, or second put."""
     return WatchRead(stream), WatchReadResult(revision, watches, progress)
 

@@ -201,7 +201,7 @@ _TAKEN = (
         (Txn(success=(Put(b"b", lease=7, ignore_value=True),)), KEY_NOT_FOUND),
     ),
     says(
-        "among several puts the first that fails is told",
+        "among several puts the first that fails is reported",
         (Txn(success=(Put(b"a", lease=NOWHERE), Put(b"b", ignore_value=True))), LEASE_NOT_FOUND),
         (Txn(success=(Put(b"a", ignore_value=True), Put(b"b", lease=NOWHERE))), KEY_NOT_FOUND),
         (
@@ -244,7 +244,7 @@ _TAKEN = (
         (Txn(success=(Range(b"a", revision=0),)), TxnResult(2, True, (RangeResult(2, (A,), count=1),))),
     ),
     says(
-        "a put's error is told before that of a range that precedes it, until 3.6",
+        "a put's error is reported before that of a range that precedes it, until 3.6",
         A1,
         (
             Txn(success=(Range(b"a", revision=RevisionAt(1, 9)), Put(b"b", lease=NOWHERE))),

@@ -50,7 +50,7 @@ _REVISIONS = (
         (Put(b"c"), PutResult(3)),
     ),
     says(
-        "an operation in a txn tells the old revision until something is written, and then the new one",
+        "an operation in a txn reports the old revision until something is written, and then the new one",
         A1,
         (
             Txn(
@@ -82,7 +82,7 @@ _REVISIONS = (
         ),
     ),
     says(
-        "a nested answer tells no revision, and what is in it does",
+        "a nested answer reports no revision, and what is in it does",
         A1,
         (
             Txn(success=(Txn(success=(Put(b"b"), Range(b"x"))), Txn(success=(Txn(success=(Range(b"x"),)),)))),
@@ -204,7 +204,7 @@ _OWN_WRITES = (
         ),
     ),
     says(
-        "prev_kv in a txn tells what was there just before",
+        "prev_kv in a txn says what was there just before",
         A1,
         (
             Txn(success=(Put(b"a", b"2", prev_kv=True), Put(b"b", b"3", prev_kv=True))),

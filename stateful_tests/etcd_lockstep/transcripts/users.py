@@ -74,7 +74,7 @@ _USERS = (
         ),
     ),
     says(
-        "a role is granted once, revoked once, and told in order; the user is looked for before the role",
+        "a role is granted once, revoked once, and reported in order; the user is looked for before the role",
         (op.UserAdd("u", "p"), DONE),
         (op.UserGrantRole("u", "none"), ROLE_NOT_FOUND),
         (op.UserGrantRole("u", ""), ROLE_NOT_FOUND),
@@ -123,7 +123,7 @@ _ROLES = (
         (op.RoleList(), RoleListResult(1, ("r", "root"))),
     ),
     says(
-        "permissions are told in order of key, and a key and its end have one, the newest",
+        "permissions are reported in order of key, and a key and its end have one, the newest",
         (op.RoleAdd("r"), DONE),
         (op.RoleGrantPermission("r", may(READ, b"b")), DONE),
         (op.RoleGrantPermission("r", may(WRITE, b"a", b"c")), DONE),
@@ -182,14 +182,14 @@ _ROLES = (
         needs="missing_permission_refused",
     ),
     says(
-        "a permission of a type that there is not is taken and told, and permits nothing",
+        "a permission of a type that there is not is taken and reported, and permits nothing",
         *realm(op.Permission(7, b"a"), op.Permission(-1, b"b")),
         as_root(op.RoleGet("r"), RoleGetResult(1, (op.Permission(7, b"a"), op.Permission(-1, b"b")))),
         as_user(op.Range(b"a"), PERMISSION_DENIED),
         as_user(op.Put(b"b"), PERMISSION_DENIED),
     ),
     says(
-        "the role root tells what it was granted, and since 3.6 that it may do everything",
+        "the role root says what it was granted, and since 3.6 that it may do everything",
         (op.RoleAdd("root"), DONE),
         (
             op.RoleGet("root"),

@@ -1,9 +1,9 @@
-"""What watchers are told: events, the past, previous values."""
+"""What watchers are sent: events, the past, previous values."""
 
 from __future__ import annotations
 
 from etcd_lockstep.trace import LeaseOf, RevisionAt
-from etcd_lockstep.transcripts.transcript import Since, Step, kv, says, told, was_deleted, was_put, written
+from etcd_lockstep.transcripts.transcript import Since, Step, kv, reported, says, was_deleted, was_put, written
 from etcd_model.errors import DUPLICATE_KEY, FUTURE_REVISION, LEASE_NOT_FOUND
 from etcd_model.operations import (
     SENTINEL_KEY,
@@ -56,7 +56,7 @@ _LIVE = (
         (Put(b"a", b"1"), PutResult(3)),
         (DeleteRange(b"a"), DeleteRangeResult(4, 1)),
         (Put(b"a", b"2"), PutResult(5)),
-        told(
+        reported(
             6,
             Watched(
                 0,
@@ -74,16 +74,16 @@ _LIVE = (
         (Range(b"a"), RangeResult(1)),
         (LeaseGrant(60, id=7), LeaseGrantResult(1, 7, 60)),
         (LeaseRevoke(7), LeaseRevokeResult(1)),
-        told(2, Watched(0)),
+        reported(2, Watched(0)),
     ),
     says(
-        "all that was delivered is told at every read of a stream",
+        "all that was delivered is reported at every read of a stream",
         watch(WatchCreate(b"a")),
         *written(2),
-        told(3, Watched(0, (A1,))),
-        told(4, Watched(0, (A1,))),
+        reported(3, Watched(0, (A1,))),
+        reported(4, Watched(0, (A1,))),
         (Put(b"a", b"2"), PutResult(5)),
-        told(6, Watched(0, (A1, was_put(b"a", b"2", 2, 5, 2)))),
+        reported(6, Watched(0, (A1, was_put(b"a", b"2", 2, 5, 2)))),
     ),
     says(
         "the events of a txn come in the order of its operations, those of a range delete in order of key",
@@ -98,7 +98,7 @@ _LIVE = (
                 (PutResult(4), DeleteRangeResult(4, 2), TxnResult(0, True, (PutResult(4),)), PutResult(4)),
             ),
         ),
-        told(
+        reported(
             5,
             Watched(
                 0,
@@ -119,7 +119,7 @@ _LIVE = (
         (Put(b"a", b"2", lease=LeaseOf(1)), PutResult(3)),
         watch(WatchCreate(b"a", b"z", prev_kv=True), revision=3),
         (LeaseRevoke(LeaseOf(1)), LeaseRevokeResult(4)),
-        told(
+        reported(
             5,
             Watched(
                 0,
@@ -131,18 +131,18 @@ _LIVE = (
         ),
     ),
     says(
-        "an event of a key with a lease tells it",
+        "an event of a key with a lease reports it",
         (LeaseGrant(60, id=7), LeaseGrantResult(1, 7, 60)),
         watch(WatchCreate(b"a")),
         (Put(b"a", b"1", lease=7), PutResult(2)),
         (Put(b"a", b"2"), PutResult(3)),
-        told(4, Watched(0, (was_put(b"a", b"1", 2, 2, 1, 7), A2))),
+        reported(4, Watched(0, (was_put(b"a", b"1", 2, 2, 1, 7), A2))),
     ),
     says(
-        "watchers of one key are each told of everything",
+        "watchers of one key are each notified of everything",
         *(watch(WatchCreate(b"a"), watch_id) for watch_id in (0, 1, 2)),
         *written(2, 3),
-        told(4, *(Watched(watch_id, (A1, A2)) for watch_id in (0, 1, 2))),
+        reported(4, *(Watched(watch_id, (A1, A2)) for watch_id in (0, 1, 2))),
     ),
 )
 
@@ -154,7 +154,7 @@ _RANGES = (
         watch(WatchCreate(b"c", FROM_KEY), 2),
         watch(WatchCreate(b"\x00", FROM_KEY), 3),
         *((Put(key, b"1"), PutResult(revision)) for revision, key in enumerate((b"a", b"b", b"b\x00", b"c", b"d"), 2)),
-        told(
+        reported(
             7,
             Watched(0, (was_put(b"b", b"1", 3, 3, 1),)),
             Watched(1, tuple(was_put(key, b"1", at, at, 1) for at, key in ((3, b"b"), (4, b"b\x00"), (5, b"c")))),
@@ -176,7 +176,7 @@ _RANGES = (
         (Put(b"\x00", b"1"), PutResult(2)),
         (Put(b"a", b"1"), PutResult(3)),
         (Put(b"b", b"1"), PutResult(4)),
-        told(
+        reported(
             5,
             Watched(0, (was_put(b"\x00", b"1", 2, 2, 1),)),
             Watched(1, (was_put(b"\x00", b"1", 2, 2, 1), was_put(b"a", b"1", 3, 3, 1))),
@@ -200,7 +200,7 @@ _RANGES = (
         watch(WatchCreate(b"a", filters=(7, NOPUT)), 4),
         *written(2),
         (DeleteRange(b"a"), DeleteRangeResult(3, 1)),
-        told(
+        reported(
             4,
             Watched(0, (was_deleted(b"a", 3),)),
             Watched(1, (A1,)),
@@ -213,30 +213,30 @@ _RANGES = (
 
 _STARTS = (
     says(
-        "a watcher from the past is told of it, in order, and then of what comes",
+        "a watcher from the past is notified of it, in order, and then of what comes",
         *written(2, 3, 4),
         watch(WatchCreate(b"a", start_revision=RevisionAt(2)), 0, 4),
         (Put(b"a", b"4"), PutResult(5)),
-        told(7, Watched(0, (A2, A3, was_put(b"a", b"4", 2, 5, 4)))),
+        reported(7, Watched(0, (A2, A3, was_put(b"a", b"4", 2, 5, 4)))),
         (Put(b"a", b"5"), PutResult(8)),
-        told(9, Watched(0, (A2, A3, was_put(b"a", b"4", 2, 5, 4), was_put(b"a", b"5", 2, 8, 5)))),
+        reported(9, Watched(0, (A2, A3, was_put(b"a", b"4", 2, 5, 4), was_put(b"a", b"5", 2, 8, 5)))),
     ),
     says(
-        "a watcher from the current revision is told of that one",
+        "a watcher from the current revision is notified of that one",
         *written(2, 3),
         watch(WatchCreate(b"a", start_revision=RevisionAt(2)), 0, 3),
-        told(5, Watched(0, (A2,))),
+        reported(5, Watched(0, (A2,))),
     ),
     says(
-        "a watcher from the future is told of nothing before it",
+        "a watcher from the future is notified of nothing before it",
         watch(WatchCreate(b"a", start_revision=RevisionAt(0, 3))),
         watch(WatchCreate(b"a", start_revision=RevisionAt(0, 1)), 1),
         watch(WatchCreate(b"a", start_revision=2**63 - 1), 2),
         *written(2, 3, 4),
-        told(5, Watched(0, (A3,)), Watched(1, (A1, A2, A3)), Watched(2)),
+        reported(5, Watched(0, (A3,)), Watched(1, (A1, A2, A3)), Watched(2)),
     ),
     says(
-        "the past is told with its filters, its range, its order within a txn and its deletes",
+        "the past is reported with its filters, its range, its order within a txn and its deletes",
         (Put(b"b", b"1"), PutResult(2)),
         (Put(b"a", b"1"), PutResult(3)),
         (
@@ -246,7 +246,7 @@ _STARTS = (
         (Put(b"z", b"1"), PutResult(5)),
         watch(WatchCreate(b"a", b"d", start_revision=RevisionAt(1)), 0, 5),
         watch(WatchCreate(b"a", b"d", start_revision=RevisionAt(1), filters=(NOPUT,), prev_kv=True), 1, 5),
-        told(
+        reported(
             7,
             Watched(
                 0,
@@ -272,10 +272,10 @@ _STARTS = (
         *written(2, 3, 4),
         (Compact(RevisionAt(2), physical=True), CompactResult(4)),
         watch(WatchCreate(b"a", start_revision=RevisionAt(2)), 0, 4),
-        told(6, Watched(0, (A2, A3))),
+        reported(6, Watched(0, (A2, A3))),
     ),
     says(
-        "a delete at the compacted revision is still told of where compactions keep it, without what was deleted",
+        "a delete at the compacted revision is still notified of where compactions keep it, without what was deleted",
         *written(2),
         (DeleteRange(b"a"), DeleteRangeResult(3, 1)),
         (Put(b"a", b"2"), PutResult(4)),
@@ -300,7 +300,7 @@ _PREVIOUS = (
         *written(2, 3),
         (DeleteRange(b"a"), DeleteRangeResult(4, 1)),
         (Put(b"a", b"4"), PutResult(5)),
-        told(
+        reported(
             6,
             Watched(
                 0,
@@ -322,7 +322,7 @@ _PREVIOUS = (
             Txn(success=(Put(b"a", b"2"), Put(b"b", b"1"), DeleteRange(b"a", FROM_KEY))),
             TxnResult(3, True, (PutResult(3), PutResult(3), DeleteRangeResult(3, 2))),
         ),
-        told(
+        reported(
             4,
             Watched(
                 0,
@@ -343,14 +343,14 @@ _PREVIOUS = (
             Txn(success=(DeleteRange(b"a", FROM_KEY), Put(b"a", b"2"))),
             TxnResult(3, True, (DeleteRangeResult(3, 1), PutResult(3))),
         ),
-        told(4, Watched(0, (was_deleted(b"a", 3, A1.kv), was_put(b"a", b"2", 3, 3, 1)))),
+        reported(4, Watched(0, (was_deleted(b"a", 3, A1.kv), was_put(b"a", b"2", 3, 3, 1)))),
     ),
     says(
-        "a previous value that was compacted is not told",
+        "a previous value that was compacted is not reported",
         *written(2, 3, 4),
         (Compact(RevisionAt(2), physical=True), CompactResult(4)),
         watch(WatchCreate(b"a", start_revision=RevisionAt(2), prev_kv=True), 0, 4),
-        told(6, Watched(0, (A2, was_put(b"a", b"3", 2, 4, 3, prev=A2.kv)))),
+        reported(6, Watched(0, (A2, was_put(b"a", b"3", 2, 4, 3, prev=A2.kv)))),
     ),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etcd_lockstep.trace import RevisionAt
-from etcd_lockstep.transcripts.transcript import Since, Step, says, told, was_put, written
+from etcd_lockstep.transcripts.transcript import Since, Step, reported, says, was_put, written
 from etcd_model.errors import COMPACTED
 from etcd_model.operations import (
     Compact,
@@ -46,22 +46,22 @@ def cancel(watch_id: int) -> Step:
 
 _CREATION = (
     says(
-        "a watcher is created with the current revision, and told of what comes after it",
+        "a watcher is created with the current revision, and notified of what comes after it",
         *written(2, 3),
         created(0, 3, picked=True),
         (Put(b"a", b"3"), PutResult(4)),
         (Put(b"b", b"1"), PutResult(5)),
-        told(6, Watched(0, (was_put(b"a", b"3", 2, 4, 3),))),
+        reported(6, Watched(0, (was_put(b"a", b"3", 2, 4, 3),))),
     ),
     says(
         "a stream that was just opened has delivered nothing, and none has that was closed and opened again",
-        told(2),
+        reported(2),
         created(0, 2, picked=True),
         (Put(b"a", b"1"), PutResult(3)),
-        told(4, Watched(0, (was_put(b"a", b"1", 3, 3, 1),))),
+        reported(4, Watched(0, (was_put(b"a", b"1", 3, 3, 1),))),
         (WatchClose(), SENT),
         (Put(b"a", b"2"), PutResult(5)),
-        told(6),
+        reported(6),
         created(0, 6, picked=True),
     ),
     says(
@@ -71,11 +71,11 @@ _CREATION = (
         (WatchCreate(b"b", stream=1), WatchCreateResult(1, 1)),
         (Put(b"a", b"1"), PutResult(2)),
         (Put(b"b", b"1"), PutResult(3)),
-        told(4, Watched(0, (was_put(b"a", b"1", 2, 2, 1),))),
-        told(5, Watched(0, (was_put(b"a", b"1", 2, 2, 1),)), Watched(1, (was_put(b"b", b"1", 3, 3, 1),)), stream=1),
+        reported(4, Watched(0, (was_put(b"a", b"1", 2, 2, 1),))),
+        reported(5, Watched(0, (was_put(b"a", b"1", 2, 2, 1),)), Watched(1, (was_put(b"b", b"1", 3, 3, 1),)), stream=1),
         (WatchCancel(0, stream=1), SENT),
         (Put(b"a", b"2"), PutResult(6)),
-        told(7, Watched(0, (was_put(b"a", b"1", 2, 2, 1), was_put(b"a", b"2", 2, 6, 2)))),
+        reported(7, Watched(0, (was_put(b"a", b"1", 2, 2, 1), was_put(b"a", b"2", 2, 6, 2)))),
     ),
     says(
         "a range in which there can be no key is refused, and takes no id",
@@ -99,9 +99,9 @@ _CREATION = (
         "a start before all revisions was one in the compacted past, once there was one",
         refused(WatchCreate(b"b", b"a", start_revision=-1), 1, EMPTY),
         (WatchCreate(b"a", start_revision=-1), WatchCreateResult(1, 0)),
-        told(3, Watched(0, (), CANCELLED, compact_revision=1)),
+        reported(3, Watched(0, (), CANCELLED, compact_revision=1)),
         (WatchCreate(b"a", start_revision=-(2**63)), WatchCreateResult(3, 1)),
-        told(5, *(Watched(watch_id, (), CANCELLED, compact_revision=1) for watch_id in (0, 1))),
+        reported(5, *(Watched(watch_id, (), CANCELLED, compact_revision=1) for watch_id in (0, 1))),
         lacks="watch_negative_start_refused",
     ),
 )
@@ -122,10 +122,12 @@ _IDS = (
         "an id may be any number, a negative one and the extreme ones too",
         *(created(watch_id) for watch_id in (5, -5, NO_ID, MAX, -MAX - 1)),
         (Put(b"a", b"1"), PutResult(2)),
-        told(3, *(Watched(watch_id, (was_put(b"a", b"1", 2, 2, 1),)) for watch_id in (5, -5, NO_ID, MAX, -MAX - 1))),
+        reported(
+            3, *(Watched(watch_id, (was_put(b"a", b"1", 2, 2, 1),)) for watch_id in (5, -5, NO_ID, MAX, -MAX - 1))
+        ),
         cancel(NO_ID),
         (Put(b"a", b"2"), PutResult(4)),
-        told(
+        reported(
             5,
             *(
                 Watched(
@@ -143,7 +145,7 @@ _IDS = (
         refused(WatchCreate(b"b", watch_id=5), 1, DUPLICATE),
         (Put(b"a", b"1"), PutResult(2)),
         (Put(b"b", b"1"), PutResult(3)),
-        told(4, Watched(5, (was_put(b"a", b"1", 2, 2, 1),))),
+        reported(4, Watched(5, (was_put(b"a", b"1", 2, 2, 1),))),
     ),
     says(
         "the watcher with id -1 was held back by any refusal, for that is the id in it",
@@ -163,24 +165,26 @@ _IDS = (
         "an id that was cancelled can be taken again at once",
         created(5),
         (Put(b"a", b"1"), PutResult(2)),
-        told(3, Watched(5, (was_put(b"a", b"1", 2, 2, 1),))),
+        reported(3, Watched(5, (was_put(b"a", b"1", 2, 2, 1),))),
         cancel(5),
         created(5, 3, key=b"b"),
         (Put(b"a", b"2"), PutResult(4)),
         (Put(b"b", b"1"), PutResult(5)),
-        told(6, Watched(5, (was_put(b"a", b"1", 2, 2, 1),), CANCELLED), Watched(5, (was_put(b"b", b"1", 5, 5, 1),))),
+        reported(
+            6, Watched(5, (was_put(b"a", b"1", 2, 2, 1),), CANCELLED), Watched(5, (was_put(b"b", b"1", 5, 5, 1),))
+        ),
     ),
 )
 
 _CANCELLATION = (
     says(
-        "a watcher that was cancelled is told so without a reason, and of nothing after",
+        "a watcher that was cancelled is reported so without a reason, and of nothing after",
         created(0, picked=True),
         (Put(b"a", b"1"), PutResult(2)),
-        told(3, Watched(0, (was_put(b"a", b"1", 2, 2, 1),))),
+        reported(3, Watched(0, (was_put(b"a", b"1", 2, 2, 1),))),
         cancel(0),
         (Put(b"a", b"2"), PutResult(4)),
-        told(5, Watched(0, (was_put(b"a", b"1", 2, 2, 1),), CANCELLED)),
+        reported(5, Watched(0, (was_put(b"a", b"1", 2, 2, 1),), CANCELLED)),
     ),
     says(
         "to cancel what is not there, or not any more, is not answered",
@@ -189,23 +193,23 @@ _CANCELLATION = (
         cancel(9),
         cancel(0),
         cancel(0),
-        told(2, Watched(0, (), CANCELLED)),
+        reported(2, Watched(0, (), CANCELLED)),
     ),
     says(
         "a watcher that starts in the compacted past is cancelled with the compact revision, and keeps its id",
         *written(2, 3, 4),
         (Compact(RevisionAt(2)), CompactResult(4)),
         (WatchCreate(b"a", start_revision=RevisionAt(1), watch_id=7), WatchCreateResult(4, 7)),
-        told(6, Watched(7, (), CANCELLED, compact_revision=3)),
+        reported(6, Watched(7, (), CANCELLED, compact_revision=3)),
         (Put(b"a", b"4"), PutResult(7)),
         refused(WatchCreate(b"a", watch_id=7), 7, DUPLICATE),
-        told(8, Watched(7, (), CANCELLED, compact_revision=3)),
+        reported(8, Watched(7, (), CANCELLED, compact_revision=3)),
         cancel(7),
-        told(9, Watched(7, (), ("", ""))),
+        reported(9, Watched(7, (), ("", ""))),
         cancel(7),
         created(7, 9),
         (Put(b"a", b"5"), PutResult(10)),
-        told(11, Watched(7, (), ("", "")), Watched(7, (was_put(b"a", b"5", 2, 10, 5),))),
+        reported(11, Watched(7, (), ("", "")), Watched(7, (was_put(b"a", b"5", 2, 10, 5),))),
     ),
     says(
         "watchers of the present and of the future outlive a compaction",
@@ -215,7 +219,7 @@ _CANCELLATION = (
         (Compact(RevisionAt(2)), CompactResult(3)),
         (Put(b"a", b"3"), PutResult(4)),
         (Put(b"a", b"4"), PutResult(5)),
-        told(
+        reported(
             6,
             Watched(0, (was_put(b"a", b"3", 2, 4, 3), was_put(b"a", b"4", 2, 5, 4))),
             Watched(1, (was_put(b"a", b"4", 2, 5, 4),)),
@@ -242,17 +246,17 @@ _PROGRESS = (
         (Put(b"b"), PutResult(2)),
         ASK,
         ASK,
-        told(3, Watched(0), progress=(1, 2, 2)),
+        reported(3, Watched(0), progress=(1, 2, 2)),
         ASK,
-        told(4, Watched(0), progress=(1, 2, 2, 3)),
+        reported(4, Watched(0), progress=(1, 2, 2, 3)),
     ),
     says(
-        "progress of a stream without a watcher was told until etcd looked whether there is one",
+        "progress of a stream without a watcher was sent until etcd looked whether there is one",
         ASK,
         until("progress_only_if_synced", 2, (1,)),
     ),
     says(
-        "progress of a stream whose watchers are all cancelled was told as well",
+        "progress of a stream whose watchers are all cancelled was reported as well",
         created(0, picked=True),
         cancel(0),
         refused(WatchCreate(b"b", b"a"), 1, EMPTY),
@@ -260,37 +264,37 @@ _PROGRESS = (
         until("progress_only_if_synced", 2, (1,), Watched(0, (), CANCELLED)),
     ),
     says(
-        "progress is told beside a watcher from the past, once it has caught up",
+        "progress is reported beside a watcher from the past, once it has caught up",
         *written(2),
         (WatchCreate(b"a", start_revision=RevisionAt(1)), WatchCreateResult(2, 0)),
-        told(4, Watched(0, (was_put(b"a", b"1", 2, 2, 1),))),
+        reported(4, Watched(0, (was_put(b"a", b"1", 2, 2, 1),))),
         ASK,
-        told(5, Watched(0, (was_put(b"a", b"1", 2, 2, 1),)), progress=(4,)),
+        reported(5, Watched(0, (was_put(b"a", b"1", 2, 2, 1),)), progress=(4,)),
     ),
     says(
-        "progress beside a watcher of the future was told until that counted as not synced",
+        "progress beside a watcher of the future was reported until that counted as not synced",
         (WatchCreate(b"a", start_revision=RevisionAt(0, 50)), WatchCreateResult(1, 0)),
         created(1, picked=True),
         ASK,
         until("progress_awaits_start", 2, (1,), Watched(0), Watched(1)),
     ),
     says(
-        "progress is told beside a watcher that has come to its start, and beside one that was cancelled before it",
+        "progress is reported beside a watcher that has come to its start, and beside one that was cancelled before it",
         (WatchCreate(b"a", start_revision=RevisionAt(0, 1)), WatchCreateResult(1, 0)),
         (WatchCreate(b"a", start_revision=RevisionAt(0, 50)), WatchCreateResult(1, 1)),
         (Put(b"a", b"1"), PutResult(2)),
-        told(3, Watched(0, (was_put(b"a", b"1", 2, 2, 1),)), Watched(1)),
+        reported(3, Watched(0, (was_put(b"a", b"1", 2, 2, 1),)), Watched(1)),
         cancel(1),
         ASK,
-        told(4, Watched(0, (was_put(b"a", b"1", 2, 2, 1),)), Watched(1, (), CANCELLED), progress=(3,)),
+        reported(4, Watched(0, (was_put(b"a", b"1", 2, 2, 1),)), Watched(1, (), CANCELLED), progress=(3,)),
     ),
     says(
-        "a watcher that a compaction has cancelled keeps progress from being told, until it is cancelled again",
+        "a watcher that a compaction has cancelled keeps progress from being reported, until it is cancelled again",
         *written(2, 3),
         (Compact(RevisionAt(2)), CompactResult(3)),
         created(0, 3, picked=True),
         (WatchCreate(b"b", start_revision=RevisionAt(1)), WatchCreateResult(3, 1)),
-        told(5, Watched(0), Watched(1, (), CANCELLED, compact_revision=3)),
+        reported(5, Watched(0), Watched(1, (), CANCELLED, compact_revision=3)),
         ASK,
         until("progress_only_if_synced", 6, (5,), Watched(0), Watched(1, (), CANCELLED, compact_revision=3)),
         cancel(1),
@@ -305,11 +309,11 @@ _PROGRESS = (
         ),
     ),
     says(
-        "progress is told to no watcher, not even to one with id -1",
+        "progress is reported to no watcher, not even to one with id -1",
         created(NO_ID),
         ASK,
         (Put(b"a", b"1"), PutResult(2)),
-        told(3, Watched(NO_ID, (was_put(b"a", b"1", 2, 2, 1),)), progress=(1,)),
+        reported(3, Watched(NO_ID, (was_put(b"a", b"1", 2, 2, 1),)), progress=(1,)),
     ),
 )
 

@@ -83,7 +83,7 @@ _PUTS = (
         (Put(b"a", b"2", ignore_lease=True), PutResult(3)),
     ),
     says(
-        "an empty key is told before a value, a value before a lease, both before what the store holds",
+        "an empty key is reported before a value, a value before a lease, both before what the store holds",
         (Put(b"", b"1", lease=NOWHERE, ignore_value=True, ignore_lease=True), EMPTY_KEY),
         (Put(b"a", b"1", lease=NOWHERE, ignore_value=True, ignore_lease=True), VALUE_PROVIDED),
         (Put(b"a", b"", lease=NOWHERE, ignore_value=True, ignore_lease=True), LEASE_PROVIDED),
@@ -229,7 +229,7 @@ _DELETES = (
         (Range(b"a", FROM_KEY), RangeResult(4, (kv(b"aa", b"2", 3, 3, 1),), count=1)),
     ),
     says(
-        "prev_kv tells what was deleted, in order of key, and only where it is asked for",
+        "prev_kv says what was deleted, in order of key, and only where it is asked for",
         *_AB_C,
         (DeleteRange(b"a", b"c", prev_kv=True), DeleteRangeResult(5, 2, (_A, _B))),
         (DeleteRange(b"c"), DeleteRangeResult(6, 1)),

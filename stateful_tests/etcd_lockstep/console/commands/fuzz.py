@@ -179,7 +179,7 @@ def _print_summary(console: Console, run: Run, seconds: float, folder: Path | No
     inconclusive = sum(search.inconclusive for search in run.searches)
     done = f"{sequences:,} sequences, {steps:,} steps in {seconds:.0f} s ({steps / seconds:,.0f} steps/s)"
     if inconclusive:
-        done += f"; {inconclusive} sequences given up because too much may have expired meanwhile to tell"
+        done += f"; {inconclusive} sequences given up because too much may have expired meanwhile to report"
     number = len(run.findings)
     accepted = len(run.accepted.showing)
     if number:

@@ -129,8 +129,8 @@ def _auth_operation(operation: op.AuthOperation) -> str:
         case op.UserAdd():
             password = f" with the password {quoted_text(operation.password)}"
             subject = f"{name} {quoted_text(operation.name)}"
-            told = operation.password or not operation.no_password
-            return _join(subject + password if told else subject, _options(operation, "name", "password"))
+            reported = operation.password or not operation.no_password
+            return _join(subject + password if reported else subject, _options(operation, "name", "password"))
         case op.UserGet() | op.UserDelete() | op.RoleAdd():
             return f"{name} {quoted_text(operation.name)}"
         case op.RoleGet() | op.RoleDelete():

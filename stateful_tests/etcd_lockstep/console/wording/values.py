@@ -10,7 +10,7 @@ from etcd_model.operations import LeaderKey, Permission
 from etcd_model.ranges import FROM_KEY
 
 _QUOTED_WHOLE = 256
-"""Bytes up to which a value is told in full."""
+"""Bytes up to which a value is reported in full."""
 
 
 def quoted(value: bytes) -> str:
