@@ -48,7 +48,7 @@ def test_a_version_that_is_none(version: str, message: str) -> None:
     [("3.4.33", False), ("3.4.34", True), ("3.5.0", False), ("3.5.16", True), ("3.6.0", True), ("3.8.0", True)],
 )
 def test_a_quirk_has_a_first_release_in_each_line(version: str, kept: bool) -> None:
-    assert quirks_of(version).compaction_keeps_its_tombstones is kept
+    assert quirks_of(version).compaction_keeps_tombstones is kept
 
 
 def test_sort_options_are_validated_since_3_6() -> None:

@@ -232,7 +232,7 @@ def _snapshot(message: Message) -> pb.SnapshotResponse:
     return cast(pb.SnapshotResponse, message)
 
 
-def test_hash_reports_contents_apart() -> None:
+def test_hash_distinguishes_contents() -> None:
     def hash(engine: Engine) -> int:
         return cast(pb.HashResponse, engine.call(MAINTENANCE + "Hash", pb.HashRequest())).hash
 

@@ -37,7 +37,7 @@ def test_what_is_no_version_is_refused(text: str) -> None:
         ("sort_options_validated", "3.4.45", "3.6.14"),
         ("txn_checked_in_order", "3.5.33", "3.6.0"),
         ("txn_put_checks_lease_first", "3.6.16", "3.7.0"),
-        ("keys_only_leaves_out_lease", "3.6.16", "3.7.0"),
+        ("keys_only_omits_lease", "3.6.16", "3.7.0"),
         ("compaction_keeps_tombstones", "3.4.33", "3.4.34"),
         ("compaction_keeps_tombstones", "3.5.15", "3.5.16"),
         ("compaction_keeps_tombstones", "3.5.0", "3.6.0"),

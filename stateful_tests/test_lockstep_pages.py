@@ -45,10 +45,10 @@ def test_a_trace_shows_a_quirk_only_where_the_models_differ() -> None:
 
 
 def test_a_witness_is_found_by_the_search() -> None:
-    found = distinguishing.find("keys_only_leaves_out_lease", ("3.6.16", "3.7.3"))
+    found = distinguishing.find("keys_only_omits_lease", ("3.6.16", "3.7.3"))
     assert found is not None
-    assert distinguishing.shows(found, "keys_only_leaves_out_lease", quirks_of("3.7.3"))
-    assert len(found) == len(distinguishing_trace("keys_only_leaves_out_lease"))
+    assert distinguishing.shows(found, "keys_only_omits_lease", quirks_of("3.7.3"))
+    assert len(found) == len(distinguishing_trace("keys_only_omits_lease"))
 
 
 def test_the_page_of_the_docs_has_a_row_for_every_quirk() -> None:

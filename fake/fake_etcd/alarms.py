@@ -31,7 +31,7 @@ class Alarms:
     @property
     def checks_permissions(self) -> bool:
         """Whether what goes through raft is checked for permission."""
-        return not self.raised or self._quirks.alarms_keep_permissions
+        return not self.raised or self._quirks.alarms_in_layers
 
     def get(self, alarm: int) -> list[AlarmMember]:
         """The alarms of a type, or all of them (NONE)."""
@@ -39,7 +39,7 @@ class Alarms:
 
     def activate(self, member: int, alarm: int) -> list[AlarmMember]:
         """Raise an alarm, again or for the first time."""
-        if alarm == NONE and self._quirks.alarm_needs_a_type:
+        if alarm == NONE and self._quirks.alarm_none_ignored:
             return []
         if not alarm and not member:
             raise would_crash(self._quirks.version, "an alarm of no type, raised by no member")
@@ -47,7 +47,7 @@ class Alarms:
         if is_first and alarm not in (NONE, NOSPACE, CORRUPT) and self._crashes:
             raise would_crash(self._quirks.version, "an alarm of an unknown type")
         self._alarms.add((alarm, member))
-        if self._quirks.alarms_keep_permissions:
+        if self._quirks.alarms_in_layers:
             self._settle()
         elif is_first and alarm in (NOSPACE, CORRUPT):
             self._apply({alarm})
@@ -56,14 +56,14 @@ class Alarms:
     @property
     def _crashes(self) -> bool:
         """etcd 3.5: server/etcdserver/apply.go Alarm."""
-        return self._quirks.alarm_needs_a_type and not self._quirks.alarms_keep_permissions
+        return self._quirks.alarm_none_ignored and not self._quirks.alarms_in_layers
 
     def deactivate(self, member: int, alarm: int) -> list[AlarmMember]:
         """End an alarm, if it is raised."""
         if (alarm, member) not in self._alarms:
             return []
         self._alarms.remove((alarm, member))
-        if self._quirks.alarms_keep_permissions:
+        if self._quirks.alarms_in_layers:
             self._settle()
         elif alarm in (NOSPACE, CORRUPT) and not self.get(alarm):
             self._apply(set())
@@ -75,7 +75,7 @@ class Alarms:
             (f"memberID:{member} " if member else "") + (f"alarm:{_NAMES.get(alarm, alarm)} " if alarm else "")
             for alarm, member in sorted(self._alarms)
         )
-        return [text.rstrip() if self._quirks.alarm_texts_are_trimmed else text for text in texts]
+        return [text.rstrip() if self._quirks.alarm_text_trimmed else text for text in texts]
 
     def check(self, costs: bool) -> None:
         """Refuse what goes through raft while an alarm is raised: everything, or only what costs space.

@@ -57,7 +57,7 @@ class AuthStore:
         self._users: dict[str, User] = {}
         self._roles: dict[str, list[Permission]] = {}
         """Every role's permissions, in order of their keys."""
-        self._tokens = SimpleTokens(clock, quirks.bearer_tokens_understood)
+        self._tokens = SimpleTokens(clock, quirks.bearer_tokens)
         self._grants: dict[str, Grants] = {}
         """The users' grants, as far as somebody asked for them since the last change."""
 
@@ -65,7 +65,7 @@ class AuthStore:
 
     def user_of(self, token: str) -> str:
         """Whom a token stands for; "" without one, and while auth is off. etcd: AuthInfoFromCtx."""
-        if not token or (not self.enabled and self._quirks.tokens_ignored_while_auth_is_off):
+        if not token or (not self.enabled and self._quirks.auth_off_ignores_tokens):
             return ""
         user = self._tokens.user_of(token)
         if user is None:

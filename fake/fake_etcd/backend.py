@@ -82,6 +82,6 @@ def _cost_of_ops(ops: Sequence[RequestOp], quirks: Quirks) -> int:
     for op in ops:
         if op.HasField("request_put"):
             cost += cost_of_put(op.request_put)
-        elif quirks.nested_puts_count_for_quota and op.HasField("request_txn"):
+        elif quirks.nested_puts_cost and op.HasField("request_txn"):
             cost += cost_of_txn(op.request_txn, quirks)
     return cost

@@ -38,7 +38,7 @@ _mod_revision = itemgetter(Record._fields.index("mod_revision"))
 
 def hash_kv(store: Store, revision: int, quirks: Quirks) -> int:
     """The hash of the records up to a revision; nothing is that old where it is negative."""
-    return _hash(_records(store, revision, _live_unless_it_died if quirks.compaction_keeps_its_tombstones else _live))
+    return _hash(_records(store, revision, _live_unless_it_died if quirks.compaction_keeps_tombstones else _live))
 
 
 class Stored(NamedTuple):
@@ -62,7 +62,7 @@ class CompactionHashes:
 
     def compacting(self, store: Store, revision: int, quirks: Quirks) -> None:
         """Hash what is there up to a revision that is about to be compacted. etcd: scheduleCompaction."""
-        keep = _live_or_died if quirks.compaction_keeps_its_tombstones else _live
+        keep = _live_or_died if quirks.compaction_keeps_tombstones else _live
         records = list(islice(_records(store, revision, keep), _MOST_HASHED + 1))
         if len(records) > _MOST_HASHED:
             return

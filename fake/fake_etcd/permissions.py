@@ -66,13 +66,13 @@ def _check_ops(auth: AuthStore, lessor: Lessor, quirks: Quirks, user: str, ops: 
         match op.WhichOneof("request"):
             case "request_range":
                 check_range(auth, user, op.request_range)
-            case "request_put" if quirks.txn_puts_need_permission_like_puts:
+            case "request_put" if quirks.txn_puts_guarded:
                 check_put(auth, lessor, user, op.request_put)
             case "request_put":
                 auth.require(user, op.request_put.key, b"", WRITE)
             case "request_delete_range":
                 check_delete_range(auth, user, op.request_delete_range)
-            case "request_txn" if quirks.nested_txns_need_permission:
+            case "request_txn" if quirks.nested_txns_guarded:
                 check_txn(auth, lessor, quirks, user, op.request_txn)
 
 
@@ -93,7 +93,7 @@ def check_lease_keys(auth: AuthStore, leases: Iterable[Lease], user: str) -> Non
 def check_watch(auth: AuthStore, quirks: Quirks, token: str, key: bytes, range_end: bytes) -> None:
     """To read what is watched. etcd: server/etcdserver/api/v3rpc/watch.go isWatchPermitted, recvLoop."""
     user = auth.user_of(token)
-    if range_end == FROM_KEY and not quirks.watch_from_key_needs_its_permission:
+    if range_end == FROM_KEY and not quirks.watch_from_key_guarded:
         range_end = b""
     auth.require(user, key, range_end, READ)
 
@@ -103,7 +103,7 @@ def check_maintenance(auth: AuthStore, quirks: Quirks, token: str) -> None:
     try:
         auth.require_root(auth.user_of(token))
     except EtcdError as error:
-        if quirks.maintenance_auth_errors_mapped:
+        if quirks.maintenance_errors_mapped:
             raise
         raise inner(error) from None
 

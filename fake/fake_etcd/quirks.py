@@ -9,50 +9,50 @@ from dataclasses import dataclass
 
 _FIRST_RELEASE: dict[str, tuple[str, ...]] = {
     "sort_options_validated": ("3.6.0",),
-    "txn_checked_in_op_order": ("3.6.0",),
+    "txn_checked_in_order": ("3.6.0",),
     "txn_put_checks_lease_first": ("3.7.0",),
     "keys_only_omits_lease": ("3.7.0",),
-    "status_reports_storage": ("3.6.0",),
-    "compaction_keeps_its_tombstones": ("3.4.34", "3.5.16", "3.6.0"),
-    "watch_progress_waits_for_sync": ("3.4.25", "3.5.8", "3.6.0"),
-    "watch_progress_waits_for_start": ("3.4.38", "3.5.22", "3.6.2"),
-    "watch_refuses_negative_start": ("3.4.38", "3.5.24", "3.6.6"),
-    "watch_refusal_has_no_id": ("3.4.22", "3.5.6", "3.6.0"),
-    "hash_at_compacted_revision": ("3.4.27", "3.5.10", "3.6.0"),
-    "hash_reports_revision": ("3.6.0",),
-    "compaction_stores_its_hash": ("3.5.5", "3.6.0"),
+    "storage_version": ("3.6.0",),
+    "compaction_keeps_tombstones": ("3.4.34", "3.5.16", "3.6.0"),
+    "progress_only_if_synced": ("3.4.25", "3.5.8", "3.6.0"),
+    "progress_awaits_start": ("3.4.38", "3.5.22", "3.6.2"),
+    "watch_negative_start_refused": ("3.4.38", "3.5.24", "3.6.6"),
+    "watch_refusal_has_reason": ("3.4.22", "3.5.6", "3.6.0"),
+    "hash_of_compact_revision": ("3.4.27", "3.5.10", "3.6.0"),
+    "hash_kv_reports_revision": ("3.6.0",),
+    "compactions_hashed": ("3.5.5", "3.6.0"),
     "range_streams": ("3.7.0",),
-    "tokens_ignored_while_auth_is_off": ("3.4.28", "3.5.10", "3.6.0"),
-    "bearer_tokens_understood": ("3.5.32", "3.6.13"),
-    "password_hashed_before_raft": ("3.5.0",),
-    "long_password_refused": ("3.4.28", "3.5.10", "3.6.0"),
-    "permission_required_in_grant": ("3.4.25", "3.5.0"),
+    "auth_off_ignores_tokens": ("3.4.28", "3.5.10", "3.6.0"),
+    "bearer_tokens": ("3.5.32", "3.6.13"),
+    "passwords_hashed_first": ("3.5.0",),
+    "long_passwords_refused": ("3.4.28", "3.5.10", "3.6.0"),
+    "missing_permission_refused": ("3.4.25", "3.5.0"),
     "permission_range_validated": ("3.4.25", "3.5.8", "3.6.0"),
-    "root_role_shows_its_permission": ("3.6.0",),
+    "root_role_shown": ("3.6.0",),
     "auth_status_and_downgrade_exist": ("3.5.0",),
-    "nested_txns_need_permission": ("3.4.42", "3.5.28", "3.6.11"),
-    "txn_puts_need_permission_like_puts": ("3.4.44", "3.5.30", "3.6.11"),
+    "nested_txns_guarded": ("3.4.42", "3.5.28", "3.6.11"),
+    "txn_puts_guarded": ("3.4.44", "3.5.30", "3.6.11"),
     "compact_needs_root": ("3.4.42", "3.5.28", "3.6.9"),
     "lease_calls_need_a_user": ("3.4.42", "3.5.28", "3.6.9"),
-    "lease_keys_need_permission": ("3.4.26", "3.5.9", "3.6.0"),
-    "watch_from_key_needs_its_permission": ("3.5.33", "3.6.14", "3.7.1"),
-    "maintenance_auth_errors_mapped": ("3.6.0",),
-    "status_needs_root": ("3.4.42", "3.5.28", "3.6.0"),
-    "status_needs_only_a_user": ("3.5.32", "3.6.12"),
+    "lease_keys_guarded": ("3.4.26", "3.5.9", "3.6.0"),
+    "watch_from_key_guarded": ("3.5.33", "3.6.14", "3.7.1"),
+    "maintenance_errors_mapped": ("3.6.0",),
+    "status_guarded": ("3.4.42", "3.5.28", "3.6.0"),
+    "status_open_to_users": ("3.5.32", "3.6.12"),
     "move_leader_and_downgrade_need_root": ("3.4.42", "3.5.28", "3.6.0"),
     "alarm_needs_root": ("3.4.42", "3.5.28", "3.6.9"),
-    "alarm_get_needs_only_a_user": ("3.4.43", "3.5.29", "3.6.10"),
-    "member_list_needs_a_user": ("3.4.43", "3.5.29", "3.6.10"),
-    "put_free_txn_passes_over_quota": ("3.4.20", "3.5.7", "3.6.0"),
-    "nested_puts_count_for_quota": ("3.5.33", "3.6.14", "3.7.1"),
-    "alarm_reports_header": ("3.5.0",),
-    "auth_status_for_everybody": ("3.7.0",),
-    "authenticate_ignores_token": ("3.4.28", "3.5.0"),
+    "alarms_open_to_users": ("3.4.43", "3.5.29", "3.6.10"),
+    "member_list_guarded": ("3.4.43", "3.5.29", "3.6.10"),
+    "put_free_txns_pass": ("3.4.20", "3.5.7", "3.6.0"),
+    "nested_puts_cost": ("3.5.33", "3.6.14", "3.7.1"),
+    "alarm_has_header": ("3.5.0",),
+    "auth_status_open": ("3.7.0",),
+    "authenticate_ignores_tokens": ("3.4.28", "3.5.0"),
     "lock_looks_for_its_key": ("3.5.0",),
-    "downgrade_is_answered": ("3.6.0",),
-    "alarm_needs_a_type": ("3.5.0",),
-    "alarms_keep_permissions": ("3.6.0",),
-    "alarm_texts_are_trimmed": ("3.7.0",),
+    "downgrade_reports_minor": ("3.6.0",),
+    "alarm_none_ignored": ("3.5.0",),
+    "alarms_in_layers": ("3.6.0",),
+    "alarm_text_trimmed": ("3.7.0",),
 }
 
 
@@ -64,99 +64,99 @@ class Quirks:
     """The release, as `Maintenance.Status` reports it."""
     sort_options_validated: bool
     """An unknown sort_order or sort_target is refused; before, the one was ignored and the other killed the server."""
-    txn_checked_in_op_order: bool
+    txn_checked_in_order: bool
     """A txn's puts and ranges are checked in one pass; before, all puts came first and then all ranges."""
     txn_put_checks_lease_first: bool
     """A put inside a txn looks for its lease before its previous key-value, as a plain put does in every release."""
     keys_only_omits_lease: bool
     """keys_only is answered from the key index, which knows no leases, unless the results are sorted by VALUE."""
-    status_reports_storage: bool
+    storage_version: bool
     """Status has storageVersion, dbSizeQuota and downgradeInfo."""
-    compaction_keeps_its_tombstones: bool
+    compaction_keeps_tombstones: bool
     """A tombstone at the compacted revision survives; a put of the same key by the same txn is lost for it."""
-    watch_progress_waits_for_sync: bool
+    progress_only_if_synced: bool
     """A progress request is answered only if the stream has watchers, and none that compaction cancelled."""
-    watch_progress_waits_for_start: bool
+    progress_awaits_start: bool
     """Progress is notified of no watcher whose start is in the future."""
-    watch_refuses_negative_start: bool
+    watch_negative_start_refused: bool
     """A watch with a negative start is refused; before, -1 was like 0 until the first compaction, and any other was
     cancelled as compacted."""
-    watch_refusal_has_no_id: bool
+    watch_refusal_has_reason: bool
     """A watch that auth refuses has id -1 and its own reason; before, it echoed the id that was asked for, which
     silenced the stream's watcher of that id, and was always called a denied permission."""
-    hash_at_compacted_revision: bool
+    hash_of_compact_revision: bool
     """HashKV answers at the compacted revision itself."""
-    hash_reports_revision: bool
+    hash_kv_reports_revision: bool
     """HashKV's answer has hash_revision."""
-    compaction_stores_its_hash: bool
+    compactions_hashed: bool
     """HashKV of a revision that was compacted answers what was there before it was."""
     range_streams: bool
     """KV has RangeStream."""
-    tokens_ignored_while_auth_is_off: bool
+    auth_off_ignores_tokens: bool
     """A token is not looked at while auth is off; before, it was invalid."""
-    bearer_tokens_understood: bool
+    bearer_tokens: bool
     """A token may be prefixed with `Bearer `."""
-    password_hashed_before_raft: bool
+    passwords_hashed_first: bool
     """A password is hashed by the member that gets the request, before anything else; an empty new one isn't hashed
     at all, and nothing matches it any more."""
-    long_password_refused: bool
+    long_passwords_refused: bool
     """A password of more than 72 bytes is refused; before, bcrypt ignored what came after them."""
-    permission_required_in_grant: bool
+    missing_permission_refused: bool
     """RoleGrantPermission without a permission is refused; before, it killed the server."""
     permission_range_validated: bool
     """RoleGrantPermission with an empty key or an end before its key is refused."""
-    root_role_shows_its_permission: bool
+    root_role_shown: bool
     """RoleGet of root has one permission, for everything."""
     auth_status_and_downgrade_exist: bool
     """Auth.AuthStatus and Maintenance.Downgrade are methods."""
-    nested_txns_need_permission: bool
+    nested_txns_guarded: bool
     """The ops of nested txns are checked for permission too."""
-    txn_puts_need_permission_like_puts: bool
+    txn_puts_guarded: bool
     """A put inside a txn needs permission for its lease's keys, and to read with prev_kv, as a plain put does."""
     compact_needs_root: bool
     """Compact needs the root role."""
     lease_calls_need_a_user: bool
     """Every call of Lease needs a user; LeaseKeepAlive needs permission to write the lease's keys, LeaseLeases to read
     the keys of all leases."""
-    lease_keys_need_permission: bool
+    lease_keys_guarded: bool
     """LeaseTimeToLive with keys needs permission to read them."""
-    watch_from_key_needs_its_permission: bool
+    watch_from_key_guarded: bool
     """A watch of every key from one on needs permission for all of them; before, permission for the one was enough."""
-    maintenance_auth_errors_mapped: bool
+    maintenance_errors_mapped: bool
     """Hash, HashKV, Defragment and Snapshot refuse with etcd's own status codes; before, with UNKNOWN."""
-    status_needs_root: bool
+    status_guarded: bool
     """Status needs the root role."""
-    status_needs_only_a_user: bool
+    status_open_to_users: bool
     """Status needs a user, and the root role no more."""
     move_leader_and_downgrade_need_root: bool
     """MoveLeader and Downgrade need the root role."""
     alarm_needs_root: bool
     """Alarm needs the root role."""
-    alarm_get_needs_only_a_user: bool
+    alarms_open_to_users: bool
     """Alarm with the action GET needs a user, and the root role no more."""
-    member_list_needs_a_user: bool
+    member_list_guarded: bool
     """MemberList needs a user."""
-    put_free_txn_passes_over_quota: bool
+    put_free_txns_pass: bool
     """A txn without puts is answered when the quota is used up."""
-    nested_puts_count_for_quota: bool
+    nested_puts_cost: bool
     """The puts of nested txns are counted against the quota."""
-    alarm_reports_header: bool
+    alarm_has_header: bool
     """Alarm's answer has a header."""
-    auth_status_for_everybody: bool
+    auth_status_open: bool
     """AuthStatus needs neither root nor a user."""
-    authenticate_ignores_token: bool
+    authenticate_ignores_tokens: bool
     """Authenticate doesn't look at a token; before, one that came with the right password had to be valid."""
     lock_looks_for_its_key: bool
     """Lock looks for its key when it has waited, and fails without one; before, it had the lock all the same."""
-    downgrade_is_answered: bool
+    downgrade_reports_minor: bool
     """Downgrade's ENABLE and CANCEL are answered, CANCEL in any case; before, they took effect and timed out, and
     versions were reported as 3.5.0, not 3.5."""
-    alarm_needs_a_type: bool
+    alarm_none_ignored: bool
     """Alarm's ACTIVATE of no type does nothing; before, it raised an alarm of no type."""
-    alarms_keep_permissions: bool
+    alarms_in_layers: bool
     """All alarms refuse together, and permissions are checked as ever. Before, an alarm replaced the one raised before
     it, its end was the end of both, and while it lasted what goes through raft needed no permission."""
-    alarm_texts_are_trimmed: bool
+    alarm_text_trimmed: bool
     """Status reports alarms without a space at the end."""
 
 

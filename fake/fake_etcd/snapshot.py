@@ -23,7 +23,7 @@ def take(core: Core) -> list[SnapshotResponse]:
     """The answers of a snapshot of the current state."""
     data = _FIRST_LINE + b"".join(len(record).to_bytes(4, "big") + record for record in records(core))
     data = data.ljust(-(-max(len(data), core.backend.in_use) // _PAGE_BYTES) * _PAGE_BYTES, b"\0")
-    version = core.storage_version if core.quirks.status_reports_storage else ""
+    version = core.storage_version if core.quirks.storage_version else ""
     answers = []
     for start in range(0, len(data), _BLOB_BYTES):
         blob = data[start : start + _BLOB_BYTES]

@@ -94,7 +94,7 @@ def _sign(record: Record, compare: Compare, target: int) -> int:
 
 def check_taken(store: Store, lessor: Lessor, taken: Taken, quirks: Quirks) -> None:
     """Refuse ops that the state before the txn can't answer. etcd: checkTxn; before 3.6 two passes, puts first."""
-    if quirks.txn_checked_in_op_order:
+    if quirks.txn_checked_in_order:
         passes: tuple[tuple[str, ...], ...] = (("request_put", "request_range"),)
     else:
         passes = (("request_put",), ("request_range",))

@@ -141,7 +141,7 @@ class WatchStream:
         core = self._core
         key, range_end = request.key or b"\0", request.range_end
         start_revision, store = request.start_revision, core.store
-        if start_revision < 0 and core.quirks.watch_refuses_negative_start:
+        if start_revision < 0 and core.quirks.watch_negative_start_refused:
             self._refuse(Compacted().message)
             return
         try:
@@ -190,7 +190,7 @@ class WatchStream:
     def _catch_up(self, watcher: Watcher) -> None:
         """What happened from its start on. A real server sends it a little later: etcd: syncWatchers."""
         store = self._core.store
-        revisions = store.revisions_from(watcher.start_revision, self._core.quirks.compaction_keeps_its_tombstones)
+        revisions = store.revisions_from(watcher.start_revision, self._core.quirks.compaction_keeps_tombstones)
         wanted = (
             [record for record in records if watcher.covers(record.key) and watcher.wants(record)]
             for records in revisions
@@ -212,11 +212,11 @@ class WatchStream:
         response.created = response.canceled = True
         response.cancel_reason = reason
         self._responses.put(response)
-        if not self._core.quirks.watch_refusal_has_no_id and id in self._watchers:
+        if not self._core.quirks.watch_refusal_has_reason and id in self._watchers:
             self._silenced.setdefault(id, [])
 
     def _refuse_by_auth(self, refusal: EtcdError, id: int) -> None:
-        if self._core.quirks.watch_refusal_has_no_id:
+        if self._core.quirks.watch_refusal_has_reason:
             self._refuse(permissions.as_reason(refusal))
         else:
             self._refuse("rpc error: code = PermissionDenied desc = etcdserver: permission denied", id)
@@ -235,9 +235,7 @@ class WatchStream:
     def _progress(self) -> None:
         """etcd: watchable_store.go progressAll; before it was there, the answer was given whatever the watchers."""
         watchers = self._watchers.values()
-        if self._core.quirks.watch_progress_waits_for_sync and not (
-            watchers and all(map(self._has_progress, watchers))
-        ):
+        if self._core.quirks.progress_only_if_synced and not (watchers and all(map(self._has_progress, watchers))):
             return
         self._responses.put(self._response(NO_ID, self._core.store.revision))
 
@@ -246,7 +244,7 @@ class WatchStream:
         if watcher.compacted:
             return False
         in_future = watcher.start_revision > self._core.store.revision
-        return not (in_future and self._core.quirks.watch_progress_waits_for_start)
+        return not (in_future and self._core.quirks.progress_awaits_start)
 
     # Responses
 

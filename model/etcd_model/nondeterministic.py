@@ -110,5 +110,5 @@ def _compact(state: State) -> str | None:
         if stream.catching_up:
             return CATCHING_UP
         if any(watcher.prev_kv and watcher.owed for watcher in stream.watchers):
-            return "the previous values that a watcher is owed may be compacted before they are sent: read its stream first"
+            return "previous values that a watcher is owed may be compacted before they are sent: read its stream first"
     return None

@@ -15,7 +15,7 @@ SINCE: dict[str, tuple[str, ...]] = {
     "sort_options_validated": ("3.6.0",),
     "txn_checked_in_order": ("3.6.0",),
     "txn_put_checks_lease_first": ("3.7.0",),
-    "keys_only_leaves_out_lease": ("3.7.0",),
+    "keys_only_omits_lease": ("3.7.0",),
     "compaction_keeps_tombstones": ("3.4.34", "3.5.16", "3.6.0"),
     "watch_refusal_has_reason": ("3.4.22", "3.5.6", "3.6.0"),
     "watch_negative_start_refused": ("3.4.38", "3.5.24", "3.6.6"),
@@ -75,7 +75,7 @@ class Quirks:
     txn_put_checks_lease_first: bool
     """A put in a txn looks for its lease before it looks for its key, as a put of its own does in every version.
     Measured on 3.7.3."""
-    keys_only_leaves_out_lease: bool
+    keys_only_omits_lease: bool
     """The keys of a keys_only read carry no lease, unless they are sorted by value. Measured on 3.7.3."""
     compaction_keeps_tombstones: bool
     """A tombstone at the revision of a compaction survives it; a put of the same key in the same revision does not,

@@ -69,7 +69,7 @@ def read(operation: Range, keys: Keys, header_revision: int, quirks: Quirks) -> 
     more = limit is not None and len(kvs) > limit
     kvs = kvs[:limit]
     if operation.keys_only:
-        with_lease = not quirks.keys_only_leaves_out_lease or operation.sort_target == SortTarget.VALUE
+        with_lease = not quirks.keys_only_omits_lease or operation.sort_target == SortTarget.VALUE
         kvs = [_without_value(kv, with_lease=with_lease) for kv in kvs]
     return RangeResult(header_revision, tuple(kvs), more, count)
 

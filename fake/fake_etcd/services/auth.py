@@ -63,7 +63,7 @@ class Auth(Service):
     def auth_status(self, request: pb.AuthStatusRequest, token: str) -> pb.AuthStatusResponse:
         if not self.core.quirks.auth_status_and_downgrade_exist:
             raise unknown_method("/etcdserverpb.Auth/AuthStatus")
-        if self.core.quirks.auth_status_for_everybody:
+        if self.core.quirks.auth_status_open:
             self._propose(request, token)
             auth = self.core.auth
         else:
@@ -73,7 +73,7 @@ class Auth(Service):
     def authenticate(self, request: pb.AuthenticateRequest, token: str) -> pb.AuthenticateResponse:
         core = self.core
         core.auth.check_password(request.name, request.password)
-        core.propose(token="" if core.quirks.authenticate_ignores_token else token)
+        core.propose(token="" if core.quirks.authenticate_ignores_tokens else token)
         return self._filled(pb.AuthenticateResponse(token=core.auth.assign_token(request.name, core.raft_index)))
 
     # Users
@@ -81,7 +81,7 @@ class Auth(Service):
     def user_add(self, request: pb.AuthUserAddRequest, token: str) -> pb.AuthUserAddResponse:
         """A hashedPassword is overwritten: with the hash of the password, even of an empty one."""
         no_password = request.options.no_password
-        hashes_first = self.core.quirks.password_hashed_before_raft
+        hashes_first = self.core.quirks.passwords_hashed_first
         if hashes_first and not no_password:
             self._check_length(request.password)
         auth = self._manage(request, token)
@@ -107,7 +107,7 @@ class Auth(Service):
     def user_change_password(
         self, request: pb.AuthUserChangePasswordRequest, token: str
     ) -> pb.AuthUserChangePasswordResponse:
-        hashes_first = self.core.quirks.password_hashed_before_raft
+        hashes_first = self.core.quirks.passwords_hashed_first
         if hashes_first:
             self._check_length(request.password)
         auth = self._manage(request, token)
@@ -117,13 +117,13 @@ class Auth(Service):
         return self._filled(pb.AuthUserChangePasswordResponse())
 
     def _new_password(self, auth: AuthStore, request: pb.AuthUserChangePasswordRequest) -> Password:
-        if request.password or not self.core.quirks.password_hashed_before_raft or not auth.has_password(request.name):
+        if request.password or not self.core.quirks.passwords_hashed_first or not auth.has_password(request.name):
             return Text(request.password)
         return hashed_password(request.hashedPassword)
 
     def _check_length(self, password: str) -> None:
         """etcd: golang.org/x/crypto/bcrypt GenerateFromPassword."""
-        if self.core.quirks.long_password_refused and len(password.encode()) > BCRYPT_BYTES:
+        if self.core.quirks.long_passwords_refused and len(password.encode()) > BCRYPT_BYTES:
             raise PasswordTooLong()
 
     def user_grant_role(self, request: pb.AuthUserGrantRoleRequest, token: str) -> pb.AuthUserGrantRoleResponse:
@@ -147,7 +147,7 @@ class Auth(Service):
         if not auth.has_role(user, request.role) and self.core.alarms.checks_permissions:
             auth.require_root(user)
         permissions = auth.role_permissions(request.role)
-        if request.role == ROOT and self.core.quirks.root_role_shows_its_permission:
+        if request.role == ROOT and self.core.quirks.root_role_shown:
             permissions = [_EVERYTHING]
         return self._filled(pb.AuthRoleGetResponse(perm=permissions))
 
@@ -164,7 +164,7 @@ class Auth(Service):
         auth = self._manage(request, token)
         quirks = self.core.quirks
         if not request.HasField("perm"):
-            if quirks.permission_required_in_grant:
+            if quirks.missing_permission_refused:
                 raise PermissionNotGiven()
             auth.role_permissions(request.name)
             raise would_crash(quirks.version, "RoleGrantPermission without a permission")

@@ -68,7 +68,7 @@ class Cluster(Service):
         return pb.MemberUpdateResponse(header=_header(), members=[self._member()])
 
     def member_list(self, _request: pb.MemberListRequest, token: str) -> pb.MemberListResponse:
-        if self.core.quirks.member_list_needs_a_user:
+        if self.core.quirks.member_list_guarded:
             self.core.auth.require_user(token)
         return pb.MemberListResponse(header=_header(), members=[self._member()])
 

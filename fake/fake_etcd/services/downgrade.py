@@ -48,7 +48,7 @@ class Downgrade(Service):
         else:
             raise EtcdError(StatusCode.UNKNOWN, "etcdserver: unknown method")
         version = core.storage_version
-        if core.quirks.downgrade_is_answered:
+        if core.quirks.downgrade_reports_minor:
             version = version.rpartition(".")[0]
         response = pb.DowngradeResponse(version=version)
         core.fill(response.header)
@@ -69,12 +69,12 @@ class Downgrade(Service):
     def _cancel(self, token: str) -> None:
         if self.core.downgrade_target:
             self._set("", token)
-        elif not self.core.quirks.downgrade_is_answered:
+        elif not self.core.quirks.downgrade_reports_minor:
             raise NoInflightDowngrade()
 
     def _set(self, target: str, token: str) -> None:
         """etcd 3.5 does it, and forgets to report the caller, who is refused after seven seconds: here at once."""
         self.core.propose(token=token)
         self.core.downgrade_target = target
-        if not self.core.quirks.downgrade_is_answered:
+        if not self.core.quirks.downgrade_reports_minor:
             raise EtcdError(StatusCode.UNAVAILABLE, "etcdserver: request timed out")

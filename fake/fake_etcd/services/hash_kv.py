@@ -25,7 +25,7 @@ class HashKV(Service):
             return self._answer(revision, *stored)
         compacted = core.store.compact_revision
         if revision > 0 and (
-            revision < compacted or (revision == compacted and not core.quirks.hash_at_compacted_revision)
+            revision < compacted or (revision == compacted and not core.quirks.hash_of_compact_revision)
         ):
             raise Compacted()
         if revision > core.store.revision:
@@ -36,7 +36,7 @@ class HashKV(Service):
     def _answer(self, revision: int, hash: int, compact_revision: int) -> pb.HashKVResponse:
         core = self.core
         response = pb.HashKVResponse(hash=hash, compact_revision=compact_revision)
-        if core.quirks.hash_reports_revision:
+        if core.quirks.hash_kv_reports_revision:
             response.hash_revision = revision
         core.fill(response.header)
         return response

@@ -77,7 +77,7 @@ class KV(Service):
         core = self.core
         size = self.size_of(request)
         cost = cost_of_txn(request, core.quirks)
-        if cost or not core.quirks.put_free_txn_passes_over_quota:
+        if cost or not core.quirks.put_free_txns_pass:
             core.check_room(cost, token)
         check_txn(request, core.quirks, core.settings.max_txn_ops)
         read_only = is_read_only(request)
@@ -113,12 +113,12 @@ class KV(Service):
             raise Compacted()
         if request.revision > core.store.revision:
             raise FutureRev()
-        if core.quirks.compaction_keeps_its_tombstones:
+        if core.quirks.compaction_keeps_tombstones:
             lost = core.store.reborn_at(request.revision)
             if lost is not None:
                 raise would_crash(core.quirks.version, f"it loses {lost!r}, whose next read is then fatal")
         core.backend.settle()
-        if core.quirks.compaction_stores_its_hash:
+        if core.quirks.compactions_hashed:
             core.hashes.compacting(core.store, request.revision, core.quirks)
         core.store.compact(request.revision)
         response = pb.CompactionResponse()

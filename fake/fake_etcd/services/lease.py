@@ -82,7 +82,7 @@ class Leases(Service):
         core = self.core
         if core.quirks.lease_calls_need_a_user:
             core.auth.require_user(token)
-        if request.keys and core.quirks.lease_keys_need_permission:
+        if request.keys and core.quirks.lease_keys_guarded:
             user = core.auth.require_user(token)
             permissions.check_lease_keys(core.auth, () if lease is None else (lease,), user)
 

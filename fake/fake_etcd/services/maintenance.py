@@ -33,9 +33,9 @@ class Maintenance(Service):
     def status(self, _request: pb.StatusRequest, token: str) -> pb.StatusResponse:
         """Index and sizes are no more than plausible."""
         core = self.core
-        if core.quirks.status_needs_only_a_user:
+        if core.quirks.status_open_to_users:
             core.auth.require_user(token)
-        elif core.quirks.status_needs_root:
+        elif core.quirks.status_guarded:
             core.require_root(token)
         response = pb.StatusResponse(
             version=core.quirks.version,
@@ -47,7 +47,7 @@ class Maintenance(Service):
             raftTerm=RAFT_TERM,
             errors=core.alarms.texts(),
         )
-        if core.quirks.status_reports_storage:
+        if core.quirks.storage_version:
             response.storageVersion = core.storage_version
             response.dbSizeQuota = core.settings.quota_bytes
             response.downgradeInfo.SetInParent()
@@ -59,14 +59,14 @@ class Maintenance(Service):
 
     def alarm(self, request: pb.AlarmRequest, token: str) -> pb.AlarmResponse:
         core = self.core
-        if request.action == _GET and core.quirks.alarm_get_needs_only_a_user:
+        if request.action == _GET and core.quirks.alarms_open_to_users:
             core.auth.require_user(token)
         elif core.quirks.alarm_needs_root:
             core.require_root(token)
         try:
             core.propose(token=token)
         except EtcdError as error:
-            raise error if core.quirks.alarm_reports_header else permissions.inner(error) from None
+            raise error if core.quirks.alarm_has_header else permissions.inner(error) from None
         response = pb.AlarmResponse()
         if request.action == _GET:
             response.alarms.extend(core.alarms.get(request.alarm))
@@ -76,7 +76,7 @@ class Maintenance(Service):
             response.alarms.extend(core.alarms.deactivate(request.memberID, request.alarm))
         else:
             raise would_crash(core.quirks.version, "an alarm with an unknown action")
-        if core.quirks.alarm_reports_header:
+        if core.quirks.alarm_has_header:
             core.fill(response.header)
         return response
 

@@ -72,7 +72,7 @@ def _search(quirks: Quirks, quirk: str, workload: Workload, seed: int) -> Sequen
 
 
 def shows(trace: Trace, quirk: str, quirks: Quirks) -> bool:
-    """Whether a trace reports this version from the same one with the quirk the other way round."""
+    """Whether a trace distinguishes this version from the same one with the quirk the other way round."""
     lockstep = Lockstep(ModelTarget(Server(quirks)), [Otherwise(Server(without(quirks, quirk)))])
     try:
         lockstep.start()

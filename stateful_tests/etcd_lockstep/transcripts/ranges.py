@@ -296,7 +296,7 @@ _SORTS = (
         (
             Range(b"a", keys_only=True),
             Since(
-                "keys_only_leaves_out_lease",
+                "keys_only_omits_lease",
                 RangeResult(2, (kv(b"a", b"", 2, 2, 1, 7),), count=1),
                 RangeResult(2, (kv(b"a", b"", 2, 2, 1),), count=1),
             ),
