@@ -156,7 +156,7 @@ def page(versions: Sequence[str], table: Sequence[Row]) -> str:
         "# What differs between versions of etcd",
         "",
         f"Made by `make quirks` from runs of etcd {', '.join(versions)}. Each quirk is a row of the model's table",
-        "(`model/etcd_model/quirks.py`); its trace was found by the search, as the shortest one that distinguishes a model",
+        "(`model/etcd_model/quirks.py`); its trace was found by the search, as the shortest that distinguishes a model",
         "with the quirk from a model without it, and was then put to a real server of every version.",
         "",
         f"| quirk | first versions | {' | '.join(versions)} |",
