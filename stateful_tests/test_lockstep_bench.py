@@ -39,6 +39,8 @@ def test_the_table_has_every_ratio_and_the_etcd_is_left_empty(
     for row in (
         "lockstep: model and etcd ÷ bare stubs on etcd",
         "driver: model and fake ÷ empty machine",
+        "machine ÷ driver: model and fake",
+        "machine ÷ driver: model, fake and etcd",
         "fake: in this process ÷ etcd on loopback",
         "fake: memory a key, 2,000 keys",
         "fake: 2,000 keys ÷ 1,000 keys",

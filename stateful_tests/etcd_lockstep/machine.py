@@ -43,6 +43,13 @@ T = TypeVar("T")
 _INPUTS = {"valid": (False, False), "any": (True, False), "without options": (False, True)}
 """How requests of a sequence are drawn: whether they may be invalid on purpose, and whether they do without options."""
 
+_WITHOUT = {
+    "": frozenset[str](),
+    "lock": frozenset(FAMILIES["lock"]),
+    "lock, watch": frozenset((*FAMILIES["lock"], *FAMILIES["watch"])),
+}
+"""Families that a sequence may do without: they are many operations, and a real server is waited for in each."""
+
 
 def _operation(name: str, draw: Draw | None = None, **targets: Any) -> Callable[[Any], Any]:
     """A rule whose argument is an operation of this name, as the workload draws it, or `draw`."""
@@ -51,7 +58,7 @@ def _operation(name: str, draw: Draw | None = None, **targets: Any) -> Callable[
         return drawn[0]._draw(name, draw, drawn[1])
 
     def is_known(machine: LockstepMachine) -> bool:
-        return name in machine._session.operations
+        return name in machine._operations
 
     is_known.__name__ = f"targets_know_{name}"
     request = st.tuples(st.runner(), st.binary(min_size=BYTES, max_size=BYTES)).map(decode)
@@ -108,6 +115,7 @@ class LockstepMachine(RuleBasedStateMachine):
         self._session = session_of(type(self))
         self._search = self._session.search
         self._search.over = True
+        self._operations = self._session.operations
         self._drawn: Operation | None = None
 
     @classmethod
@@ -132,12 +140,14 @@ class LockstepMachine(RuleBasedStateMachine):
         return type(f"{name}Machine", (cls,), {"target": target, **options})
 
     @initialize(
+        without=st.sampled_from(sorted(_WITHOUT)),
         inputs=st.sampled_from(("valid", "any", "any", "without options")),
         prelude=st.tuples(st.runner(), st.binary(min_size=BYTES, max_size=BYTES)).map(lambda drawn: _prelude(*drawn)),
     )
-    def start(self, inputs: str, prelude: tuple[Operation, ...]) -> None:
+    def start(self, without: str, inputs: str, prelude: tuple[Operation, ...]) -> None:
         """Begin with empty stores, and apply what the workload begins with."""
         self._inputs, self._prelude = inputs, prelude
+        self._operations = self._session.operations - _WITHOUT[without] or self._session.operations
         self.begin()
 
     def begin(self) -> None:

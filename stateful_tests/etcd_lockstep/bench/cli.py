@@ -17,6 +17,7 @@ from etcd_lockstep import servers
 from etcd_lockstep.bench.driver import driver_over_hypothesis, lockstep_over_stubs
 from etcd_lockstep.bench.fake import FEW_KEYS, fake_over_etcd, many_keys
 from etcd_lockstep.bench.figures import Figure, Sizes
+from etcd_lockstep.bench.machine import machine_over_driver, machine_over_driver_on_etcd
 from etcd_lockstep.console.commands import Exit
 from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.triage import TargetGone
@@ -37,6 +38,9 @@ def measure(console: Console, source: servers.WantedEtcd, sizes: Sizes) -> list[
             figures.append(lockstep_over_stubs(run, sizes))
         with console.status("driver"):
             figures.append(driver_over_hypothesis(run, sizes))
+        with console.status("machine"):
+            figures.append(machine_over_driver(run, sizes))
+            figures.append(machine_over_driver_on_etcd(run, sizes))
         with console.status("fake"):
             figures.append(fake_over_etcd(run.etcd, sizes))
     with (
@@ -73,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         source = servers.parse_source(options.etcd)
         if isinstance(source, servers.NoEtcd):
             raise servers.BadSource("the bench needs a real etcd to compare with: it can't go with --etcd none")
-        sizes = Sizes(options.seconds / (6 * REPETITIONS), REPETITIONS, MANY_KEYS)
+        sizes = Sizes(options.seconds / (10 * REPETITIONS), REPETITIONS, MANY_KEYS)
         figures = measure(console, source, Sizes(0.1, 2, 2 * FEW_KEYS) if options.quick else sizes)
     except (servers.BadSource, servers.NotEmpty) as error:
         return _refuse(str(error), Exit.REFUSED)
