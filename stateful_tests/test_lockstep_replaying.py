@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from etcd_lockstep.comparing.comparison import Difference
+from etcd_lockstep import find_divergences
+from etcd_lockstep.comparing.comparison import Difference, without_numbers
 from etcd_lockstep.console.cli import main
 from etcd_lockstep.filing.corpus import save
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.searching.findings import DIED, Finding, Signature, signature
+from etcd_lockstep.searching.findings import DIED, SEEN_ONCE, Finding, Signature, signature
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.target import TargetDied
 from etcd_lockstep.trace import LeaseOf, Trace
 from etcd_model import Operation, Result
+from etcd_model.errors import Code, Error
 from etcd_model.operations import Compact, DeleteRange, LeaseGrant, LeaseRevoke, Put, Range
 from etcd_model.results import DeleteRangeResult
 
@@ -212,3 +214,54 @@ def test_a_path_with_brackets_is_printed_as_it_is(tmp_path: Path, capsys: Captur
     path = file(tmp_path / "[red]" / "[", (Put(b"a"), Range(b"a")), "kvs", "missing")
     assert replay(path) == 0
     assert f"FIXED        {path}\n" in capsys.readouterr().out
+
+
+def test_what_was_seen_once_only_is_not_fixed_by_not_being_seen(tmp_path: Path, capsys: Capture) -> None:
+    found = signature("mock", Range(b"a"), Difference("count", "too low"))
+    path = save(Finding(found, (Range(b"a"),), {}, (), SEEN_ONCE), tmp_path, "none")
+    assert replay(str(path), "--against", own("Repaired")) == 0
+    printed = capsys.readouterr().out
+    assert "1 NOT REPRODUCED" in printed
+    assert "FIXED" not in printed
+
+
+class InventsIds(Specimen):
+    """It refuses what etcd accepts, with an id of its own that is another one each time."""
+
+    name = "invents-ids"
+    ids = 0x7B945A7D42485E3A
+
+    def apply(self, operation: Operation) -> Result:
+        if isinstance(operation, LeaseGrant):
+            InventsIds.ids += 1
+            return Error(Code.UNKNOWN, f"request {InventsIds.ids:x} ({InventsIds.ids}) failed")
+        return super().apply(operation)
+
+
+def test_an_id_of_a_target_s_own_makes_one_finding_that_replays(tmp_path: Path, capsys: Capture) -> None:
+    found = find_divergences(InventsIds, etcd="none", examples=30, families=["lease"], seed=1)
+    refused = [one for one in found if "refused" in one.fingerprint]
+    assert [str(one.signature) for one in refused] == ["lease_grant error refused (request … (…) failed)"]
+    new = save(refused[0], tmp_path / "new", "none")
+    assert replay(str(new), "--against", own("InventsIds")) == 1
+    old = tmp_path / "old.json"  # as it was written before numbers were left out
+    old.write_text(
+        new.read_text().replace("request \\u2026 (\\u2026) failed", "request 7b945a7d42485e3a (8904) failed")
+    )
+    assert "7b945a7d42485e3a" in old.read_text()
+    assert replay(str(old), "--against", own("InventsIds")) == 1
+    assert capsys.readouterr().out.count("STILL LIES") >= 2
+
+
+@pytest.mark.parametrize(
+    ("text", "without"),
+    [
+        ("etcdserver: permission denied", "etcdserver: permission denied"),
+        ("lease 7b945a7d42485e3a not found", "lease … not found"),
+        ("lease 8904 of 2 not found at 0x1F", "lease … of 2 not found at …"),
+        ("request 123e4567-e89b-12d3-a456-426614174000 failed", "request … failed"),
+        ("decade faced added", "decade faced added"),
+    ],
+)
+def test_what_may_be_an_id_is_left_out_and_no_word(text: str, without: str) -> None:
+    assert without_numbers(text) == without

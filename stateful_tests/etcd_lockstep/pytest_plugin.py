@@ -199,6 +199,8 @@ class _ReplayItem(pytest.Item):
         match result.outcome:
             case Outcome.NOT_REPLAYED:
                 pytest.skip(result.remark)
+            case Outcome.NOT_REPRODUCED:
+                pytest.skip("it was seen once only when it was found, and does not show now")
             case Outcome.STILL_LIES:
                 steps = (f"  {step} {operation_in_words(one)}" for step, one in enumerate(file.trace, 1))
                 raise _StillShows("\n".join((f"STILL LIES: {result.remark}", *steps)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -49,7 +50,7 @@ def differences(expected: Observation, got: Observation) -> list[Difference]:
         case Error(), _:
             return [Difference("error", f"accepted ({expected.message})")]
         case _, Error():
-            return [Difference("error", f"refused ({got.message})")]
+            return [Difference("error", f"refused ({without_numbers(got.message)})")]
         case Waiting(), _ if not isinstance(got, Waiting):
             return [Difference("waiting", "missing")]
         case _, Waiting() if not isinstance(expected, Waiting):
@@ -58,6 +59,17 @@ def differences(expected: Observation, got: Observation) -> list[Difference]:
             return [Difference("answer", "of another operation")]
         case _:
             return sorted(set(_compare_fields("", expected, got)), key=_rank)
+
+
+_NUMBERS = re.compile(
+    r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\b(?=[a-f]*[0-9])[0-9a-f]{5,}\b|\b[0-9]{3,}\b",
+    re.IGNORECASE,
+)
+
+
+def without_numbers(text: str) -> str:
+    """A text with `…` for what may be an id of the target's own invention: it is another one each time."""
+    return _NUMBERS.sub("…", text)
 
 
 _LEAST_TELLING = ("lease", "version", "create_revision", "mod_revision", "revision")

@@ -32,6 +32,8 @@ class CorpusFile:
     signature: Signature
     """What was seen at the last step, and of whom."""
     trace: Trace
+    note: str = ""
+    """As in `Finding`."""
     over_quota: bool = False
     """Whether it is to be replayed on a server that is over its quota from the start."""
 
@@ -101,7 +103,8 @@ def load(path: Path) -> CorpusFile:
         raise BadFile(f"{path}:{line}: {error}") from error
     if not isinstance(content.get("name"), str):
         raise BadFile(f"{path}:{lines.of('name')}: 'name' is missing, or not a str")
-    return CorpusFile(path, content["name"], signature, trace, over_quota)
+    note = content.get("note", "")
+    return CorpusFile(path, content["name"], signature, trace, str(note), over_quota)
 
 
 def read_object(path: Path, what: str) -> tuple[str, Json]:

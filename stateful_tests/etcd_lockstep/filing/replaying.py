@@ -8,11 +8,12 @@ from enum import Enum
 from types import TracebackType
 
 from etcd_lockstep.catalogue import UserTarget
+from etcd_lockstep.comparing.comparison import without_numbers
 from etcd_lockstep.comparing.lockstep import REFERENCES, UNDECIDED, Died, Inconclusive, Lockstep, Skipped
 from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.filing.corpus import CorpusFile
 from etcd_lockstep.names import name_of
-from etcd_lockstep.searching.findings import DIED, signature
+from etcd_lockstep.searching.findings import DIED, SEEN_ONCE, signature
 from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.servers import Endpoint, EtcdSource
 from etcd_lockstep.strategies.workloads import AUTH, QUOTA
@@ -27,6 +28,8 @@ class Outcome(Enum):
 
     FIXED = "FIXED"
     STILL_LIES = "STILL LIES"
+    NOT_REPRODUCED = "NOT REPRODUCED"
+    """It was seen once only when it was found, so that it does not show now says nothing."""
     NOT_REPLAYED = "NOT REPLAYED"
 
 
@@ -130,11 +133,13 @@ def replay(file: CorpusFile, model: ModelTarget, others: Sequence[Target]) -> Re
         return Replay(file, Outcome.NOT_REPLAYED, "it took so long that its leases may have expired")
     except Skipped as reason:
         return Replay(file, Outcome.NOT_REPLAYED, str(reason))
-    return Replay(file, Outcome.FIXED, f"but {remarks[0]}" if remarks else "")
+    remark = f"but {remarks[0]}" if remarks else ""
+    return Replay(file, Outcome.NOT_REPRODUCED if file.note == SEEN_ONCE else Outcome.FIXED, remark)
 
 
 def _same(seen: object, file: CorpusFile) -> bool:
-    return str(seen) == str(file.signature)
+    """Files from before numbers were left out of signatures have them."""
+    return str(seen) == without_numbers(str(file.signature))
 
 
 def _died(file: CorpusFile, died: Died, step: int) -> Replay:

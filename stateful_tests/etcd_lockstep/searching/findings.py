@@ -19,6 +19,9 @@ from etcd_model import operations as op
 from etcd_model.operations import Operation
 from etcd_model.ranges import FROM_KEY
 
+SEEN_ONCE = "seen once, and not again"
+"""The note of a finding that its own trace did not show when it was run again."""
+
 DIED = Difference("answer", "died")
 """What a target that died of an operation shows."""
 

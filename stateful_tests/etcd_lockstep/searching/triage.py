@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from etcd_lockstep.comparing.lockstep import Died, Divergence, Inconclusive, Lockstep, Skipped, Step
-from etcd_lockstep.searching.findings import DIED, Finding, Signature, signature
+from etcd_lockstep.searching.findings import DIED, SEEN_ONCE, Finding, Signature, signature
 from etcd_lockstep.searching.known import KnownFinding, KnownFindings
 from etcd_lockstep.searching.shrinking import ShownByKnown, Verdict, shrink
 from etcd_lockstep.target import TargetDied
@@ -125,7 +125,7 @@ class Triage:
                 return None  # one that there was no time to look into is enough
             return self.record_as_seen(seen, trace, "there was no time to shrink it")
         if shrunk == (seen, trace) and not self._shows(trace, seen):
-            return self.record_as_seen(seen, trace, "seen once, and not again")
+            return self.record_as_seen(seen, trace, SEEN_ONCE)
         return self._record(*shrunk)
 
     def accept(self, finding: Finding) -> bool:

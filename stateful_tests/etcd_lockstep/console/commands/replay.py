@@ -18,7 +18,12 @@ from etcd_lockstep.filing.replaying import Outcome, Replay, Replayer
 from etcd_lockstep.searching.run import NothingToDo
 from etcd_lockstep.servers import EtcdSource
 
-_STYLES = {Outcome.FIXED: "green", Outcome.STILL_LIES: "red", Outcome.NOT_REPLAYED: "yellow"}
+_STYLES = {
+    Outcome.FIXED: "green",
+    Outcome.STILL_LIES: "red",
+    Outcome.NOT_REPRODUCED: "yellow",
+    Outcome.NOT_REPLAYED: "yellow",
+}
 
 
 def run_replay(
