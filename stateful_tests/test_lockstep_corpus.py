@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 from collections.abc import Callable
@@ -285,3 +286,10 @@ def test_a_file_of_every_symbol_replays(tmp_path: Path, capsys: Capture) -> None
     path = save(finding(trace=trace), tmp_path, "none")
     assert main(["replay", "--etcd", "none", str(path)]) == 0
     assert f"FIXED        {path}\n" in capsys.readouterr().out
+
+
+def test_what_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    for path in (tmp_path / "pipe.json", Path("/dev/zero")):
+        with pytest.raises(BadFile, match="not a regular file"):
+            load(path)

@@ -110,6 +110,10 @@ def load(path: Path) -> CorpusFile:
 def read_object(path: Path, what: str) -> tuple[str, Json]:
     """The text of a file, and the JSON object in it; `what` the file should be. Raises `BadFile`."""
     try:
+        if path.exists() and not (
+            path.is_file() or path.is_dir()
+        ):  # a pipe would be waited for, and a device has no end
+            raise BadFile(f"{path}: can't be read: not a regular file")
         held = path.read_bytes()
     except OSError as error:
         raise BadFile(f"{path}: can't be read: {error.strerror}") from error
