@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -513,3 +514,18 @@ def test_the_server_of_the_page_is_reached(elsewhere: Path, capsys: Capture) -> 
     assert "my-server lies: range: count unexpected" in headlines
     assert all(headline.startswith("my-server lies: range") and "count" in headline for headline in headlines)
     assert "seen once" not in reported
+
+
+class KeepsText(Specimen):
+    """Keeps values as text, so that bytes which are no UTF-8 come back changed."""
+
+    name = "keeps-text"
+
+    def apply(self, operation: Operation) -> Result:
+        if isinstance(operation, Put):
+            operation = replace(operation, value=operation.value.decode("utf-8", "replace").encode())
+        return super().apply(operation)
+
+
+def test_a_store_that_keeps_values_as_text_is_found_out() -> None:
+    assert "kvs.value" in [finding["field"] for finding in fuzz(KeepsText)]

@@ -28,7 +28,8 @@ KEYS = (b"a", b"ab", b"b", b"a\x00", b"aa", b"a\xff")
 MOST_KEYS = 6
 """From seven equal elements on, the order in which etcd sorts ties depends on the Go that built it."""
 
-VALUES = (b"1", b"2", b"", b"a", b"\x00")
+VALUES = (b"1", b"2", b"", b"a", b"\x00", b"\xff\xc3(", b"long " * 60)
+"""Beside usual ones: none, a zero byte, what is no UTF-8, and one that is longer than a line."""
 
 OWN_LEASE_IDS = (7, 8, -5)
 """Lease ids that callers pick; negative ones are legal."""
