@@ -190,9 +190,9 @@ class _ReplayItem(pytest.Item):
     path: Path
 
     def runtest(self) -> None:
-        from etcd_lockstep.console.wording import operation_in_words
         from etcd_lockstep.filing.corpus import load
         from etcd_lockstep.filing.replaying import Outcome
+        from etcd_lockstep.reporting.wording import operation_in_words
 
         file = load(self.path)
         result = _replayer_of(self.config).replay(file)

@@ -58,7 +58,11 @@ class Inconclusive(Exception):
 
 
 class Skipped(Exception):
-    """An operation that was not applied to anyone: a target has no words for it, or a real etcd would die of it."""
+    """An operation that was not applied to anyone: a real etcd would crash, or its answer is not defined."""
+
+
+class Inexpressible(Skipped):
+    """An operation that was not applied to anyone, since a target has no words for it."""
 
 
 class Died(Exception):
@@ -139,14 +143,14 @@ class Lockstep:
         if self._from_0 and any(
             isinstance(one, RevisionAt) and self._revisions[one.step] + one.plus <= 1 for one in symbols(operation)
         ):
-            raise Skipped(f"{self._from_0[0]} has no number for its first revision")
+            raise Inexpressible(f"{self._from_0[0]} has no number for its first revision")
         for target in self.targets:
             try:
                 expressible = target.can_express(operation)
             except Exception as error:
                 raise Died(target, f"its can_express() raised {type(error).__name__}: {error}") from error
             if not expressible:
-                raise Skipped(f"{target.name} has no words for it")
+                raise Inexpressible(f"{target.name} has no words for it")
 
     def _refuse_open(self, concrete: Operation) -> None:
         reason = not_to_be_asked(concrete, self._model.state)

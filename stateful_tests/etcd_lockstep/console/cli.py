@@ -20,6 +20,12 @@ from etcd_lockstep.console.commands import Exit, FuzzOptions, run_fuzz, run_repl
 from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.filing.baseline import load_baseline
 from etcd_lockstep.filing.corpus import BadFile
+from etcd_lockstep.reporting.html import NoJinja2, check_jinja2, html_report
+from etcd_lockstep.reporting.junit import junit_report
+from etcd_lockstep.reporting.markdown import markdown_report
+from etcd_lockstep.reporting.sarif import sarif_report
+from etcd_lockstep.reporting.summary import RunSummary
+from etcd_lockstep.reporting.text import Detail
 from etcd_lockstep.searching.driver import STEPS
 from etcd_lockstep.searching.run import NothingToDo, RunOptions
 from etcd_lockstep.servers import EtcdSource
@@ -45,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command: Callable[[Console, argparse.Namespace], Exit] = options.command
         with interrupts:
             return command(console, options)
-    except (servers.BadSource, servers.NotEmpty, UnknownTarget, NothingToDo, BadFile) as error:
+    except (servers.BadSource, servers.NotEmpty, UnknownTarget, NothingToDo, BadFile, NoJinja2) as error:
         return _refuse(str(error), Exit.REFUSED)
     except (servers.EtcdUnavailable, TargetDied) as error:
         return _refuse(str(error), Exit.UNREACHABLE)
@@ -79,8 +85,16 @@ def _search(
     seconds = options.seconds
     if seconds is None and options.examples is None:
         seconds = DEFAULT_SECONDS
-    _check_output("--json", options.json)
-    _check_output("--write-baseline", options.write_baseline)
+    reports: list[tuple[Path | None, Callable[[RunSummary], str]]] = [
+        (options.html, html_report),
+        (options.junit, junit_report),
+        (options.sarif, sarif_report),
+        (options.markdown, markdown_report),
+    ]
+    for option in ("json", "html", "junit", "sarif", "markdown", "write_baseline"):
+        _check_output(f"--{option.replace('_', '-')}", getattr(options, option))
+    if options.html is not None:
+        check_jinja2()
     baseline: Path | None = options.baseline
     if baseline is None and options.write_baseline is not None and options.write_baseline.exists():
         baseline = options.write_baseline  # whose reasons would be lost otherwise
@@ -101,7 +115,9 @@ def _search(
                 call_timeout=options.call_timeout,
                 accepted=[one.finding for one in accepted],
             ),
+            detail=Detail.FULL if options.verbose else Detail.BRIEF if options.brief else Detail.USUAL,
             json_file=options.json,
+            reports=[(path, report) for path, report in reports if path is not None],
             corpus=options.corpus,
             baseline=baseline,
             accepted=accepted,
@@ -224,7 +240,16 @@ def _search_options() -> _Parser:
         metavar="A,B",
         help=f"only these families of operations: {','.join(FAMILIES)}",
     )
+    amount = search.add_mutually_exclusive_group()
+    amount.add_argument("--brief", action="store_true", help="print the summary, and each lie in a line")
+    amount.add_argument("--verbose", action="store_true", help="print every lie in full, not one for each cause")
     search.add_argument("--json", type=Path, metavar="FILE", help="write a summary there")
+    search.add_argument("--html", type=Path, metavar="FILE", help="write a page there that explains each lie")
+    search.add_argument("--junit", type=Path, metavar="FILE", help="write test results there, for a CI system")
+    search.add_argument("--sarif", type=Path, metavar="FILE", help="write a SARIF log there, for code scanning")
+    search.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write a summary there, such as a job's on GitHub"
+    )
     search.add_argument(
         "--baseline", type=Path, metavar="FILE", help="accept the findings that the file lists: only new ones count"
     )

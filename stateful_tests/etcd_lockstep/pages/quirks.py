@@ -13,9 +13,9 @@ from pathlib import Path
 from etcd_lockstep import servers
 from etcd_lockstep.comparing.lockstep import Died, Inconclusive, Lockstep, Skipped
 from etcd_lockstep.comparing.observation import Observation
-from etcd_lockstep.console.wording import answer_fields, operation_in_words
 from etcd_lockstep.filing.notation import operation_from_json, to_json
 from etcd_lockstep.pages.distinguishing import find, shows
+from etcd_lockstep.reporting.wording import answer_fields, operation_in_words
 from etcd_lockstep.servers import Program, ServerSettings
 from etcd_lockstep.servers.binary import BinaryEtcd
 from etcd_lockstep.targets.etcd import EtcdTarget

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
@@ -12,9 +13,11 @@ from etcd_lockstep.comparing.lockstep import (
     Died,
     Divergence,
     Inconclusive,
+    Inexpressible,
     Lockstep,
     Skipped,
 )
+from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.coverage import Coverage
 from etcd_lockstep.searching.findings import DIED, Finding, Signature, features, signature
 from etcd_lockstep.searching.triage import TargetGone, TraceRunner, Triage
@@ -82,6 +85,10 @@ class Search:
         """A reading of `time.monotonic` after which nothing more need be run."""
         self.inconclusive = 0
         """Sequences given up because leases may have expired meanwhile."""
+        self.drawn: Counter[str] = Counter()
+        """Operations by name, those among them that no target was asked."""
+        self.inexpressible: Counter[str] = Counter()
+        """Those that a target's interface has no words for (`Target.can_express`)."""
         self.coverage = Coverage()
         """What all targets have agreed on."""
         self.over = True
@@ -141,9 +148,11 @@ class Search:
         if self.over:
             return False
         before, self._trace = self._trace, (*self._trace, operation)
+        self.drawn[name_of(operation)] += 1
         try:
             step = self._current.step(operation)
-        except Skipped:
+        except Skipped as skipped:
+            self._skipped(operation, skipped)
             self._trace = before
             return False
         except Inconclusive:
@@ -168,6 +177,10 @@ class Search:
 
     def flush(self) -> None:
         """Run what was drawn and not yet run: nothing, where each step is run as it is drawn."""
+
+    def _skipped(self, operation: Operation, reason: Skipped) -> None:
+        if isinstance(reason, Inexpressible):
+            self.inexpressible[name_of(operation)] += 1
 
     def _died(self, died: Died, trace: Trace) -> None:
         """A target died of the last step of a trace, or was found dead after it."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from etcd_lockstep.comparing.lockstep import Died, Divergence, Inconclusive, Lockstep, Skipped, Step
+from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.findings import DIED, SEEN_ONCE, Finding, Signature, signature
 from etcd_lockstep.searching.known import KnownFinding, KnownFindings
 from etcd_lockstep.searching.shrinking import ShownByKnown, Verdict, shrink
@@ -91,6 +93,8 @@ class Triage:
         targets, which are not reported again. `on_shrinking` is called with what is being
         shrunk, and then with an empty text; `on_finding` with each finding once it is recorded."""
         self.findings: list[Finding] = []
+        self.seen_again: Counter[tuple[str, str, str]] = Counter()
+        """By target, fingerprint and the step's operation: how many more steps a known finding has explained."""
         self._runner = runner
         self._targets = targets
         self._over_quota = over_quota
@@ -108,7 +112,9 @@ class Triage:
         and KeyboardInterrupt, with the finding recorded as it was seen.
         """
         self._patience = patience
-        if self._known.explain(trace, seen):
+        known = self._known.explain(trace, seen)
+        if known:
+            self.seen_again[seen.target, known.fingerprint, name_of(trace[-1])] += 1
             return None
         self._on_shrinking(str(seen))
         try:
@@ -195,7 +201,7 @@ class Triage:
             self._known.has(KnownFinding(seen, trace))
             or self._known.is_one_of_many(seen, trace)
             or self._known.is_another_field(seen, trace)
-            or self._known.explain(trace, seen, thorough=True)
+            or self._known.explain(trace, seen, thorough=True) is not None
             or self._went_wrong_before(trace, seen)
             or self._is_header_of_known(trace, seen)
         )
@@ -203,7 +209,8 @@ class Triage:
     def _is_header_of_known(self, trace: Trace, seen: Signature) -> bool:
         """Whether only the header's revision is wrong in an answer whose body shows a known finding."""
         return seen.field == "revision" and any(
-            shown != seen and self._known.explain(trace, shown) for shown in self._signatures(trace, seen.target)
+            shown != seen and self._known.explain(trace, shown) is not None
+            for shown in self._signatures(trace, seen.target)
         )
 
     def _went_wrong_before(self, trace: Trace, seen: Signature) -> bool:

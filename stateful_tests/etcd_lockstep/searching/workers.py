@@ -16,6 +16,7 @@ from typing import Any
 
 from etcd_lockstep.comparing.lockstep import Died, Divergence, Inconclusive, Lockstep, Skipped
 from etcd_lockstep.comparing.timed import TimedLockstep
+from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.coverage import Coverage
 from etcd_lockstep.searching.search import NewFinding, Search
 from etcd_lockstep.target import Target
@@ -76,10 +77,12 @@ class ParallelSearch(Search):
         """Draw one step. Whether it was taken."""
         if self.over:
             return False
+        self.drawn[name_of(operation)] += 1
         try:
             self._all.refuse_inexpressible(operation)
             self._guide.step(operation)
-        except Skipped:
+        except Skipped as skipped:
+            self._skipped(operation, skipped)
             return False
         except Inconclusive:
             self.over = True
