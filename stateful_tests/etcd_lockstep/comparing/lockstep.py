@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from etcd_lockstep.comparing.comparison import Difference, differences
@@ -13,7 +13,7 @@ from etcd_lockstep.names import operation_name
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, Symbol, TokenOf, bare, substitute, symbols
-from etcd_model import State, crash_reason, nondeterminism
+from etcd_model import Server, State, crash_reason, nondeterminism, quirks_of
 from etcd_model.history_hash import history_hash
 from etcd_model.operations import HashKV, Operation, Range
 from etcd_model.ranges import FROM_KEY
@@ -74,6 +74,14 @@ class Died(Exception):
         self.reason = reason
 
 
+class _Guide(ModelTarget):
+    """The model of another release, which is started as the model of the run is."""
+
+    def __init__(self, release: str, server: Server) -> None:
+        super().__init__(replace(server, quirks=quirks_of(release)))
+        self.name = f"model of {release}"
+
+
 class Lockstep:
     """One sequence of operations on a fixed set of targets, the model among them.
 
@@ -84,6 +92,8 @@ class Lockstep:
         self.targets: tuple[Target, ...] = (model, *others)
         self._model = model
         self._references = [target.name for target in self.targets if target.name in REFERENCES]
+        self._guides = [_Guide(release, model.server) for release in sorted({one.release for one in others} - {""})]
+        """Models of the releases that targets are of, for what is not to be asked. Their answers are not compared."""
         self._views: dict[str, View] = {}
         self._revisions: list[int] = []
         self._from_0: list[str] = []
@@ -98,7 +108,7 @@ class Lockstep:
 
     def start(self) -> None:
         """Begin a new sequence. Raises `Died`."""
-        for target in self.targets:
+        for target in (*self.targets, *self._guides):
             try:
                 revision = target.reset()
                 base = _first_revision(target) if revision is None else revision
@@ -117,15 +127,17 @@ class Lockstep:
         """
         symbolic = bool(symbols(operation))
         concrete = {
-            target.name: self._concrete(operation, target) if symbolic else operation for target in self.targets
+            target.name: self._concrete(operation, target) if symbolic else operation
+            for target in (*self.targets, *self._guides)
         }
         self.refuse_inexpressible(operation)
-        self._refuse_open(concrete[self._model.name])
+        self._refuse_open(concrete)
         self._revisions.append(0)
         observations: dict[str, Observation] = {}
         for target in self.targets:
             observations[target.name] = self._ask(target, concrete[target.name]).observation
         self._revisions[-1] = self._model.state.revision
+        self._follow(concrete, observations[self._model.name])
         elapsed = time.monotonic() - self._started
         expected = observations[self._model.name]
         if isinstance(expected, LeaseGrantResult):
@@ -152,10 +164,17 @@ class Lockstep:
             if not expressible:
                 raise Inexpressible(f"{target.name} has no words for it")
 
-    def _refuse_open(self, concrete: Operation) -> None:
-        reason = not_to_be_asked(concrete, self._model.state)
-        if reason:
-            raise Skipped(reason)
+    def _refuse_open(self, concrete: Mapping[str, Operation]) -> None:
+        for model in (self._model, *self._guides):
+            reason = not_to_be_asked(concrete[model.name], model.state)
+            if reason:
+                raise Skipped(reason)
+
+    def _follow(self, concrete: Mapping[str, Operation], expected: Observation) -> None:
+        """Let the guides take the step too."""
+        for guide in self._guides:
+            self._ask(guide, concrete[guide.name])
+            self._views[guide.name].resynchronize(getattr(expected, "revision", 0))
 
     def _ask(self, target: Target, operation: Operation) -> Answer:
         """Apply an operation whose symbols are filled in, as the step that has begun."""

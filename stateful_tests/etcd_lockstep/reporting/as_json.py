@@ -56,5 +56,6 @@ def _lie(one: Reported) -> dict[str, Any]:
         "trace": [to_json(operation) for operation in finding.trace],
         "answers": answers(finding),
         "file": str(one.file) if one.file is not None else None,
+        **({"quirk": finding.quirk} if finding.quirk else {}),
         **({"note": finding.note} if finding.note else {}),
     }

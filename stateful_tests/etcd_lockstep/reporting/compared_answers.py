@@ -53,11 +53,19 @@ def compared_answers(finding: Finding) -> ComparedAnswers:
     for field in dict.fromkeys(name for said in answers for name in said):
         values = tuple(said.get(field, NONE) for said in answers)
         rows.append(Row(field, values, differs=len(values) == 1 or len(set(values)) > 1))
-    odd = finding.odd_one_out
     return ComparedAnswers(
-        [Column(tuple(backers), odd in backers or (odd == UNDECIDED and "fake" in backers)) for backers, _ in columns],
+        [_column(backers, finding) for backers, _said in columns],
         sorted(rows, key=lambda row: (not row.differs, _rank(row.field, finding))),
     )
+
+
+def _column(backers: Sequence[str], finding: Finding) -> Column:
+    """Between two etcds nobody else is named: the model and the fake emulate the one, and say what it says."""
+    odd = finding.odd_one_out
+    is_odd = odd in backers or (odd == UNDECIDED and "fake" in backers)
+    if finding.is_about_an_etcd and "etcd" in backers:
+        backers = [f"etcd {finding.etcd}"]
+    return Column(tuple(backers), is_odd)
 
 
 def _comparable(answers: Sequence[dict[str, str]]) -> list[dict[str, str]]:

@@ -100,6 +100,11 @@ class RunSummary:
         return tuple(name for name in self.targets if name not in REFERENCES) or self.targets[1:]
 
     @property
+    def is_about_etcds(self) -> bool:
+        """Whether every finding is that one etcd differs from another."""
+        return bool(self.causes) and all(one.finding.is_about_an_etcd for one in self.findings)
+
+    @property
     def findings(self) -> list[Reported]:
         """All of them, in the order of the report."""
         return [one for cause in self.causes for one in cause.findings]

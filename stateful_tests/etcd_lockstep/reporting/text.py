@@ -38,6 +38,8 @@ def headline(finding: Finding, operations: Sequence[str] = ()) -> str:
             return f"the model is wrong: {about}"
         case _ if odd == UNDECIDED:
             return f"the fake is not with the model, and no real etcd is there to judge: {about}"
+        case _ if finding.is_about_an_etcd:
+            return f"{odd} differs{f' ({finding.quirk})' if finding.quirk else ''}: {about}"
         case _:
             return f"{odd} lies: {about}"
 
@@ -49,9 +51,11 @@ def _about(finding: Finding, operations: Sequence[str]) -> str:
     reason = reason.removeprefix("(etcdserver: ").removeprefix("(").removesuffix(")")
     match field, verb:
         case "error", "accepted":
-            return f"it accepts a {operation} that should be refused ({reason})"
+            refused = f"etcd {finding.etcd} refuses" if finding.is_about_an_etcd else "should be refused"
+            return f"it accepts a {operation} that {refused} ({reason})"
         case "error", "refused":
-            return f"it refuses a {operation} that should be accepted ({reason})"
+            accepted = f"etcd {finding.etcd} accepts" if finding.is_about_an_etcd else "should be accepted"
+            return f"it refuses a {operation} that {accepted} ({reason})"
         case "watches.events", _:
             return (
                 f"a watch is not {_promise(finding.trace, kind)}: {kind}"
@@ -193,7 +197,7 @@ def print_summary(console: Console, summary: RunSummary) -> None:
     if findings:
         console.print()
         by_severity = "  ·  ".join(f"{number} {severity.value}" for severity, number in summary.by_severity.items())
-        console.print(Text(f"{len(findings)} {'lie' if len(findings) == 1 else 'lies'}: {by_severity}", style="bold"))
+        console.print(Text(f"{_lies(len(findings), summary)}: {by_severity}", style="bold"))
         by_operation = ", ".join(f"{operation} {number}" for operation, number in summary.by_operation.items())
         console.print(Text(f"in answers to {by_operation}"))
     for line in limits(summary):
@@ -221,12 +225,17 @@ def _by_family(operations: Collection[str]) -> list[str]:
     return names
 
 
+def _lies(number: int, summary: RunSummary) -> str:
+    """`3 new lies`; between two etcds nobody lies, and it is `3 new differences`."""
+    noun = "difference" if summary.is_about_etcds else "lie"
+    return f"{number} {'new ' if summary.has_baseline else ''}{noun}{'' if number == 1 else 's'}"
+
+
 def verdict(summary: RunSummary) -> str:
     """The run in one line: how many lies and where they are, or that there are none."""
     number, accepted = len(summary.findings), summary.accepted
     if number:
-        new = "new " if summary.has_baseline else ""
-        said = f"{number} {new}{'lie' if number == 1 else 'lies'}"
+        said = _lies(number, summary)
         said += f", filed in {summary.folder}" if summary.folder else ""
     elif not summary.steps:
         said = "not one operation was run"

@@ -164,6 +164,10 @@ class Finding:
     differences: tuple[Difference, ...]
     note: str = ""
     """Why the trace is not shrunk, where it isn't; for a target that died, its last words."""
+    quirk: str = ""
+    """The known quirk of etcd's releases that it shows, by its name in `etcd_model.Quirks`; or empty."""
+    etcd: str = ""
+    """The version of the real etcd that took part; empty where none did."""
     over_quota: bool = False
     """Whether it was found on a server that is over its quota from the start."""
 
@@ -171,6 +175,11 @@ class Finding:
     def odd_one_out(self) -> str:
         """The name of the target that differs from the others."""
         return self.signature.target
+
+    @property
+    def is_about_an_etcd(self) -> bool:
+        """Whether one etcd differs from another."""
+        return bool(self.etcd) and self.odd_one_out.startswith("etcd ")
 
     @property
     def fingerprint(self) -> str:

@@ -68,14 +68,16 @@ class Search:
         second_instances: Mapping[str, Target] | None = None,
         lockstep: type[Lockstep] = Lockstep,
         judged: int = JUDGED,
+        etcd: str = "",
         known: Sequence[Finding] = (),
+        quirk_of: Callable[[Trace, Signature], str] = lambda _trace, _seen: "",
         on_shrinking: Callable[[str], None] = lambda _what: None,
         on_finding: Callable[[Finding], None] = lambda _finding: None,
     ) -> None:
         """`others` take part beside the model. `second_instances`, by name, are more of some of them, to run
         parts of a trace on while its own sequence goes on; without one, the sequence ends there. The real etcd, if
-        there is one beside second instances, runs along in one of `judged` sequences. `known`, `on_shrinking` and
-        `on_finding` as in `Triage`."""
+        there is one beside second instances, runs along in one of `judged` sequences. The other options are those of
+        `Triage`."""
         self.targets: tuple[Target, ...] = (model, *others)
         self.examples = 0
         """Of Hypothesis; one holds one sequence or several."""
@@ -99,8 +101,10 @@ class Search:
         self.triage = Triage(
             self._runner,
             {target.name: target.capabilities for target in others},
+            etcd=etcd,
             over_quota=model.server.over_quota,
             known=known,
+            quirk_of=quirk_of,
             on_shrinking=on_shrinking,
             on_finding=on_finding,
         )
@@ -181,6 +185,10 @@ class Search:
     def _skipped(self, operation: Operation, reason: Skipped) -> None:
         if isinstance(reason, Inexpressible):
             self.inexpressible[name_of(operation)] += 1
+
+    def revive(self, died: Died) -> None:
+        """Bring a target back that died outside of a sequence. Raises `TargetGone`."""
+        self._runner.revive(died)
 
     def _died(self, died: Died, trace: Trace) -> None:
         """A target died of the last step of a trace, or was found dead after it."""

@@ -8,6 +8,7 @@ from etcd_lockstep.targets.footprint import Footprint
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import Operation, Result
 from etcd_model.operations import LeaseGrant, LeaseRevoke
+from etcd_model.quirks import release_of
 from etcd_model.results import LeaseGrantResult
 
 
@@ -17,6 +18,7 @@ class EtcdTarget(WireTarget):
     def __init__(self, running: RunningEtcd) -> None:
         super().__init__("etcd", running.address)
         self._running = running
+        self.release = release_of(running.version)
 
     @property
     def owned(self) -> bool:
