@@ -385,7 +385,7 @@ def test_the_etcdctl_snippet() -> None:
         ((op.LeaseGrant(60), op.Lock(b"l", LeaseOf(1))), {"etcdctl", "Go", "Python"}),
         ((op.LeaseGrant(2), op.Advance(4)), {"Go", "Python"}),
     ],
-    ids=str,
+    ids=["nul", "filter", "watch", "lock", "time"],
 )
 def test_what_cannot_show_a_trace_is_left_out(trace: Sequence[op.Operation], missing: set[str]) -> None:
     assert {"pytest", "Python", "Go", "etcdctl"} - snippets(finding(*trace)).keys() == missing
