@@ -128,7 +128,7 @@ def real_etcd(request: pytest.FixtureRequest) -> Iterator[RunningEtcd]:
     with running:
         if not running.owned:
             try:
-                servers.refuse_unless_empty(running.address, request.config.getoption("--etcd-lockstep-allow-destroy"))
+                servers.refuse_unless_empty(running.access, request.config.getoption("--etcd-lockstep-allow-destroy"))
             except (servers.EtcdUnavailable, servers.NotEmpty) as refusal:
                 pytest.fail(str(refusal), pytrace=False)
         request.config.stash[_etcd_in_use] = running.how

@@ -40,6 +40,12 @@ _EPILOGUE = (
 )
 
 
+_USAGE_ERRORS = (
+    *(servers.BadSource, servers.BadCredentials, servers.NotEmpty),
+    *(UnknownTarget, NothingToDo, BadFile, NoJinja2),
+)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script `etcd-lockstep`."""
     options = _parser().parse_args(arguments)
@@ -51,7 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command: Callable[[Console, argparse.Namespace], Exit] = options.command
         with interrupts:
             return command(console, options)
-    except (servers.BadSource, servers.NotEmpty, UnknownTarget, NothingToDo, BadFile, NoJinja2) as error:
+    except (
+        servers.BadSource,
+        servers.BadCredentials,
+        servers.NotEmpty,
+        UnknownTarget,
+        NothingToDo,
+        BadFile,
+        NoJinja2,
+    ) as error:
         return _refuse(str(error), Exit.REFUSED)
     except (servers.EtcdUnavailable, TargetDied) as error:
         return _refuse(str(error), Exit.UNREACHABLE)
@@ -71,11 +85,17 @@ def _one_line(text: str) -> str:
 
 
 def _fuzz(console: Console, options: argparse.Namespace) -> Exit:
-    return _search(console, options, servers.parse_source(options.etcd), [find(name) for name in options.against])
+    return _search(
+        console,
+        options,
+        servers.parse_source(options.etcd, _credentials(options)),
+        [find(name) for name in options.against],
+    )
 
 
 def _diff(console: Console, options: argparse.Namespace) -> Exit:
-    judge, judged = find_two(*options.targets)
+    first, second = options.targets
+    judge, judged = find_two(first, second, _credentials(options))
     return _search(console, options, judge, [judged])
 
 
@@ -138,7 +158,7 @@ def _replay(console: Console, options: argparse.Namespace) -> Exit:
     return run_replay(
         console,
         options.files,
-        servers.parse_source(options.etcd),
+        servers.parse_source(options.etcd, _credentials(options)),
         [find(name) for name in options.against],
         allow_destroy=options.allow_destroy,
         call_timeout=options.call_timeout,
@@ -147,6 +167,14 @@ def _replay(console: Console, options: argparse.Namespace) -> Exit:
 
 def _targets(console: Console, _options: argparse.Namespace) -> Exit:
     return run_targets(console)
+
+
+def _credentials(options: argparse.Namespace) -> servers.Credentials:
+    return servers.Credentials.of(options.cacert, options.cert, options.key, options.user)
+
+
+def _variable(option: str) -> str:
+    return f"ETCDCTL_{option.removeprefix('--').upper()}"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -172,6 +200,15 @@ def _parser() -> argparse.ArgumentParser:
         default=CALL_TIMEOUT,
         metavar="N",
         help=f"seconds after which a call of a target of your own counts as hanging (default {CALL_TIMEOUT:g})",
+    )
+    for option, what in (
+        ("--cacert", "the authorities that the certificate of an https endpoint is checked with"),
+        ("--cert", "the client's certificate for an https endpoint"),
+        ("--key", "the key of that"),
+    ):
+        running.add_argument(option, type=Path, metavar="FILE", help=f"{what} (default ${_variable(option)})")
+    running.add_argument(
+        "--user", metavar="NAME:PASSWORD", help="a user with the role root, where an endpoint has authentication on"
     )
     running.add_argument(
         "--allow-destroy", action="store_true", help="delete everything that a named endpoint holds, and then use it"

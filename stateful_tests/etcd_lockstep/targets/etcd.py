@@ -16,7 +16,7 @@ class EtcdTarget(WireTarget):
     """A running etcd. It is started again where it dies, if it is ours."""
 
     def __init__(self, running: RunningEtcd) -> None:
-        super().__init__("etcd", running.address)
+        super().__init__("etcd", running.access)
         self._running = running
         self.release = release_of(running.version)
 
@@ -39,9 +39,9 @@ class EtcdTarget(WireTarget):
         try:
             self._running.restart()
         except EtcdUnavailable as error:
-            self.connect(self._running.address)  # so that whoever asks it again learns that nobody answers
+            self.connect(self._running.access)  # so that whoever asks it again learns that nobody answers
             raise TargetDied(str(error)) from error
-        self.connect(self._running.address)
+        self.connect(self._running.access)
 
     def min_lease_ttl(self) -> int:
         """The shortest TTL that this server grants, in seconds, asked with a lease that is revoked again.
