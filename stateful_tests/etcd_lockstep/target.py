@@ -34,10 +34,14 @@ class TargetDied(Exception):
     """A target can't be reached, or stopped answering: nobody knows what became of the request."""
 
 
+class NotExpressible(Exception):
+    """A target has no words for an operation, and it showed only when it was asked."""
+
+
 class Target(ABC):
     """One system under test, the model and the real etcd included.
 
-    Whatever exception `apply` raises, other than `TargetDied`, is taken for the target's answer
+    Whatever exception `apply` raises, other than `TargetDied` and `NotExpressible`, is taken for the target's answer
     to the operation: a mock that throws where etcd answers lies too.
     """
 

@@ -10,7 +10,7 @@ from typing import Any
 from etcd_lockstep.comparing.comparison import Difference, differences
 from etcd_lockstep.comparing.observation import Observation, Raised, View, allow_for_elapsed, observe
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.target import Target, TargetDied
+from etcd_lockstep.target import NotExpressible, Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, Symbol, TokenOf, bare, substitute, symbols
 from etcd_model import State, crash_reason, nondeterminism
@@ -55,6 +55,10 @@ class Step:
 
 class Inconclusive(Exception):
     """So much real time has passed that a lease of the sequence may have expired: its answers prove nothing."""
+
+
+class Inexpressible(Inconclusive):
+    """An operation for which a target turned out to have no words, after others had been asked it."""
 
 
 class Skipped(Exception):
@@ -159,6 +163,8 @@ class Lockstep:
             result = target.apply(operation)
         except TargetDied as died:
             raise Died(target, str(died)) from died
+        except NotExpressible as error:
+            raise Inexpressible(f"{target.name} has no words for it: {error}") from error
         except Exception as error:  # whatever a target throws is its answer
             raised = Raised(type(error).__name__, str(error))
             return Answer(operation, raised, raised)

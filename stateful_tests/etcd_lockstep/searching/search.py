@@ -12,6 +12,7 @@ from etcd_lockstep.comparing.lockstep import (
     Died,
     Divergence,
     Inconclusive,
+    Inexpressible,
     Lockstep,
     Skipped,
 )
@@ -146,8 +147,8 @@ class Search:
         except Skipped:
             self._trace = before
             return False
-        except Inconclusive:
-            self.inconclusive += 1
+        except Inconclusive as reason:
+            self.inconclusive += not isinstance(reason, Inexpressible)
             self.over = True
             return True
         except Died as died:

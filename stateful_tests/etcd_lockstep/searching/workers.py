@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
-from etcd_lockstep.comparing.lockstep import Died, Divergence, Inconclusive, Lockstep, Skipped
+from etcd_lockstep.comparing.lockstep import Died, Divergence, Inconclusive, Inexpressible, Lockstep, Skipped
 from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.searching.coverage import Coverage
 from etcd_lockstep.searching.search import NewFinding, Search
@@ -154,6 +154,8 @@ class ParallelSearch(Search):
                 if step.divergences:
                     return _Seen(trace[:number], step.divergences)
                 coverage.agreed(operation, step.observations[lockstep.targets[0].name])
+        except Inexpressible:
+            pass
         except (Inconclusive, Skipped):
             # Where something expired earlier or later than for the guide, a request may be one that is never sent.
             with self._counting:
