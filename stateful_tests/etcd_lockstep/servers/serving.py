@@ -45,6 +45,10 @@ _ADDRESS = re.compile(
 """A host without a scheme is one that no time of day, and no place in a file of code, looks like."""
 
 
+_KEY = "etcd-lockstep: key "
+"""What a line begins with that names a key to draw from."""
+
+
 class ProgramFailed(Exception):
     """A program that should serve does not. The text is one line that says why."""
 
@@ -84,6 +88,8 @@ class ServedProgram:
         self._readers: list[Thread] = []
         self._printed: SimpleQueue[str | None] | None = None
         """Its lines, until one of them has been its address."""
+        self.keys: list[bytes] = []
+        """Those that it printed before its address, as keys to draw from."""
         self._errors: deque[str] = deque(maxlen=_KEPT_LINES)
         atexit.register(self.stop)
         self.address = self._start()
@@ -123,6 +129,7 @@ class ServedProgram:
             is_file = os.sep in program and os.path.isfile(program)
             raise ProgramFailed(f"{program} is not executable" if is_file else f"there is no command {program}")
         self._errors.clear()
+        self.keys.clear()
         self._guard = Guard("/bin/sh", "-c", _CLEAN_UP, "sh")
         try:
             self._process = subprocess.Popen(
@@ -167,7 +174,9 @@ class ServedProgram:
                 raise ProgramFailed(
                     self._with_last_words(f"it printed no address within {self._seconds:g} s")
                 ) from None
-            if line is not None:
+            if line is not None and line.startswith(_KEY):
+                self.keys.append(line.removeprefix(_KEY).encode())
+            elif line is not None:
                 address = printed_address(line)
             elif self._has_ended(1.0):
                 assert self._process is not None

@@ -19,7 +19,7 @@ from etcd_lockstep.targets.unimplemented import Unimplemented
 from etcd_lockstep.targets.wire import WireTarget, empty_store
 from etcd_model import Operation, Result
 from etcd_model.errors import Code
-from etcd_model.operations import Put, Range
+from etcd_model.operations import Compact, Put, Range
 from etcd_model.ranges import FROM_KEY
 from etcd_model.results import PutResult, RangeResult
 from fake_etcd.wire import messages
@@ -53,6 +53,8 @@ class Abilities:
     way: Way
     counts_from_0: bool = False
     """Whether its store stands at revision 0 when it is empty."""
+    survives_compaction: bool = True
+    """Whether a fresh store can be compacted; False once it has died of that."""
     unimplemented: Unimplemented = field(default_factory=Unimplemented)
 
 
@@ -108,6 +110,7 @@ class ServedTarget(WireTarget):
             raise
         self._learned: Abilities = served.abilities
         self.capabilities = self._learned.operations
+        self.keys = tuple(self._program.keys)  # type: ignore[misc]  # one instance's, not the class's
 
     @property
     def address(self) -> str:
@@ -136,6 +139,8 @@ class ServedTarget(WireTarget):
         self._wire.close_streams()
         try:
             revision = self._emptied() or self._first_revision()
+            if self._learned.way is not Way.DELETING:
+                self._compact(revision)
         except TargetDied as died:
             raise self._with_last_words(died) from died
         self._wire.begin_at(revision)
@@ -182,6 +187,17 @@ class ServedTarget(WireTarget):
             case Way.RESTARTING:
                 self._start_again()
                 return 0
+
+    def _compact(self, revision: int) -> None:
+        """What is emptied by deleting is compacted, and so is every other store of the run. Once one has died of it,
+        it is not asked again: that the next search for findings will see."""
+        if revision < 1 or "compact" not in self._learned.operations or not self._learned.survives_compaction:
+            return
+        try:
+            super().apply(Compact(revision))
+        except TargetDied:
+            self._learned.survives_compaction = False
+            self._start_again()
 
     def _first_revision(self) -> int:
         """The revision of an empty store that does not say it at its reset."""
