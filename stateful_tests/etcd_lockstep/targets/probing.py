@@ -36,10 +36,12 @@ def with_those_that_follow(names: set[str]) -> frozenset[str]:
     """The operations that a server can be asked which implements these.
 
     A token needs somebody who gives it, and without a lease nothing happens by itself. `Observe` may be silent for
-    ever, so it is not called, and another method of its service speaks for it.
+    ever, so it is not called, and another method of its service speaks for it. Hashes are those of histories that are
+    compacted at each reset.
     """
     follow = {_AUTHENTICATE: "as", _LEASE_GRANT: "advance", _LEADER: _OBSERVE}
-    return frozenset(names | {follow[name] for name in names & follow.keys()})
+    known = names | {follow[name] for name in names & follow.keys()}
+    return frozenset(known if "compact" in known else known - {"hash_kv"})
 
 
 def is_reachable(channel: grpc.Channel, seconds: float) -> bool:

@@ -10,6 +10,7 @@ from pathlib import PurePath
 
 import grpc
 
+from etcd_lockstep.codec import Malformed
 from etcd_lockstep.servers.serving import ProgramFailed, ServedProgram
 from etcd_lockstep.target import NotExpressible, TargetDied
 from etcd_lockstep.targets.footprint import Footprint
@@ -94,20 +95,20 @@ class ServedTarget(WireTarget):
 
     def __init__(self, served: Served) -> None:
         """Raises `TargetDied`."""
-        self._served = served
         self._reset_failed = ""
+        self._runs = True
         self._call_timeout: float | None = None
         try:
             self._program = ServedProgram(served.command)
-        except ProgramFailed as failed:
+            try:
+                super().__init__(served.name, self._program.address, SETTLE_SECONDS)
+                if served.abilities is None:
+                    served.abilities = self._learn()
+            except BaseException:
+                self._program.stop()
+                raise
+        except (ProgramFailed, TargetDied) as failed:
             raise TargetDied(f"{served.name}: {failed}") from failed
-        try:
-            super().__init__(served.name, self._program.address, SETTLE_SECONDS)
-            if served.abilities is None:
-                served.abilities = self._learn()
-        except BaseException:
-            self._program.stop()
-            raise
         self._learned: Abilities = served.abilities
         self.capabilities = self._learned.operations
         self.keys = tuple(self._program.keys)  # type: ignore[misc]  # one instance's, not the class's
@@ -132,16 +133,18 @@ class ServedTarget(WireTarget):
         if self._call_timeout is not None:
             self._wire.call_timeout = self._call_timeout
         if not is_reachable(self._channel, _CONNECT_SECONDS):
-            raise TargetDied(f"{self._served.name}: nothing that speaks gRPC without TLS answers at {address}")
+            raise TargetDied(f"nothing that speaks gRPC without TLS answers at {address}")
 
     def reset(self) -> int:
         self._reset_failed = ""
+        if not self._runs:
+            self._start_again()
         self._wire.close_streams()
         try:
             revision = self._emptied() or self._first_revision()
             if self._learned.way is not Way.DELETING:
                 self._compact(revision)
-        except TargetDied as died:
+        except (TargetDied, Malformed) as died:
             raise self._with_last_words(died) from died
         self._wire.begin_at(revision)
         return revision
@@ -195,6 +198,8 @@ class ServedTarget(WireTarget):
             return
         try:
             super().apply(Compact(revision))
+        except Malformed:
+            return
         except TargetDied:
             self._learned.survives_compaction = False
             self._start_again()
@@ -225,13 +230,15 @@ class ServedTarget(WireTarget):
     def _start_again(self) -> None:
         self._wire.close_streams()
         self._channel.close()
+        self._runs = False
         try:
             self._program.restart()
         except ProgramFailed as failed:
             raise TargetDied(str(failed)) from failed
         self.connect(self._program.address)
+        self._runs = True
 
-    def _with_last_words(self, died: TargetDied) -> TargetDied:
+    def _with_last_words(self, died: Exception) -> TargetDied:
         words = self._program.last_words()
         return TargetDied(f"{died}\n{words}" if words and words not in str(died) else str(died))
 
@@ -242,10 +249,8 @@ class ServedTarget(WireTarget):
         operations = with_those_that_follow(self._implemented())
         if not operations:
             raise TargetDied(f"it implements none of etcd's methods at {self._program.address}")
-        emptied_by = {"delete_range", "lease_leases", "lease_revoke"} - (
-            frozenset() if "lease_grant" in operations else {"lease_leases", "lease_revoke"}
-        )
-        self._learned = Abilities(operations, Way.DELETING if emptied_by <= operations else Way.RESTARTING)
+        needed = {"delete_range", *(("lease_leases", "lease_revoke") if "lease_grant" in operations else ())}
+        self._learned = Abilities(operations, Way.DELETING if needed <= operations else Way.RESTARTING)
         if self._has_reset():
             self._learned.way = Way.OWN
         try:
@@ -281,7 +286,7 @@ class ServedTarget(WireTarget):
         """Whether an empty store is at revision 0, which no header can tell from none; its first put then is at 1."""
         if not {"range", "put"} <= self._learned.operations:
             return False
-        with suppress(TargetDied):
+        with suppress(TargetDied, Malformed):
             match self._read(), super().apply(Put(b"k", b"v")):
                 case RangeResult(revision=0), PutResult(revision=1):
                     return True
