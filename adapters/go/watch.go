@@ -3,14 +3,17 @@ package lockstep
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/metadata"
 )
 
 // noID is the watch id in replies that are no watcher's (etcd's clientv3.InvalidWatchID).
@@ -32,7 +35,8 @@ type (
 
 type watchServer struct {
 	pb.UnimplementedWatchServer
-	store *store
+	store   *store
+	streams atomic.Int64
 }
 
 // Watch answers one stream. Ids of watchers, of which clientv3's users see nothing, are given here as etcd gives them.
@@ -44,6 +48,8 @@ func (s *watchServer) Watch(server pb.Watch_WatchServer) error {
 	}
 	ctx, cancel := context.WithCancel(server.Context())
 	defer cancel()
+	// By the metadata of its context, a real client tells what goes over one stream.
+	ctx = metadata.AppendToOutgoingContext(ctx, "etcd-lockstep-stream", fmt.Sprint(s.streams.Add(1)))
 	stream := &watchStream{ctx: ctx, instance: i, value: value, server: server, watchers: map[int64]*watcher{}}
 	for {
 		request, err := server.Recv()
@@ -89,6 +95,7 @@ type watcher struct {
 	reported int
 }
 
+// send sends a response; one that is made here has no header, and gets one.
 func (s *watchStream) send(response *pb.WatchResponse) error {
 	if response.Header == nil {
 		response.Header = s.instance.header()
@@ -100,34 +107,11 @@ func (s *watchStream) create(r *pb.WatchCreateRequest) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id := r.WatchId
-	if _, taken := s.watchers[id]; taken && id != 0 {
-		return s.send(&pb.WatchResponse{
-			WatchId: noID, Created: true, Canceled: true,
-			CancelReason: "mvcc: duplicate watch ID provided on the WatchStream",
-		})
-	}
 	ctx, stop := context.WithCancel(s.ctx)
 	responses := s.value.Watch(ctx, string(r.Key), watchOptions(r)...)
-	reply := &pb.WatchResponse{Created: true}
-	var first *clientv3.WatchResponse
-	select {
-	case response, open := <-responses:
-		header := headerOf(&response.Header)
-		s.instance.seen(header)
-		switch {
-		case !open:
-			reply.Canceled, reply.CancelReason = true, "etcd-lockstep: the channel was closed at once"
-		case response.Canceled && response.CompactRevision == 0 && len(response.Events) == 0:
-			reply.Canceled, reply.CancelReason = true, cancelReason(&response)
-			if header.GetRevision() != 0 { // which clientv3 leaves out
-				reply.Header = header
-			}
-		case response.Created:
-			reply.Header = header
-		default:
-			first = &response
-		}
-	case <-time.After(createdWait):
+	reply, first := s.began(responses)
+	if _, taken := s.watchers[id]; taken && id != 0 && !reply.Canceled {
+		reply.Canceled, reply.CancelReason = true, "mvcc: duplicate watch ID provided on the WatchStream"
 	}
 	if reply.Canceled {
 		stop()
@@ -153,6 +137,31 @@ func (s *watchStream) create(r *pb.WatchCreateRequest) error {
 	}
 	go s.read(w, responses)
 	return nil
+}
+
+// began returns the reply to a create request, and what the channel had first, if that was something else.
+func (s *watchStream) began(responses clientv3.WatchChan) (*pb.WatchResponse, *clientv3.WatchResponse) {
+	reply := &pb.WatchResponse{Created: true}
+	select {
+	case response, open := <-responses:
+		header := headerOf(&response.Header)
+		s.instance.seen(header)
+		switch {
+		case !open:
+			reply.Canceled, reply.CancelReason = true, "etcd-lockstep: the channel was closed at once"
+		case response.Canceled && response.CompactRevision == 0 && len(response.Events) == 0:
+			reply.Canceled, reply.CancelReason = true, cancelReason(&response)
+			if header.GetRevision() != 0 { // which clientv3 leaves out
+				reply.Header = header
+			}
+		case response.Created:
+			reply.Header = header
+		default:
+			return reply, &response
+		}
+	case <-time.After(createdWait):
+	}
+	return reply, nil
 }
 
 // read forwards what a watcher's channel holds until it is closed, or the stream is over.
@@ -181,6 +190,9 @@ func (s *watchStream) forward(w *watcher, r *clientv3.WatchResponse) error {
 	s.instance.seen(header)
 	if w.canceled {
 		return nil
+	}
+	if header == nil {
+		header = &pb.ResponseHeader{}
 	}
 	response := &pb.WatchResponse{
 		Header: header, WatchId: w.id, Canceled: r.Canceled || r.CompactRevision != 0, CompactRevision: r.CompactRevision,
@@ -252,7 +264,7 @@ func headerOf(field any) *pb.ResponseHeader {
 // reason at all.
 func cancelReason(r *clientv3.WatchResponse) string {
 	err := r.Err()
-	if err == nil || errors.Is(err, rpctypes.ErrCompacted) || errors.Is(err, rpctypes.ErrFutureRev) {
+	if err == nil || r.CompactRevision != 0 || errors.Is(err, rpctypes.ErrFutureRev) {
 		return ""
 	}
 	return err.Error()
