@@ -14,6 +14,7 @@ from etcd_lockstep.servers import Credentials, EtcdSource, NoEtcd
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.target import ALL, Target, TargetDied
 from etcd_lockstep.targets.checked import CheckedTarget
+from etcd_lockstep.targets.served import PREFIX, parse_served
 
 REFERENCES = {
     "model": "the reference model; takes part in every run",
@@ -37,11 +38,11 @@ class UserTarget:
     name: str
     make: Callable[[], Target]
     is_ours: bool = False
-    """Whether it is a specimen: its code need not be watched."""
+    """Whether its code need not be watched: it is a specimen, or a program whose calls have a deadline each."""
 
 
 def find(name: str) -> str | UserTarget:
-    """The target that `--against` names: one of `OTHERS`, a specimen, or `package.module:Class`.
+    """The target that `--against` names: one of `OTHERS`, a specimen, `serve:COMMAND`, or `package.module:Class`.
 
     Raises `UnknownTarget`, with a line that says what is wrong.
     """
@@ -51,9 +52,12 @@ def find(name: str) -> str | UserTarget:
         return UserTarget(name, SPECIMENS[name], is_ours=True)
     if name in REFERENCES:
         raise UnknownTarget(f"{name} takes part in every run; --against names what is compared with it")
+    if name.startswith(PREFIX):
+        return _served(name)
     if ":" not in name:
         raise UnknownTarget(
-            f"no target is called {name!r}: `etcd-lockstep targets` lists them, and your own is package.module:Class"
+            f"no target is called {name!r}: `etcd-lockstep targets` lists them, and your own is package.module:Class, "
+            "or serve:COMMAND"
         )
     return user_target(_user_class(name), name)
 
@@ -79,6 +83,18 @@ def user_target(kind: Callable[[], Target], name: str) -> UserTarget:
         return CheckedTarget(target, called)
 
     return UserTarget(name, make)
+
+
+def _served(text: str) -> UserTarget:
+    try:
+        served = parse_served(text)
+    except ValueError as error:
+        raise UnknownTarget(str(error)) from None
+    if served.name in (*REFERENCES, UNDECIDED):
+        raise UnknownTarget(
+            f"{text}: a run has a target called {served.name!r} already: name yours, as in serve:NAME=COMMAND"
+        )
+    return UserTarget(served.name, served.start, is_ours=True)
 
 
 def find_two(

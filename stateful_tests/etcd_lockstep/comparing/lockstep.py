@@ -10,7 +10,7 @@ from typing import Any
 from etcd_lockstep.comparing.comparison import Difference, differences
 from etcd_lockstep.comparing.observation import Observation, Raised, View, allow_for_elapsed, observe
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.target import Target, TargetDied
+from etcd_lockstep.target import NotExpressible, Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, Symbol, TokenOf, bare, substitute, symbols
 from etcd_model import Server, State, crash_reason, nondeterminism, quirks_of
@@ -57,6 +57,10 @@ class Inconclusive(Exception):
     """So much real time has passed that a lease of the sequence may have expired: its answers prove nothing."""
 
 
+class FoundInexpressible(Inconclusive):
+    """An operation for which a target turned out to have no words, after others had been asked it."""
+
+
 class Skipped(Exception):
     """An operation that was not applied to anyone: a real etcd would crash, or its answer is not defined."""
 
@@ -96,6 +100,7 @@ class Lockstep:
         """Models of the releases that targets are of, for what is not to be asked. Their answers are not compared."""
         self._views: dict[str, View] = {}
         self._revisions: list[int] = []
+        self._keep_history = [target.name for target in others if target.keeps_history]
         self._from_0: list[str] = []
         """The targets whose first revision is 0."""
         self._started = 0.0
@@ -150,12 +155,14 @@ class Lockstep:
         return Step(observations, self._vote(observations))
 
     def refuse_inexpressible(self, operation: Operation) -> None:
-        """Raise `Skipped` where a target has no words for an operation, or calls its first revision 0, which is none in
-        a request, and the operation names that one."""
-        if self._from_0 and any(
+        """Raise `Inexpressible` where a target has no words for an operation. So it is where the operation names the
+        first revision, or an older one, and the target calls the first 0, which is none in a request, or still has what
+        was there before."""
+        beyond = [*self._from_0, *self._keep_history]
+        if beyond and any(
             isinstance(one, RevisionAt) and self._revisions[one.step] + one.plus <= 1 for one in symbols(operation)
         ):
-            raise Inexpressible(f"{self._from_0[0]} has no number for its first revision")
+            raise Inexpressible(f"{beyond[0]} has no such revision, or has more than that")
         for target in self.targets:
             try:
                 expressible = target.can_express(operation)
@@ -182,6 +189,8 @@ class Lockstep:
             result = target.apply(operation)
         except TargetDied as died:
             raise Died(target, str(died)) from died
+        except NotExpressible as error:
+            raise FoundInexpressible(f"{target.name} has no words for it: {error}") from error
         except Exception as error:  # whatever a target throws is its answer
             raised = Raised(type(error).__name__, str(error))
             return Answer(operation, raised, raised)

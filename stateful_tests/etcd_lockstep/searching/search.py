@@ -12,6 +12,7 @@ from etcd_lockstep.comparing.lockstep import (
     UNDECIDED,
     Died,
     Divergence,
+    FoundInexpressible,
     Inconclusive,
     Inexpressible,
     Lockstep,
@@ -159,8 +160,11 @@ class Search:
             self._skipped(operation, skipped)
             self._trace = before
             return False
-        except Inconclusive:
-            self.inconclusive += 1
+        except Inconclusive as reason:
+            if isinstance(reason, FoundInexpressible):
+                self.inexpressible[name_of(operation)] += 1
+            else:
+                self.inconclusive += 1
             self.over = True
             return True
         except Died as died:

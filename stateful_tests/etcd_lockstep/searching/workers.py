@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
-from etcd_lockstep.comparing.lockstep import Died, Divergence, Inconclusive, Lockstep, Skipped
+from etcd_lockstep.comparing.lockstep import Died, Divergence, FoundInexpressible, Inconclusive, Lockstep, Skipped
 from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.coverage import Coverage
@@ -157,6 +157,8 @@ class ParallelSearch(Search):
                 if step.divergences:
                     return _Seen(trace[:number], step.divergences)
                 coverage.agreed(operation, step.observations[lockstep.targets[0].name])
+        except FoundInexpressible:
+            pass
         except (Inconclusive, Skipped):
             # Where something expired earlier or later than for the guide, a request may be one that is never sent.
             with self._counting:

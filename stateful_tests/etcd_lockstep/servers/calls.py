@@ -85,9 +85,11 @@ def explain(error: grpc.RpcError) -> str:
     return str(error)
 
 
-def is_not_implemented(error: grpc.Call) -> bool:
+def is_not_implemented(error: grpc.RpcError) -> bool:
     """Whether a server says of a method that it has none such; some say so with another code than gRPC's own."""
+    if not isinstance(error, grpc.Call):
+        return False
     code, said = error.code(), (error.details() or "").lower()
     return code == grpc.StatusCode.UNIMPLEMENTED or (
-        code == grpc.StatusCode.UNKNOWN and ("not supported" in said or "not implemented" in said)
+        code == grpc.StatusCode.UNKNOWN and any(words in said for words in ("not supported", "not implemented"))
     )

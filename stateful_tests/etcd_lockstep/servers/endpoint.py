@@ -10,6 +10,7 @@ from etcd_lockstep.servers.access import Access, open_channel
 from etcd_lockstep.servers.calls import Response, call, explain, is_not_implemented, status
 from etcd_lockstep.servers.running import EtcdUnavailable, RunningEtcd
 from etcd_lockstep.servers.sources import Endpoint
+from etcd_model.quirks import DEFAULT_VERSION
 from fake_etcd.wire import messages
 
 _AUTH = "/etcdserverpb.Auth/"
@@ -38,10 +39,18 @@ class EndpointEtcd(RunningEtcd):
 
     def _connect(self, channel: grpc.Channel, access: Access) -> None:
         """Raises `grpc.RpcError` and `EtcdUnavailable`."""
-        answer = status(channel)
-        _refuse_peer_port(channel, access, answer.header.member_id)
-        self._access, self.address, self.version = access, access.address, answer.version
-        self.how = f"etcd {self.version} at endpoint {self.address}"
+        self._access, self.address = access, access.address
+        try:
+            answer = status(channel)
+        except grpc.RpcError as error:
+            if not is_not_implemented(error):
+                raise
+            self.version = DEFAULT_VERSION
+            self.how = f"a server at endpoint {self.address}, which has no Status; compared with etcd {self.version}"
+        else:
+            _refuse_peer_port(channel, access, answer.header.member_id)
+            self.version = answer.version
+            self.how = f"etcd {self.version} at endpoint {self.address}"
 
     @property
     def access(self) -> Access:
@@ -54,8 +63,8 @@ class EndpointEtcd(RunningEtcd):
         try:
             with open_channel(self._access) as channel:
                 status(channel)
-        except grpc.RpcError:
-            return False
+        except grpc.RpcError as error:
+            return is_not_implemented(error)
         return True
 
     def stop(self) -> None:
@@ -67,6 +76,10 @@ class EndpointEtcd(RunningEtcd):
 
 _SIGNS_OF_TLS = ("Socket closed", "Connection reset", "GOAWAY", "http1.x server")
 """What gRPC says, without TLS, of a server that expects it."""
+
+
+_SIGNS_OF_CLIENT_CERTIFICATES = ("TSI_DATA_CORRUPTED", "ALERT_BAD_CERTIFICATE", "CERTIFICATE_REQUIRED")
+"""What gRPC says of a server that wants a certificate of its clients, in TLS 1.3 and before."""
 
 
 def _why_not(access: Access, error: grpc.RpcError) -> str:
@@ -81,7 +94,7 @@ def _why_not(access: Access, error: grpc.RpcError) -> str:
     hint = ""
     if access.tls and "Handshake read failed" in said:
         hint = "; if it serves without TLS, the endpoint is http://…"
-    elif access.tls and "TSI_DATA_CORRUPTED" in said and access.credentials.cert is None:
+    elif access.credentials.cert is None and any(sign in said for sign in _SIGNS_OF_CLIENT_CERTIFICATES):
         hint = "; if it wants a certificate of its clients, --cert and --key name one"
     elif access.tls and "handshake" in said.lower():
         hint = "; --cacert names the authority that its certificate is of"
@@ -199,7 +212,7 @@ def _listed(channel: grpc.Channel, path: str, request: Message, response: type[R
     try:
         return call(channel, path, request, response)
     except grpc.RpcError as error:
-        if isinstance(error, grpc.Call) and is_not_implemented(error):
+        if is_not_implemented(error):
             return response()
         raise
 
