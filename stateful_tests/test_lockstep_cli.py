@@ -236,7 +236,7 @@ def test_the_exit_codes_are_in_the_help(capsys: Capture) -> None:
 def test_every_target_is_listed(capsys: Capture) -> None:
     assert run("targets") == 0
     listed = re.findall(r"^(\S+)", capsys.readouterr().out, flags=re.MULTILINE)
-    assert listed == [*REFERENCES, *OTHERS, *SPECIMENS, "package.module:Class"]
+    assert listed == [*REFERENCES, *OTHERS, *SPECIMENS, "serve:COMMAND", "package.module:Class"]
 
 
 def test_a_run_that_finds_nothing(elsewhere: Path, capsys: Capture) -> None:
