@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from etcd_lockstep import servers
 from etcd_lockstep.comparing.lockstep import UNDECIDED
-from etcd_lockstep.servers import EtcdSource, NoEtcd
+from etcd_lockstep.servers import Credentials, EtcdSource, NoEtcd
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.target import ALL, Target, TargetDied
 from etcd_lockstep.targets.checked import CheckedTarget
@@ -97,12 +97,14 @@ def _served(text: str) -> UserTarget:
     return UserTarget(served.name, served.start, is_ours=True)
 
 
-def find_two(first: str, second: str) -> tuple[EtcdSource, str | UserTarget | EtcdSource]:
+def find_two(
+    first: str, second: str, credentials: Credentials | None = None
+) -> tuple[EtcdSource, str | UserTarget | EtcdSource]:
     """The two targets of a `diff`: the one that is the judge, which is an etcd, and the one that is compared with it.
 
     Raises `UnknownTarget`, with a line that says what is wrong.
     """
-    one, other = _etcd_or_target(first), _etcd_or_target(second)
+    one, other = _etcd_or_target(first, credentials), _etcd_or_target(second, credentials)
     if one == other and isinstance(one, servers.Endpoint):
         raise UnknownTarget(f"{first} is one server: a diff needs two")
     if not isinstance(one, str | UserTarget):
@@ -115,10 +117,10 @@ def find_two(first: str, second: str) -> tuple[EtcdSource, str | UserTarget | Et
     )
 
 
-def _etcd_or_target(name: str) -> str | UserTarget | EtcdSource:
+def _etcd_or_target(name: str, credentials: Credentials | None) -> str | UserTarget | EtcdSource:
     if name.partition(":")[0] not in servers.KINDS:
         return find(name)
-    source = servers.parse_source(name)
+    source = servers.parse_source(name, credentials)
     if isinstance(source, NoEtcd):
         raise UnknownTarget("none is no target: name an etcd, or something to compare with one")
     return source

@@ -57,6 +57,10 @@ class Target(ABC):
     shared_store: bool = False
     """Whether two instances have one store, as two clients of one server have. Then there is but one instance."""
 
+    release: str = ""
+    """The release of etcd that it is, such as `3.5.30`: it is not asked what would crash that, nor what that leaves
+    undefined. Empty where it is none."""
+
     real_time: bool = False
     """Whether an `Advance` waits: its leases live by the time on the wall. Otherwise they live by nothing but that."""
 

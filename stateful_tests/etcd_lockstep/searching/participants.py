@@ -108,7 +108,7 @@ class Participants:
         for etcd in etcds:
             self._stack.enter_context(etcd)
             if not etcd.owned:
-                servers.refuse_unless_empty(etcd.address, self._allow_destroy)
+                servers.refuse_unless_empty(etcd.access, self._allow_destroy)
         return etcds
 
     def _add_worker(self, etcd: RunningEtcd | None, against: Sequence[str | UserTarget | EtcdSource]) -> None:
@@ -206,8 +206,10 @@ class Participants:
             if not self.etcd.owned
             else self._stack.enter_context(servers.start(self._source, self._progress, self._settings))
         )
+        if own.access.address.startswith("unix:") or (own.access.tls and own.access.credentials.cacert is None):
+            raise UnknownTarget("etcd3 connects to HOST:PORT only, and with TLS it needs --cacert")
         try:
-            return Etcd3Target(own.address)
+            return Etcd3Target(own.access)
         except ImportError as error:
             raise UnknownTarget(str(error)) from error
 

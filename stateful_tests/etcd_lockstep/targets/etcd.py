@@ -8,6 +8,7 @@ from etcd_lockstep.targets.footprint import Footprint
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import Operation, Result
 from etcd_model.operations import LeaseGrant, LeaseRevoke
+from etcd_model.quirks import release_of
 from etcd_model.results import LeaseGrantResult
 
 
@@ -15,8 +16,9 @@ class EtcdTarget(WireTarget):
     """A running etcd. It is started again where it dies, if it is ours."""
 
     def __init__(self, running: RunningEtcd) -> None:
-        super().__init__("etcd", running.address)
+        super().__init__("etcd", running.access)
         self._running = running
+        self.release = release_of(running.version)
 
     @property
     def owned(self) -> bool:
@@ -37,9 +39,9 @@ class EtcdTarget(WireTarget):
         try:
             self._running.restart()
         except EtcdUnavailable as error:
-            self.connect(self._running.address)  # so that whoever asks it again learns that nobody answers
+            self.connect(self._running.access)  # so that whoever asks it again learns that nobody answers
             raise TargetDied(str(error)) from error
-        self.connect(self._running.address)
+        self.connect(self._running.access)
 
     def min_lease_ttl(self) -> int:
         """The shortest TTL that this server grants, in seconds, asked with a lease that is revoked again.

@@ -11,6 +11,7 @@ from pathlib import PurePath
 import grpc
 
 from etcd_lockstep.codec import Malformed
+from etcd_lockstep.servers import Access
 from etcd_lockstep.servers.serving import ProgramFailed, ServedProgram
 from etcd_lockstep.target import NotExpressible, TargetDied
 from etcd_lockstep.targets.footprint import Footprint
@@ -127,13 +128,13 @@ class ServedTarget(WireTarget):
         """Let a call take so many seconds at most."""
         self._call_timeout = self._wire.call_timeout = seconds
 
-    def connect(self, address: str) -> None:
-        """Talk to this address from now on. Raises `TargetDied` where nothing answers."""
-        super().connect(address)
+    def connect(self, server: Access | str) -> None:
+        """Talk to this server from now on. Raises `TargetDied` where nothing answers."""
+        super().connect(server)
         if self._call_timeout is not None:
             self._wire.call_timeout = self._call_timeout
         if not is_reachable(self._channel, _CONNECT_SECONDS):
-            raise TargetDied(f"nothing that speaks gRPC without TLS answers at {address}")
+            raise TargetDied(f"nothing that speaks gRPC without TLS answers at {self._program.address}")
 
     def reset(self) -> int:
         self._reset_failed = ""

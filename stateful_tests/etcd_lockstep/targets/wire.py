@@ -11,7 +11,7 @@ import grpc
 from google.protobuf.message import Message
 
 from etcd_lockstep.codec import decode, encode
-from etcd_lockstep.servers import open_channel
+from etcd_lockstep.servers import Access, open_channel
 from etcd_lockstep.target import ALL, Target, TargetDied
 from etcd_lockstep.targets.client import Client
 from etcd_lockstep.targets.footprint import NOTED, Footprint, expect
@@ -173,16 +173,16 @@ class WireTarget(Target):
     shared_store = True
     real_time = True
 
-    def __init__(self, name: str, address: str, settle: float = 0.0) -> None:
+    def __init__(self, name: str, server: Access | str, settle: float = 0.0) -> None:
         """`settle`: so many seconds are waited at each reading of a watch stream, for what is yet to come. A server
         that delivers the events of one stream in the order of their revisions, as etcd does, needs none."""
         self.name = name
         self._settle = settle
-        self.connect(address)
+        self.connect(server)
 
-    def connect(self, address: str) -> None:
-        """Talk to this address from now on."""
-        self._channel = open_channel(address)
+    def connect(self, server: Access | str) -> None:
+        """Talk to this server, or the one at this address, from now on."""
+        self._channel = open_channel(server)
         self._wire = Wire(self._channel, self._settle)
         self._auth_revision: int | None = None
 
