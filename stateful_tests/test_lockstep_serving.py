@@ -179,6 +179,7 @@ def test_a_text_that_names_no_program_is_refused(text: str, reason: str) -> None
         ),
         (["sh", "-c", "kill -9 $$"], "it ended by signal 9 before it printed an address"),
         (["sh", "-c", "echo hello; sleep 60"], "it printed no address within 0.3 s"),
+        (["yes"], "it printed no address within 0.3 s"),
         (["sh", "-c", "exec >&-; sleep 60"], "it printed no address within 0.3 s"),
         (["sh", "-c", "echo 10.0.0.1:1; sleep 60"], "which is not loopback"),
     ],

@@ -137,7 +137,7 @@ func (s *leaseServer) keepAlive(ctx context.Context, id clientv3.LeaseID) (*pb.L
 	i := s.store.instance()
 	response, err := keepAliveOnce(ctx, i.value, id)
 	if errors.Is(err, rpctypes.ErrLeaseNotFound) || errors.Is(err, rpctypes.ErrGRPCLeaseNotFound) {
-		return &pb.LeaseKeepAliveResponse{Header: i.header(), ID: int64(id)}, nil
+		return &pb.LeaseKeepAliveResponse{Header: i.header(ctx), ID: int64(id)}, nil
 	}
 	if err != nil || response == nil {
 		return answer[pb.LeaseKeepAliveResponse](i, nil, err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"sync"
+	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"google.golang.org/grpc"
@@ -83,11 +84,33 @@ func (i *instance) progressAsked() bool {
 	return i.asked
 }
 
-// header is for answers that etcd gives, and of which clientv3 shows its users no header.
-func (i *instance) header() *pb.ResponseHeader {
+// header is for answers that etcd gives, and of which clientv3 shows its users no header: that of a plain Get at this
+// moment, for leases that expire change the revision too, or else the last one that was seen.
+func (i *instance) header(ctx context.Context) *pb.ResponseHeader {
+	if value, ok := i.value.(getter); ok {
+		i.read(ctx, value)
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return &pb.ResponseHeader{Revision: i.revision}
+}
+
+// read notes the revision that a Get shows. Whatever goes wrong in it, a request of the suite's own will show.
+func (i *instance) read(ctx context.Context, value getter) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	done := make(chan struct{})
+	go func() {
+		defer cancel()
+		defer close(done)
+		defer func() { _ = recover() }()
+		if response, err := value.Get(ctx, "\x00"); err == nil && response != nil {
+			i.seen(response.Header)
+		}
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 func newServer(s *store) *grpc.Server {

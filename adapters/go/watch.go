@@ -95,28 +95,23 @@ type watcher struct {
 	reported int
 }
 
-// send sends a response; one that is made here has no header, and gets one.
-func (s *watchStream) send(response *pb.WatchResponse) error {
-	if response.Header == nil {
-		response.Header = s.instance.header()
-	}
-	return s.server.Send(response)
-}
-
 func (s *watchStream) create(r *pb.WatchCreateRequest) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	id := r.WatchId
 	ctx, stop := context.WithCancel(s.ctx)
 	responses := s.value.Watch(ctx, string(r.Key), watchOptions(r)...)
 	reply, first := s.began(responses)
+	if reply.Header == nil {
+		reply.Header = s.instance.header(ctx)
+	}
+	s.mu.Lock() // not while the value is called, which may wait until somebody reads from a channel of its own
+	defer s.mu.Unlock()
 	if _, taken := s.watchers[id]; taken && id != 0 && !reply.Canceled {
 		reply.Canceled, reply.CancelReason = true, "mvcc: duplicate watch ID provided on the WatchStream"
 	}
 	if reply.Canceled {
 		stop()
 		reply.WatchId = noID
-		return s.send(reply)
+		return s.server.Send(reply)
 	}
 	if id == 0 {
 		for s.watchers[s.nextID] != nil {
@@ -127,7 +122,7 @@ func (s *watchStream) create(r *pb.WatchCreateRequest) error {
 	w := &watcher{id: id, stop: stop, reported: s.reported}
 	s.watchers[id] = w
 	reply.WatchId = id
-	if err := s.send(reply); err != nil {
+	if err := s.server.Send(reply); err != nil {
 		return err
 	}
 	if first != nil {
@@ -213,11 +208,12 @@ func (s *watchStream) forward(w *watcher, r *clientv3.WatchResponse) error {
 	case len(r.Events) == 0 && (r.Created || s.instance.progressAsked()):
 		return nil // all of a value's channels have a report that was asked for, on whichever stream it was
 	}
-	return s.send(response)
+	return s.server.Send(response)
 }
 
 // cancel ends a watcher. To cancel what is not there has no answer.
 func (s *watchStream) cancel(id int64) error {
+	header := s.instance.header(s.ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := s.watchers[id]
@@ -227,20 +223,23 @@ func (s *watchStream) cancel(id int64) error {
 	w.stop()
 	w.canceled = true
 	delete(s.watchers, id)
-	return s.send(&pb.WatchResponse{WatchId: id, Canceled: true})
+	return s.server.Send(&pb.WatchResponse{Header: header, WatchId: id, Canceled: true})
 }
 
-// requestProgress asks the value. What it reports is in the channels of watchers: without one, nobody hears of it.
+// requestProgress asks the value. What it reports is in the channels of watchers: where a stream has none, clientv3 has
+// no word for what etcd before 3.4.25 and 3.5.8 answers.
 func (s *watchStream) requestProgress() error {
 	value, ok := s.value.(progressRequester)
 	if !ok {
 		return lacks("the value has no method RequestProgress")
 	}
 	s.mu.Lock()
-	if len(s.watchers) > 0 {
-		s.asked++
-	}
+	alone := len(s.watchers) == 0
+	s.asked++
 	s.mu.Unlock()
+	if alone {
+		return lacks("clientv3 reports progress to watchers, and the stream has none")
+	}
 	s.instance.askProgress()
 	if err := value.RequestProgress(s.ctx); err != nil {
 		return toStatus(err)

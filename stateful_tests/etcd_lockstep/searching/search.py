@@ -162,7 +162,7 @@ class Search:
             return False
         except Inconclusive as reason:
             if isinstance(reason, FoundInexpressible):
-                self.inexpressible[name_of(operation)] += 1
+                self._skipped(operation, reason)
             else:
                 self.inconclusive += 1
             self.over = True
@@ -186,8 +186,8 @@ class Search:
     def flush(self) -> None:
         """Run what was drawn and not yet run: nothing, where each step is run as it is drawn."""
 
-    def _skipped(self, operation: Operation, reason: Skipped) -> None:
-        if isinstance(reason, Inexpressible):
+    def _skipped(self, operation: Operation, reason: Skipped | FoundInexpressible) -> None:
+        if isinstance(reason, Inexpressible | FoundInexpressible):
             self.inexpressible[name_of(operation)] += 1
 
     def revive(self, died: Died) -> None:

@@ -168,12 +168,7 @@ class ServedProgram:
         end = time.monotonic() + self._seconds
         address: str | None = None
         while address is None:
-            try:
-                line = lines.get(timeout=max(end - time.monotonic(), 0))
-            except Empty:
-                raise ProgramFailed(
-                    self._with_last_words(f"it printed no address within {self._seconds:g} s")
-                ) from None
+            line = self._next_line(lines, end)
             if line is not None and line.startswith(_KEY):
                 self.keys.append(line.removeprefix(_KEY).encode())
             elif line is not None:
@@ -184,6 +179,13 @@ class ServedProgram:
                 how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
                 raise ProgramFailed(self._with_last_words(f"it ended {how} before it printed an address"))
         return address
+
+    def _next_line(self, lines: SimpleQueue[str | None], end: float) -> str | None:
+        """Raises `ProgramFailed` at the end of its time, however much it prints until then."""
+        with suppress(Empty):
+            if (left := end - time.monotonic()) > 0:
+                return lines.get(timeout=left)
+        raise ProgramFailed(self._with_last_words(f"it printed no address within {self._seconds:g} s"))
 
     def _with_last_words(self, reason: str) -> str:
         words = self.last_words()

@@ -10,6 +10,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"etcd-lockstep/lockstep"
@@ -40,7 +42,11 @@ func main() {
 
 // start starts an etcd, which ends with the process group of this program, and connects to it.
 func start(binary string) (*clientv3.Client, error) {
-	data, err := os.MkdirTemp("", "passthrough")
+	memory := "/dev/shm" // a busy disk would be taken for an etcd that hangs
+	if _, err := os.Stat(memory); err != nil {
+		memory = ""
+	}
+	data, err := os.MkdirTemp(memory, "passthrough")
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +61,15 @@ func start(binary string) (*clientv3.Client, error) {
 	if err := etcd.Start(); err != nil {
 		return nil, err
 	}
+	terminated := make(chan os.Signal, 1)
+	signal.Notify(terminated, syscall.SIGTERM)
+	go func() {
+		<-terminated
+		_ = etcd.Process.Kill()
+		_ = etcd.Wait()
+		_ = os.RemoveAll(data)
+		os.Exit(0)
+	}()
 	client, err := clientv3.New(clientv3.Config{
 		Endpoints: []string{clients}, DialTimeout: 10 * time.Second, Logger: zap.NewNop(),
 	})
