@@ -326,6 +326,7 @@ def test_the_summary() -> None:
         "steps_per_second",
         "arenas",
         "severities",
+        "ignored",
         "not_compared",
         "inexpressible",
         "lies",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UserTarget, find, user_target
+from etcd_lockstep.comparing.ignoring import check_fields
 from etcd_lockstep.comparing.lockstep import Died, Inconclusive, Lockstep, Skipped
 from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.filing.baseline import accepted_findings
@@ -35,15 +36,18 @@ def find_divergences(
     examples: int | None = None,
     families: Collection[str] = tuple(FAMILIES),
     seed: int | None = None,
+    ignore: Collection[str] = (),
 ) -> list[Finding]:
     """Search for divergences of a target from etcd, and return the findings, each with its shortest trace.
 
     `target`: a subclass of `Target`, what makes one when called without arguments, or the name of a target that
     `etcd-lockstep targets` lists. `etcd`: where the real etcd comes from, as for `--etcd`; `none` goes without.
     `seconds` of searching in all (10 where neither is given), or `examples` of Hypothesis for each workload. The same
-    `seed` draws the same sequences.
+    `seed` draws the same sequences. `ignore`: fields of answers that are not compared, such as `create_revision` or
+    `error.message`.
 
-    Raises `servers.BadSource`, `servers.EtcdUnavailable`, `catalogue.UnknownTarget`, `run.NothingToDo`.
+    Raises `ignoring.UnknownField`, `servers.BadSource`, `servers.EtcdUnavailable`, `catalogue.UnknownTarget`,
+    `run.NothingToDo`.
 
     >>> [finding] = find_divergences("count-only-returns-kvs", etcd="none", examples=40, families=["kv"], seed=1)
     >>> print(finding)
@@ -54,7 +58,7 @@ def find_divergences(
              model, fake   count-only-returns-kvs
        kvs   none          "a" = "", create 2, mod 2, version 1
     """
-    return _searched(target, (), etcd, seconds, examples, families, seed).findings
+    return _searched(target, (), etcd, seconds, examples, families, seed, ignore).findings
 
 
 def assert_matches_etcd(
@@ -66,6 +70,7 @@ def assert_matches_etcd(
     examples: int | None = None,
     families: Collection[str] = tuple(FAMILIES),
     seed: int | None = None,
+    ignore: Collection[str] = (),
 ) -> None:
     """Search as `find_divergences` does, and raise AssertionError with the reports of all that is not allowed.
 
@@ -76,7 +81,7 @@ def assert_matches_etcd(
     __tracebackhide__ = True
     accepted = accepted_findings(allow)
     fingerprints = {one for one in allow if isinstance(one, str)}
-    run = _searched(target, accepted, etcd, seconds, examples, families, seed)
+    run = _searched(target, accepted, etcd, seconds, examples, families, seed, ignore)
     new = [finding for finding in run.findings if finding.fingerprint not in fingerprints]
     for gone in run.accepted.no_longer_showing:
         warnings.warn(f"accepted, but it no longer shows: {gone.fingerprint}", AcceptedFindingGone, stacklevel=2)
@@ -135,6 +140,7 @@ def _searched(
     examples: int | None,
     families: Collection[str],
     seed: int | None,
+    ignore: Collection[str],
 ) -> Run:
     run = Run(
         RunOptions(
@@ -145,6 +151,7 @@ def _searched(
             examples=examples,
             seed=random.randrange(2**32) if seed is None else seed,
             remember=False,
+            ignored=check_fields(ignore),
             accepted=accepted,
         )
     )

@@ -96,6 +96,9 @@ class LockstepMachine(RuleBasedStateMachine):
     """Findings that are accepted, so that they do not fail the test; or baselines, as a `Path` or a text that ends in
     `.json`."""
 
+    ignore: ClassVar[Sequence[str]] = ()
+    """Fields of answers that are not compared, such as `create_revision` or `error.message`."""
+
     leases = Bundle("leases")
     """The leases granted so far, as symbols (`LeaseOf`)."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UserTarget, find, user_target
+from etcd_lockstep.comparing.ignoring import check_fields
 from etcd_lockstep.comparing.lockstep import Lockstep
 from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.filing.baseline import accepted_findings
@@ -27,13 +28,16 @@ class RaisingSearch(Search):
     The search of the command line goes on past what is known; here only what is accepted is passed over.
     """
 
-    def __init__(self, participants: Participants, accepted: Sequence[Finding], *, timed: bool) -> None:
+    def __init__(
+        self, participants: Participants, accepted: Sequence[Finding], ignored: Collection[str], *, timed: bool
+    ) -> None:
         """`timed`: whether time passes in the sequences, so that leases expire."""
         super().__init__(
             participants.model,
             participants.others,
             second_instances=participants.second_instances,
             lockstep=TimedLockstep if timed else Lockstep,
+            ignored=ignored,
             judged=1,
         )
         self.raised: dict[Signature, Finding] = {}
@@ -70,11 +74,13 @@ class Session:
             )
         self.final_check = "hash_kv" in self.participants.capabilities
         self._accepted = accepted_findings(machine.allow)
+        self._ignored = check_fields(machine.ignore)
         self.new_search()
 
     def new_search(self) -> None:
         """A test begins: what an earlier one found is forgotten."""
-        self.search = RaisingSearch(self.participants, self._accepted, timed="advance" in self.operations)
+        timed = "advance" in self.operations
+        self.search = RaisingSearch(self.participants, self._accepted, self._ignored, timed=timed)
 
 
 def workload_named(name: str) -> Workload:

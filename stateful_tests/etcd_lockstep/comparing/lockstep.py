@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from etcd_lockstep.comparing.comparison import Difference, differences
+from etcd_lockstep.comparing.ignoring import without_ignored
 from etcd_lockstep.comparing.observation import Observation, Raised, View, allow_for_elapsed, observe
 from etcd_lockstep.names import operation_name
 from etcd_lockstep.target import NotExpressible, Target, TargetDied
@@ -92,7 +93,9 @@ class Lockstep:
     The targets' stores must be empty (`Target.reset`); `start` does that.
     """
 
-    def __init__(self, model: ModelTarget, others: Sequence[Target]) -> None:
+    def __init__(self, model: ModelTarget, others: Sequence[Target], ignored: Collection[str] = ()) -> None:
+        """`ignored`: fields that are not compared, of targets that are no references; see `comparing.ignoring`."""
+        self._ignored = ignored
         self.targets: tuple[Target, ...] = (model, *others)
         self._model = model
         self._references = [target.name for target in self.targets if target.name in REFERENCES]
@@ -239,16 +242,22 @@ class Lockstep:
         consensus = observations[self._model.name]
         if all(observation == consensus for observation in observations.values()):
             return ()
-        found = []
+        found: list[Divergence] = []
         odd, consensus = _odd_reference({name: observations[name] for name in self._references})
         if odd:
             answer = observations[odd if odd != UNDECIDED else "fake"]
             found.append(Divergence(odd, tuple(differences(consensus, answer))))
         for name, observation in observations.items():
             if name not in REFERENCES and observation not in (consensus, observations.get("etcd")):
-                found.append(Divergence(name, tuple(differences(consensus, observation))))
+                self._add(found, name, differences(consensus, observation))
                 self._views[name].resynchronize(getattr(consensus, "revision", 0))
         return tuple(found)
+
+    def _add(self, found: list[Divergence], name: str, differing: Sequence[Difference]) -> None:
+        """Note what a target of the user's does otherwise, but for what is ignored."""
+        compared = without_ignored(differing, self._ignored) if self._ignored else tuple(differing)
+        if compared:
+            found.append(Divergence(name, compared))
 
 
 def not_to_be_asked(operation: Operation, state: State) -> str | None:

@@ -273,10 +273,13 @@ class TimedLockstep(Lockstep):
         if len(voters) > 1 and all(name in odd for name in voters):
             said = observations[voters[-1]]
             return (Divergence(self._model.name, tuple(differences(said, expected[voters[-1]]))),)
-        found = []
+        found: list[Divergence] = []
         for name in odd:
             alone = UNDECIDED if voters == [name] and name == "fake" else name
-            found.append(Divergence(alone, tuple(differences(expected[name], observations[name]))))
-            if name not in REFERENCES:
+            differing = differences(expected[name], observations[name])
+            if name in REFERENCES:
+                found.append(Divergence(alone, tuple(differing)))
+            else:
+                self._add(found, name, differing)
                 self._views[name].resynchronize(getattr(expected[name], "revision", 0))
         return tuple(found)

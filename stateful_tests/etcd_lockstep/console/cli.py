@@ -16,6 +16,7 @@ from rich.console import Console
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UnknownTarget, UserTarget, find, find_two
+from etcd_lockstep.comparing.ignoring import UnknownField, check_fields
 from etcd_lockstep.console.commands import Exit, FuzzOptions, run_fuzz, run_replay, run_targets
 from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.filing.baseline import load_baseline
@@ -41,8 +42,14 @@ _EPILOGUE = (
 
 
 _USAGE_ERRORS = (
-    *(servers.BadSource, servers.BadCredentials, servers.NotEmpty),
-    *(UnknownTarget, NothingToDo, BadFile, NoJinja2),
+    servers.BadSource,
+    servers.BadCredentials,
+    servers.NotEmpty,
+    UnknownTarget,
+    UnknownField,
+    NothingToDo,
+    BadFile,
+    NoJinja2,
 )
 
 
@@ -57,15 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command: Callable[[Console, argparse.Namespace], Exit] = options.command
         with interrupts:
             return command(console, options)
-    except (
-        servers.BadSource,
-        servers.BadCredentials,
-        servers.NotEmpty,
-        UnknownTarget,
-        NothingToDo,
-        BadFile,
-        NoJinja2,
-    ) as error:
+    except _USAGE_ERRORS as error:
         return _refuse(str(error), Exit.REFUSED)
     except (servers.EtcdUnavailable, TargetDied) as error:
         return _refuse(str(error), Exit.UNREACHABLE)
@@ -133,6 +132,7 @@ def _search(
                 remember=options.seed is None,
                 allow_destroy=options.allow_destroy,
                 call_timeout=options.call_timeout,
+                ignored=check_fields(options.ignore),
                 accepted=[one.finding for one in accepted],
             ),
             detail=Detail.FULL if options.verbose else Detail.BRIEF if options.brief else Detail.USUAL,
@@ -295,6 +295,13 @@ def _search_options() -> _Parser:
         type=Path,
         metavar="FILE",
         help="accept all that this run finds, and write it there; what the file accepts already keeps its reason",
+    )
+    search.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="FIELD",
+        help="don't compare this field of answers, such as create_revision; may be given more than once",
     )
     search.add_argument("--corpus", type=Path, metavar="DIR", help="file lies there, to be replayed from now on")
     return search

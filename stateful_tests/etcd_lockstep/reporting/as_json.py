@@ -29,6 +29,7 @@ def json_report(summary: RunSummary, accepted: list[dict[str, str]] | None) -> s
             for workload in summary.workloads
         },
         "severities": {severity.name.lower(): number for severity, number in summary.by_severity.items()},
+        "ignored": list(summary.ignored),
         "not_compared": list(summary.unknown),
         "inexpressible": {
             name: {"left_out": number, "drawn": summary.drawn[name]}

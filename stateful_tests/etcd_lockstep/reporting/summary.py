@@ -86,6 +86,8 @@ class RunSummary:
     coverage: Coverage
     unknown: tuple[str, ...]
     """Operations that were left out of the run, since some target does not know them."""
+    ignored: tuple[str, ...]
+    """Fields that were not compared, since the user doesn't want it."""
     drawn: Counter[str]
     inexpressible: Counter[str]
     """Of those drawn, how many no target was asked, since one has no words for them."""
@@ -170,6 +172,7 @@ def summarize(
         has_baseline=bool(run.plan.accepted),
         coverage=coverage,
         unknown=tuple(sorted(ALL - first.capabilities)),
+        ignored=tuple(run.plan.ignored),
         drawn=drawn,
         inexpressible=inexpressible,
         folder=folder,

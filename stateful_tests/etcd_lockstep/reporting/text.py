@@ -211,6 +211,8 @@ def limits(summary: RunSummary) -> list[str]:
         lines.append(
             f"{skipped:,} of {drawn:,} drawn {operation} operations were left out: a target can't express them"
         )
+    if summary.ignored:
+        lines.append(f"ignored: {', '.join(summary.ignored)}")
     if summary.unknown:
         lines.append(f"not compared, since a target does not know it: {', '.join(_by_family(summary.unknown))}")
     return lines

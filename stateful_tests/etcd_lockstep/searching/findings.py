@@ -28,6 +28,15 @@ DIED = Difference("answer", "died")
 _KV_FIELDS = frozenset({"create_revision", "mod_revision", "version", "lease", "value"})
 _KVS = ("kv", "kvs")
 
+NUMBERS = frozenset({"create_revision", "mod_revision", "version", "lease"})
+"""The fields of a key-value that etcd fills in by itself."""
+
+
+def is_key_value(path: str) -> bool:
+    """Whether the path of a field leads to a key-value, or to several."""
+    return path.rpartition(".")[2] in ("kv", "kvs", "prev_kv", "prev_kvs")
+
+
 _SUBJECTS = frozenset(
     {"key", "value", "ttl", "seconds", "stream", "name", "password", "user", "role", "target_id", "leader"}
 )

@@ -86,6 +86,8 @@ class RunOptions:
     allow_destroy: bool = False
     call_timeout: float = CALL_TIMEOUT
     """Seconds that a target of the user's may take for one call."""
+    ignored: Sequence[str] = ()
+    """Fields that are not compared; see `comparing.ignoring`."""
     accepted: Sequence[Finding] = ()
     """Findings that are known before, and are not reported."""
 
@@ -212,6 +214,7 @@ class Run:
     def _search(self, participants: Participants, *, timed: bool) -> Search:
         options: dict[str, Any] = {
             "second_instances": participants.second_instances,
+            "ignored": self.plan.ignored,
             "etcd": participants.version if participants.etcd else "",
             "quirk_of": lambda trace, seen: _quirk_of(trace, seen, participants),
             "known": [*self.accepted.showing, *self.findings],

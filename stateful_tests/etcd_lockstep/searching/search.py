@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 
 from etcd_lockstep.comparing.lockstep import (
@@ -68,6 +68,7 @@ class Search:
         *,
         second_instances: Mapping[str, Target] | None = None,
         lockstep: type[Lockstep] = Lockstep,
+        ignored: Collection[str] = (),
         judged: int = JUDGED,
         etcd: str = "",
         known: Sequence[Finding] = (),
@@ -96,8 +97,10 @@ class Search:
         """What all targets have agreed on."""
         self.over = True
         """Whether the sequence has come to its end, or none has begun."""
-        self._all = lockstep(model, others)
-        pairs = {name: lockstep(ModelTarget(model.server), [one]) for name, one in (second_instances or {}).items()}
+        self._all = lockstep(model, others, ignored)
+        pairs = {
+            name: lockstep(ModelTarget(model.server), [one], ignored) for name, one in (second_instances or {}).items()
+        }
         self._runner = TraceRunner(self._all, pairs)
         self.triage = Triage(
             self._runner,
@@ -111,7 +114,7 @@ class Search:
         )
         self._judged = judged
         near = [other for other in others if other.name != "etcd"]
-        self._near = lockstep(model, near) if second_instances and near != list(others) else self._all
+        self._near = lockstep(model, near, ignored) if second_instances and near != list(others) else self._all
         self._current = self._all
         self._trace: Trace = ()
         self._gone: TargetGone | None = None

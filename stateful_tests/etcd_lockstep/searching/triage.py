@@ -9,7 +9,16 @@ from dataclasses import replace
 
 from etcd_lockstep.comparing.lockstep import Died, Divergence, Inconclusive, Lockstep, Skipped, Step
 from etcd_lockstep.names import name_of
-from etcd_lockstep.searching.findings import DIED, SEEN_ONCE, Finding, Signature, signature
+from etcd_lockstep.searching.findings import (
+    DIED,
+    NUMBERS,
+    SEEN_ONCE,
+    Finding,
+    Signature,
+    features,
+    is_key_value,
+    signature,
+)
 from etcd_lockstep.searching.known import KnownFinding, KnownFindings
 from etcd_lockstep.searching.shrinking import ShownByKnown, Verdict, shrink
 from etcd_lockstep.target import TargetDied
@@ -111,6 +120,8 @@ class Triage:
         """Those of other searches, and its own."""
         for finding in known:
             self._known.add(KnownFinding(finding.signature, finding.trace))
+        self._wrong_fields: dict[tuple[str, str], KnownFinding] = {}
+        """By target and field: what is known to be wrong in every key-value."""
         self._patience = float("inf")
 
     def finding(self, trace: Trace, seen: Signature, patience: float) -> Finding | None:
@@ -120,7 +131,7 @@ class Triage:
         and KeyboardInterrupt, with the finding recorded as it was seen.
         """
         self._patience = patience
-        known = self._known.explain(trace, seen)
+        known = self._systematic(seen) or self._known.explain(trace, seen)
         if known:
             self.seen_again[seen.target, known.fingerprint, name_of(trace[-1])] += 1
             return None
@@ -148,6 +159,11 @@ class Triage:
             return None
         return self._record(*shrunk, quirk)
 
+    def _systematic(self, seen: Signature) -> KnownFinding | None:
+        """The known finding that a field of every key-value is wrong, if this is the same field."""
+        container, _, field = seen.field.rpartition(".")
+        return self._wrong_fields.get((seen.target, field)) if is_key_value(container) else None
+
     def accept(self, finding: Finding) -> bool:
         """Take an accepted finding for known, if its trace still shows it; and whether it does. Raises `TargetGone`."""
         self._patience = float("inf")
@@ -159,6 +175,16 @@ class Triage:
     def record(self, finding: Finding) -> Finding:
         """Remember a finding that needs no shrinking."""
         return self._keep(finding)
+
+    def _note_if_systematic(self, finding: Finding) -> None:
+        """A number that is wrong in a plain read of a key that was put once is wrong in all key-values, and in whatever
+        way: it is one finding, and the comparison goes on past it."""
+        container, _, field = finding.signature.field.rpartition(".")
+        match finding.trace:
+            case (op.Put() as put, op.Range() as read) if (
+                container == "kvs" and field in NUMBERS and not features(read) and features(put) <= {"no lease"}
+            ):
+                self._wrong_fields[finding.signature.target, field] = KnownFinding(finding.signature, finding.trace)
 
     def record_as_seen(self, seen: Signature, trace: Trace, why: str) -> Finding:
         """Remember a finding whose trace was not shrunk, with the reason."""
@@ -179,6 +205,7 @@ class Triage:
         finding = replace(finding, etcd=self._etcd, over_quota=self._over_quota)
         self.findings.append(finding)
         self._reported.append(finding)
+        self._note_if_systematic(finding)
         self._known.add(KnownFinding(finding.signature, finding.trace))
         self._on_finding(finding)
         return finding
@@ -287,4 +314,8 @@ class Triage:
         return seen in self._signatures(trace, seen.target)
 
     def _signatures(self, trace: Trace, target: str) -> list[Signature]:
-        return [] if time.monotonic() > self._patience else self._runner.signatures(trace, target)
+        """What the last step shows, but for a field that is known to be wrong in every key-value: it would be taken for
+        the reason of all that a read shows."""
+        if time.monotonic() > self._patience:
+            return []
+        return [seen for seen in self._runner.signatures(trace, target) if not self._systematic(seen)]

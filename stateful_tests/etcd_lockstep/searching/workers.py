@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -49,13 +49,13 @@ class _Seen:
 class ParallelSearch(Search):
     """A search whose sequences run in batches."""
 
-    def __init__(self, workers: Sequence[Worker], **options: Any) -> None:
-        """`options` are those of `Search`."""
+    def __init__(self, workers: Sequence[Worker], ignored: Collection[str] = (), **options: Any) -> None:
+        """`ignored` and `options` are those of `Search`."""
         first = workers[0]
-        super().__init__(first.model, first.others, lockstep=TimedLockstep, **options)
+        super().__init__(first.model, first.others, lockstep=TimedLockstep, ignored=ignored, **options)
         self._workers: list[Lockstep] = [
             self._all,
-            *(TimedLockstep(worker.model, worker.others) for worker in workers[1:]),
+            *(TimedLockstep(worker.model, worker.others, ignored) for worker in workers[1:]),
         ]
         self._guide = Lockstep(ModelTarget(first.model.server), ())
         self._drawn: Trace = ()
