@@ -50,14 +50,14 @@ class AuthStore:
 
     __slots__ = ("_grants", "_quirks", "_roles", "_tokens", "_users", "enabled", "revision")
 
-    def __init__(self, quirks: Quirks, clock: Callable[[], float]) -> None:
+    def __init__(self, quirks: Quirks, clock: Callable[[], float], token_ttl: float) -> None:
         self.enabled = False
         self.revision = 1
         self._quirks = quirks
         self._users: dict[str, User] = {}
         self._roles: dict[str, list[Permission]] = {}
         """Every role's permissions, in order of their keys."""
-        self._tokens = SimpleTokens(clock, quirks.bearer_tokens)
+        self._tokens = SimpleTokens(clock, quirks.bearer_tokens, token_ttl)
         self._grants: dict[str, Grants] = {}
         """The users' grants, as far as somebody asked for them since the last change."""
 

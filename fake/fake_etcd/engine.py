@@ -11,8 +11,9 @@ from fake_etcd.core import Core, EngineSettings
 from fake_etcd.errors import not_implemented
 from fake_etcd.quirks import quirks_of
 from fake_etcd.services import SERVICES
-from fake_etcd.services.service import Handler, StreamHandler, WaitingHandler
+from fake_etcd.services.service import Handler, StepsHandler
 from fake_etcd.sizes import MAX_FRAME_BYTES, MAX_REQUEST_BYTES
+from fake_etcd.waiting import Task, steps_of
 from fake_etcd.watch import WatchStream
 from fake_etcd.wire.methods import METHOD
 
@@ -34,22 +35,29 @@ class Engine:
         clock: Callable[[], float] | None = None,
         watch_progress_interval: float = 600,
         quota_bytes: int = 0,
+        max_request_bytes: int = MAX_REQUEST_BYTES,
+        auth_token_ttl: float = 300,
     ) -> None:
-        """`clock` reports seconds that never go back; without one, time stands still at 0."""
+        """`clock` reports seconds that never go back; without one, time stands still at 0. A quota of 0 is etcd's own.
+
+        TTLs and the interval are in seconds of that clock.
+        """
         settings = EngineSettings(
             min_lease_ttl=min_lease_ttl,
             max_txn_ops=max_txn_ops,
             clock=clock or _still,
             watch_progress_interval=watch_progress_interval,
             quota_bytes=quota_bytes or DEFAULT_QUOTA_BYTES,
+            max_request_bytes=max_request_bytes,
+            auth_token_ttl=auth_token_ttl,
         )
         self._core = Core(quirks_of(version), settings)
         self._lock = self._core.lock
         self._timed = self._core.timed = clock is not None
         self._services = [service(self._core) for service in SERVICES]
         self._handlers: dict[str, Handler] = {}
-        self._waiting: dict[str, WaitingHandler] = {}
-        self._streams: dict[str, StreamHandler] = {}
+        self._waiting: dict[str, StepsHandler] = {}
+        self._streams: dict[str, StepsHandler] = {}
         for service in self._services:
             self._handlers.update(service.handlers())
             self._waiting.update(service.waiting())
@@ -96,16 +104,24 @@ class Engine:
         waiting = self._waiting.get(path)
         if waiting is None:
             raise not_implemented(path, path in METHOD)
-        with self._lock:
-            self._core.tick()
-            return waiting(request, token, cancelled)
+        *_, last = steps_of(self._core, waiting(request, token), cancelled)
+        assert last.answer is not None
+        return last.answer
 
     def stream(self, path: str, request: Message, token: str = "", cancelled: Event | None = None) -> Iterator[Message]:
         """The answers of a server-streaming method; what etcd refuses is raised by the iterator."""
         stream = self._streams.get(path)
         if stream is None:
             raise not_implemented(path, path in METHOD)
-        return stream(request, token, cancelled)
+        steps = steps_of(self._core, stream(request, token), cancelled)
+        return (step.answer for step in steps if step.answer is not None)
+
+    def task(self, path: str, request: Message, token: str, wake: Callable[[], None]) -> Task:
+        """A call that may wait or has many answers, without a thread: see `Task`."""
+        handler = self._waiting.get(path) or self._streams.get(path)
+        if handler is None:
+            raise not_implemented(path, path in METHOD)
+        return Task(self._core, handler(request, token), wake)
 
     def watch(self, token: str = "") -> WatchStream:
         """A stream of Watch.Watch."""

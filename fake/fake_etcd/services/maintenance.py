@@ -1,13 +1,12 @@
 """The Maintenance service, besides HashKV and Downgrade."""
 
 import zlib
-from collections.abc import Iterator, Mapping
-from threading import Event
+from collections.abc import Generator, Mapping
 
 from fake_etcd import permissions, snapshot
 from fake_etcd.core import MEMBER_ID, RAFT_TERM
 from fake_etcd.errors import BadLeaderTransferee, EtcdError, would_crash
-from fake_etcd.services.service import Handler, Service, StreamHandler
+from fake_etcd.services.service import Handler, Service, StepsHandler
 from fake_etcd.wire import messages as pb
 
 _GET = pb.AlarmRequest.AlarmAction.Value("GET")
@@ -27,7 +26,7 @@ class Maintenance(Service):
             "/etcdserverpb.Maintenance/MoveLeader": self.move_leader,
         }
 
-    def streams(self) -> Mapping[str, StreamHandler]:
+    def streams(self) -> Mapping[str, StepsHandler]:
         return {"/etcdserverpb.Maintenance/Snapshot": self.snapshot}
 
     def status(self, _request: pb.StatusRequest, token: str) -> pb.StatusResponse:
@@ -104,14 +103,10 @@ class Maintenance(Service):
             raise BadLeaderTransferee()
         return pb.MoveLeaderResponse()
 
-    def snapshot(
-        self, _request: pb.SnapshotRequest, token: str, _cancelled: Event | None
-    ) -> Iterator[pb.SnapshotResponse]:
+    def snapshot(self, _request: pb.SnapshotRequest, token: str) -> Generator[pb.SnapshotResponse, None, None]:
         """All blobs are of the state at the call. Nothing can be restored from them: see `snapshot`."""
-        with self.core.lock:
-            self._check(token)
-            blobs = snapshot.take(self.core)
-        yield from blobs
+        self._check(token)
+        yield from snapshot.take(self.core)
 
     def _check(self, token: str) -> None:
         core = self.core
