@@ -17,9 +17,9 @@ import grpc
 
 from fake_etcd.calls import Answered, InProcessRpcError
 from fake_etcd.engine import WATCH, Engine
-from fake_etcd.errors import EtcdError, not_implemented
+from fake_etcd.errors import EtcdError
 from fake_etcd.running_calls import AnswerStream, RunningCall, WaitingCall, WatchCall
-from fake_etcd.server import token_of
+from fake_etcd.server_calls import token_of
 from fake_etcd.wire.methods import METHOD
 
 Serializer = Callable[[Any], bytes]
@@ -201,7 +201,7 @@ class _StreamUnary(grpc.StreamUnaryMultiCallable):  # type: ignore[type-arg]  # 
 
     def __call__(self, request_iterator: Iterable[Any], *_: Any, **__: Any) -> Any:
         del request_iterator
-        refusal = not_implemented(self._method.path, known=False)
+        refusal = self._method.channel.open_engine().refusal(self._method.path)
         raise InProcessRpcError(refusal.code, refusal.message)
 
     def with_call(self, request_iterator: Iterable[Any], *_: Any, **__: Any) -> Any:
@@ -230,7 +230,7 @@ class _StreamStream(grpc.StreamStreamMultiCallable):  # type: ignore[type-arg]  
 
         def answers(_cancelled: Event) -> Iterator[Any]:
             if not engine.implements(method.path):  # said at once: a client may wait for an answer before it asks
-                raise not_implemented(method.path, known=method.path in METHOD)
+                raise engine.refusal(method.path)
             for request in request_iterator:
                 yield engine.call(method.path, method.encode(request), token)
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from threading import Event
+from typing import Any
 
 from google.protobuf.message import Message
 
+from fake_etcd import wire_errors
 from fake_etcd.backend import DEFAULT_QUOTA_BYTES
 from fake_etcd.clock import VirtualClock
 from fake_etcd.core import Core, EngineSettings
-from fake_etcd.errors import not_implemented
+from fake_etcd.errors import EtcdError
 from fake_etcd.quirks import quirks_of
 from fake_etcd.services import SERVICES
 from fake_etcd.services.service import Handler, StepsHandler
@@ -103,7 +105,7 @@ class Engine:
     def _wait(self, path: str, request: Message, token: str, cancelled: Event | None) -> Message:
         waiting = self._waiting.get(path)
         if waiting is None:
-            raise not_implemented(path, path in METHOD)
+            raise self.refusal(path)
         *_, last = steps_of(self._core, waiting(request, token), cancelled)
         assert last.answer is not None
         return last.answer
@@ -112,7 +114,7 @@ class Engine:
         """The answers of a server-streaming method; what etcd refuses is raised by the iterator."""
         stream = self._streams.get(path)
         if stream is None:
-            raise not_implemented(path, path in METHOD)
+            raise self.refusal(path)
         steps = steps_of(self._core, stream(request, token), cancelled)
         return (step.answer for step in steps if step.answer is not None)
 
@@ -120,12 +122,20 @@ class Engine:
         """A call that may wait or has many answers, without a thread: see `Task`."""
         handler = self._waiting.get(path) or self._streams.get(path)
         if handler is None:
-            raise not_implemented(path, path in METHOD)
+            raise self.refusal(path)
         return Task(self._core, handler(request, token), wake)
 
-    def watch(self, token: str = "") -> WatchStream:
-        """A stream of Watch.Watch."""
-        return WatchStream(self._core, token)
+    def watch(self, token: str = "", on_ready: Callable[[], None] | None = None) -> WatchStream:
+        """A stream of Watch.Watch; `on_ready` is told when it has something where it had nothing."""
+        return WatchStream(self._core, token, on_ready)
+
+    def decode(self, path: str, data: bytes) -> Any:
+        """A request to a method, out of its bytes. Raises what etcd answers to what is too long, or no such message."""
+        return wire_errors.decode(METHOD[path], data, self._core.quirks, self._core.settings.max_frame_bytes)
+
+    def refusal(self, path: str) -> EtcdError:
+        """What etcd answers to a method that it doesn't have."""
+        return wire_errors.unknown(path)
 
 
 def _still() -> float:
