@@ -43,6 +43,8 @@ class EngineSettings:
     """A write's, with the envelope of its raft entry."""
     auth_token_ttl: float
     """Seconds from a token's last use to its end."""
+    client_urls: tuple[str, ...]
+    """What clients are told to find the server at; without any, it is where servers of the engine listen."""
 
     @property
     def max_frame_bytes(self) -> int:
@@ -62,6 +64,7 @@ class Core:
         "header",
         "hub",
         "lessor",
+        "listening",
         "lock",
         "quirks",
         "raft_index",
@@ -77,6 +80,8 @@ class Core:
         self.header = pb.ResponseHeader(cluster_id=CLUSTER_ID, member_id=MEMBER_ID, raft_term=RAFT_TERM)
         """Every reply's header but for its revision, which whoever needs it sets."""
         self.hub = WatchHub()
+        self.listening: list[str] = []
+        """The URLs at which servers of this engine listen, also after a reset."""
         self.timed = False
         """Whether time can go by at all."""
         with self.lock:

@@ -1,6 +1,6 @@
 """The engine: answers one request at a time, by the path of its method."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from threading import Event
 from typing import Any
 
@@ -39,10 +39,13 @@ class Engine:
         quota_bytes: int = 0,
         max_request_bytes: int = MAX_REQUEST_BYTES,
         auth_token_ttl: float = 300,
+        client_urls: Sequence[str] = (),
     ) -> None:
-        """`clock` reports seconds that never go back; without one, time stands still at 0. A quota of 0 is etcd's own.
+        """`clock` reports seconds that never go back; without one, time stands still at 0. A quota of 0 is etcd's own,
+        and a negative one is none.
 
-        TTLs and the interval are in seconds of that clock.
+        TTLs and the interval are in seconds of that clock. `client_urls` is what MemberList reports; without any, it
+        is where the engine's servers listen.
         """
         settings = EngineSettings(
             min_lease_ttl=min_lease_ttl,
@@ -52,6 +55,7 @@ class Engine:
             quota_bytes=quota_bytes or DEFAULT_QUOTA_BYTES,
             max_request_bytes=max_request_bytes,
             auth_token_ttl=auth_token_ttl,
+            client_urls=tuple(client_urls),
         )
         self._core = Core(quirks_of(version), settings)
         self._lock = self._core.lock
@@ -78,6 +82,16 @@ class Engine:
         """Do what has become due by the clock: every call does it first, and `serve` every now and then."""
         with self._lock:
             self._core.tick()
+
+    def listens(self, url: str) -> None:
+        """A server of this engine listens at a URL from now on."""
+        with self._lock:
+            self._core.listening.append(url)
+
+    def stops_listening(self, url: str) -> None:
+        """It does no longer."""
+        with self._lock:
+            self._core.listening.remove(url)
 
     def implements(self, path: str) -> bool:
         """Whether there is an answer for a method, other than UNIMPLEMENTED."""

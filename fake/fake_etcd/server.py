@@ -46,7 +46,9 @@ class GrpcServer:
         self.port = self._core.listen(address)
         """The port, also where 0 was asked for."""
         self.address = f"{host}:{self.port}"
+        self._url = f"http://{_reachable(host)}:{self.port}"
         self._engine = engine
+        engine.listens(self._url)
         self._core.start()
         self._thread = Thread(target=self._core.run, name="fake-etcd", daemon=True)
         self._thread.start()
@@ -54,6 +56,9 @@ class GrpcServer:
     def stop(self, grace: float | None = 0.5) -> None:
         """Refuse new calls and end what is open at once; what isn't over after `grace` seconds is cut off."""
         self._core.stop()
+        if self._url:
+            self._engine.stops_listening(self._url)
+            self._url = ""
         self._thread.join(0 if grace is None else grace)
         self._core.cancel_all()
         self._thread.join()
@@ -70,6 +75,11 @@ class GrpcServer:
 def serve(engine: Engine, address: str = "127.0.0.1:0") -> GrpcServer:
     """Serve an engine on `host:port` until the server is stopped."""
     return GrpcServer(engine, address)
+
+
+def _reachable(host: str) -> str:
+    """What a client on this machine finds a server at that listens at this host: on every address, at localhost."""
+    return "localhost" if host in ("0.0.0.0", "[::]") else host
 
 
 def _try_to_listen(address: str) -> None:

@@ -30,6 +30,9 @@ class Wait(NamedTuple):
     range_end: bytes = b""
 
 
+NEVER = Wait(b"")
+"""What doesn't happen: etcd has no empty key."""
+
 Steps = Generator[Wait | Message, None, Message | None]
 """A call: what it waits for, its answers as a stream, and in the end its one answer. With the lock held."""
 
