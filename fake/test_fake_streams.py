@@ -62,6 +62,12 @@ def test_streams_and_calls_that_wait_keep_nobody_waiting(etcd: Stubs) -> None:
         watch.cancel()
 
 
+def test_a_burst_of_calls_is_answered(etcd: Stubs) -> None:
+    """gRPC's core refuses some of what it has 1,000 of and nobody has asked it for, unless it is told not to."""
+    answers = [etcd.kv.Put.future(pb.PutRequest(key=b"a"), timeout=60) for _ in range(4_000)]
+    assert sorted(answer.result().header.revision for answer in answers) == list(range(2, 4_002))
+
+
 def test_who_gives_up_a_lock_leaves_the_queue(engine: Engine, etcd: Stubs) -> None:
     for id in (1, 2):
         etcd.lease.LeaseGrant(pb.LeaseGrantRequest(ID=id, TTL=600))

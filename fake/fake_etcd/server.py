@@ -20,6 +20,8 @@ _TICK = 0.2
 _MOST_RECEIVED_BYTES = 64 * 1024 * 1024
 """Up to here the server refuses what is too long for etcd in etcd's words; beyond, gRPC's core does in its own."""
 
+_NO_LIMIT = 2**31 - 1
+
 
 class GrpcServer:
     """A running server of an engine; a context manager that stops it. It has one thread, whatever is open."""
@@ -35,6 +37,8 @@ class GrpcServer:
                 ("grpc.so_reuseport", 0),  # or a second server would quietly share the first one's port
                 ("grpc.max_receive_message_length", _MOST_RECEIVED_BYTES),
                 ("grpc.max_send_message_length", -1),
+                ("grpc.server.max_pending_requests", _NO_LIMIT),  # or a burst of calls would be refused in part
+                ("grpc.server.max_pending_requests_hard_limit", _NO_LIMIT),
                 ("grpc.http2.min_ping_interval_without_data_ms", int(keepalive_min_time * 1000)),
                 ("grpc.keepalive_permit_without_calls", 1),  # etcd: embed/etcd.go configureGRPC, PermitWithoutStream
             ),
