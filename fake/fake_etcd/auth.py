@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from fake_etcd.auth_grants import Grants
 from fake_etcd.auth_passwords import Password
-from fake_etcd.auth_tokens import SimpleTokens
+from fake_etcd.auth_tokens import NAMELESS, CertificateName, SimpleTokens
 from fake_etcd.errors import (
     AuthFailed,
     AuthNotEnabled,
@@ -65,6 +65,8 @@ class AuthStore:
 
     def user_of(self, token: str) -> str:
         """Whom a token stands for; "" without one, and while auth is off. etcd: AuthInfoFromCtx."""
+        if isinstance(token, CertificateName):
+            return str(token) if self.enabled else ""
         if not token or (not self.enabled and self._quirks.auth_off_ignores_tokens):
             return ""
         user = self._tokens.user_of(token)
@@ -85,8 +87,10 @@ class AuthStore:
         """While auth is on, a user with the role root must ask. etcd: IsAdminPermitted."""
         if not self.enabled:
             return
-        if not user:
+        if not user or user == NAMELESS:
             raise UserEmpty()
+        if user not in self._users:  # a certificate may name anybody
+            raise UserNotFound()
         if not self.is_root(user):
             raise PermissionDenied()
 
@@ -105,6 +109,8 @@ class AuthStore:
             return
         if not user:
             raise UserEmpty()
+        if user not in self._users:  # a certificate may name anybody
+            raise PermissionDenied()
         if not self.is_root(user) and not self._grants_of(user).cover(key, range_end, kind):
             raise PermissionDenied()
 

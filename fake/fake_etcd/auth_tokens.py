@@ -8,6 +8,14 @@ _LETTERS = 16
 _BEARER = "Bearer "
 
 
+NAMELESS = "\0"
+"""Whom a certificate without a common name stands for: somebody, whom nobody can have made a user."""
+
+
+class CertificateName(str):
+    """In a token's place: the common name of the client's certificate, or NAMELESS. etcd: AuthInfoFromTLS."""
+
+
 class SimpleTokens:
     """Which token stands for which user, until when. The clock is only read."""
 

@@ -12,6 +12,7 @@ from typing import NoReturn
 from fake_etcd import flags
 from fake_etcd.engine import Engine
 from fake_etcd.server import CannotListenError, GrpcServer
+from fake_etcd.tls import Tls
 
 USAGE_ERROR = 2
 CANNOT_LISTEN = 3
@@ -29,7 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        address = flags.address_of(options.listen_client_urls)
+        tls = Tls(options.cert_file, options.key_file, options.trusted_ca_file, options.client_cert_auth)
+        address, tls_in_use = flags.listening_at(options.listen_client_urls, tls)
+        if tls_in_use is not None:
+            tls_in_use.credentials()
         engine = Engine(
             options.etcd_version,
             min_lease_ttl=flags.min_lease_ttl(options.heartbeat_interval, options.election_timeout),
@@ -43,11 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except ValueError as error:
         parser.error(str(error))
+    if tls_in_use is None and tls != Tls("", ""):
+        print("fake-etcd: the URL's scheme is http, so the flags of TLS are ignored", file=sys.stderr)
+    scheme = "http" if tls_in_use is None else "https"
     stopped = threading.Event()
     previous = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with GrpcServer(engine, address, keepalive_min_time=options.grpc_keepalive_min_time) as server:
-            print(f"fake-etcd serves etcd {options.etcd_version} at http://{server.address}", flush=True)
+        with GrpcServer(engine, address, tls=tls_in_use, keepalive_min_time=options.grpc_keepalive_min_time) as server:
+            print(f"fake-etcd serves etcd {options.etcd_version} at {scheme}://{server.address}", flush=True)
             stopped.wait()
     except CannotListenError as error:
         print(f"fake-etcd: {error}", file=sys.stderr)
@@ -68,5 +75,6 @@ def _parser() -> argparse.ArgumentParser:
         default="3.5.16",
         help="the etcd release to behave like (default: %(default)s)",
     )
+    flags.add_tls(parser)
     flags.add_settings(parser)
     return parser

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from urllib.parse import SplitResult, urlsplit
 
 from fake_etcd.sizes import MAX_REQUEST_BYTES
+from fake_etcd.tls import Tls
 
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -109,17 +110,35 @@ def min_lease_ttl(heartbeat_ms: int, election_ms: int) -> int:
     return math.ceil(3 * ticks // 2 * heartbeat_ms / 1000)
 
 
-def address_of(url: str) -> str:
-    """`host:port` of a URL to listen at; a ValueError says what is wrong with it."""
+def add_tls(parser: argparse.ArgumentParser) -> None:
+    """Certificates."""
+    add = parser.add_argument
+    add("--cert-file", metavar="FILE", default="", help="the server's certificate, for https:// URLs")
+    add("--key-file", metavar="FILE", default="", help="and its key")
+    add("--trusted-ca-file", metavar="FILE", default="", help="clients must have a certificate that this CA signed")
+    add(
+        "--client-cert-auth",
+        action="store_true",
+        help="the common name of a client's certificate is the user of calls without a token",
+    )
+
+
+def listening_at(url: str, tls: Tls) -> tuple[str, Tls | None]:
+    """`host:port` of a URL to listen at, and its TLS, if any; a ValueError says what is wrong with it.
+
+    etcd: server/embed/etcd.go configureClientListeners.
+    """
     if "," in url:
         raise ValueError(f"--listen-client-urls takes one URL so far, not several: {url}")
     parts = _split(url)
-    if parts is not None and parts.scheme == "https":
-        raise ValueError(f"TLS is not there yet: --listen-client-urls takes http:// URLs, not {url}")
-    if parts is None or parts.scheme != "http":
+    if parts is None or parts.scheme not in ("http", "https"):
         raise ValueError(f"--listen-client-urls is not a URL like http://127.0.0.1:2379: {url}")
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"{host}:{parts.port}"
+    if parts.scheme == "https" and not (tls.cert_file and tls.key_file):
+        raise ValueError(
+            f"TLS key/cert (--cert-file, --key-file) must be provided for client url {url} with HTTPS scheme"
+        )
+    return f"{host}:{parts.port}", tls if parts.scheme == "https" else None
 
 
 def _split(url: str) -> SplitResult | None:

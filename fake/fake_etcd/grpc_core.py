@@ -2,8 +2,7 @@
 
 `grpc.server` occupies a thread for each open stream, and `grpc.aio` shares one queue among all event loops of a process
 (docs/design.md has the measurements). So this goes one layer below both, to what grpcio's own `grpc/_server.py` is made
-of. That layer is not public: nothing outside of this module uses it, and CI runs its tests on the oldest and the newest
-grpcio.
+of. That layer is not public, so nothing outside of this module uses it; it is the same in grpcio 1.60 and 1.85.
 """
 
 from __future__ import annotations
@@ -31,6 +30,8 @@ _READY_A_TURN = 16
 """So many of what is ready have a turn before the queue is looked at again: no request waits for a whole fan-out."""
 
 _NO_FLAGS = 0
+
+_COMMON_NAME = b"x509_common_name"
 
 
 class CannotListenError(OSError):
@@ -67,6 +68,12 @@ class IncomingCall:
         """Whether its status was sent, or nobody is there to receive it."""
         self._is_queued = False
         self._call.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS),), self._closed)
+
+    def common_name(self) -> str:
+        """Of the client's certificate; "" where it has none."""
+        context = cygrpc.auth_context(self._call)
+        names = [name for name in context.get(_COMMON_NAME, ()) if name]
+        return names[0].decode("utf-8", "replace") if names else ""
 
     def receive(self, then: Callable[[bytes | None], None]) -> None:
         """Get the next message, or None where there is none any more."""

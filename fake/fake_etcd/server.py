@@ -10,7 +10,8 @@ from types import TracebackType
 
 from fake_etcd.engine import Engine
 from fake_etcd.grpc_core import CannotListenError, CoreServer
-from fake_etcd.server_calls import accept
+from fake_etcd.server_calls import accept, by_token, by_token_or_certificate
+from fake_etcd.tls import Tls
 
 __all__ = ["CannotListenError", "GrpcServer", "serve"]
 
@@ -26,11 +27,21 @@ _NO_LIMIT = 2**31 - 1
 class GrpcServer:
     """A running server of an engine; a context manager that stops it. It has one thread, whatever is open."""
 
-    def __init__(self, engine: Engine, address: str = "127.0.0.1:0", *, keepalive_min_time: float = 5) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        address: str = "127.0.0.1:0",
+        *,
+        tls: Tls | None = None,
+        keepalive_min_time: float = 5,
+    ) -> None:
         """Listen on `host:port`, where port 0 picks a free one; CannotListenError if that can't be.
+
+        With TLS, BadCertificateError says what is wrong with a file.
 
         Clients that ping more often than every so many seconds are cut off (etcd: --grpc-keepalive-min-time).
         """
+        credentials = tls.credentials() if tls is not None else None
         _try_to_listen(address)
         self._core = CoreServer(
             (
@@ -42,15 +53,15 @@ class GrpcServer:
                 ("grpc.http2.min_ping_interval_without_data_ms", int(keepalive_min_time * 1000)),
                 ("grpc.keepalive_permit_without_calls", 1),  # etcd: embed/etcd.go configureGRPC, PermitWithoutStream
             ),
-            partial(accept, engine),
+            partial(accept, engine, by_token_or_certificate if tls is not None and tls.client_cert_auth else by_token),
             engine.tick,
             _TICK,
         )
         host = address.rpartition(":")[0]
-        self.port = self._core.listen(address)
+        self.port = self._core.listen(address, credentials)
         """The port, also where 0 was asked for."""
         self.address = f"{host}:{self.port}"
-        self._url = f"http://{_reachable(host)}:{self.port}"
+        self._url = f"{'http' if tls is None else 'https'}://{_reachable(host)}:{self.port}"
         self._engine = engine
         engine.listens(self._url)
         self._core.start()
@@ -76,9 +87,9 @@ class GrpcServer:
         self.stop()
 
 
-def serve(engine: Engine, address: str = "127.0.0.1:0") -> GrpcServer:
+def serve(engine: Engine, address: str = "127.0.0.1:0", *, tls: Tls | None = None) -> GrpcServer:
     """Serve an engine on `host:port` until the server is stopped."""
-    return GrpcServer(engine, address)
+    return GrpcServer(engine, address, tls=tls)
 
 
 def _reachable(host: str) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from google.protobuf.message import Message
 from grpc import StatusCode
 
+from fake_etcd.auth_tokens import NAMELESS, CertificateName
 from fake_etcd.engine import WATCH, Engine
 from fake_etcd.errors import EtcdError, internal_error
 from fake_etcd.grpc_core import Handler, IncomingCall
 from fake_etcd.waiting import Task
 from fake_etcd.watch import StreamClosed
-from fake_etcd.wire.methods import METHOD, Method
+from fake_etcd.wire.methods import METHOD
 
 _STOPPED = (StatusCode.UNAVAILABLE, "etcdserver: server stopped")
 
@@ -29,28 +30,46 @@ def token_of(metadata: Iterable[tuple[str, Any]] | None) -> str:
     return authorization
 
 
-def accept(engine: Engine, call: IncomingCall) -> Handler:
-    """Begin to answer a call."""
+def accept(engine: Engine, who: Callable[[IncomingCall], str], call: IncomingCall) -> Handler:
+    """Begin to answer a call; `who` makes of it what the engine takes for a token."""
     method = METHOD.get(call.path)
+    shape: type[_Call]
     if method is None or not engine.implements(call.path):
-        return _Refused(engine, call, method)
-    if call.path == WATCH:
-        return _Watch(engine, call, method)
-    if method.client_streaming:
-        return _Each(engine, call, method)
-    if method.server_streaming or engine.waits(call.path):
-        return _Task(engine, call, method)
-    return _Unary(engine, call, method)
+        shape = _Refused
+    elif call.path == WATCH:
+        shape = _Watch
+    elif method.client_streaming:
+        shape = _Each
+    elif method.server_streaming or engine.waits(call.path):
+        shape = _Task
+    else:
+        shape = _Unary
+    return shape(engine, call, who(call))
+
+
+def by_token(call: IncomingCall) -> str:
+    """The token of a call."""
+    return token_of(call.metadata)
+
+
+def by_token_or_certificate(call: IncomingCall) -> str:
+    """The token of a call or, without one, the common name of the client's certificate.
+
+    etcd: server/etcdserver/v3_server.go AuthInfoFromCtx. What came through a gateway has the gateway's certificate.
+    """
+    token = token_of(call.metadata)
+    if token or any(key == "grpcgateway-accept" for key, _ in call.metadata):
+        return token
+    return CertificateName(call.common_name() or NAMELESS)
 
 
 class _Call:
     """What all have in common."""
 
-    def __init__(self, engine: Engine, call: IncomingCall, method: Method | None) -> None:
+    def __init__(self, engine: Engine, call: IncomingCall, token: str) -> None:
         self._engine = engine
         self._call = call
-        self._method = method
-        self._token = token_of(call.metadata)
+        self._token = token
         self._begin()
 
     def _begin(self) -> None:
