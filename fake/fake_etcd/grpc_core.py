@@ -54,6 +54,20 @@ class Handler(Protocol):
 class IncomingCall:
     """A call of a client's, over the network."""
 
+    __slots__ = (
+        "_call",
+        "_is_queued",
+        "_pending",
+        "_received_then",
+        "_sent_then",
+        "_server",
+        "_started",
+        "handler",
+        "is_finished",
+        "metadata",
+        "path",
+    )
+
     def __init__(self, server: CoreServer, event: Any) -> None:
         self._server = server
         self._call = event.call
@@ -76,22 +90,15 @@ class IncomingCall:
         return names[0].decode("utf-8", "replace") if names else ""
 
     def receive(self, then: Callable[[bytes | None], None]) -> None:
-        """Get the next message, or None where there is none any more."""
-
-        def received(event: Any) -> None:
-            then(event.batch_operations[0].message())
-
-        self._batch((cygrpc.ReceiveMessageOperation(_NO_FLAGS),), received)
+        """Get the next message, or None where there is none any more; one at a time."""
+        self._received_then = then
+        self._batch((cygrpc.ReceiveMessageOperation(_NO_FLAGS),), self._received)
 
     def send(self, message: bytes, then: Callable[[], None]) -> None:
         """Send a message of a stream; one at a time."""
-
-        def sent(_event: Any) -> None:
-            if not self.is_finished:
-                then()
-
+        self._sent_then = then
         operation = cygrpc.SendMessageOperation(message, _NO_FLAGS)
-        self._batch((operation,) if self._started else (self._initial_metadata(), operation), sent)
+        self._batch((operation,) if self._started else (self._initial_metadata(), operation), self._sent)
 
     def finish(self, code: StatusCode = StatusCode.OK, details: str = "", message: bytes | None = None) -> None:
         """End the call, with its one answer where it has one. More than once is not heard."""
@@ -102,7 +109,7 @@ class IncomingCall:
         operations = [] if self._started else [self._initial_metadata()]
         if message is not None:
             operations.append(cygrpc.SendMessageOperation(message, _NO_FLAGS))
-        self._batch((*operations, status), _nothing)
+        self._batch((*operations, status), self._completed)
 
     def wake(self) -> None:
         """Have the handler told `ready` on the server's thread, soon. Any thread may call this."""
@@ -112,25 +119,36 @@ class IncomingCall:
         self._started = True
         return cygrpc.SendInitialMetadataOperation(None, _NO_FLAGS)
 
-    def _batch(self, operations: tuple[Any, ...], then: Callable[[Any], None]) -> None:
-        def completed(event: Any) -> None:
-            try:
-                then(event)
-            finally:
-                self._completed()
-
+    def _batch(self, operations: tuple[Any, ...], tag: Callable[[Any], None]) -> None:
         self._pending += 1
-        error = self._call.start_server_batch(operations, completed)
+        error = self._call.start_server_batch(operations, tag)
         assert error == cygrpc.CallError.ok, error
 
-    def _closed(self, event: Any) -> None:
-        if event.batch_operations[0].cancelled() and not self.is_finished:
-            self.is_finished = True
-            if self.handler is not None:
-                self.handler.cancelled()
-        self._completed()
+    # Events
 
-    def _completed(self) -> None:
+    def _received(self, event: Any) -> None:
+        try:
+            self._received_then(event.batch_operations[0].message())
+        finally:
+            self._completed(event)
+
+    def _sent(self, event: Any) -> None:
+        try:
+            if not self.is_finished:
+                self._sent_then()
+        finally:
+            self._completed(event)
+
+    def _closed(self, event: Any) -> None:
+        try:
+            if event.batch_operations[0].cancelled() and not self.is_finished:
+                self.is_finished = True
+                if self.handler is not None:
+                    self.handler.cancelled()
+        finally:
+            self._completed(event)
+
+    def _completed(self, _event: Any) -> None:
         self._pending -= 1
         if not self._pending:
             self._server.forget(self)
@@ -205,24 +223,27 @@ class CoreServer:
     def run(self) -> None:
         """Answer calls until the server is stopped."""
         self._thread = get_ident()
-        next_tick = time.monotonic() + self._tick_seconds
+        queue, ready, timed_out = self._queue, self._ready, cygrpc.CompletionType.queue_timeout
+        next_tick = time.time() + self._tick_seconds
         events = 0
         while not self._is_over:
-            now = time.monotonic()
-            if now >= next_tick:
-                next_tick = now + self._tick_seconds
-                self._guarded(self._tick)
-            event = self._queue.poll(0 if self._ready else time.time() + next_tick - now)
-            if event.completion_type == cygrpc.CompletionType.queue_timeout:
-                events = 0
-                self._give_turns()
-                continue
-            self._guarded(event.tag, event)
-            del event  # or its call, if it is the last to hold it, would be kept alive by this frame
+            event = queue.poll(0 if ready else next_tick)
             events += 1
+            try:
+                if event.completion_type != timed_out:
+                    event.tag(event)
+                else:
+                    events = _EVENTS_A_TURN
+            except Exception:  # a call must not end the others
+                _log.exception("fake-etcd: a call failed")
+            del event  # or its call, if it is the last to hold it, would be kept alive by this frame
             if events >= _EVENTS_A_TURN:
                 events = 0
                 self._give_turns()
+                now = time.time()
+                if now >= next_tick or next_tick - now > self._tick_seconds:  # or the clock was set
+                    next_tick = now + self._tick_seconds
+                    self._guarded(self._tick)
 
     def stop(self) -> None:
         """Take no more calls, and have those under way finished. `run` returns once they are."""
@@ -231,10 +252,10 @@ class CoreServer:
                 return
             self._is_stopping = True
             self._server.shutdown(self._queue, self._shut_down)
-            self._ready.extend(self._calls)
-            for call in self._calls:
+            calls = tuple(self._calls)
+            self._ready.extend(calls)
+            for call in calls[:1]:
                 call.post()
-                break
 
     def cancel_all(self) -> None:
         """Cut off whatever is still under way."""
@@ -255,9 +276,10 @@ class CoreServer:
 
     def forget(self, call: IncomingCall) -> None:
         """A call is over, and nothing of it is under way."""
-        with self._lock:
-            self._calls.discard(call)
-            self._end_if_done()
+        self._calls.discard(call)
+        if self._is_stopping:
+            with self._lock:
+                self._end_if_done()
 
     def _give_turns(self) -> None:
         for _ in range(min(_READY_A_TURN, len(self._ready))):
@@ -278,10 +300,9 @@ class CoreServer:
                 self._end_if_done()
             return
         call = IncomingCall(self, event)
-        with self._lock:
-            self._calls.add(call)
-            if not self._is_stopping:
-                self._request_call()
+        self._calls.add(call)
+        if not self._is_stopping:
+            self._request_call()
         try:
             call.handler = self._accept(call)
         except Exception:
@@ -301,9 +322,8 @@ class CoreServer:
             self._server.destroy()
 
     @staticmethod
-    def _guarded(function: Callable[..., Any], *arguments: Any) -> None:
-        """A call must not end the others."""
+    def _guarded(function: Callable[[], Any]) -> None:
         try:
-            function(*arguments)
+            function()
         except Exception:
             _log.exception("fake-etcd: a call failed")

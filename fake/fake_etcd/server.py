@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-from functools import partial
 from threading import Thread
 from types import TracebackType
 
 from fake_etcd.engine import Engine
 from fake_etcd.grpc_core import CannotListenError, CoreServer
-from fake_etcd.server_calls import accept, by_token, by_token_or_certificate
+from fake_etcd.server_calls import acceptor, by_token, by_token_or_certificate
 from fake_etcd.tls import Tls
 
 __all__ = ["CannotListenError", "GrpcServer", "serve"]
@@ -53,7 +52,7 @@ class GrpcServer:
                 ("grpc.http2.min_ping_interval_without_data_ms", int(keepalive_min_time * 1000)),
                 ("grpc.keepalive_permit_without_calls", 1),  # etcd: embed/etcd.go configureGRPC, PermitWithoutStream
             ),
-            partial(accept, engine, by_token_or_certificate if tls is not None and tls.client_cert_auth else by_token),
+            acceptor(engine, by_token_or_certificate if tls is not None and tls.client_cert_auth else by_token),
             engine.tick,
             _TICK,
         )

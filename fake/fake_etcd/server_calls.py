@@ -14,7 +14,7 @@ from fake_etcd.errors import EtcdError, internal_error
 from fake_etcd.grpc_core import Handler, IncomingCall
 from fake_etcd.waiting import Task
 from fake_etcd.watch import StreamClosed
-from fake_etcd.wire.methods import METHOD
+from fake_etcd.wire.methods import METHODS, Method
 
 _STOPPED = (StatusCode.UNAVAILABLE, "etcdserver: server stopped")
 
@@ -30,21 +30,26 @@ def token_of(metadata: Iterable[tuple[str, Any]] | None) -> str:
     return authorization
 
 
-def accept(engine: Engine, who: Callable[[IncomingCall], str], call: IncomingCall) -> Handler:
-    """Begin to answer a call; `who` makes of it what the engine takes for a token."""
-    method = METHOD.get(call.path)
-    shape: type[_Call]
-    if method is None or not engine.implements(call.path):
-        shape = _Refused
-    elif call.path == WATCH:
-        shape = _Watch
-    elif method.client_streaming:
-        shape = _Each
-    elif method.server_streaming or engine.waits(call.path):
-        shape = _Task
-    else:
-        shape = _Unary
-    return shape(engine, call, who(call))
+def acceptor(engine: Engine, who: Callable[[IncomingCall], str]) -> Callable[[IncomingCall], Handler]:
+    """What begins to answer a call; `who` makes of it what the engine takes for a token."""
+    shapes = {method.path: _shape(engine, method) for method in METHODS}
+
+    def accept(call: IncomingCall) -> Handler:
+        return shapes.get(call.path, _Refused)(engine, call, who(call))
+
+    return accept
+
+
+def _shape(engine: Engine, method: Method) -> type[_Call]:
+    if not engine.implements(method.path):
+        return _Refused
+    if method.path == WATCH:
+        return _Watch
+    if method.client_streaming:
+        return _Each
+    if method.server_streaming or engine.waits(method.path):
+        return _Task
+    return _Unary
 
 
 def by_token(call: IncomingCall) -> str:
