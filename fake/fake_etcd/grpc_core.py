@@ -1,7 +1,7 @@
 """gRPC's core as a server of one thread: a completion queue whose events go to whoever they are for.
 
-`grpc.server` occupies a thread for each open stream, and `grpc.aio` shares one queue among all event loops of a process
-(docs/design.md has the measurements). So this goes one layer below both, to what grpcio's own `grpc/_server.py` is made
+`grpc.server` occupies a thread for each open stream, and `grpc.aio` costs as much as threads (docs/design.md has the
+measurements). So this goes one layer below both, to what grpcio's own `grpc/_server.py` is made
 of. That layer is not public, so nothing outside of this module uses it; it is the same in grpcio 1.60 and 1.85.
 """
 
