@@ -247,6 +247,18 @@ def test_observing_an_election_over_a_server(etcd: Stubs) -> None:
         observer.cancel()
 
 
+def test_an_observer_that_nobody_asks_any_more_is_forgotten(engine: Engine) -> None:
+    observer = engine.stream("/v3electionpb.Election/Observe", pb.LeaderRequest(name=b"e"))
+    engine.call("/etcdserverpb.Lease/LeaseGrant", pb.LeaseGrantRequest(ID=1, TTL=600))
+    engine.call("/v3electionpb.Election/Campaign", pb.CampaignRequest(name=b"e", lease=1))
+    assert isinstance(next(observer), pb.LeaderResponse)
+    with engine._core.lock:  # the garbage may be collected while somebody has it
+        del observer
+    assert engine._core.hub.streams
+    engine.tick()
+    assert not engine._core.hub.streams
+
+
 def test_stopping_a_server_ends_whatever_waits() -> None:
     engine = Engine()
     server = serve(engine)

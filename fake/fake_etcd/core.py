@@ -1,5 +1,6 @@
 """What every service works on: the state, the lock around it, and what all answers have in common."""
 
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ class Core:
     """The state and its lock. Every handler of a service runs with the lock held."""
 
     __slots__ = (
+        "abandoned",
         "alarms",
         "auth",
         "backend",
@@ -80,6 +82,8 @@ class Core:
         self.header = pb.ResponseHeader(cluster_id=CLUSTER_ID, member_id=MEMBER_ID, raft_term=RAFT_TERM)
         """Every reply's header but for its revision, which whoever needs it sets."""
         self.hub = WatchHub()
+        self.abandoned: deque[Callable[[], None]] = deque()
+        """What is to be done about calls that nobody asks for any more, the next time that somebody has the lock."""
         self.listening: list[str] = []
         """The URLs at which servers of this engine listen, also after a reset."""
         self.timed = False
@@ -148,6 +152,8 @@ class Core:
 
     def tick(self) -> None:
         """Revoke the leases whose time is over, each in a revision of its own; send watchers about progress."""
+        while self.abandoned:
+            self.abandoned.popleft()()
         now = self.settings.clock()
         while not self.alarms.corrupt and (lease := self.lessor.due(now)) is not None:
             self.raft_index += 1

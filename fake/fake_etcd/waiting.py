@@ -67,9 +67,13 @@ class Task:
     def cancel(self) -> None:
         """Give the call up: it cleans up behind itself."""
         with self._core.lock:
-            if not self._over:
-                self._end()
-                self._throw()
+            self.abandon()
+
+    def abandon(self) -> None:
+        """The same with the lock held."""
+        if not self._over:
+            self._end()
+            self._throw()
 
     def _step(self) -> Step:
         if self._over:
@@ -174,8 +178,12 @@ def steps_of(core: Core, steps: Steps, cancelled: Event | None) -> Iterator[Step
                     break
                 with core.lock:
                     core.tick()
-    finally:
+    except GeneratorExit:
+        core.abandoned.append(task.abandon)  # whoever collects this garbage may hold the lock
+        raise
+    except BaseException:
         task.cancel()
+        raise
 
 
 def _cancelled() -> EtcdError:
