@@ -12,6 +12,7 @@ from typing import NoReturn
 from fake_etcd import flags
 from fake_etcd.engine import Engine
 from fake_etcd.server import CannotListenError, GrpcServer
+from fake_etcd.testing import certificates
 from fake_etcd.tls import Tls
 
 USAGE_ERROR = 2
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        tls = Tls(options.cert_file, options.key_file, options.trusted_ca_file, options.client_cert_auth)
+        tls = _tls(options)
         address, tls_in_use = flags.listening_at(options.listen_client_urls, tls)
         if tls_in_use is not None:
             tls_in_use.credentials()
@@ -63,6 +64,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number, handler in previous.items():
             signal.signal(number, handler)
     return 0
+
+
+def _tls(options: argparse.Namespace) -> Tls:
+    if not options.dev_tls:
+        return Tls(options.cert_file, options.key_file, options.trusted_ca_file, options.client_cert_auth)
+    if options.cert_file or options.key_file or options.trusted_ca_file:
+        raise ValueError(
+            "--dev-tls makes certificates, so --cert-file, --key-file and --trusted-ca-file don't go with it"
+        )
+    try:
+        made = certificates(options.dev_tls)
+        made.client("root")
+    except ModuleNotFoundError as error:
+        raise ValueError("--dev-tls needs the package trustme: pip install 'etcd-lockstep[tls]'") from error
+    except OSError as error:
+        raise ValueError(f"can't write to {options.dev_tls}: {error.strerror}") from error
+    return made.tls(client_cert_auth=options.client_cert_auth)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -121,6 +121,13 @@ def add_tls(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the common name of a client's certificate is the user of calls without a token",
     )
+    add(
+        "--dev-tls",
+        metavar="DIR",
+        default="",
+        help="make throw-away certificates in a folder and use them: ca.pem, cert.pem and key.pem, "
+        "and root.pem and root-key.pem for a client who is root",
+    )
 
 
 def listening_at(url: str, tls: Tls) -> tuple[str, Tls | None]:
