@@ -20,7 +20,7 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]  # has no stubs
 
 _log = logging.getLogger(__name__)
 
-_REQUESTED_CALLS = 16
+_REQUESTED_CALLS = 128
 """How many calls the core may hand over before it is asked for more."""
 
 _EVENTS_A_TURN = 64
@@ -30,6 +30,8 @@ _READY_A_TURN = 16
 """So many of what is ready have a turn before the queue is looked at again: no request waits for a whole fan-out."""
 
 _NO_FLAGS = 0
+
+_NUMBER = {code: code.value[0] for code in StatusCode}
 
 _COMMON_NAME = b"x509_common_name"
 
@@ -105,11 +107,13 @@ class IncomingCall:
         if self.is_finished:
             return
         self.is_finished = True
-        status = cygrpc.SendStatusFromServerOperation(None, code.value[0], details.encode(), _NO_FLAGS)
-        operations = [] if self._started else [self._initial_metadata()]
+        operations: tuple[Any, ...]
+        operations = (cygrpc.SendStatusFromServerOperation(None, _NUMBER[code], details.encode(), _NO_FLAGS),)
         if message is not None:
-            operations.append(cygrpc.SendMessageOperation(message, _NO_FLAGS))
-        self._batch((*operations, status), self._completed)
+            operations = (cygrpc.SendMessageOperation(message, _NO_FLAGS), *operations)
+        if not self._started:
+            operations = (self._initial_metadata(), *operations)
+        self._batch(operations, self._completed)
 
     def wake(self) -> None:
         """Have the handler told `ready` on the server's thread, soon. Any thread may call this."""
