@@ -136,6 +136,27 @@ def test_a_slow_reader_costs_little_and_loses_nothing(engine: Engine) -> None:
     assert [response.header.revision for response in received(stream)] == [PUTS + 3] * 2
 
 
+def test_no_watcher_waits_forever_for_another(engine: Engine) -> None:
+    """A reader who is as fast as one watcher's events come still gets those of another that is behind."""
+    stream = engine.watch()
+    stream.send(create(key=b"k"))
+    stream.send(create(key=b"other"))
+    for _ in range(1_500):
+        put(engine, b"k")
+    events: list[pb.Event] = []
+    for _ in range(1_100):
+        response = stream.receive(0)
+        assert response is not None
+        events.extend(response.events)
+        put(engine, b"other")
+    events.extend(event for response in received(stream) for event in response.events)
+    for key, count in ((b"k", 1_500), (b"other", 1_100)):
+        revisions = [event.kv.mod_revision for event in events if event.kv.key == key]
+        assert (len(revisions), revisions) == (count, sorted(revisions))
+    last_of_k = max(place for place, event in enumerate(events) if event.kv.key == b"k")
+    assert last_of_k < 1_600
+
+
 def test_large_events_fill_a_stream_sooner(engine: Engine) -> None:
     stream = engine.watch()
     stream.send(create(key=b"k"))

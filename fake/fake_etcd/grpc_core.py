@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import grpc
 from grpc import StatusCode
-from grpc._cython import cygrpc  # type: ignore[attr-defined]  # has no stubs
+from grpc._cython import cygrpc  # type: ignore[attr-defined]  # noqa: TID251  # see above; it has no stubs
 
 _log = logging.getLogger(__name__)
 

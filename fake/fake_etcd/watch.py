@@ -124,12 +124,16 @@ class WatchStream:
     # For the hub, with the lock held
 
     def deliver(self, watcher: Watcher, records: tuple[Record, ...], encoder: EventEncoder) -> None:
-        """Send a watcher events, or have it catch up later if the reader is slow. etcd: watchable_store.go notify."""
-        if self._outbox.full and watcher not in self._behind:
+        """Send a watcher events, or have it catch up later if the reader is slow. etcd: watchable_store.go notify.
+
+        Where one watcher of the stream is behind, the others are too as soon as there is something for them: what is
+        pending comes to an end then, and nobody waits forever.
+        """
+        if self._behind or self._outbox.full:
             self._core.hub.remove(watcher)
             self._behind[watcher] = encoder.revision
-            return
-        self._send(watcher, records, encoder)
+        else:
+            self._send(watcher, records, encoder)
 
     def _send(self, watcher: Watcher, records: tuple[Record, ...], encoder: EventEncoder) -> None:
         body = encoder.encode(records, watcher.prev_kv)
