@@ -115,17 +115,19 @@ def responses(data: bytes) -> list[pb.WatchResponse]:
     return found
 
 
-def pings_answered(server: GrpcServer, count: int, seconds: float) -> tuple[int, bytes]:
-    """How many pings of a quiet watch are answered, and what the server said in the end."""
+def pings_answered(server: GrpcServer, count: int, seconds: float, *, call: bool = True) -> tuple[int, bytes]:
+    """How many pings are answered beside a quiet watch, or without a call, and what the server said in the end."""
     with Connection(server) as connection:
-        connection.send(opened(1, b"/etcdserverpb.Watch/Watch"), message(1, WATCH))
+        if call:
+            connection.send(opened(1, b"/etcdserverpb.Watch/Watch"), message(1, WATCH))
+        first = DATA if call else SETTINGS
         answered = sent = 0
         for kind, flags, _, payload in connection.frames():
             if kind == GO_AWAY:
                 return answered, payload
             if kind == PING and not flags & ACK:  # the server's own, by which it measures the bandwidth
                 connection.send(frame(PING, ACK, 0, payload))
-            elif (kind == PING and payload == KEEPALIVE) or (kind == DATA and not sent):
+            elif (kind == PING and payload == KEEPALIVE) or (kind == first and not sent):
                 answered += kind == PING
                 if sent == count:
                     break
@@ -135,9 +137,10 @@ def pings_answered(server: GrpcServer, count: int, seconds: float) -> tuple[int,
     return answered, b""
 
 
-def test_a_client_may_ping_as_often_as_etcd_lets_it() -> None:
+@pytest.mark.parametrize("call", [True, False])
+def test_a_client_may_ping_as_often_as_etcd_lets_it(call: bool) -> None:
     with GrpcServer(Engine(), keepalive_min_time=0.05) as server:
-        assert pings_answered(server, 8, 0.06) == (8, b"")
+        assert pings_answered(server, 8, 0.06, call=call) == (8, b"")
 
 
 def test_a_client_that_pings_more_often_is_cut_off() -> None:
