@@ -22,6 +22,8 @@ OUTSIDE = {
     "model/README.md": "model.md",
     "stateful_tests/README.md": "harness.md",
     "scripts/README.md": "scripts.md",
+    "adapters/go/README.md": "go.md",
+    "adapters/go/example/README.md": "go-example.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
 }

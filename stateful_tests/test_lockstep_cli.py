@@ -236,7 +236,7 @@ def test_the_exit_codes_are_in_the_help(capsys: Capture) -> None:
 def test_every_target_is_listed(capsys: Capture) -> None:
     assert run("targets") == 0
     listed = re.findall(r"^(\S+)", capsys.readouterr().out, flags=re.MULTILINE)
-    assert listed == [*REFERENCES, *OTHERS, *SPECIMENS, "package.module:Class"]
+    assert listed == [*REFERENCES, *OTHERS, *SPECIMENS, "serve:COMMAND", "package.module:Class"]
 
 
 def test_a_run_that_finds_nothing(elsewhere: Path, capsys: Capture) -> None:
@@ -325,6 +325,9 @@ def test_the_summary() -> None:
         "seconds",
         "steps_per_second",
         "arenas",
+        "severities",
+        "not_compared",
+        "inexpressible",
         "lies",
         "coverage",
     ]
@@ -337,6 +340,9 @@ def test_the_summary() -> None:
     for finding in summary["lies"]:
         assert finding.keys() - {"note"} == {
             "fingerprint",
+            "severity",
+            "seen_again",
+            "seen_in",
             "odd_one_out",
             "step",
             "field",
@@ -446,7 +452,7 @@ def test_a_signal_ends_a_run_which_prints_and_keeps_what_was_found(elsewhere: Pa
     assert re.search(r"^interrupted: \d+ lies?, filed in found$", reported, flags=re.MULTILINE)
     files = {file.name for file in found.iterdir()}
     assert files
-    assert set(re.findall(r"^   found/(\S+)$", reported, flags=re.MULTILINE)) == files
+    assert set(re.findall(r"found/(\S+\.json)$", reported, flags=re.MULTILINE)) == files
     assert {Path(finding["file"]).name for finding in json.loads(Path("summary.json").read_text())["lies"]} == files
     for file in found.iterdir():
         load(file)

@@ -2,57 +2,49 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from etcd_lockstep.filing.notation import operation_from_json
 from etcd_lockstep.pages import distinguishing, fidelity, quirks
 from etcd_lockstep.pages.quirks import UNSEEN, Row
 from etcd_lockstep.searching.coverage import Coverage, fields_used
-from etcd_lockstep.trace import Trace
+from etcd_lockstep.searching.known_quirks import quirk_traces, shows
 from etcd_model import quirks_of
 from etcd_model.errors import EMPTY_KEY
 from etcd_model.operations import As, Compare, CompareTarget, Put, Range, Txn
 from etcd_model.quirks import SINCE
 from etcd_model.results import PutResult
 
-FOLDER = Path(__file__).parent / "quirks"
 RELEASES = ("3.4.23", "3.5.1", "3.5.16", "3.5.30", "3.6.16", "3.7.3")
-
-
-def distinguishing_trace(quirk: str) -> Trace:
-    steps = json.loads((FOLDER / f"{quirk}.json").read_text())
-    return tuple(operation_from_json(step, number) for number, step in enumerate(steps, 1))
 
 
 @pytest.mark.parametrize("quirk", sorted(SINCE.keys() - UNSEEN.keys()))
 def test_every_quirk_has_a_witness(quirk: str) -> None:
-    assert any(distinguishing.shows(distinguishing_trace(quirk), quirk, quirks_of(release)) for release in RELEASES)
+    assert any(shows(quirk_traces()[quirk], quirk, quirks_of(release)) for release in RELEASES)
 
 
 def test_what_has_no_witness_says_why_and_nothing_else_lies_there() -> None:
     assert UNSEEN.keys() <= SINCE.keys()
-    assert {file.stem for file in FOLDER.iterdir()} == SINCE.keys() - UNSEEN.keys()
+    assert quirk_traces().keys() == SINCE.keys() - UNSEEN.keys()
 
 
 def test_a_trace_shows_a_quirk_only_where_the_models_differ() -> None:
     unknown_order = (Range(b"a", sort_order=3),)
     for release in RELEASES:
-        assert distinguishing.shows(unknown_order, "sort_options_validated", quirks_of(release))
-        assert not distinguishing.shows((Range(b"a"),), "sort_options_validated", quirks_of(release))
+        assert shows(unknown_order, "sort_options_validated", quirks_of(release))
+        assert not shows((Range(b"a"),), "sort_options_validated", quirks_of(release))
 
 
 def test_a_witness_is_found_by_the_search() -> None:
     found = distinguishing.find("keys_only_omits_lease", ("3.6.16", "3.7.3"))
     assert found is not None
-    assert distinguishing.shows(found, "keys_only_omits_lease", quirks_of("3.7.3"))
-    assert len(found) == len(distinguishing_trace("keys_only_omits_lease"))
+    assert shows(found, "keys_only_omits_lease", quirks_of("3.7.3"))
+    assert len(found) == len(quirk_traces()["keys_only_omits_lease"])
 
 
 def test_the_page_of_the_docs_has_a_row_for_every_quirk() -> None:
-    page = (FOLDER.parent.parent / "docs" / "quirks.md").read_text()
+    page = (Path(__file__).parent.parent / "docs" / "quirks.md").read_text()
     for quirk in SINCE:
         assert f"\n## {quirk}\n" in page
 

@@ -19,10 +19,11 @@ from rich.console import Console
 from etcd_lockstep.comparing.comparison import BROKEN_PROMISES, Difference
 from etcd_lockstep.comparing.observation import Observation, Raised
 from etcd_lockstep.console.cli import main
-from etcd_lockstep.console.report import headline, print_findings
-from etcd_lockstep.console.wording import answer_fields, operation_in_words
 from etcd_lockstep.filing.corpus import file_name
 from etcd_lockstep.names import operation_name
+from etcd_lockstep.reporting.summary import reported
+from etcd_lockstep.reporting.text import Detail, headline, print_findings
+from etcd_lockstep.reporting.wording import answer_fields, operation_in_words
 from etcd_lockstep.searching.findings import DIED, Finding, Signature, signature
 from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, Trace
 from etcd_model import errors
@@ -78,7 +79,7 @@ def check(name: str, text: str) -> None:
 def printed(findings: Sequence[Finding], width: int = 100, folder: Path | None = None) -> str:
     out = StringIO()
     files = {file_name(finding): folder / file_name(finding) for finding in findings} if folder else {}
-    print_findings(Console(file=out, width=width, force_terminal=False), findings, files)
+    print_findings(Console(file=out, width=width, force_terminal=False), reported(findings, files), Detail.FULL)
     return out.getvalue()
 
 
@@ -368,17 +369,18 @@ def test_a_report_without_files_names_none() -> None:
     assert "json" not in printed(LIES["voters"])
 
 
-def test_voters_come_first_and_then_the_shortest() -> None:
+def test_references_come_first_and_then_the_worst() -> None:
     reported = printed([*LIES["one-field-of-many"], *LIES["no-revisions"], *LIES["voters"]])
     order = re.findall(r"^\d+\. (.*)$", reported, flags=re.MULTILINE)
     assert [line.partition(":")[0] for line in order] == [
         "the fake is not with the model, and no real etcd is there to judge",
-        "fake lies",
         "etcd surprises",
         "the model is wrong",
+        "fake lies",
         *["mock lies"] * 4,
     ]
-    assert order[-1] == "mock lies: range: kvs unexpected"
+    assert order[4:6] == ["mock lies: put: prev_kv unexpected", "mock lies: range: kvs unexpected"]
+    assert order[6:] == ["mock lies: put: revision missing", "mock lies: range: kvs.version missing"]
 
 
 def test_headlines_of_different_refusals_differ() -> None:

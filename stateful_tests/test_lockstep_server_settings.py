@@ -9,6 +9,7 @@ import pytest
 
 from etcd_lockstep import servers
 from etcd_lockstep.servers import (
+    Access,
     BadSource,
     Binary,
     Endpoint,
@@ -182,7 +183,7 @@ def test_a_binary_that_dies_at_its_start_is_reported_once(tmp_path: Path) -> Non
 def endpoint() -> Iterator[Endpoint]:
     with servers.start(real()) as etcd:
         host, _, port = etcd.address.rpartition(":")
-        yield Endpoint(host, int(port))
+        yield Endpoint((Access(f"{host}:{port}"),))
 
 
 def test_an_endpoint_is_one_server(endpoint: Endpoint) -> None:

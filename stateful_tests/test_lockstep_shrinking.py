@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from etcd_lockstep.console.wording.operations import operation_in_words
+from etcd_lockstep.reporting.wording.operations import operation_in_words
 from etcd_lockstep.searching.shrinking import Judge, ShownByKnown, Verdict, shrink
 from etcd_lockstep.strategies.simplify import PLAIN_TTL
 from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, Trace, symbols

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from threading import Event as ThreadEvent
 from typing import Any, get_args
 
 import pytest
+from grpc import StatusCode
 
-from etcd_lockstep.target import Target
+from etcd_lockstep.target import NotExpressible, Target
 from etcd_lockstep.targets import checked
 from etcd_lockstep.targets.checked import CheckedTarget
+from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import Operation, Result
 from etcd_model.errors import Code, Error
-from etcd_model.operations import Permission, Range
+from etcd_model.operations import LeaseGrant, Permission, Range
 from etcd_model.results import (
     DeleteRangeResult,
     Event,
     KeyValue,
     LeaderResult,
+    LeaseGrantResult,
     LeaseLeasesResult,
     PutResult,
     RangeResult,
@@ -26,6 +30,7 @@ from etcd_model.results import (
     Watched,
     WatchReadResult,
 )
+from fake_etcd import Engine, EtcdError, serve
 
 KV = KeyValue(b"a", b"1", 2, 2, 1)
 
@@ -110,3 +115,28 @@ def test_the_types_of_all_that_there_is_in_results_are_known() -> None:
     for kind in (*get_args(Result), *checked._PARTS):
         for field in fields(kind):
             assert checked._wanted(checked._declared(field)), (kind, field.name)
+
+
+class LacksIds(Engine):
+    """Grants no lease with an id of the client's choice."""
+
+    def call(self, path: str, request: Any, token: str = "", cancelled: ThreadEvent | None = None) -> Any:
+        if path.endswith("/LeaseGrant") and request.ID:
+            raise EtcdError(StatusCode.UNIMPLEMENTED, "no ids here")
+        return super().call(path, request, token, cancelled)
+
+
+def test_what_a_server_answers_with_unimplemented_is_not_asked_again() -> None:
+    with serve(LacksIds("3.5.16")) as server:
+        target = CheckedTarget(WireTarget("lacks-ids", server.address), "lacks-ids")
+        assert target.can_express(LeaseGrant(60, 7))
+        with pytest.raises(NotExpressible, match="no ids here"):
+            target.apply(LeaseGrant(60, 7))
+        assert not target.can_express(LeaseGrant(3600, 8))
+        assert isinstance(target.apply(LeaseGrant(60)), LeaseGrantResult)
+        target.close()
+
+
+def test_unimplemented_is_an_answer_of_a_target_in_python() -> None:
+    refusal = Error(Code.UNIMPLEMENTED, "not yet")
+    assert passed_on(refusal) == refusal

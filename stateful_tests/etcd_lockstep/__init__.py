@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     )
     from etcd_lockstep.machine import LockstepMachine
     from etcd_lockstep.searching.findings import DivergenceFound, Finding
-    from etcd_lockstep.target import Target, TargetDied
+    from etcd_lockstep.target import NotExpressible, Target, TargetDied
 
     __version__: str
 
@@ -26,6 +26,7 @@ __all__ = [
     "DivergenceFound",
     "Finding",
     "LockstepMachine",
+    "NotExpressible",
     "Target",
     "TargetDied",
     "__version__",
@@ -40,6 +41,7 @@ _MODULES = {
     "DivergenceFound": "searching.findings",
     "Finding": "searching.findings",
     "LockstepMachine": "machine",
+    "NotExpressible": "target",
     "Target": "target",
     "TargetDied": "target",
     "assert_matches_etcd": "api",

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from etcd_lockstep import servers
 from etcd_lockstep.comparing.lockstep import UNDECIDED
-from etcd_lockstep.servers import EtcdSource, NoEtcd
+from etcd_lockstep.servers import Credentials, EtcdSource, NoEtcd
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.target import ALL, Target, TargetDied
 from etcd_lockstep.targets.checked import CheckedTarget
+from etcd_lockstep.targets.served import PREFIX, parse_served
 
 REFERENCES = {
     "model": "the reference model; takes part in every run",
@@ -37,11 +38,11 @@ class UserTarget:
     name: str
     make: Callable[[], Target]
     is_ours: bool = False
-    """Whether it is a specimen: its code need not be watched."""
+    """Whether its code need not be watched: it is a specimen, or a program whose calls have a deadline each."""
 
 
 def find(name: str) -> str | UserTarget:
-    """The target that `--against` names: one of `OTHERS`, a specimen, or `package.module:Class`.
+    """The target that `--against` names: one of `OTHERS`, a specimen, `serve:COMMAND`, or `package.module:Class`.
 
     Raises `UnknownTarget`, with a line that says what is wrong.
     """
@@ -51,9 +52,12 @@ def find(name: str) -> str | UserTarget:
         return UserTarget(name, SPECIMENS[name], is_ours=True)
     if name in REFERENCES:
         raise UnknownTarget(f"{name} takes part in every run; --against names what is compared with it")
+    if name.startswith(PREFIX):
+        return _served(name)
     if ":" not in name:
         raise UnknownTarget(
-            f"no target is called {name!r}: `etcd-lockstep targets` lists them, and your own is package.module:Class"
+            f"no target is called {name!r}: `etcd-lockstep targets` lists them, and your own is package.module:Class, "
+            "or serve:COMMAND"
         )
     return user_target(_user_class(name), name)
 
@@ -81,12 +85,26 @@ def user_target(kind: Callable[[], Target], name: str) -> UserTarget:
     return UserTarget(name, make)
 
 
-def find_two(first: str, second: str) -> tuple[EtcdSource, str | UserTarget | EtcdSource]:
+def _served(text: str) -> UserTarget:
+    try:
+        served = parse_served(text)
+    except ValueError as error:
+        raise UnknownTarget(str(error)) from None
+    if served.name in (*REFERENCES, UNDECIDED):
+        raise UnknownTarget(
+            f"{text}: a run has a target called {served.name!r} already: name yours, as in serve:NAME=COMMAND"
+        )
+    return UserTarget(served.name, served.start, is_ours=True)
+
+
+def find_two(
+    first: str, second: str, credentials: Credentials | None = None
+) -> tuple[EtcdSource, str | UserTarget | EtcdSource]:
     """The two targets of a `diff`: the one that is the judge, which is an etcd, and the one that is compared with it.
 
     Raises `UnknownTarget`, with a line that says what is wrong.
     """
-    one, other = _etcd_or_target(first), _etcd_or_target(second)
+    one, other = _etcd_or_target(first, credentials), _etcd_or_target(second, credentials)
     if one == other and isinstance(one, servers.Endpoint):
         raise UnknownTarget(f"{first} is one server: a diff needs two")
     if not isinstance(one, str | UserTarget):
@@ -99,10 +117,10 @@ def find_two(first: str, second: str) -> tuple[EtcdSource, str | UserTarget | Et
     )
 
 
-def _etcd_or_target(name: str) -> str | UserTarget | EtcdSource:
+def _etcd_or_target(name: str, credentials: Credentials | None) -> str | UserTarget | EtcdSource:
     if name.partition(":")[0] not in servers.KINDS:
         return find(name)
-    source = servers.parse_source(name)
+    source = servers.parse_source(name, credentials)
     if isinstance(source, NoEtcd):
         raise UnknownTarget("none is no target: name an etcd, or something to compare with one")
     return source

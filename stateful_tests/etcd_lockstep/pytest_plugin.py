@@ -128,7 +128,7 @@ def real_etcd(request: pytest.FixtureRequest) -> Iterator[RunningEtcd]:
     with running:
         if not running.owned:
             try:
-                servers.refuse_unless_empty(running.address, request.config.getoption("--etcd-lockstep-allow-destroy"))
+                servers.refuse_unless_empty(running.access, request.config.getoption("--etcd-lockstep-allow-destroy"))
             except (servers.EtcdUnavailable, servers.NotEmpty) as refusal:
                 pytest.fail(str(refusal), pytrace=False)
         request.config.stash[_etcd_in_use] = running.how
@@ -190,9 +190,9 @@ class _ReplayItem(pytest.Item):
     path: Path
 
     def runtest(self) -> None:
-        from etcd_lockstep.console.wording import operation_in_words
         from etcd_lockstep.filing.corpus import load
         from etcd_lockstep.filing.replaying import Outcome
+        from etcd_lockstep.reporting.wording import operation_in_words
 
         file = load(self.path)
         result = _replayer_of(self.config).replay(file)

@@ -34,10 +34,14 @@ class TargetDied(Exception):
     """A target can't be reached, or stopped answering: nobody knows what became of the request."""
 
 
+class NotExpressible(Exception):
+    """A target has no words for an operation, and it showed only when it was asked."""
+
+
 class Target(ABC):
     """One system under test, the model and the real etcd included.
 
-    Whatever exception `apply` raises, other than `TargetDied`, is taken for the target's answer
+    Whatever exception `apply` raises, other than `TargetDied` and `NotExpressible`, is taken for the target's answer
     to the operation: a mock that throws where etcd answers lies too.
     """
 
@@ -52,6 +56,13 @@ class Target(ABC):
 
     shared_store: bool = False
     """Whether two instances have one store, as two clients of one server have. Then there is but one instance."""
+
+    keeps_history: bool = False
+    """Whether a reset leaves what was before it to be read at its revision, since it can't compact."""
+
+    release: str = ""
+    """The release of etcd that it is, such as `3.5.30`: it is not asked what would crash that, nor what that leaves
+    undefined. Empty where it is none."""
 
     real_time: bool = False
     """Whether an `Advance` waits: its leases live by the time on the wall. Otherwise they live by nothing but that."""

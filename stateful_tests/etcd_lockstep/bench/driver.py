@@ -22,6 +22,7 @@ from etcd_lockstep.codec import encode
 from etcd_lockstep.searching.driver import BURST, ROUND, STEPS, TimeUp, fuzz
 from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.search import Search
+from etcd_lockstep.servers import Access
 from etcd_lockstep.strategies.workloads import STORE
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.etcd import EtcdTarget
@@ -55,8 +56,8 @@ class RecordingWire(Wire):
 class RecordingEtcd(EtcdTarget):
     """The real etcd, through a `RecordingWire`."""
 
-    def connect(self, address: str) -> None:
-        super().connect(address)
+    def connect(self, server: Access | str) -> None:
+        super().connect(server)
         self._wire = self.wire = RecordingWire(self._channel)
 
 

@@ -1,7 +1,7 @@
 """Operations to wire messages, and wire messages to results. It stands once, and serves every target
 that speaks etcd's wire: the fake in-process, the fake as a server, a real etcd, any endpoint."""
 
-from etcd_lockstep.codec.calls import decode, encode
+from etcd_lockstep.codec.calls import decode, encode, path_of
 from etcd_lockstep.codec.coding import Malformed
 from etcd_lockstep.codec.maintenance import decode_snapshot
 from etcd_lockstep.codec.watch import decode_created, decode_event, encode_watch
@@ -14,4 +14,5 @@ __all__ = [
     "decode_snapshot",
     "encode",
     "encode_watch",
+    "path_of",
 ]

@@ -26,6 +26,11 @@ _DECODERS: Decoders = {
 }
 
 
+def path_of(operation: type[Operation]) -> str | None:
+    """The path of the method that an operation calls; None for what is no call of its own."""
+    return _ENCODERS[operation][0] if operation in _ENCODERS else None
+
+
 def encode(operation: Operation, member_id: int = 0) -> tuple[str, Message]:
     """The path of the method and the request message. `member_id` is that of the target's own member.
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from etcd_lockstep.comparing.comparison import Difference, differences
 from etcd_lockstep.comparing.observation import Observation, Raised, View, allow_for_elapsed, observe
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.target import Target, TargetDied
+from etcd_lockstep.target import NotExpressible, Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, Symbol, TokenOf, bare, substitute, symbols
-from etcd_model import State, crash_reason, nondeterminism
+from etcd_model import Server, State, crash_reason, nondeterminism, quirks_of
 from etcd_model.history_hash import history_hash
 from etcd_model.operations import HashKV, Operation, Range
 from etcd_model.ranges import FROM_KEY
@@ -57,8 +57,16 @@ class Inconclusive(Exception):
     """So much real time has passed that a lease of the sequence may have expired: its answers prove nothing."""
 
 
+class FoundInexpressible(Inconclusive):
+    """An operation for which a target turned out to have no words, after others had been asked it."""
+
+
 class Skipped(Exception):
-    """An operation that was not applied to anyone: a target has no words for it, or a real etcd would die of it."""
+    """An operation that was not applied to anyone: a real etcd would crash, or its answer is not defined."""
+
+
+class Inexpressible(Skipped):
+    """An operation that was not applied to anyone, since a target has no words for it."""
 
 
 class Died(Exception):
@@ -68,6 +76,14 @@ class Died(Exception):
         super().__init__(f"{target.name}: {reason}")
         self.target = target
         self.reason = reason
+
+
+class _Guide(ModelTarget):
+    """The model of another release, which is started as the model of the run is."""
+
+    def __init__(self, release: str, server: Server) -> None:
+        super().__init__(replace(server, quirks=quirks_of(release)))
+        self.name = f"model of {release}"
 
 
 class Lockstep:
@@ -80,8 +96,11 @@ class Lockstep:
         self.targets: tuple[Target, ...] = (model, *others)
         self._model = model
         self._references = [target.name for target in self.targets if target.name in REFERENCES]
+        self._guides = [_Guide(release, model.server) for release in sorted({one.release for one in others} - {""})]
+        """Models of the releases that targets are of, for what is not to be asked. Their answers are not compared."""
         self._views: dict[str, View] = {}
         self._revisions: list[int] = []
+        self._keep_history = [target.name for target in others if target.keeps_history]
         self._from_0: list[str] = []
         """The targets whose first revision is 0."""
         self._started = 0.0
@@ -94,7 +113,7 @@ class Lockstep:
 
     def start(self) -> None:
         """Begin a new sequence. Raises `Died`."""
-        for target in self.targets:
+        for target in (*self.targets, *self._guides):
             try:
                 revision = target.reset()
                 base = _first_revision(target) if revision is None else revision
@@ -113,15 +132,17 @@ class Lockstep:
         """
         symbolic = bool(symbols(operation))
         concrete = {
-            target.name: self._concrete(operation, target) if symbolic else operation for target in self.targets
+            target.name: self._concrete(operation, target) if symbolic else operation
+            for target in (*self.targets, *self._guides)
         }
         self.refuse_inexpressible(operation)
-        self._refuse_open(concrete[self._model.name])
+        self._refuse_open(concrete)
         self._revisions.append(0)
         observations: dict[str, Observation] = {}
         for target in self.targets:
             observations[target.name] = self._ask(target, concrete[target.name]).observation
         self._revisions[-1] = self._model.state.revision
+        self._follow(concrete, observations[self._model.name])
         elapsed = time.monotonic() - self._started
         expected = observations[self._model.name]
         if isinstance(expected, LeaseGrantResult):
@@ -134,24 +155,33 @@ class Lockstep:
         return Step(observations, self._vote(observations))
 
     def refuse_inexpressible(self, operation: Operation) -> None:
-        """Raise `Skipped` where a target has no words for an operation, or calls its first revision 0, which is none in
-        a request, and the operation names that one."""
-        if self._from_0 and any(
+        """Raise `Inexpressible` where a target has no words for an operation. So it is where the operation names the
+        first revision, or an older one, and the target calls the first 0, which is none in a request, or still has what
+        was there before."""
+        beyond = [*self._from_0, *self._keep_history]
+        if beyond and any(
             isinstance(one, RevisionAt) and self._revisions[one.step] + one.plus <= 1 for one in symbols(operation)
         ):
-            raise Skipped(f"{self._from_0[0]} has no number for its first revision")
+            raise Inexpressible(f"{beyond[0]} has no such revision, or has more than that")
         for target in self.targets:
             try:
                 expressible = target.can_express(operation)
             except Exception as error:
                 raise Died(target, f"its can_express() raised {type(error).__name__}: {error}") from error
             if not expressible:
-                raise Skipped(f"{target.name} has no words for it")
+                raise Inexpressible(f"{target.name} has no words for it")
 
-    def _refuse_open(self, concrete: Operation) -> None:
-        reason = not_to_be_asked(concrete, self._model.state)
-        if reason:
-            raise Skipped(reason)
+    def _refuse_open(self, concrete: Mapping[str, Operation]) -> None:
+        for model in (self._model, *self._guides):
+            reason = not_to_be_asked(concrete[model.name], model.state)
+            if reason:
+                raise Skipped(reason)
+
+    def _follow(self, concrete: Mapping[str, Operation], expected: Observation) -> None:
+        """Let the guides take the step too."""
+        for guide in self._guides:
+            self._ask(guide, concrete[guide.name])
+            self._views[guide.name].resynchronize(getattr(expected, "revision", 0))
 
     def _ask(self, target: Target, operation: Operation) -> Answer:
         """Apply an operation whose symbols are filled in, as the step that has begun."""
@@ -159,6 +189,8 @@ class Lockstep:
             result = target.apply(operation)
         except TargetDied as died:
             raise Died(target, str(died)) from died
+        except NotExpressible as error:
+            raise FoundInexpressible(f"{target.name} has no words for it: {error}") from error
         except Exception as error:  # whatever a target throws is its answer
             raised = Raised(type(error).__name__, str(error))
             return Answer(operation, raised, raised)

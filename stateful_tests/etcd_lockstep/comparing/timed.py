@@ -157,9 +157,12 @@ class TimedLockstep(Lockstep):
             raise Inconclusive
         self.refuse_inexpressible(operation)
         asked = {name: self._in_model_terms(operation, timeline) for name, timeline in self._timelines.items()}
-        self._refuse_all(operation, asked)
+        concrete = {model.name: self._concrete(operation, model) for model in (self._model, *self._guides)}
+        self._refuse_open(concrete)
+        self._refuse_all(asked)
         self._revisions.append(0)
-        observations = {self._model.name: self._ask(self._model, self._concrete(operation, self._model)).observation}
+        observations = {self._model.name: self._ask(self._model, concrete[self._model.name]).observation}
+        self._follow(concrete, observations[self._model.name])
         expected: dict[str, Observation] = {}
         if isinstance(operation, Advance) and any(target.real_time for target in self.targets):
             time.sleep(operation.seconds)  # once, for all of them
@@ -179,8 +182,7 @@ class TimedLockstep(Lockstep):
     def _in_model_terms(self, operation: Operation, timeline: Timeline) -> Operation:
         return self._concrete(operation, self._model, timeline.revisions)
 
-    def _refuse_all(self, operation: Operation, asked: Mapping[str, Operation]) -> None:
-        self._refuse_open(self._concrete(operation, self._model))
+    def _refuse_all(self, asked: Mapping[str, Operation]) -> None:
         for name, timeline in self._timelines.items():
             for state in timeline.states:
                 reason = not_to_be_asked(asked[name], state)
@@ -202,16 +204,17 @@ class TimedLockstep(Lockstep):
         after = timeline.now()
         outcomes = self._outcomes(timeline, asked, before, after)
         standing: list[State] = []
-        observed, wanted = answer.observation, None
-        for was, state, result in outcomes:
-            should, observed = self._compared(timeline, asked, answer, state, result, before, after)
-            wanted = should if wanted is None else wanted
-            if observed == should:
+        compared = [
+            self._compared(timeline, asked, answer, state, result, before, after) for _was, state, result in outcomes
+        ]
+        # Where a target is wrong in one field of every answer, the state that it is in shows in the others.
+        apart = [0 if observed == should else len(differences(should, observed)) or 1 for should, observed in compared]
+        wanted, observed = compared[apart.index(min(apart))]
+        for (was, state, _result), different in zip(outcomes, apart, strict=True):
+            if not different:
                 timeline.follow(was, state, before, after)
                 if state not in standing:
                     standing.append(state)
-                wanted = should
-        assert wanted is not None
         if not standing:
             if isinstance(operation, WatchRead | Lock | Campaign) and timeline.is_open(before, after):
                 raise Inconclusive  # it takes several requests, and something may have expired between two of them
@@ -219,7 +222,7 @@ class TimedLockstep(Lockstep):
                 timeline.follow(was, state, before, after)
         timeline.states = standing or [state for _, state, _ in outcomes]
         timeline.revisions.append(timeline.states[0].revision)
-        return (wanted if standing else observed), wanted
+        return observed, wanted
 
     def _outcomes(
         self, timeline: Timeline, asked: Operation, before: float, after: float

@@ -20,6 +20,12 @@ from etcd_lockstep.console.commands import Exit, FuzzOptions, run_fuzz, run_repl
 from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.filing.baseline import load_baseline
 from etcd_lockstep.filing.corpus import BadFile
+from etcd_lockstep.reporting.html import NoJinja2, check_jinja2, html_report
+from etcd_lockstep.reporting.junit import junit_report
+from etcd_lockstep.reporting.markdown import markdown_report
+from etcd_lockstep.reporting.sarif import sarif_report
+from etcd_lockstep.reporting.summary import RunSummary
+from etcd_lockstep.reporting.text import Detail
 from etcd_lockstep.searching.driver import STEPS
 from etcd_lockstep.searching.run import NothingToDo, RunOptions
 from etcd_lockstep.servers import EtcdSource
@@ -34,6 +40,12 @@ _EPILOGUE = (
 )
 
 
+_USAGE_ERRORS = (
+    *(servers.BadSource, servers.BadCredentials, servers.NotEmpty),
+    *(UnknownTarget, NothingToDo, BadFile, NoJinja2),
+)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script `etcd-lockstep`."""
     options = _parser().parse_args(arguments)
@@ -45,7 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command: Callable[[Console, argparse.Namespace], Exit] = options.command
         with interrupts:
             return command(console, options)
-    except (servers.BadSource, servers.NotEmpty, UnknownTarget, NothingToDo, BadFile) as error:
+    except (
+        servers.BadSource,
+        servers.BadCredentials,
+        servers.NotEmpty,
+        UnknownTarget,
+        NothingToDo,
+        BadFile,
+        NoJinja2,
+    ) as error:
         return _refuse(str(error), Exit.REFUSED)
     except (servers.EtcdUnavailable, TargetDied) as error:
         return _refuse(str(error), Exit.UNREACHABLE)
@@ -65,11 +85,17 @@ def _one_line(text: str) -> str:
 
 
 def _fuzz(console: Console, options: argparse.Namespace) -> Exit:
-    return _search(console, options, servers.parse_source(options.etcd), [find(name) for name in options.against])
+    return _search(
+        console,
+        options,
+        servers.parse_source(options.etcd, _credentials(options)),
+        [find(name) for name in options.against],
+    )
 
 
 def _diff(console: Console, options: argparse.Namespace) -> Exit:
-    judge, judged = find_two(*options.targets)
+    first, second = options.targets
+    judge, judged = find_two(first, second, _credentials(options))
     return _search(console, options, judge, [judged])
 
 
@@ -79,8 +105,16 @@ def _search(
     seconds = options.seconds
     if seconds is None and options.examples is None:
         seconds = DEFAULT_SECONDS
-    _check_output("--json", options.json)
-    _check_output("--write-baseline", options.write_baseline)
+    reports: list[tuple[Path | None, Callable[[RunSummary], str]]] = [
+        (options.html, html_report),
+        (options.junit, junit_report),
+        (options.sarif, sarif_report),
+        (options.markdown, markdown_report),
+    ]
+    for option in ("json", "html", "junit", "sarif", "markdown", "write_baseline"):
+        _check_output(f"--{option.replace('_', '-')}", getattr(options, option))
+    if options.html is not None:
+        check_jinja2()
     baseline: Path | None = options.baseline
     if baseline is None and options.write_baseline is not None and options.write_baseline.exists():
         baseline = options.write_baseline  # whose reasons would be lost otherwise
@@ -101,7 +135,9 @@ def _search(
                 call_timeout=options.call_timeout,
                 accepted=[one.finding for one in accepted],
             ),
+            detail=Detail.FULL if options.verbose else Detail.BRIEF if options.brief else Detail.USUAL,
             json_file=options.json,
+            reports=[(path, report) for path, report in reports if path is not None],
             corpus=options.corpus,
             baseline=baseline,
             accepted=accepted,
@@ -122,7 +158,7 @@ def _replay(console: Console, options: argparse.Namespace) -> Exit:
     return run_replay(
         console,
         options.files,
-        servers.parse_source(options.etcd),
+        servers.parse_source(options.etcd, _credentials(options)),
         [find(name) for name in options.against],
         allow_destroy=options.allow_destroy,
         call_timeout=options.call_timeout,
@@ -131,6 +167,14 @@ def _replay(console: Console, options: argparse.Namespace) -> Exit:
 
 def _targets(console: Console, _options: argparse.Namespace) -> Exit:
     return run_targets(console)
+
+
+def _credentials(options: argparse.Namespace) -> servers.Credentials:
+    return servers.Credentials.of(options.cacert, options.cert, options.key, options.user)
+
+
+def _variable(option: str) -> str:
+    return f"ETCDCTL_{option.removeprefix('--').upper()}"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -156,6 +200,15 @@ def _parser() -> argparse.ArgumentParser:
         default=CALL_TIMEOUT,
         metavar="N",
         help=f"seconds after which a call of a target of your own counts as hanging (default {CALL_TIMEOUT:g})",
+    )
+    for option, what in (
+        ("--cacert", "the authorities that the certificate of an https endpoint is checked with"),
+        ("--cert", "the client's certificate for an https endpoint"),
+        ("--key", "the key of that"),
+    ):
+        running.add_argument(option, type=Path, metavar="FILE", help=f"{what} (default ${_variable(option)})")
+    running.add_argument(
+        "--user", metavar="NAME:PASSWORD", help="a user with the role root, where an endpoint has authentication on"
     )
     running.add_argument(
         "--allow-destroy", action="store_true", help="delete everything that a named endpoint holds, and then use it"
@@ -224,7 +277,16 @@ def _search_options() -> _Parser:
         metavar="A,B",
         help=f"only these families of operations: {','.join(FAMILIES)}",
     )
+    amount = search.add_mutually_exclusive_group()
+    amount.add_argument("--brief", action="store_true", help="print the summary, and each lie in a line")
+    amount.add_argument("--verbose", action="store_true", help="print every lie in full, not one for each cause")
     search.add_argument("--json", type=Path, metavar="FILE", help="write a summary there")
+    search.add_argument("--html", type=Path, metavar="FILE", help="write a page there that explains each lie")
+    search.add_argument("--junit", type=Path, metavar="FILE", help="write test results there, for a CI system")
+    search.add_argument("--sarif", type=Path, metavar="FILE", help="write a SARIF log there, for code scanning")
+    search.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write a summary there, such as a job's on GitHub"
+    )
     search.add_argument(
         "--baseline", type=Path, metavar="FILE", help="accept the findings that the file lists: only new ones count"
     )

@@ -9,7 +9,15 @@ from types import TracebackType
 
 from etcd_lockstep.catalogue import UserTarget
 from etcd_lockstep.comparing.comparison import without_numbers
-from etcd_lockstep.comparing.lockstep import REFERENCES, UNDECIDED, Died, Inconclusive, Lockstep, Skipped
+from etcd_lockstep.comparing.lockstep import (
+    REFERENCES,
+    UNDECIDED,
+    Died,
+    FoundInexpressible,
+    Inconclusive,
+    Lockstep,
+    Skipped,
+)
 from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.filing.corpus import CorpusFile
 from etcd_lockstep.names import name_of
@@ -129,10 +137,10 @@ def replay(file: CorpusFile, model: ModelTarget, others: Sequence[Target]) -> Re
                 remarks.append(reported)
     except Died as died:
         return _died(file, died, lockstep.steps)
+    except (Skipped, FoundInexpressible) as reason:
+        return Replay(file, Outcome.NOT_REPLAYED, str(reason))
     except Inconclusive:
         return Replay(file, Outcome.NOT_REPLAYED, "it took so long that its leases may have expired")
-    except Skipped as reason:
-        return Replay(file, Outcome.NOT_REPLAYED, str(reason))
     remark = f"but {remarks[0]}" if remarks else ""
     return Replay(file, Outcome.NOT_REPRODUCED if file.note == SEEN_ONCE else Outcome.FIXED, remark)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -12,12 +11,8 @@ from pathlib import Path
 from rich.console import Console
 
 from etcd_lockstep import servers
-from etcd_lockstep.filing.notation import operation_from_json
 from etcd_lockstep.pages import fidelity, quirks
-from etcd_lockstep.trace import Trace
-
-WITNESSES = Path("stateful_tests/quirks")
-"""Where the trace of each quirk is kept."""
+from etcd_lockstep.searching.known_quirks import FOLDER, quirk_traces
 
 
 def main() -> int:
@@ -46,7 +41,7 @@ def main() -> int:
 
 def _quirks(console: Console, options: argparse.Namespace) -> bool:
     _refuse_poorer(options.page, [program.version for program in servers.available_versions(console.print)])
-    versions, rows = quirks.rows(WITNESSES, progress=console.print)
+    versions, rows = quirks.rows(FOLDER, progress=console.print)
     options.page.write_text(quirks.page(versions, rows), encoding="utf-8")
     for row in rows:
         if row.trace is None:
@@ -62,7 +57,7 @@ def _fidelity(console: Console, options: argparse.Namespace) -> bool:
         raise servers.EtcdUnavailable("no etcd binary is available: scripts/fetch-etcd brings some")
     _refuse_poorer(options.page, [program.version for program in programs])
     measured = [fidelity.measure(program, options.seconds, options.seed, console.print) for program in programs]
-    options.page.write_text(fidelity.page(measured, _distinguishing_traces()), encoding="utf-8")
+    options.page.write_text(fidelity.page(measured, quirk_traces()), encoding="utf-8")
     return not any(one.findings for one in measured)
 
 
@@ -76,16 +71,6 @@ def _refuse_poorer(page: Path, versions: Sequence[str]) -> None:
             f"{page} has figures of etcd {', '.join(sorted(missing))} too, of which no binary is available: "
             "scripts/fetch-etcd brings some; or name another --page"
         )
-
-
-def _distinguishing_traces() -> dict[str, Trace]:
-    return {
-        file.stem: tuple(
-            operation_from_json(step, number)
-            for number, step in enumerate(json.loads(file.read_text(encoding="utf-8")), 1)
-        )
-        for file in sorted(WITNESSES.glob("*.json"))
-    }
 
 
 if __name__ == "__main__":

@@ -6,12 +6,10 @@ It is found by the search itself: the model is compared with a model in which th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import Any
 
-from etcd_lockstep.comparing.lockstep import Died, Inconclusive, Lockstep, Skipped
 from etcd_lockstep.searching.driver import fuzz
 from etcd_lockstep.searching.findings import Finding
+from etcd_lockstep.searching.known_quirks import Otherwise, without
 from etcd_lockstep.searching.search import Search
 from etcd_lockstep.strategies.generator_state import KEYS
 from etcd_lockstep.strategies.workloads import TIME, WORKLOADS, Workload
@@ -24,18 +22,6 @@ SECONDS = 8.0
 
 _WORKLOADS = [workload for workload in WORKLOADS if workload is not TIME]
 """No quirk is about the passing of time."""
-
-
-class Otherwise(ModelTarget):
-    """The model with a quirk the other way round."""
-
-    name = "otherwise"
-
-
-def without(quirks: Quirks, quirk: str) -> Quirks:
-    """The same version, but for one quirk."""
-    other: dict[str, Any] = {quirk: not getattr(quirks, quirk)}
-    return replace(quirks, **other)
 
 
 def find(quirk: str, versions: Iterable[str], seed: int = 0) -> Trace | None:
@@ -69,13 +55,3 @@ def _search(quirks: Quirks, quirk: str, workload: Workload, seed: int) -> Sequen
         until=lambda: bool(search.findings),
     )
     return search.findings
-
-
-def shows(trace: Trace, quirk: str, quirks: Quirks) -> bool:
-    """Whether a trace distinguishes this version from the same one with the quirk the other way round."""
-    lockstep = Lockstep(ModelTarget(Server(quirks)), [Otherwise(Server(without(quirks, quirk)))])
-    try:
-        lockstep.start()
-        return any(lockstep.step(operation).divergences for operation in trace)
-    except (Skipped, Inconclusive, Died):
-        return False

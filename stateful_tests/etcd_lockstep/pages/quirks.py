@@ -13,9 +13,10 @@ from pathlib import Path
 from etcd_lockstep import servers
 from etcd_lockstep.comparing.lockstep import Died, Inconclusive, Lockstep, Skipped
 from etcd_lockstep.comparing.observation import Observation
-from etcd_lockstep.console.wording import answer_fields, operation_in_words
-from etcd_lockstep.filing.notation import operation_from_json, to_json
-from etcd_lockstep.pages.distinguishing import find, shows
+from etcd_lockstep.filing.notation import to_json
+from etcd_lockstep.pages.distinguishing import find
+from etcd_lockstep.reporting.wording import answer_fields, operation_in_words
+from etcd_lockstep.searching.known_quirks import read_trace, shows
 from etcd_lockstep.servers import Program, ServerSettings
 from etcd_lockstep.servers.binary import BinaryEtcd
 from etcd_lockstep.targets.etcd import EtcdTarget
@@ -91,8 +92,7 @@ def _distinguishing_trace(
 ) -> Trace | None:
     path = folder / f"{quirk}.json"
     if path.exists():
-        held = json.loads(path.read_text(encoding="utf-8"))
-        trace = tuple(operation_from_json(step, number) for number, step in enumerate(held, 1))
+        trace = read_trace(path)
         if any(shows(trace, quirk, quirks_of(version)) for version in versions):
             return trace
     if not search:

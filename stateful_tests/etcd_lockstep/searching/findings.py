@@ -164,6 +164,10 @@ class Finding:
     differences: tuple[Difference, ...]
     note: str = ""
     """Why the trace is not shrunk, where it isn't; for a target that died, its last words."""
+    quirk: str = ""
+    """The known quirk of etcd's releases that it shows, by its name in `etcd_model.Quirks`; or empty."""
+    etcd: str = ""
+    """The version of the real etcd that took part; empty where none did."""
     over_quota: bool = False
     """Whether it was found on a server that is over its quota from the start."""
 
@@ -173,12 +177,17 @@ class Finding:
         return self.signature.target
 
     @property
+    def is_about_an_etcd(self) -> bool:
+        """Whether one etcd differs from another."""
+        return bool(self.etcd) and self.odd_one_out.startswith("etcd ")
+
+    @property
     def fingerprint(self) -> str:
         """Stable from run to run: the failure signature, and the pattern of the shortest trace."""
         return fingerprint(self.signature, self.trace)
 
     def __str__(self) -> str:
-        from etcd_lockstep.console.report import (
+        from etcd_lockstep.reporting.text import (
             report_text,  # which is about findings: imported first, it would need this module
         )
 

@@ -59,8 +59,8 @@ class KnownFindings:
         """Whether a lie with the same fingerprint is known."""
         return any(known.fingerprint == finding.fingerprint for known in self._findings.get(finding.signature, ()))
 
-    def explain(self, trace: Trace, found: Signature, *, thorough: bool = False) -> bool:
-        """Whether a signature at the last step of a trace is that of lies already found, and of these alone.
+    def explain(self, trace: Trace, found: Signature, *, thorough: bool = False) -> KnownFinding | None:
+        """The lie that is the reason for a signature at the last step of a trace; None where it isn't known.
 
         `thorough` looks at more ways of finding a lie in the trace; a short trace is worth it.
         Where a plain read shows that the store is wrong, a known lie in the trace is not yet the reason: the step
@@ -68,16 +68,19 @@ class KnownFindings:
         """
         findings = self._findings.get(found, ())
         if findings and found.stands_alone:
-            return True
+            return findings[0]
+        first: KnownFinding | None = None
         for _ in range(_REASONS_TAKEN_OUT):
-            part = next(filter(None, (self._part(finding, trace, thorough=thorough) for finding in findings)), None)
+            parts = ((finding, self._part(finding, trace, thorough=thorough)) for finding in findings)
+            finding, part = next((found for found in parts if found[1] is not None), (None, None))
             if part is None:
-                return False
+                return None
+            first = first or finding
             lighter = None if features(trace[-1]) else self._without_one(trace, part, found)
             if lighter is None:
-                return True
+                return first
             trace = lighter
-        return True
+        return first
 
     def _without_one(self, trace: Trace, part: Sequence[int], found: Signature) -> Trace | None:
         """The trace without one of these steps that it doesn't need to show the signature."""

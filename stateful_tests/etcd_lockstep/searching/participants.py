@@ -8,7 +8,7 @@ from types import TracebackType
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UnknownTarget, UserTarget
-from etcd_lockstep.searching.reset_check import check_reset
+from etcd_lockstep.searching.reset_check import UnfitTarget, check_reset
 from etcd_lockstep.searching.workers import Worker
 from etcd_lockstep.servers import USUAL, EtcdSource, NoEtcd, RunningEtcd, ServerSettings
 from etcd_lockstep.specimens.specimen import Specimen
@@ -19,7 +19,7 @@ from etcd_lockstep.targets.etcd import EtcdTarget
 from etcd_lockstep.targets.etcd3 import Etcd3Target
 from etcd_lockstep.targets.fake import FakeServerTarget, FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.targets.wire import WireTarget
+from etcd_lockstep.targets.served import ServedTarget, Way
 from etcd_model.quirks import DEFAULT_VERSION, quirks_of, release_of
 from etcd_model.state import Server
 
@@ -82,7 +82,9 @@ class Participants:
         self._release = release_of(self.version)
         for number in range(max(len(etcds), 1)):
             self._add_worker(etcds[number] if etcds else None, against)
-            if any(target.shared_store and not isinstance(target, WireTarget) for target in self.others):
+            if any(
+                target.shared_store and not isinstance(target, EtcdTarget | FakeServerTarget) for target in self.others
+            ):
                 break  # a store of the user's is there once
         self.capabilities = frozenset.intersection(*(target.capabilities for target in self.others))
         """The operations that every target knows."""
@@ -106,14 +108,14 @@ class Participants:
         for etcd in etcds:
             self._stack.enter_context(etcd)
             if not etcd.owned:
-                servers.refuse_unless_empty(etcd.address, self._allow_destroy)
+                servers.refuse_unless_empty(etcd.access, self._allow_destroy)
         return etcds
 
     def _add_worker(self, etcd: RunningEtcd | None, against: Sequence[str | UserTarget | EtcdSource]) -> None:
         client_alone = isinstance(self._source, servers.Endpoint) and "etcd3" in against
         real: EtcdTarget | None = None
         if etcd is not None:
-            real = EtcdTarget(etcd)
+            real = self._etcd_target(etcd)
             self._stack.callback(real.close)
         over_quota, quota = is_over_quota(self._settings), self._settings.quota_bytes
         min_lease_ttl = real.min_lease_ttl() if real and not over_quota else Server().min_lease_ttl
@@ -126,10 +128,7 @@ class Participants:
         for wanted in against:
             if isinstance(wanted, UserTarget):
                 target = self._own(wanted, model.server)
-                self._add(
-                    target,
-                    second_instance=self._own(wanted, model.server) if first and not target.shared_store else None,
-                )
+                self._add(target, second_instance=self._second(wanted, target, model.server) if first else None)
             elif wanted == "fake-server":
                 self._add(*(FakeServerTarget(self._release, min_lease_ttl, quota) for _ in range(2 if first else 1)))
             elif isinstance(wanted, str):
@@ -140,6 +139,12 @@ class Participants:
             if isinstance(target, EtcdTarget) and not target.owned:
                 self._stack.callback(_leave_empty, target)  # before any of them is closed
 
+    def _etcd_target(self, etcd: RunningEtcd) -> EtcdTarget:
+        target = EtcdTarget(etcd)
+        if not etcd.owned:
+            target.learn()
+        return target
+
     def _own(self, wanted: UserTarget, server: Server) -> Target:
         if not wanted.is_ours:
             target: Target = DeadlineTarget(wanted.make, self._call_timeout)
@@ -148,7 +153,44 @@ class Participants:
         target = wanted.make()
         if isinstance(target, Specimen):
             target.emulate(server)
+        if isinstance(target, ServedTarget):
+            self._prepare(target)
         return target
+
+    def _prepare(self, target: ServedTarget) -> None:
+        """Find a way to reset a program that was started. Raises `UnfitTarget` where there is none."""
+        target.limit_calls(self._call_timeout)
+        try:
+            try:
+                check_reset(target)
+            except UnfitTarget:
+                if target.way is Way.RESTARTING:
+                    raise
+                target.reset_by_restarting()
+                check_reset(target)
+        except BaseException:
+            target.close()
+            raise
+
+    def _second(self, wanted: UserTarget, target: Target, server: Server) -> Target | None:
+        """A second instance, where there can be one. A program that always has the same port runs only once."""
+        if isinstance(target, ServedTarget):
+            self._progress(f"{target.name}: at {target.address}, reset by {target.way.value}")
+            try:
+                second = self._own(wanted, server)
+            except TargetDied as died:
+                self._progress(f"{target.name}: it can't be started twice at the same time ({died})")
+                target.shared_store = True
+                return None
+            assert isinstance(second, ServedTarget)
+            if second.address != target.address:
+                return second
+            self._progress(
+                f"{target.name}: it can't be started twice at the same time, for its port is always the same"
+            )
+            second.close()
+            target.shared_store = True
+        return None if target.shared_store else self._own(wanted, server)
 
     def _add(self, target: Target, second_instance: Target | None = None) -> None:
         self._stack.callback(target.close)
@@ -170,8 +212,10 @@ class Participants:
             if not self.etcd.owned
             else self._stack.enter_context(servers.start(self._source, self._progress, self._settings))
         )
+        if own.access.address.startswith("unix:") or (own.access.tls and own.access.credentials.cacert is None):
+            raise UnknownTarget("etcd3 connects to HOST:PORT only, and with TLS it needs --cacert")
         try:
-            return Etcd3Target(own.address)
+            return Etcd3Target(own.access)
         except ImportError as error:
             raise UnknownTarget(str(error)) from error
 
@@ -179,7 +223,7 @@ class Participants:
         """An etcd that is not the judge but the judged; in the first worker, twice where that can be."""
         targets: list[Target] = []
         for etcd in self._etcds(source, 1 if self.workers[1:] or isinstance(source, servers.Endpoint) else 2):
-            target = EtcdTarget(etcd)
+            target = self._etcd_target(etcd)
             target.name = f"etcd {etcd.version} ({etcd.address})" if not etcd.owned else f"etcd {etcd.version}"
             targets.append(target)
         return targets

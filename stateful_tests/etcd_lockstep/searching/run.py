@@ -9,7 +9,8 @@ from typing import Any
 from etcd_lockstep.catalogue import UserTarget
 from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.driver import STEPS, fuzz
-from etcd_lockstep.searching.findings import Finding
+from etcd_lockstep.searching.findings import Finding, Signature
+from etcd_lockstep.searching.known_quirks import KnownQuirks, quirk_of
 from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.search import Search
 from etcd_lockstep.searching.workers import ParallelSearch
@@ -18,7 +19,8 @@ from etcd_lockstep.strategies.operation_table import FAMILIES
 from etcd_lockstep.strategies.workloads import WORKLOADS, Workload
 from etcd_lockstep.target import ALL
 from etcd_lockstep.targets.deadline import CALL_TIMEOUT
-from etcd_lockstep.trace import takes_time
+from etcd_lockstep.targets.etcd import EtcdTarget
+from etcd_lockstep.trace import Trace, takes_time
 
 
 def _silent(line: str) -> None:
@@ -53,6 +55,13 @@ class AcceptedFindings:
                 self.unchecked.remove(finding)
                 shows = search.triage.accept(finding)
                 (self.showing if shows else self.no_longer_showing).append(finding)
+
+
+def _quirk_of(trace: Trace, seen: Signature, participants: Participants) -> str:
+    compared = next((one for one in participants.others if one.name == seen.target), None)
+    if not isinstance(compared, EtcdTarget) or compared.name == "etcd":
+        return ""
+    return quirk_of(trace, seen, participants.model.server, compared)
 
 
 class NothingToDo(ValueError):
@@ -125,6 +134,7 @@ class Run:
         self.searches: list[Search] = []
         """One a stage, in their order."""
         self.accepted = AcceptedFindings(plan.accepted)
+        self._quirks = KnownQuirks([name for family in plan.families for name in FAMILIES[family]])
         self._seconds_left = plan.seconds
         self._progress = progress
         self._on_busy = on_busy
@@ -172,6 +182,8 @@ class Run:
         """Run one stage. Raises `TargetGone`."""
         self._on_busy("replaying accepted findings" if self.accepted.unchecked else "")
         self.accepted.check(stage.search, stage.participants, timed="advance" in stage.operations)
+        self._on_busy("looking for known quirks")
+        self._quirks.look_for(stage.search, stage.participants)
         self._on_busy("")
         fuzz(
             stage.search,
@@ -200,6 +212,8 @@ class Run:
     def _search(self, participants: Participants, *, timed: bool) -> Search:
         options: dict[str, Any] = {
             "second_instances": participants.second_instances,
+            "etcd": participants.version if participants.etcd else "",
+            "quirk_of": lambda trace, seen: _quirk_of(trace, seen, participants),
             "known": [*self.accepted.showing, *self.findings],
             "on_finding": lambda finding: self._on_finding(finding, participants),
             "on_shrinking": lambda what: self._on_busy(f"shrinking: {what}" if what else ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
@@ -11,10 +12,13 @@ from etcd_lockstep.comparing.lockstep import (
     UNDECIDED,
     Died,
     Divergence,
+    FoundInexpressible,
     Inconclusive,
+    Inexpressible,
     Lockstep,
     Skipped,
 )
+from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.coverage import Coverage
 from etcd_lockstep.searching.findings import DIED, Finding, Signature, features, signature
 from etcd_lockstep.searching.triage import TargetGone, TraceRunner, Triage
@@ -65,14 +69,16 @@ class Search:
         second_instances: Mapping[str, Target] | None = None,
         lockstep: type[Lockstep] = Lockstep,
         judged: int = JUDGED,
+        etcd: str = "",
         known: Sequence[Finding] = (),
+        quirk_of: Callable[[Trace, Signature], str] = lambda _trace, _seen: "",
         on_shrinking: Callable[[str], None] = lambda _what: None,
         on_finding: Callable[[Finding], None] = lambda _finding: None,
     ) -> None:
         """`others` take part beside the model. `second_instances`, by name, are more of some of them, to run
         parts of a trace on while its own sequence goes on; without one, the sequence ends there. The real etcd, if
-        there is one beside second instances, runs along in one of `judged` sequences. `known`, `on_shrinking` and
-        `on_finding` as in `Triage`."""
+        there is one beside second instances, runs along in one of `judged` sequences. The other options are those of
+        `Triage`."""
         self.targets: tuple[Target, ...] = (model, *others)
         self.examples = 0
         """Of Hypothesis; one holds one sequence or several."""
@@ -82,6 +88,10 @@ class Search:
         """A reading of `time.monotonic` after which nothing more need be run."""
         self.inconclusive = 0
         """Sequences given up because leases may have expired meanwhile."""
+        self.drawn: Counter[str] = Counter()
+        """Operations by name, those among them that no target was asked."""
+        self.inexpressible: Counter[str] = Counter()
+        """Those that a target's interface has no words for (`Target.can_express`)."""
         self.coverage = Coverage()
         """What all targets have agreed on."""
         self.over = True
@@ -92,8 +102,10 @@ class Search:
         self.triage = Triage(
             self._runner,
             {target.name: target.capabilities for target in others},
+            etcd=etcd,
             over_quota=model.server.over_quota,
             known=known,
+            quirk_of=quirk_of,
             on_shrinking=on_shrinking,
             on_finding=on_finding,
         )
@@ -141,13 +153,18 @@ class Search:
         if self.over:
             return False
         before, self._trace = self._trace, (*self._trace, operation)
+        self.drawn[name_of(operation)] += 1
         try:
             step = self._current.step(operation)
-        except Skipped:
+        except Skipped as skipped:
+            self._skipped(operation, skipped)
             self._trace = before
             return False
-        except Inconclusive:
-            self.inconclusive += 1
+        except Inconclusive as reason:
+            if isinstance(reason, FoundInexpressible):
+                self._skipped(operation, reason)
+            else:
+                self.inconclusive += 1
             self.over = True
             return True
         except Died as died:
@@ -168,6 +185,14 @@ class Search:
 
     def flush(self) -> None:
         """Run what was drawn and not yet run: nothing, where each step is run as it is drawn."""
+
+    def _skipped(self, operation: Operation, reason: Skipped | FoundInexpressible) -> None:
+        if isinstance(reason, Inexpressible | FoundInexpressible):
+            self.inexpressible[name_of(operation)] += 1
+
+    def revive(self, died: Died) -> None:
+        """Bring a target back that died outside of a sequence. Raises `TargetGone`."""
+        self._runner.revive(died)
 
     def _died(self, died: Died, trace: Trace) -> None:
         """A target died of the last step of a trace, or was found dead after it."""

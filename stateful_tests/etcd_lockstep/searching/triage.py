@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from etcd_lockstep.comparing.lockstep import Died, Divergence, Inconclusive, Lockstep, Skipped, Step
+from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.findings import DIED, SEEN_ONCE, Finding, Signature, signature
 from etcd_lockstep.searching.known import KnownFinding, KnownFindings
 from etcd_lockstep.searching.shrinking import ShownByKnown, Verdict, shrink
@@ -82,21 +84,31 @@ class Triage:
         runner: TraceRunner,
         targets: Mapping[str, frozenset[str]],
         *,
+        etcd: str = "",
         over_quota: bool = False,
         known: Sequence[Finding] = (),
+        quirk_of: Callable[[Trace, Signature], str] = lambda _trace, _seen: "",
         on_shrinking: Callable[[str], None] = lambda _what: None,
         on_finding: Callable[[Finding], None] = lambda _finding: None,
     ) -> None:
-        """`targets`: what each of them beside the model can be asked. `known`: findings of another search in the same
-        targets, which are not reported again. `on_shrinking` is called with what is being
-        shrunk, and then with an empty text; `on_finding` with each finding once it is recorded."""
+        """`targets`: what each of them beside the model can be asked. `etcd`: the version of the real one. `known`:
+        findings of another search in the same targets, which are not reported again. `quirk_of` names the known quirk
+        of etcd's that the last step of a trace shows, or returns an empty text: each is reported once. `on_shrinking`
+        is called with what is being shrunk, and then with an empty text; `on_finding` with each finding once it is
+        recorded."""
         self.findings: list[Finding] = []
+        self.seen_again: Counter[tuple[str, str, str]] = Counter()
+        """By target, fingerprint and the step's operation: how many more steps a known finding has explained."""
         self._runner = runner
         self._targets = targets
+        self._etcd = etcd
         self._over_quota = over_quota
+        self._quirk_of = quirk_of
         self._on_shrinking = on_shrinking
         self._on_finding = on_finding
         self._known = KnownFindings(self._shows)
+        self._reported = list(known)
+        """Those of other searches, and its own."""
         for finding in known:
             self._known.add(KnownFinding(finding.signature, finding.trace))
         self._patience = float("inf")
@@ -108,7 +120,9 @@ class Triage:
         and KeyboardInterrupt, with the finding recorded as it was seen.
         """
         self._patience = patience
-        if self._known.explain(trace, seen):
+        known = self._known.explain(trace, seen)
+        if known:
+            self.seen_again[seen.target, known.fingerprint, name_of(trace[-1])] += 1
             return None
         self._on_shrinking(str(seen))
         try:
@@ -126,7 +140,13 @@ class Triage:
             return self.record_as_seen(seen, trace, "there was no time to shrink it")
         if shrunk == (seen, trace) and not self._shows(trace, seen):
             return self.record_as_seen(seen, trace, SEEN_ONCE)
-        return self._record(*shrunk)
+        quirk = self._quirk_of(shrunk[1], shrunk[0])
+        reported = next((one for one in self._reported if quirk and one.quirk == quirk), None)
+        if reported is not None:
+            self._known.add(KnownFinding(*shrunk))
+            self.seen_again[seen.target, reported.fingerprint, name_of(trace[-1])] += 1
+            return None
+        return self._record(*shrunk, quirk)
 
     def accept(self, finding: Finding) -> bool:
         """Take an accepted finding for known, if its trace still shows it; and whether it does. Raises `TargetGone`."""
@@ -136,11 +156,15 @@ class Triage:
             self._known.add(KnownFinding(finding.signature, finding.trace))
         return shows
 
+    def record(self, finding: Finding) -> Finding:
+        """Remember a finding that needs no shrinking."""
+        return self._keep(finding)
+
     def record_as_seen(self, seen: Signature, trace: Trace, why: str) -> Finding:
         """Remember a finding whose trace was not shrunk, with the reason."""
         return self._keep(Finding(seen, trace, {}, (), why))
 
-    def _record(self, seen: Signature, trace: Trace) -> Finding:
+    def _record(self, seen: Signature, trace: Trace, quirk: str) -> Finding:
         step = self._runner.last_step(trace)
         divergence = next((one for one in step.divergences if one.odd_one_out == seen.target), None)
         if divergence is None and step.divergences:
@@ -148,11 +172,13 @@ class Triage:
             divergence = step.divergences[0]
             seen = signature(divergence.odd_one_out, trace[-1], divergence.differences[0])
         note = self._runner.last_words if seen.kind == DIED.kind else ""
-        return self._keep(Finding(seen, trace, step.observations, divergence.differences if divergence else (), note))
+        differences = divergence.differences if divergence else ()
+        return self._keep(Finding(seen, trace, step.observations, differences, note, quirk))
 
     def _keep(self, finding: Finding) -> Finding:
-        finding = replace(finding, over_quota=self._over_quota)
+        finding = replace(finding, etcd=self._etcd, over_quota=self._over_quota)
         self.findings.append(finding)
+        self._reported.append(finding)
         self._known.add(KnownFinding(finding.signature, finding.trace))
         self._on_finding(finding)
         return finding
@@ -195,7 +221,7 @@ class Triage:
             self._known.has(KnownFinding(seen, trace))
             or self._known.is_one_of_many(seen, trace)
             or self._known.is_another_field(seen, trace)
-            or self._known.explain(trace, seen, thorough=True)
+            or self._known.explain(trace, seen, thorough=True) is not None
             or self._went_wrong_before(trace, seen)
             or self._is_header_of_known(trace, seen)
         )
@@ -203,7 +229,8 @@ class Triage:
     def _is_header_of_known(self, trace: Trace, seen: Signature) -> bool:
         """Whether only the header's revision is wrong in an answer whose body shows a known finding."""
         return seen.field == "revision" and any(
-            shown != seen and self._known.explain(trace, shown) for shown in self._signatures(trace, seen.target)
+            shown != seen and self._known.explain(trace, shown) is not None
+            for shown in self._signatures(trace, seen.target)
         )
 
     def _went_wrong_before(self, trace: Trace, seen: Signature) -> bool:

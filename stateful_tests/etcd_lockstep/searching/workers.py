@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
-from etcd_lockstep.comparing.lockstep import Died, Divergence, Inconclusive, Lockstep, Skipped
+from etcd_lockstep.comparing.lockstep import Died, Divergence, FoundInexpressible, Inconclusive, Lockstep, Skipped
 from etcd_lockstep.comparing.timed import TimedLockstep
+from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.coverage import Coverage
 from etcd_lockstep.searching.search import NewFinding, Search
 from etcd_lockstep.target import Target
@@ -76,10 +77,12 @@ class ParallelSearch(Search):
         """Draw one step. Whether it was taken."""
         if self.over:
             return False
+        self.drawn[name_of(operation)] += 1
         try:
             self._all.refuse_inexpressible(operation)
             self._guide.step(operation)
-        except Skipped:
+        except Skipped as skipped:
+            self._skipped(operation, skipped)
             return False
         except Inconclusive:
             self.over = True
@@ -154,6 +157,8 @@ class ParallelSearch(Search):
                 if step.divergences:
                     return _Seen(trace[:number], step.divergences)
                 coverage.agreed(operation, step.observations[lockstep.targets[0].name])
+        except FoundInexpressible:
+            pass
         except (Inconclusive, Skipped):
             # Where something expired earlier or later than for the guide, a request may be one that is never sent.
             with self._counting:

@@ -1,6 +1,6 @@
 """Gets a real etcd for a run: a container, a binary, a release by its number, or an endpoint that the user names."""
 
-from etcd_lockstep.servers.calls import open_channel
+from etcd_lockstep.servers.access import Access, BadCredentials, Credentials, open_channel
 from etcd_lockstep.servers.discovery import Program, available_versions
 from etcd_lockstep.servers.endpoint import NotEmpty, refuse_unless_empty
 from etcd_lockstep.servers.running import EtcdUnavailable, Progress, RunningEtcd
@@ -25,10 +25,13 @@ __all__ = [
     "ACCEPTED",
     "KINDS",
     "USUAL",
+    "Access",
     "Auto",
+    "BadCredentials",
     "BadSource",
     "Binary",
     "Container",
+    "Credentials",
     "Endpoint",
     "EtcdSource",
     "EtcdUnavailable",

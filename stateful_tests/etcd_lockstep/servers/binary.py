@@ -104,7 +104,7 @@ class BinaryEtcd(RunningEtcd):
         try:
             with (self.directory / "log").open("wb") as log:
                 self._process = subprocess.Popen(
-                    [*_under(self._guard), *command],
+                    self._guard.under(command),
                     stdin=self._guard.input or subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -145,11 +145,6 @@ class BinaryEtcd(RunningEtcd):
         if self._guard is not None:
             self._guard.dismiss()
             self._guard = None
-
-
-def _under(guard: Guard) -> list[str]:
-    """What a command is started with, its input being the guard's, so that the guard knows its pid before it runs."""
-    return ["/bin/sh", "-c", 'echo $$ >&0; exec "$@" </dev/null', "sh"] if guard.input is not None else []
 
 
 def _data_root() -> Path:

@@ -7,6 +7,7 @@ from typing import TypeVar, cast
 import grpc
 from google.protobuf.message import Message
 
+from etcd_lockstep.servers.access import open_channel
 from fake_etcd.wire import messages
 from fake_etcd.wire.methods import METHOD
 
@@ -18,20 +19,6 @@ READY_SECONDS = 10.0
 """How long a server that this process started has to be ready; about 0.5 s is usual."""
 _POLL_SECONDS = 0.5
 """How long one call waits for a server that is starting; then its process is looked at again."""
-
-_OPTIONS = (
-    ("grpc.max_receive_message_length", -1),  # etcd doesn't limit its answers; gRPC's default is 4 MiB
-    ("grpc.enable_http_proxy", 0),  # a proxy in the environment would receive calls to loopback too
-    ("grpc.initial_reconnect_backoff_ms", 50),  # soon enough for a server that is starting
-    ("grpc.min_reconnect_backoff_ms", 50),
-    ("grpc.max_reconnect_backoff_ms", 200),
-    ("grpc.use_local_subchannel_pool", 1),  # no connection of an earlier server on the same port
-)
-
-
-def open_channel(address: str) -> grpc.Channel:
-    """A channel to HOST:PORT, without TLS and without a limit on the size of answers."""
-    return grpc.insecure_channel(address, options=_OPTIONS)
 
 
 def call(
@@ -96,3 +83,13 @@ def explain(error: grpc.RpcError) -> str:
     if isinstance(error, grpc.Call):
         return f"{error.code().name}: {error.details()}"
     return str(error)
+
+
+def is_not_implemented(error: grpc.RpcError) -> bool:
+    """Whether a server says of a method that it has none such; some say so with another code than gRPC's own."""
+    if not isinstance(error, grpc.Call):
+        return False
+    code, said = error.code(), (error.details() or "").lower()
+    return code == grpc.StatusCode.UNIMPLEMENTED or (
+        code == grpc.StatusCode.UNKNOWN and any(words in said for words in ("not supported", "not implemented"))
+    )

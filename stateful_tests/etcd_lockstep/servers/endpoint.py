@@ -1,12 +1,16 @@
 """An etcd that a user runs, at an address that the user names; and the check that it is empty before it is used."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import grpc
+from google.protobuf.message import Message
 
-from etcd_lockstep.servers.calls import call, explain, open_channel, status
+from etcd_lockstep.servers.access import Access, open_channel
+from etcd_lockstep.servers.calls import Response, call, explain, is_not_implemented, status
 from etcd_lockstep.servers.running import EtcdUnavailable, RunningEtcd
 from etcd_lockstep.servers.sources import Endpoint
+from etcd_model.quirks import DEFAULT_VERSION
 from fake_etcd.wire import messages
 
 _AUTH = "/etcdserverpb.Auth/"
@@ -16,34 +20,51 @@ _EVERYTHING = messages.RangeRequest(key=b"\0", range_end=b"\0", count_only=True,
 class EndpointEtcd(RunningEtcd):
     """A server that the run neither starts nor stops.
 
-    Raises `EtcdUnavailable` where no server answers within 5 s, or the answer is not etcd's.
+    Raises `EtcdUnavailable` where none of its addresses answers within 5 s each, or the answer is not etcd's.
     `refuse_unless_empty` decides whether a run may write to it.
     """
 
     owned = False
 
     def __init__(self, source: Endpoint) -> None:
-        self.address = source.address
+        failed = []
+        for access in source.servers:
+            try:
+                with open_channel(access) as channel:
+                    self._connect(channel, access)
+                return
+            except grpc.RpcError as error:
+                failed.append(_why_not(access, error))
+        raise EtcdUnavailable("; ".join(failed))
+
+    def _connect(self, channel: grpc.Channel, access: Access) -> None:
+        """Raises `grpc.RpcError` and `EtcdUnavailable`."""
+        self._access, self.address = access, access.address
         try:
-            with open_channel(self.address) as channel:
-                self.version = status(channel).version
+            answer = status(channel)
         except grpc.RpcError as error:
-            if "user name is empty" in explain(error):
-                raise EtcdUnavailable(
-                    f"authentication is on at endpoint {self.address}: turn it off, a run turns it on itself"
-                ) from error
-            raise EtcdUnavailable(f"no etcd answers at endpoint {self.address} ({explain(error)})") from error
-        self.how = f"etcd {self.version} at endpoint {self.address}"
+            if not is_not_implemented(error):
+                raise
+            self.version = DEFAULT_VERSION
+            self.how = f"a server at endpoint {self.address}, which has no Status; compared with etcd {self.version}"
+        else:
+            _refuse_peer_port(channel, access, answer.header.member_id)
+            self.version = answer.version
+            self.how = f"etcd {self.version} at endpoint {self.address}"
+
+    @property
+    def access(self) -> Access:
+        return self._access
 
     def restart(self) -> None:
         raise EtcdUnavailable(f"the etcd at endpoint {self.address} is not ours to restart")
 
     def is_alive(self) -> bool:
         try:
-            with open_channel(self.address) as channel:
+            with open_channel(self._access) as channel:
                 status(channel)
-        except grpc.RpcError:
-            return False
+        except grpc.RpcError as error:
+            return is_not_implemented(error)
         return True
 
     def stop(self) -> None:
@@ -53,62 +74,154 @@ class EndpointEtcd(RunningEtcd):
         return ""
 
 
+_SIGNS_OF_TLS = ("Socket closed", "Connection reset", "GOAWAY", "http1.x server")
+"""What gRPC says, without TLS, of a server that expects it."""
+
+
+_SIGNS_OF_CLIENT_CERTIFICATES = ("TSI_DATA_CORRUPTED", "ALERT_BAD_CERTIFICATE", "CERTIFICATE_REQUIRED")
+"""What gRPC says of a server that wants a certificate of its clients, in TLS 1.3 and before."""
+
+
+def _why_not(access: Access, error: grpc.RpcError) -> str:
+    """One line on an endpoint that can't be used, with what to do where that can be known."""
+    said = explain(error)
+    if "user name is empty" in said or "permission denied" in said:
+        return f"authentication is on at endpoint {access.address}: name a user that has the role root with --user"
+    if "authentication failed" in said:
+        return (
+            f"the etcd at endpoint {access.address} does not know the user {access.credentials.user} by this password"
+        )
+    hint = ""
+    if access.tls and "Handshake read failed" in said:
+        hint = "; if it serves without TLS, the endpoint is http://…"
+    elif access.credentials.cert is None and any(sign in said for sign in _SIGNS_OF_CLIENT_CERTIFICATES):
+        hint = "; if it wants a certificate of its clients, --cert and --key name one"
+    elif access.tls and "handshake" in said.lower():
+        hint = "; --cacert names the authority that its certificate is of"
+    elif not access.tls and any(sign in said for sign in _SIGNS_OF_TLS):
+        hint = "; if it serves with TLS, the endpoint is https://…"
+    return f"no etcd answers at endpoint {access.address} ({said}{hint})"
+
+
+def _refuse_peer_port(channel: grpc.Channel, access: Access, member_id: int) -> None:
+    """Raise `EtcdUnavailable` where the port is the one that members of a cluster use among themselves: some methods
+    answer there, and others don't (etcd server/embed/etcd.go, servePeers)."""
+    try:
+        members = call(
+            channel, "/etcdserverpb.Cluster/MemberList", messages.MemberListRequest(), messages.MemberListResponse
+        ).members
+    except grpc.RpcError:
+        return  # whoever has no members has no peer port
+    port = access.address.rpartition(":")[2]
+    for member in members:
+        if member_id == member.ID and _has_port(member.peerURLs, port) and not _has_port(member.clientURLs, port):
+            raise EtcdUnavailable(
+                f"endpoint {access.address} looks like the port for peers of etcd, whose clients connect to "
+                f"{', '.join(member.clientURLs) or 'another one'}"
+            )
+
+
+def _has_port(urls: Iterable[str], port: str) -> bool:
+    return any(url.rstrip("/").rpartition(":")[2] == port for url in urls)
+
+
 class NotEmpty(Exception):
     """A store that the run did not start holds data, or may hold some, and the run would delete it."""
 
 
-def refuse_unless_empty(address: str, allow_destroy: bool) -> None:
-    """Raise `NotEmpty` where the etcd at `address` holds a key, a lease, a user or a role and `allow_destroy` is False.
+def refuse_unless_empty(server: Access | str, allow_destroy: bool) -> None:
+    """Raise `NotEmpty` where the etcd holds a key, a lease, a user or a role, or has an alarm, and `allow_destroy` is
+    False.
 
     It only reads: a linearizable count of the keys, and the lists of the others. A history of deleted keys does not
-    matter. With `allow_destroy` it also deletes the users and roles, which a run would not delete itself. An etcd with
-    authentication on is refused with `allow_destroy` too, because it would refuse every request of the run.
+    matter. With `allow_destroy` it also deletes the users and roles, which a run would not delete itself; but not
+    where requests are sent in the name of a user, who is there to stay. What a server does not implement, it holds
+    none of.
 
     Raises `EtcdUnavailable` where the server does not answer.
     """
+    access = Access(server) if isinstance(server, str) else server
     try:
-        with open_channel(address) as channel:
-            keys = call(channel, "/etcdserverpb.KV/Range", _EVERYTHING, messages.RangeResponse).count
-            leases = len(
-                call(
-                    channel,
-                    "/etcdserverpb.Lease/LeaseLeases",
-                    messages.LeaseLeasesRequest(),
-                    messages.LeaseLeasesResponse,
-                ).leases
-            )
-            users = call(
-                channel, _AUTH + "UserList", messages.AuthUserListRequest(), messages.AuthUserListResponse
-            ).users
-            roles = call(
-                channel, _AUTH + "RoleList", messages.AuthRoleListRequest(), messages.AuthRoleListResponse
-            ).roles
+        with open_channel(access) as channel:
+            held = _held(channel)
+            if access.credentials.user:
+                held = replace(held, users=(), roles=())
             if allow_destroy:
-                _delete(channel, users, roles)
+                _delete(channel, held)
     except grpc.RpcError as error:
         if isinstance(error, grpc.Call) and error.code() in (
             grpc.StatusCode.UNAVAILABLE,
             grpc.StatusCode.DEADLINE_EXCEEDED,
         ):
-            raise EtcdUnavailable(f"the etcd at {address} doesn't answer ({explain(error)})") from error
+            raise EtcdUnavailable(f"the etcd at {access.address} doesn't answer ({explain(error)})") from error
         raise NotEmpty(
-            f"the etcd at {address} refuses to show whether it is empty ({explain(error)}); "
-            "authentication has to be off there, with --allow-destroy too"
+            f"the etcd at {access.address} refuses to show whether it is empty ({explain(error)}); "
+            "where authentication is on there, name a user that has the role root with --user"
         ) from error
-    counts = {"key": keys, "lease": leases, "user": len(users), "role": len(roles)}
-    if any(counts.values()) and not allow_destroy:
-        held = [_count(number, noun) for noun, number in counts.items() if number or noun in ("key", "lease")]
+    if held.anything and not allow_destroy:
         raise NotEmpty(
-            f"the etcd at {address} holds {', '.join(held[:-1])} and {held[-1]}, and a run deletes "
+            f"the etcd at {access.address} holds {held}, and a run deletes "
             "them all: name an empty one, or say --allow-destroy"
         )
 
 
-def _delete(channel: grpc.Channel, users: Iterable[str], roles: Iterable[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What an etcd holds."""
+
+    keys: int
+    leases: int
+    users: Sequence[str]
+    roles: Sequence[str]
+    alarms: int
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.keys or self.leases or self.users or self.roles or self.alarms)
+
+    def __str__(self) -> str:
+        parts = [_count(self.keys, "key"), _count(self.leases, "lease")]
+        others = (len(self.users), "user"), (len(self.roles), "role"), (self.alarms, "alarm")
+        parts += [_count(number, noun) for number, noun in others if number]
+        return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _held(channel: grpc.Channel) -> _Held:
     """Raises `grpc.RpcError`."""
-    for name in users:
+    return _Held(
+        call(channel, "/etcdserverpb.KV/Range", _EVERYTHING, messages.RangeResponse).count,
+        len(
+            _listed(
+                channel, "/etcdserverpb.Lease/LeaseLeases", messages.LeaseLeasesRequest(), messages.LeaseLeasesResponse
+            ).leases
+        ),
+        tuple(
+            _listed(channel, _AUTH + "UserList", messages.AuthUserListRequest(), messages.AuthUserListResponse).users
+        ),
+        tuple(
+            _listed(channel, _AUTH + "RoleList", messages.AuthRoleListRequest(), messages.AuthRoleListResponse).roles
+        ),
+        len(
+            _listed(channel, "/etcdserverpb.Maintenance/Alarm", messages.AlarmRequest(), messages.AlarmResponse).alarms
+        ),
+    )
+
+
+def _listed(channel: grpc.Channel, path: str, request: Message, response: type[Response]) -> Response:
+    """The answer; an empty one of a server that doesn't implement the method. Raises `grpc.RpcError`."""
+    try:
+        return call(channel, path, request, response)
+    except grpc.RpcError as error:
+        if is_not_implemented(error):
+            return response()
+        raise
+
+
+def _delete(channel: grpc.Channel, held: _Held) -> None:
+    """Raises `grpc.RpcError`."""
+    for name in held.users:
         call(channel, _AUTH + "UserDelete", messages.AuthUserDeleteRequest(name=name), messages.AuthUserDeleteResponse)
-    for role in roles:
+    for role in held.roles:
         call(channel, _AUTH + "RoleDelete", messages.AuthRoleDeleteRequest(role=role), messages.AuthRoleDeleteResponse)
 
 

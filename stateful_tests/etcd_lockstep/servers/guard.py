@@ -6,9 +6,11 @@ macOS, and leaves the data behind.
 
 import os
 import subprocess
+from collections.abc import Sequence
 from typing import IO
 
 _WAIT_THEN_RUN = 'while read -r line; do set -- "$@" "$line"; done; exec "$@"'
+_TELL_THEN_RUN = ("/bin/sh", "-c", 'echo $$ >&0; exec "$@" </dev/null', "sh")
 
 
 class Guard:
@@ -40,6 +42,10 @@ class Guard:
     def input(self) -> IO[bytes] | None:
         """None where there is no guard."""
         return self._process.stdin if self._process is not None else None
+
+    def under(self, command: Sequence[str]) -> list[str]:
+        """What to start a command as, with `input` as its own, so that the guard knows its pid before it runs."""
+        return [*_TELL_THEN_RUN, *command] if self.input is not None else list(command)
 
     def dismiss(self) -> None:
         """End the guard without running its command. A second call does nothing."""

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TypeAlias, TypeVar
 
+from etcd_lockstep.servers.access import Access
+
 Progress: TypeAlias = Callable[[str], None]
 """Receives one line, which says what a long wait is for."""
 
@@ -34,6 +36,11 @@ class RunningEtcd(ABC):
     """One line for the report: which etcd this is and where it came from."""
     owned: bool
     """Whether this process started it, with no data in it. False for an endpoint, whose data is the user's."""
+
+    @property
+    def access(self) -> Access:
+        """How it is reached now."""
+        return Access(self.address)
 
     @abstractmethod
     def restart(self) -> None:

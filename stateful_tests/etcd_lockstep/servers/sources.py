@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-ACCEPTED = "auto, none, container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:HOST:PORT"
+from etcd_lockstep.servers.access import Access, Credentials
+
+ACCEPTED = "auto, none, container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:[SCHEME://]HOST:PORT"
 
 KINDS = ("auto", "none", "container", "binary", "version", "endpoint")
 """The words that the text of a source may begin with."""
@@ -52,23 +54,26 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`endpoint:HOST:PORT`: a server that runs already, and whose data is the user's."""
+    """`endpoint:URL[,URL…]`: a server that runs already, and whose data is the user's."""
 
-    host: str
-    """As in an address: an IPv6 address keeps its brackets."""
-    port: int
+    servers: tuple[Access, ...]
+    """Several of one cluster: the first that answers is used."""
 
     @property
     def address(self) -> str:
-        return f"{self.host}:{self.port}"
+        """For messages: HOST:PORT, or several with commas between them."""
+        return ",".join(server.address for server in self.servers)
 
 
 WantedEtcd: TypeAlias = Auto | Container | Binary | Version | Endpoint
 EtcdSource: TypeAlias = NoEtcd | WantedEtcd
 
 
-def parse_source(text: str) -> EtcdSource:
-    """Parse the text of `--etcd`. Raises `BadSource`, whose one line says what is wrong and what is accepted."""
+def parse_source(text: str, credentials: Credentials | None = None) -> EtcdSource:
+    """Parse the text of `--etcd`. Raises `BadSource`, whose one line says what is wrong and what is accepted.
+
+    `credentials`, for an endpoint; without them, those of etcdctl's variables. Raises `BadCredentials`.
+    """
     kind, colon, rest = text.strip().partition(":")
     match kind:
         case "auto" | "none" if colon:
@@ -86,7 +91,8 @@ def parse_source(text: str) -> EtcdSource:
         case "version":
             return _version(text, rest)
         case "endpoint":
-            return _endpoint(text, rest)
+            used = Credentials.of() if credentials is None else credentials
+            return Endpoint(tuple(_server(text, url.strip(), used) for url in rest.split(",")))
         case _:
             raise _bad(text, f"{kind!r} is not a kind of source")
 
@@ -129,14 +135,24 @@ def _version(text: str, rest: str) -> Version:
     return Version(number)
 
 
-def _endpoint(text: str, rest: str) -> Endpoint:
-    if "/" in rest:
-        raise _bad(text, "an endpoint is a HOST:PORT without a scheme or a path")
-    host, colon, port = rest.rpartition(":")
+def _server(text: str, url: str, credentials: Credentials) -> Access:
+    """One URL of an endpoint, as etcd and its clients write them; without a scheme, it is `http`."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        scheme, rest = "http", url
+    if scheme in ("unix", "unixs"):
+        if not rest:
+            raise _bad(text, "a path is missing, as in endpoint:unix:///run/etcd.sock")
+        return Access(f"unix:{rest}", scheme == "unixs", credentials)
+    if scheme not in ("http", "https"):
+        raise _bad(text, f"{scheme!r} is not a scheme; there are http, https, unix and unixs")
+    host, colon, port = rest.removesuffix("/").rpartition(":")
+    if "/" in rest.removesuffix("/"):
+        raise _bad(text, "an endpoint has no path")
     if not colon or not host:
         raise _bad(text, "an endpoint needs a host and a port, as in endpoint:127.0.0.1:2379")
     if ":" in host and not (host.startswith("[") and host.endswith("]")):
         raise _bad(text, "an IPv6 address needs brackets, as in endpoint:[::1]:2379")
     if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
         raise _bad(text, f"{port!r} is not a port from 1 to 65535")
-    return Endpoint(host, int(port))
+    return Access(f"{host}:{int(port)}", scheme == "https", credentials)

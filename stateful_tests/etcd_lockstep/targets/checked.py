@@ -8,6 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from etcd_lockstep.target import Target, TargetDied
+from etcd_lockstep.targets.unimplemented import Unimplemented
+from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import Operation, Result, results
 from etcd_model.operations import LeaderKey, Permission
 
@@ -29,7 +31,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 class CheckedTarget(Target):
     """Passes everything on. What `apply` returns that is no result becomes a TypeError which says so, and is so
-    reported; lists in it become tuples. A `reset` that fails leaves nothing to go on with."""
+    reported; lists in it become tuples. What a server answers with UNIMPLEMENTED is what it has no words for. A `reset`
+    that fails leaves nothing to go on with."""
 
     def __init__(self, own: Target, name: str) -> None:
         self.name = name
@@ -38,6 +41,7 @@ class CheckedTarget(Target):
         self.shared_store = own.shared_store
         self.real_time = own.real_time
         self._own = own
+        self._unimplemented = Unimplemented()
         self._failed_reset = ""
 
     def reset(self) -> int | None:
@@ -64,7 +68,10 @@ class CheckedTarget(Target):
             raise RuntimeError(f"apply() called sys.exit({error.code!r})") from error
         if type(result) not in _RESULTS:
             raise TypeError(f"apply() returned {type(result).__name__}, which is no result of etcd_model.results")
-        return _checked(result)
+        checked = _checked(result)
+        if isinstance(self._own, WireTarget):
+            self._unimplemented.learn(operation, checked)
+        return checked
 
     def revive(self) -> None:
         if self._failed_reset:
@@ -72,7 +79,7 @@ class CheckedTarget(Target):
         self._own.revive()
 
     def can_express(self, operation: Operation) -> bool:
-        return self._own.can_express(operation)
+        return self._unimplemented.may_send(operation) and self._own.can_express(operation)
 
     def close(self) -> None:
         with suppress(Exception):  # the run is over, and its verdict stands

@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 
 from etcd_lockstep.codec import decode
-from etcd_lockstep.servers import open_channel
+from etcd_lockstep.servers import Access, open_channel
 from etcd_lockstep.target import BASIC, Target, TargetDied
 from etcd_lockstep.targets.etcd3_messages import import_etcd3
 from etcd_lockstep.targets.wire import Wire, empty_store
@@ -78,12 +78,17 @@ class Etcd3Target(Target):
     name = "etcd3"
     capabilities = BASIC - {"lease_leases"}
 
-    def __init__(self, address: str, timeout: float = 10) -> None:
-        """`address` is HOST:PORT; a call without an answer is given up after `timeout` seconds."""
-        host, _, port = address.rpartition(":")
+    def __init__(self, server: Access | str, timeout: float = 10) -> None:
+        """`server`, or the HOST:PORT of one; a call without an answer is given up after `timeout` seconds."""
+        access = Access(server) if isinstance(server, str) else server
+        host, _, port = access.address.rpartition(":")
         self._etcd3 = import_etcd3()
-        self._client = self._etcd3.client(host, int(port), timeout=timeout)
-        self._channel = open_channel(address)
+        used = access.credentials
+        files = {"ca_cert": used.cacert, "cert_key": used.key, "cert_cert": used.cert} if access.tls else {}
+        login = {"user": used.user, "password": used.password} if used.user else {}
+        options = {**{name: str(path) for name, path in files.items() if path is not None}, **login}
+        self._client = self._etcd3.client(host, int(port), timeout=timeout, **options)
+        self._channel = open_channel(access)
         self._wire = Wire(self._channel)
 
     def reset(self) -> int:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from etcd_lockstep.console.commands.exits import Exit
 from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.console.progress import Progress
-from etcd_lockstep.console.report import headline, print_findings
 from etcd_lockstep.filing.baseline import AcceptedFinding, save_baseline
-from etcd_lockstep.filing.corpus import answers, file_name
 from etcd_lockstep.filing.filed import FiledFindings
-from etcd_lockstep.filing.notation import to_json
 from etcd_lockstep.filing.writing import write_whole
-from etcd_lockstep.searching.coverage import Coverage
+from etcd_lockstep.reporting.as_json import json_report
+from etcd_lockstep.reporting.summary import RunSummary, summarize
+from etcd_lockstep.reporting.text import Detail, headline, print_findings, print_summary, verdict
 from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.run import Run, RunOptions, Stage
 from etcd_lockstep.searching.triage import TargetGone
@@ -29,12 +26,18 @@ SCRATCH = Path("lies-found")
 """Where lies are filed unless a corpus is named."""
 
 
+_CUT_SHORT = dict.fromkeys((Exit.INTERRUPTED, Exit.TERMINATED, Exit.HUNG_UP), "interrupted")
+
+
 @dataclass(frozen=True, slots=True)
 class FuzzOptions:
     """The options of `fuzz`, checked."""
 
     plan: RunOptions
+    detail: Detail = Detail.USUAL
     json_file: Path | None = None
+    reports: Sequence[tuple[Path, Callable[[RunSummary], str]]] = ()
+    """What else is to be written where."""
     corpus: Path | None = None
     baseline: Path | None = None
     """Where accepted findings are read from."""
@@ -85,7 +88,10 @@ def _run_fuzz(console: Console, options: FuzzOptions, interrupts: Interrupts) ->
     interrupts.finish()
     seconds = time.monotonic() - started
     unfiled = filed.file_the_rest(run.findings)
-    print_findings(console, run.findings, filed.files)
+    ended_by = _CUT_SHORT.get(code, "") if code is not None else ""
+    summary = summarize(run, stages, seconds, filed.files, filed.folder if filed.files else None, ended_by)
+    print_summary(console, summary)
+    print_findings(console, summary.causes, options.detail)
     for reason in unfiled:
         console.print(reason, style="bold red", soft_wrap=True)
     baseline = _Baseline(options, run)
@@ -93,12 +99,12 @@ def _run_fuzz(console: Console, options: FuzzOptions, interrupts: Interrupts) ->
         baseline.print(console)
     if options.new_baseline:
         baseline.write(console, options.new_baseline)
-    _print_summary(console, run, seconds, filed.folder if filed.files else None, code)
+    _print_verdict(console, summary, code)
+    accepted = baseline.to_json() if options.baseline else None
     if options.json_file:
-        summary = _summary(stages, run, seconds, filed.files)
-        if options.baseline:
-            summary["accepted"] = baseline.to_json()
-        write_whole(options.json_file, json.dumps(summary, indent=2) + "\n")
+        write_whole(options.json_file, json_report(summary, accepted))
+    for path, report in options.reports:
+        write_whole(path, report(summary))
     if code is None and not any(search.steps for search in run.searches):
         return Exit.REFUSED
     if code is not None:
@@ -172,67 +178,12 @@ def print_participants(console: Console, participants: Participants) -> None:
     )
 
 
-def _print_summary(console: Console, run: Run, seconds: float, folder: Path | None, code: Exit | None) -> None:
+def _print_verdict(console: Console, summary: RunSummary, code: Exit | None) -> None:
     """`code`: of a run that was cut short."""
-    sequences = sum(search.sequences for search in run.searches)
-    steps = sum(search.steps for search in run.searches)
-    inconclusive = sum(search.inconclusive for search in run.searches)
-    done = f"{sequences:,} sequences, {steps:,} steps in {seconds:.0f} s ({steps / seconds:,.0f} steps/s)"
-    if inconclusive:
-        done += f"; {inconclusive} sequences given up because too much may have expired meanwhile to report"
-    number = len(run.findings)
-    accepted = len(run.accepted.showing)
-    if number:
-        new = "new " if run.plan.accepted else ""
-        verdict = f"{number} {new}{'lie' if number == 1 else 'lies'}" + (f", filed in {folder}" if folder else "")
-    elif not steps:
-        verdict = "not one operation was run"
-    elif accepted:
-        verdict = f"no new lie; {accepted} {'is' if accepted == 1 else 'are'} accepted"
-    else:
-        verdict = "every answer agreed" + (" until then" if code else "")
-    if code in (Exit.INTERRUPTED, Exit.TERMINATED, Exit.HUNG_UP):
-        verdict = f"interrupted: {verdict}"
-    agreed = code is None and steps and not number
-    console.print(verdict, style="bold green" if agreed else "bold red", soft_wrap=True)
+    done = f"{summary.sequences:,} sequences, {summary.steps:,} steps in {summary.seconds:.0f} s"
+    done += f" ({summary.steps / summary.seconds:,.0f} steps/s)"
+    if summary.given_up:
+        done += f"; {summary.given_up} sequences given up because too much may have expired meanwhile to report"
+    agreed = code is None and summary.steps and not summary.causes
+    console.print(verdict(summary), style="bold green" if agreed else "bold red", soft_wrap=True)
     console.print(done)
-
-
-def _summary(stages: Sequence[Stage], run: Run, seconds: float, files: dict[str, Path]) -> dict[str, Any]:
-    first = stages[0].participants
-    coverage = Coverage()
-    for search in run.searches:
-        coverage.add(search.coverage)
-    steps = sum(search.steps for search in run.searches)
-    return {
-        "etcd": {"version": first.etcd.version, "how": first.etcd.how} if first.etcd else None,
-        "targets": [first.model.name, *(target.name for target in first.others)],
-        "seed": run.plan.seed,
-        "sequences": sum(search.sequences for search in run.searches),
-        "steps": steps,
-        "seconds": round(seconds, 3),
-        "steps_per_second": round(steps / seconds, 1),
-        "arenas": {
-            stage.workload.name: {
-                "sequences": stage.search.sequences,
-                "steps": stage.search.steps,
-                "given_up": stage.search.inconclusive,
-            }
-            for stage in stages
-        },
-        "lies": [
-            {
-                "fingerprint": finding.fingerprint,
-                "odd_one_out": finding.odd_one_out,
-                "step": len(finding.trace),
-                "field": finding.signature.field,
-                "difference": finding.signature.kind,
-                "trace": [to_json(operation) for operation in finding.trace],
-                "answers": answers(finding),
-                "file": str(files[file_name(finding)]) if file_name(finding) in files else None,
-                **({"note": finding.note} if finding.note else {}),
-            }
-            for finding in run.findings
-        ],
-        "coverage": coverage.to_json(),
-    }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 
-from etcd_lockstep.console.wording.values import (
+from etcd_lockstep.names import operation_name, spelled
+from etcd_lockstep.reporting.wording.values import (
     keys,
     leader_in_words,
     lease_in_words,
@@ -14,7 +15,6 @@ from etcd_lockstep.console.wording.values import (
     quoted,
     quoted_text,
 )
-from etcd_lockstep.names import operation_name, spelled
 from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf
 from etcd_model import operations as op
 from etcd_model.exhaustive import assert_never

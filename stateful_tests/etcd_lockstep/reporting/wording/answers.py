@@ -6,8 +6,14 @@ from collections.abc import Mapping
 from dataclasses import fields
 
 from etcd_lockstep.comparing.observation import Observation, Raised
-from etcd_lockstep.console.wording.values import leader_in_words, lease_in_words, permission_in_words, printable, quoted
 from etcd_lockstep.names import spelled
+from etcd_lockstep.reporting.wording.values import (
+    leader_in_words,
+    lease_in_words,
+    permission_in_words,
+    printable,
+    quoted,
+)
 from etcd_model.errors import Code, Error
 from etcd_model.operations import LeaderKey, Permission
 from etcd_model.results import (
