@@ -211,6 +211,75 @@ def test_a_lock_that_is_waited_for(etcd: Stubs) -> None:
     assert waiting.code() is grpc.StatusCode.OK
 
 
+def test_a_lock_whose_deadline_passes_at_once_is_given_up() -> None:
+    """The timer may fire while the call is being made."""
+    etcd = stubs(InProcessChannel(Engine()))
+    etcd.lease.LeaseGrant(pb.LeaseGrantRequest(ID=1, TTL=60))
+    etcd.lease.LeaseGrant(pb.LeaseGrantRequest(ID=2, TTL=60))
+    held = etcd.lock.Lock(pb.LockRequest(name=b"l", lease=1))
+    for _ in range(100):
+        with pytest.raises(grpc.RpcError) as late:
+            etcd.lock.Lock(pb.LockRequest(name=b"l", lease=2), timeout=1e-6)
+        assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    count = pb.RangeRequest(key=b"l/", range_end=b"l0", count_only=True)
+    wait_for(lambda: etcd.kv.Range(count).count == 1)
+    etcd.lock.Unlock(pb.UnlockRequest(key=held.key))
+    assert etcd.lock.Lock(pb.LockRequest(name=b"l", lease=2), timeout=5).key == b"l/2"
+
+
+def test_a_call_that_waits_when_its_channel_is_closed(channel: grpc.Channel) -> None:
+    etcd = stubs(channel)
+    for id in (1, 2):
+        etcd.lease.LeaseGrant(pb.LeaseGrantRequest(ID=id, TTL=60))
+    etcd.lock.Lock(pb.LockRequest(name=b"l", lease=1))
+    errors: list[grpc.RpcError] = []
+
+    def wait() -> None:
+        try:
+            etcd.lock.Lock(pb.LockRequest(name=b"l", lease=2))
+        except grpc.RpcError as error:
+            errors.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    wait_for(lambda: etcd.kv.Range(pb.RangeRequest(key=b"l/", range_end=b"l0")).count == 2)
+    channel.close()
+    waiting.join(5)
+    assert [(error.code(), error.details()) for error in errors] == [(grpc.StatusCode.CANCELLED, "Channel closed!")]
+
+
+UNKNOWN = grpc.StatusCode.UNIMPLEMENTED
+MALFORMED = grpc.StatusCode.INTERNAL
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code", "details"),
+    [
+        ("/etcdserverpb.KV/Nope", b"", UNKNOWN, "unknown method Nope for service etcdserverpb.KV"),
+        ("/no.Such/Thing", b"", UNKNOWN, "unknown service no.Such"),
+        ("/nope", b"", UNKNOWN, 'malformed method name: "/nope"'),
+        ("/etcdserverpb.KV/Put", b"\xff", MALFORMED, "grpc: error unmarshalling request: unexpected EOF"),
+        ("/v3lockpb.Lock/Lock", b"\xff", MALFORMED, "grpc: error unmarshalling request: unexpected EOF"),
+    ],
+)
+def test_requests_that_etcd_never_sees(
+    channel: grpc.Channel, path: str, body: bytes, code: grpc.StatusCode, details: str
+) -> None:
+    with pytest.raises(grpc.RpcError) as refusal:
+        channel.unary_unary(path, None, None)(body)
+    assert (refusal.value.code(), refusal.value.details()) == (code, details)
+
+
+@pytest.mark.parametrize("path", ["/etcdserverpb.Watch/Watch", "/etcdserverpb.Lease/LeaseKeepAlive"])
+def test_streams_that_can_not_be_decoded(channel: grpc.Channel, path: str) -> None:
+    with pytest.raises(grpc.RpcError) as refusal:
+        list(channel.stream_stream(path, None, None)(iter([b"\xff"])))
+    assert refusal.value.code() is grpc.StatusCode.INTERNAL
+    assert refusal.value.details() == "grpc: failed to unmarshal the received message: unexpected EOF"
+    with pytest.raises(grpc.RpcError, match="failed to unmarshal the received message: unexpected EOF"):
+        list(channel.unary_stream("/etcdserverpb.Maintenance/Snapshot", None, None)(b"\xff"))
+
+
 def wait_for(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 5
     while not holds():

@@ -130,7 +130,7 @@ def test_a_taken_port() -> None:
 
 
 NO_URL = "--listen-client-urls is not a URL like http://127.0.0.1:2379: "
-NO_TLS = "TLS is not there yet: --listen-client-urls takes http:// URLs, not https://a:1"
+NO_TLS = "TLS key/cert (--cert-file, --key-file) must be provided for client url https://a:1 with HTTPS scheme"
 SEVERAL = "--listen-client-urls takes one URL so far, not several: http://a:1,http://b:1"
 
 

@@ -29,9 +29,11 @@ ONLY_THE_FAKES = {
     "version",
     "alarm_needs_root",
     "compact_needs_root",
+    "decoded_by_protobuf",
     "lock_looks_for_its_key",
     "move_leader_and_downgrade_need_root",
     "range_streams",
+    "stream_decode_error_has_colon",
 }
 """What the model says by another row of the same versions, or has no operation for."""
 

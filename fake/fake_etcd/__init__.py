@@ -6,14 +6,17 @@ from fake_etcd.engine import Engine
 from fake_etcd.errors import EtcdError
 from fake_etcd.server import GrpcServer, serve
 from fake_etcd.stubs import stubs
+from fake_etcd.tls import BadCertificateError, Tls
 from fake_etcd.watch import StreamClosed, WatchStream
 
 __all__ = [
+    "BadCertificateError",
     "Engine",
     "EtcdError",
     "GrpcServer",
     "InProcessChannel",
     "StreamClosed",
+    "Tls",
     "VirtualClock",
     "WatchStream",
     "serve",

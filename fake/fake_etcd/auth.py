@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from fake_etcd.auth_grants import Grants
 from fake_etcd.auth_passwords import Password
-from fake_etcd.auth_tokens import SimpleTokens
+from fake_etcd.auth_tokens import NAMELESS, CertificateName, SimpleTokens
 from fake_etcd.errors import (
     AuthFailed,
     AuthNotEnabled,
@@ -50,14 +50,14 @@ class AuthStore:
 
     __slots__ = ("_grants", "_quirks", "_roles", "_tokens", "_users", "enabled", "revision")
 
-    def __init__(self, quirks: Quirks, clock: Callable[[], float]) -> None:
+    def __init__(self, quirks: Quirks, clock: Callable[[], float], token_ttl: float) -> None:
         self.enabled = False
         self.revision = 1
         self._quirks = quirks
         self._users: dict[str, User] = {}
         self._roles: dict[str, list[Permission]] = {}
         """Every role's permissions, in order of their keys."""
-        self._tokens = SimpleTokens(clock, quirks.bearer_tokens)
+        self._tokens = SimpleTokens(clock, quirks.bearer_tokens, token_ttl)
         self._grants: dict[str, Grants] = {}
         """The users' grants, as far as somebody asked for them since the last change."""
 
@@ -65,6 +65,8 @@ class AuthStore:
 
     def user_of(self, token: str) -> str:
         """Whom a token stands for; "" without one, and while auth is off. etcd: AuthInfoFromCtx."""
+        if isinstance(token, CertificateName):
+            return str(token) if self.enabled else ""
         if not token or (not self.enabled and self._quirks.auth_off_ignores_tokens):
             return ""
         user = self._tokens.user_of(token)
@@ -85,8 +87,10 @@ class AuthStore:
         """While auth is on, a user with the role root must ask. etcd: IsAdminPermitted."""
         if not self.enabled:
             return
-        if not user:
+        if not user or user == NAMELESS:
             raise UserEmpty()
+        if user not in self._users:  # a certificate may name anybody
+            raise UserNotFound()
         if not self.is_root(user):
             raise PermissionDenied()
 
@@ -105,6 +109,8 @@ class AuthStore:
             return
         if not user:
             raise UserEmpty()
+        if user not in self._users:  # a certificate may name anybody
+            raise PermissionDenied()
         if not self.is_root(user) and not self._grants_of(user).cover(key, range_end, kind):
             raise PermissionDenied()
 

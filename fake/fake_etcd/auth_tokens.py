@@ -4,21 +4,28 @@ from collections.abc import Callable
 from secrets import choice
 from string import ascii_letters
 
-LIFETIME = 300.0
-"""Seconds from a token's last use to its end. etcd: simpleTokenTTLDefault."""
-
 _LETTERS = 16
 _BEARER = "Bearer "
+
+
+NAMELESS = "\0"
+"""Whom a certificate without a common name stands for: somebody, whom nobody can have made a user."""
+
+
+class CertificateName(str):
+    """In a token's place: the common name of the client's certificate, or NAMELESS. etcd: AuthInfoFromTLS."""
 
 
 class SimpleTokens:
     """Which token stands for which user, until when. The clock is only read."""
 
-    __slots__ = ("_clock", "_ends", "_takes_bearer", "_users")
+    __slots__ = ("_clock", "_ends", "_lifetime", "_takes_bearer", "_users")
 
-    def __init__(self, clock: Callable[[], float], takes_bearer: bool) -> None:
+    def __init__(self, clock: Callable[[], float], takes_bearer: bool, lifetime: float) -> None:
+        """`lifetime` is the seconds from a token's last use to its end."""
         self._clock = clock
         self._takes_bearer = takes_bearer
+        self._lifetime = lifetime
         self._users: dict[str, str] = {}
         self._ends: dict[str, float] = {}
 
@@ -26,7 +33,7 @@ class SimpleTokens:
         """A new token for a user, with the raft index of the call that asked for it."""
         token = "".join(choice(ascii_letters) for _ in range(_LETTERS)) + f".{index}"
         self._users[token] = user
-        self._ends[token] = self._clock() + LIFETIME
+        self._ends[token] = self._clock() + self._lifetime
         return token
 
     def user_of(self, token: str) -> str | None:
@@ -43,7 +50,7 @@ class SimpleTokens:
         if now > self._ends[token]:
             self._drop(token)
             return None
-        self._ends[token] = now + LIFETIME
+        self._ends[token] = now + self._lifetime
         return user
 
     def drop_of(self, user: str) -> None:

@@ -17,14 +17,17 @@ import grpc
 
 from fake_etcd.calls import Answered, InProcessRpcError
 from fake_etcd.engine import WATCH, Engine
-from fake_etcd.errors import EtcdError, not_implemented
+from fake_etcd.errors import EtcdError
 from fake_etcd.running_calls import AnswerStream, RunningCall, WaitingCall, WatchCall
-from fake_etcd.server import token_of
+from fake_etcd.server_calls import token_of
 from fake_etcd.wire.methods import METHOD
 
 Serializer = Callable[[Any], bytes]
 Deserializer = Callable[[bytes], Any]
 Running = TypeVar("Running", bound=RunningCall)
+
+_CLOSED = (grpc.StatusCode.CANCELLED, "Channel closed!")
+"""gRPC's own words."""
 
 
 class InProcessChannel(grpc.Channel):
@@ -85,7 +88,7 @@ class InProcessChannel(grpc.Channel):
         """No new calls, and an end to those that are running."""
         self._closed = True
         for call in tuple(self._running):
-            call.end(grpc.StatusCode.CANCELLED, "Channel closed!")
+            call.end(*_CLOSED)
 
     def __enter__(self) -> InProcessChannel:
         return self
@@ -103,8 +106,11 @@ class InProcessChannel(grpc.Channel):
         return self._engine
 
     def running(self, call: Running) -> Running:
-        """Know a call, to end it when the channel is closed."""
+        """Begin a call, and know it, to end it when the channel is closed."""
         self._running.add(call)
+        call.begin()
+        if self._closed:  # meanwhile
+            call.end(*_CLOSED)
         return call
 
 
@@ -133,7 +139,7 @@ class _Method:
         """A client's request as the wire's own message."""
         if self._request_class is None or type(request) is self._request_class:
             return request
-        return self._request_class.FromString(self._serialize(request) if self._serialize else request)
+        return self.channel.open_engine().decode(self.path, self._serialize(request) if self._serialize else request)
 
     def decode(self, response: Any) -> Any:
         """The wire's own message as what the client wants."""
@@ -155,7 +161,7 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]  # ge
     def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None, *_: Any, **__: Any) -> Any:
         _check_timeout(timeout)
         if self._method.channel.open_engine().waits(self._method.path):
-            return self._wait(request, timeout, metadata).result()
+            return self._wait(request, timeout, metadata).answer()
         return self._method(request, token_of(metadata) if metadata else "")
 
     def with_call(
@@ -186,9 +192,11 @@ class _UnaryStream(grpc.UnaryStreamMultiCallable):  # type: ignore[type-arg]  # 
     def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None, *_: Any, **__: Any) -> Any:
         _check_timeout(timeout)
         method, token = self._method, token_of(metadata)
-        engine, encoded = method.channel.open_engine(), method.encode(request)
+        engine = method.channel.open_engine()
         call = AnswerStream(
-            timeout, method.decode, lambda cancelled: engine.stream(method.path, encoded, token, cancelled)
+            timeout,
+            method.decode,
+            lambda cancelled: engine.stream(method.path, method.encode(request), token, cancelled),
         )
         return method.channel.running(call)
 
@@ -201,7 +209,7 @@ class _StreamUnary(grpc.StreamUnaryMultiCallable):  # type: ignore[type-arg]  # 
 
     def __call__(self, request_iterator: Iterable[Any], *_: Any, **__: Any) -> Any:
         del request_iterator
-        refusal = not_implemented(self._method.path, known=False)
+        refusal = self._method.channel.open_engine().refusal(self._method.path)
         raise InProcessRpcError(refusal.code, refusal.message)
 
     def with_call(self, request_iterator: Iterable[Any], *_: Any, **__: Any) -> Any:
@@ -230,7 +238,7 @@ class _StreamStream(grpc.StreamStreamMultiCallable):  # type: ignore[type-arg]  
 
         def answers(_cancelled: Event) -> Iterator[Any]:
             if not engine.implements(method.path):  # said at once: a client may wait for an answer before it asks
-                raise not_implemented(method.path, known=method.path in METHOD)
+                raise engine.refusal(method.path)
             for request in request_iterator:
                 yield engine.call(method.path, method.encode(request), token)
 

@@ -1,6 +1,6 @@
 """What Lock and Election are made of: etcd's own client inside the server (etcd: client/v3/concurrency)."""
 
-from threading import Event
+from collections.abc import Generator
 
 from google.protobuf.message import Message
 from grpc import StatusCode
@@ -10,6 +10,7 @@ from fake_etcd.errors import EtcdError
 from fake_etcd.services.kv import KV
 from fake_etcd.services.lease import Leases
 from fake_etcd.store import Store
+from fake_etcd.waiting import Wait
 from fake_etcd.wire import messages as pb
 
 SESSION_TTL = 60
@@ -19,8 +20,7 @@ SESSION_TTL = 60
 class _Unframed(KV):
     """Called within the server, where no frame is too long. etcd: server/proxy/grpcproxy/adapter."""
 
-    @staticmethod
-    def size_of(request: Message) -> int:
+    def size_of(self, request: Message) -> int:
         size: int = request.ByteSize()
         return size
 
@@ -63,7 +63,7 @@ class Client:
         except EtcdError as error:
             raise _without_code(error) from None
 
-    def wait_deletes(self, prefix: bytes, max_create_revision: int, cancelled: Event | None) -> pb.ResponseHeader:
+    def wait_deletes(self, prefix: bytes, max_create_revision: int) -> Generator[Wait, None, pb.ResponseHeader]:
         """Wait until no key of a prefix is left that is as old as this. Reports the header of the last look at them.
 
         The youngest of them is waited for, then the next (etcd: key.go waitDeletes). A key that is put again after
@@ -73,12 +73,12 @@ class Client:
         request.sort_order = pb.RangeRequest.DESCEND
         request.max_create_revision = max_create_revision
         while (response := self.range(request)).kvs:
-            self._wait_delete(self._core.store, response.kvs[0], cancelled)
+            yield from self._wait_delete(self._core.store, response.kvs[0])
         return response.header
 
-    def _wait_delete(self, store: Store, kv: pb.KeyValue, cancelled: Event | None) -> None:
+    def _wait_delete(self, store: Store, kv: pb.KeyValue) -> Generator[Wait, None, None]:
         while (record := store.get(kv.key)) is not None and record.create_revision == kv.create_revision:
-            self._core.wait(cancelled)
+            yield Wait(kv.key)
 
 
 class CleaningClient(Client):

@@ -1,11 +1,11 @@
 """What every service works on: the state, the lock around it, and what all answers have in common."""
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Condition, Event, Lock
-
-from grpc import StatusCode
+from functools import partial
+from threading import Lock
 
 from fake_etcd.alarms import NOSPACE, Alarms
 from fake_etcd.auth import AuthStore
@@ -14,8 +14,8 @@ from fake_etcd.errors import EtcdError, NoSpace, TooLarge
 from fake_etcd.hash_kv import CompactionHashes
 from fake_etcd.lease import Lease, Lessor
 from fake_etcd.quirks import Quirks
-from fake_etcd.sizes import MAX_REQUEST_BYTES
-from fake_etcd.store import Record, Store
+from fake_etcd.sizes import FRAME_OVERHEAD_BYTES
+from fake_etcd.store import Store
 from fake_etcd.watch_hub import WatchHub
 from fake_etcd.wire import messages as pb
 
@@ -30,9 +30,6 @@ RAFT_TERM = 2
 _FIRST_RAFT_INDEX = 4
 """Where a real server's first proposal by a client stands, give or take."""
 
-_PATIENCE = 0.05
-"""Seconds that a waiting call sleeps at most before it looks whether it was cancelled, or what time it is."""
-
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
@@ -43,22 +40,33 @@ class EngineSettings:
     clock: Callable[[], float]
     watch_progress_interval: float
     quota_bytes: int
+    max_request_bytes: int
+    """A write's, with the envelope of its raft entry."""
+    auth_token_ttl: float
+    """Seconds from a token's last use to its end."""
+    client_urls: tuple[str, ...]
+    """What clients are told to find the server at; without any, it is where servers of the engine listen."""
+
+    @property
+    def max_frame_bytes(self) -> int:
+        """The longest message that the server receives at all."""
+        return self.max_request_bytes + FRAME_OVERHEAD_BYTES
 
 
 class Core:
     """The state and its lock. Every handler of a service runs with the lock held."""
 
     __slots__ = (
-        "_header",
-        "_resets",
+        "abandoned",
         "alarms",
         "auth",
         "backend",
-        "changed",
         "downgrade_target",
         "hashes",
+        "header",
         "hub",
         "lessor",
+        "listening",
         "lock",
         "quirks",
         "raft_index",
@@ -71,14 +79,15 @@ class Core:
         self.quirks = quirks
         self.settings = settings
         self.lock = Lock()
-        self.changed = Condition(self.lock)
-        """Notified of every commit that somebody waits for, and of a reset."""
-        self._header = pb.ResponseHeader(cluster_id=CLUSTER_ID, member_id=MEMBER_ID, raft_term=RAFT_TERM)
-        """Every unary reply's header but for its revision."""
+        self.header = pb.ResponseHeader(cluster_id=CLUSTER_ID, member_id=MEMBER_ID, raft_term=RAFT_TERM)
+        """Every reply's header but for its revision, which whoever needs it sets."""
         self.hub = WatchHub()
+        self.abandoned: deque[Callable[[], None]] = deque()
+        """What is to be done about calls that nobody asks for any more, the next time that somebody has the lock."""
+        self.listening: list[str] = []
+        """The URLs at which servers of this engine listen, also after a reset."""
         self.timed = False
         """Whether time can go by at all."""
-        self._resets = 0
         with self.lock:
             self.reset()
 
@@ -88,13 +97,11 @@ class Core:
         self.lessor = Lessor(self.settings.min_lease_ttl, self.settings.clock)
         self.store = Store(self.lessor)
         self.hashes = CompactionHashes()
-        self.auth = AuthStore(self.quirks, self.settings.clock)
+        self.auth = AuthStore(self.quirks, self.settings.clock, self.settings.auth_token_ttl)
         self.alarms = Alarms(self.quirks)
         self.downgrade_target = ""
         self.backend = Backend(self.store, self.settings.quota_bytes)
         self.raft_index = _FIRST_RAFT_INDEX
-        self._resets += 1
-        self.changed.notify_all()
 
     @property
     def storage_version(self) -> str:
@@ -103,8 +110,8 @@ class Core:
 
     def fill(self, header: pb.ResponseHeader) -> None:
         """What every unary answer's header reports: the ids, and the store's revision."""
-        self._header.revision = self.store.revision
-        header.CopyFrom(self._header)
+        self.header.revision = self.store.revision
+        header.CopyFrom(self.header)
 
     def propose(self, size: int = 0, token: str = "") -> str:
         """Put a write of this many bytes to raft. Reports the user whom the token stands for ("": nobody).
@@ -112,7 +119,7 @@ class Core:
         etcd: server/etcdserver/v3_server.go processInternalRaftRequestOnce.
         """
         user = self.auth.user_of(token) if token else ""
-        if size + _ENVELOPE_BYTES > MAX_REQUEST_BYTES:
+        if size + _ENVELOPE_BYTES > self.settings.max_request_bytes:
             raise TooLarge()
         self.raft_index += 1
         return user
@@ -145,6 +152,8 @@ class Core:
 
     def tick(self) -> None:
         """Revoke the leases whose time is over, each in a revision of its own; send watchers about progress."""
+        while self.abandoned:
+            self.abandoned.popleft()()
         now = self.settings.clock()
         while not self.alarms.corrupt and (lease := self.lessor.due(now)) is not None:
             self.raft_index += 1
@@ -153,21 +162,4 @@ class Core:
 
     def listen(self) -> None:
         """Have every commit sent to watchers and to calls that wait: somebody is there, from now until a reset."""
-        self.store.on_commit = self._committed
-
-    def _committed(self, records: Sequence[Record]) -> None:
-        self.hub.deliver(records)
-        self.changed.notify_all()
-
-    def wait(self, cancelled: Event | None) -> None:
-        """Let others in, until something may have been committed or a while is over. With the lock held.
-
-        Raises CANCELLED once the caller has given up, or the state was reset.
-        """
-        resets = self._resets
-        if not (cancelled is not None and cancelled.is_set()):
-            self.listen()
-            self.changed.wait(_PATIENCE)
-            self.tick()
-        if (cancelled is not None and cancelled.is_set()) or resets != self._resets:
-            raise EtcdError(StatusCode.CANCELLED, "context canceled")
+        self.store.on_commit = partial(self.hub.deliver, self.store)

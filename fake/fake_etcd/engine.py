@@ -1,18 +1,21 @@
 """The engine: answers one request at a time, by the path of its method."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from threading import Event
+from typing import Any
 
 from google.protobuf.message import Message
 
+from fake_etcd import wire_errors
 from fake_etcd.backend import DEFAULT_QUOTA_BYTES
 from fake_etcd.clock import VirtualClock
 from fake_etcd.core import Core, EngineSettings
-from fake_etcd.errors import not_implemented
+from fake_etcd.errors import EtcdError
 from fake_etcd.quirks import quirks_of
 from fake_etcd.services import SERVICES
-from fake_etcd.services.service import Handler, StreamHandler, WaitingHandler
+from fake_etcd.services.service import Handler, StepsHandler
 from fake_etcd.sizes import MAX_FRAME_BYTES, MAX_REQUEST_BYTES
+from fake_etcd.waiting import Task, steps_of
 from fake_etcd.watch import WatchStream
 from fake_etcd.wire.methods import METHOD
 
@@ -34,22 +37,33 @@ class Engine:
         clock: Callable[[], float] | None = None,
         watch_progress_interval: float = 600,
         quota_bytes: int = 0,
+        max_request_bytes: int = MAX_REQUEST_BYTES,
+        auth_token_ttl: float = 300,
+        client_urls: Sequence[str] = (),
     ) -> None:
-        """`clock` reports seconds that never go back; without one, time stands still at 0."""
+        """`clock` reports seconds that never go back; without one, time stands still at 0. A quota of 0 is etcd's own,
+        and a negative one is none.
+
+        TTLs and the interval are in seconds of that clock. `client_urls` is what MemberList reports; without any, it
+        is where the engine's servers listen.
+        """
         settings = EngineSettings(
             min_lease_ttl=min_lease_ttl,
             max_txn_ops=max_txn_ops,
             clock=clock or _still,
             watch_progress_interval=watch_progress_interval,
             quota_bytes=quota_bytes or DEFAULT_QUOTA_BYTES,
+            max_request_bytes=max_request_bytes,
+            auth_token_ttl=auth_token_ttl,
+            client_urls=tuple(client_urls),
         )
         self._core = Core(quirks_of(version), settings)
         self._lock = self._core.lock
         self._timed = self._core.timed = clock is not None
         self._services = [service(self._core) for service in SERVICES]
         self._handlers: dict[str, Handler] = {}
-        self._waiting: dict[str, WaitingHandler] = {}
-        self._streams: dict[str, StreamHandler] = {}
+        self._waiting: dict[str, StepsHandler] = {}
+        self._streams: dict[str, StepsHandler] = {}
         for service in self._services:
             self._handlers.update(service.handlers())
             self._waiting.update(service.waiting())
@@ -68,6 +82,16 @@ class Engine:
         """Do what has become due by the clock: every call does it first, and `serve` every now and then."""
         with self._lock:
             self._core.tick()
+
+    def listens(self, url: str) -> None:
+        """A server of this engine listens at a URL from now on."""
+        with self._lock:
+            self._core.listening.append(url)
+
+    def stops_listening(self, url: str) -> None:
+        """It does no longer."""
+        with self._lock:
+            self._core.listening.remove(url)
 
     def implements(self, path: str) -> bool:
         """Whether there is an answer for a method, other than UNIMPLEMENTED."""
@@ -95,21 +119,37 @@ class Engine:
     def _wait(self, path: str, request: Message, token: str, cancelled: Event | None) -> Message:
         waiting = self._waiting.get(path)
         if waiting is None:
-            raise not_implemented(path, path in METHOD)
-        with self._lock:
-            self._core.tick()
-            return waiting(request, token, cancelled)
+            raise self.refusal(path)
+        *_, last = steps_of(self._core, waiting(request, token), cancelled)
+        assert last.answer is not None
+        return last.answer
 
     def stream(self, path: str, request: Message, token: str = "", cancelled: Event | None = None) -> Iterator[Message]:
         """The answers of a server-streaming method; what etcd refuses is raised by the iterator."""
         stream = self._streams.get(path)
         if stream is None:
-            raise not_implemented(path, path in METHOD)
-        return stream(request, token, cancelled)
+            raise self.refusal(path)
+        steps = steps_of(self._core, stream(request, token), cancelled)
+        return (step.answer for step in steps if step.answer is not None)
 
-    def watch(self, token: str = "") -> WatchStream:
-        """A stream of Watch.Watch."""
-        return WatchStream(self._core, token)
+    def task(self, path: str, request: Message, token: str, wake: Callable[[], None]) -> Task:
+        """A call that may wait or has many answers, without a thread: see `Task`."""
+        handler = self._waiting.get(path) or self._streams.get(path)
+        if handler is None:
+            raise self.refusal(path)
+        return Task(self._core, handler(request, token), wake)
+
+    def watch(self, token: str = "", on_ready: Callable[[], None] | None = None) -> WatchStream:
+        """A stream of Watch.Watch; `on_ready` is told when it has something where it had nothing."""
+        return WatchStream(self._core, token, on_ready)
+
+    def decode(self, path: str, data: bytes) -> Any:
+        """A request to a method, out of its bytes. Raises what etcd answers to what is too long, or no such message."""
+        return wire_errors.decode(METHOD[path], data, self._core.quirks, self._core.settings.max_frame_bytes)
+
+    def refusal(self, path: str) -> EtcdError:
+        """What etcd answers to a method that it doesn't have."""
+        return wire_errors.unknown(path)
 
 
 def _still() -> float:

@@ -95,7 +95,6 @@ def unknown_method(path: str) -> EtcdError:
     return EtcdError(StatusCode.UNIMPLEMENTED, f"unknown method {method} for service {service}")
 
 
-def not_implemented(path: str, known: bool) -> EtcdError:
-    """The fake's own answer to a method that it doesn't have."""
-    reason = "is not implemented by this fake yet" if known else "is not a method of etcd's API"
-    return EtcdError(StatusCode.UNIMPLEMENTED, f"fake-etcd: {path} {reason}")
+def internal_error(error: Exception) -> EtcdError:
+    """The fake's own answer where it is at fault."""
+    return EtcdError(StatusCode.INTERNAL, f"fake-etcd: internal error: {type(error).__name__}: {error}")

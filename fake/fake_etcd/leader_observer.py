@@ -1,12 +1,13 @@
 """Observing an election (etcd: client/v3/concurrency/election.go observe)."""
 
-from threading import Event
+from collections.abc import Generator
 
 from fake_etcd.concurrency import Client, first_created
 from fake_etcd.core import Core
 from fake_etcd.errors import EtcdError
 from fake_etcd.ranges import key_value
 from fake_etcd.store import Record
+from fake_etcd.waiting import Wait
 from fake_etcd.wire import messages as pb
 
 
@@ -23,29 +24,34 @@ class LeaderObserver:
         self._revision = 0
         """Where to look on."""
 
-    def next(self, cancelled: Event | None) -> list[pb.LeaderResponse] | None:
-        """What is seen next, once there is something; None if the caller may not look. With the lock held."""
-        seen: list[pb.LeaderResponse] = []
-        while not seen:
+    def steps(self) -> Generator[Wait | pb.LeaderResponse, None, None]:
+        """What is seen, as it is seen; it ends where the caller may not look. With the lock held."""
+        while True:
             if self._leader is None:
                 try:
                     first = self._client.range(first_created(self._prefix))
                 except EtcdError:
-                    return None
-                if not first.kvs:
-                    return [self._first_put(first.header.revision, cancelled)]
-                self._follow(first.kvs[0].key, first.header.revision)
-                return [pb.LeaderResponse(header=first.header, kv=first.kvs[0])]
+                    return
+                if first.kvs:
+                    self._follow(first.kvs[0].key, first.header.revision)
+                    yield pb.LeaderResponse(header=first.header, kv=first.kvs[0])
+                else:
+                    yield (yield from self._first_put(first.header.revision))
+                continue
             seen = self._of_leader(self._leader)
+            yield from seen
             if not seen and self._leader is not None:
-                self._core.wait(cancelled)
-        return seen
+                yield self._any_write
+
+    @property
+    def _any_write(self) -> Wait:
+        return Wait(self._prefix, self._prefix[:-1] + b"0")
 
     def _follow(self, key: bytes, revision: int) -> None:
         self._leader = key
         self._revision = revision + 1
 
-    def _first_put(self, revision: int, cancelled: Event | None) -> pb.LeaderResponse:
+    def _first_put(self, revision: int) -> Generator[Wait, None, pb.LeaderResponse]:
         """The first key that is put under the prefix from a revision on, even if it is deleted already."""
         self._revision = revision
         while True:
@@ -53,7 +59,7 @@ class LeaderObserver:
                 if record.version and record.key.startswith(self._prefix):
                     self._follow(record.key, record.mod_revision)
                     return self._response(record)
-            self._core.wait(cancelled)
+            yield self._any_write
 
     def _of_leader(self, key: bytes) -> list[pb.LeaderResponse]:
         """What the leader has proclaimed since; after its deletion, the next one is looked for."""

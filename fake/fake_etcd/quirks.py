@@ -53,6 +53,8 @@ _FIRST_RELEASE: dict[str, tuple[str, ...]] = {
     "alarm_none_ignored": ("3.5.0",),
     "alarms_in_layers": ("3.6.0",),
     "alarm_text_trimmed": ("3.7.0",),
+    "decoded_by_protobuf": ("3.7.0",),
+    "stream_decode_error_has_colon": ("3.5.0",),
 }
 
 
@@ -158,6 +160,10 @@ class Quirks:
     it, its end was the end of both, and while it lasted what goes through raft needed no permission."""
     alarm_text_trimmed: bool
     """Status reports alarms without a space at the end."""
+    decoded_by_protobuf: bool
+    """What is no message is refused in the words of Go's protobuf; before, in those of gogo/protobuf."""
+    stream_decode_error_has_colon: bool
+    """A newer gRPC for Go, whose words about what a stream can't decode have a colon."""
 
 
 def quirks_of(version: str) -> Quirks:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
-from threading import Condition, Event, Thread, Timer
+from threading import Condition, Thread, Timer
 from typing import Any, NamedTuple
 
 import grpc
 
 from fake_etcd.calls import InProcessRpcError
 from fake_etcd.errors import EtcdError
+from fake_etcd.waiting import Cancellation
 from fake_etcd.watch import StreamClosed, WatchStream
 
 _log = logging.getLogger(__name__)
@@ -36,6 +37,10 @@ class RunningCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]  # generic 
         if timeout is not None:
             self._timer = Timer(timeout, self.end, (grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded"))
             self._timer.daemon = True
+
+    def begin(self) -> None:
+        """Start what runs besides: last of all, as the time may be over at once."""
+        if self._timer is not None:
             self._timer.start()
 
     def end(self, code: grpc.StatusCode, details: str = "") -> bool:
@@ -140,12 +145,21 @@ class RunningCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]  # generic 
 class WaitingCall(RunningCall):
     """The one answer to a call that may take its time."""
 
-    def __init__(self, timeout: float | None, answer: Callable[[Event], Any]) -> None:
+    def __init__(self, timeout: float | None, answer: Callable[[Cancellation], Any]) -> None:
         super().__init__(timeout)
-        self._cancelled = Event()
+        self._cancelled = Cancellation()
         self._answer = answer
         self._response: Any = None
+
+    def begin(self) -> None:
+        super().begin()
         Thread(target=self._run, name="fake-etcd-call", daemon=True).start()
+
+    def answer(self) -> Any:
+        """Block until it is there; however the call ends otherwise is raised as gRPC raises it, cancelling too."""
+        if self._wait() is not grpc.StatusCode.OK:
+            raise self._error()
+        return self._response
 
     def _run(self) -> None:
         try:
@@ -188,16 +202,20 @@ class AnswerStream(_Stream):
     """The answers that a generator of the engine's makes, on a thread of its own."""
 
     def __init__(
-        self, timeout: float | None, decode: Callable[[Any], Any], answers: Callable[[Event], Iterator[Any]]
+        self, timeout: float | None, decode: Callable[[Any], Any], answers: Callable[[Cancellation], Iterator[Any]]
     ) -> None:
         self._answers: SimpleQueue[Any] = SimpleQueue()
-        self._cancelled = Event()
+        self._cancelled = Cancellation()
+        self._make_answers = answers
         super().__init__(timeout, decode)
-        Thread(target=self._run, args=(answers,), name="fake-etcd-stream", daemon=True).start()
 
-    def _run(self, answers: Callable[[Event], Iterator[Any]]) -> None:
+    def begin(self) -> None:
+        super().begin()
+        Thread(target=self._run, name="fake-etcd-stream", daemon=True).start()
+
+    def _run(self) -> None:
         try:
-            for answer in answers(self._cancelled):
+            for answer in self._make_answers(self._cancelled):
                 if self._cancelled.is_set():
                     return
                 self._answers.put(answer)
@@ -229,13 +247,17 @@ class WatchCall(_Stream):
         self, timeout: float | None, decode: Callable[[Any], Any], stream: WatchStream, requests: Iterator[Any]
     ) -> None:
         self._stream = stream
+        self._requests = requests
         super().__init__(timeout, decode)
-        Thread(target=self._feed, args=(requests,), name="fake-etcd-watch", daemon=True).start()
 
-    def _feed(self, requests: Iterator[Any]) -> None:
+    def begin(self) -> None:
+        super().begin()
+        Thread(target=self._feed, name="fake-etcd-watch", daemon=True).start()
+
+    def _feed(self) -> None:
         """The end of the requests is not the end of the stream."""
         try:
-            for request in requests:
+            for request in self._requests:
                 self._stream.send(request)
         except StreamClosed:
             pass

@@ -167,7 +167,8 @@ class Store:
         (etcd: server/storage/mvcc/key_index.go doCompact, compact).
         """
         first = max(revision, self._log_start)
-        for records in islice(self._log, first - self._log_start, None):
+        for place in range(first - self._log_start, len(self._log)):
+            records = self._log[place]
             if records[0].mod_revision == self.compact_revision:
                 newest = {record.key: record for record in records}
                 yield [

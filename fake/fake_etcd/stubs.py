@@ -30,6 +30,7 @@ class Stubs:
     auth: Service
     lock: Service
     election: Service
+    health: Service
 
 
 def stubs(channel: grpc.Channel) -> Stubs:

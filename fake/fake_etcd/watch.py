@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from queue import Empty, SimpleQueue
+from collections.abc import Callable
+from threading import Condition
 
 from fake_etcd import permissions
 from fake_etcd.core import Core
 from fake_etcd.errors import Compacted, EtcdError
 from fake_etcd.sizes import frame_size
 from fake_etcd.store import FROM_KEY, Record
-from fake_etcd.watch_events import event_of, fragments, in_batches, previous_of
+from fake_etcd.watch_catch_up import read_history
+from fake_etcd.watch_events import EventEncoder, fragments
 from fake_etcd.watch_hub import Watcher
+from fake_etcd.watch_outbox import Events, Outbox, Pending
 from fake_etcd.wire import messages as pb
 
 NO_ID = -1
 """The id in what is not about one watcher. etcd: clientv3.InvalidWatchID."""
-
-_CATCH_UP_REVISIONS = 1000
-"""etcd: server/storage/mvcc/watcher_group.go watchBatchMaxRevs."""
 
 _NOPUT = pb.WatchCreateRequest.FilterType.Value("NOPUT")
 _NODELETE = pb.WatchCreateRequest.FilterType.Value("NODELETE")
@@ -35,25 +34,29 @@ class StreamClosed(Exception):
 class WatchStream:
     """One stream and its watchers. Threads may share it: some send, others receive."""
 
-    def __init__(self, core: Core, token: str) -> None:
+    def __init__(self, core: Core, token: str, on_ready: Callable[[], None] | None = None) -> None:
+        """`on_ready` is called, with the engine's lock held, when there is something to take where nothing was."""
         self._core = core
         self._token = token
-        self._responses: SimpleQueue[pb.WatchResponse | None] = SimpleQueue()
-        """What was not received yet; None is the end."""
+        self._on_ready = on_ready
+        self._arrived = Condition(core.lock)
+        self._outbox = Outbox()
         self._watchers: dict[int, Watcher] = {}
+        self._behind: dict[Watcher, int] = {}
+        """The watchers that are sent history, and from which revision on: the hub doesn't know them."""
         self._next_id = 0
-        self._silenced: dict[int, list[pb.WatchResponse]] = {}
+        self._silenced: dict[int, list[Pending]] = {}
         """What is withheld of the watchers that a refusal silenced, in releases where it does so."""
         self._closed = False
         self._next_progress = core.settings.clock() + core.settings.watch_progress_interval
         with core.lock:
-            core.hub.streams[self] = None
+            core.hub.open(self, self._next_progress)
 
     # For its user
 
     def send(self, request: pb.WatchRequest) -> None:
         """Hand in a request; what it causes is received. Raises StreamClosed."""
-        frame_size(request)
+        frame_size(request, self._core.settings.max_frame_bytes)
         with self._core.lock:
             if self._closed:
                 raise StreamClosed
@@ -71,68 +74,103 @@ class WatchStream:
     def receive(self, timeout: float | None = None) -> pb.WatchResponse | None:
         """The next response, or None if none came within so many seconds. Raises StreamClosed at the end."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            wait = left if not self._core.timed else _PATIENCE if left is None else min(left, _PATIENCE)
-            try:
-                response = self._responses.get(timeout=wait)
-            except Empty:
-                if wait == left:
+        with self._core.lock:
+            while not self._is_ready():
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
                     return None
-                with self._core.lock:
-                    self._core.tick()
-                continue
-            if response is None:
-                self._responses.put(None)  # for the next to ask
-                raise StreamClosed
+                timed = self._core.timed
+                self._arrived.wait(left if not timed else _PATIENCE if left is None else min(left, _PATIENCE))
+                self._core.tick()
+            response = self._outbox.take()
+            if isinstance(response, Events):
+                return pb.WatchResponse.FromString(self._encode(response))
             return response
+
+    def take(self) -> bytes | None:
+        """The next response, encoded, or None where there is none; late events of a watcher come in one.
+
+        Raises StreamClosed at the end.
+        """
+        with self._core.lock:
+            return self._encode(self._outbox.take_merged()) if self._is_ready() else None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much is waiting to be received that no more requests should be sent."""
+        with self._core.lock:
+            return self._outbox.full
 
     def close(self) -> None:
         """End the stream and all its watchers. Once is enough, more do no harm."""
         with self._core.lock:
             self.end()
 
+    def _is_ready(self) -> bool:
+        """Whether there is something to take. Raises StreamClosed at the end."""
+        if not self._outbox and self._behind:
+            self._catch_up()
+        if self._outbox:
+            return True
+        if self._closed:
+            raise StreamClosed
+        return False
+
+    def _encode(self, response: Pending) -> bytes:
+        if isinstance(response, Events):
+            return response.encode(self._core.header)
+        return response.SerializeToString()
+
     # For the hub, with the lock held
 
-    def deliver(self, watcher: Watcher, records: Sequence[Record], revision: int) -> None:
-        """Send a watcher events, as of a revision."""
-        store = self._core.store
-        response = self._response(watcher.id, revision)
-        for record in records:
-            response.events.append(event_of(record, previous_of(store, record) if watcher.prev_kv else None))
-        watcher.idle = False
-        if watcher.fragment:
-            for fragment in fragments(response):
-                self._put(fragment)
-        else:
-            self._put(response)
+    def deliver(self, watcher: Watcher, records: tuple[Record, ...], encoder: EventEncoder) -> None:
+        """Send a watcher events, or have it catch up later if the reader is slow. etcd: watchable_store.go notify.
 
-    def tick(self, now: float) -> None:
+        Where one watcher of the stream is behind, the others are too as soon as there is something for them: what is
+        pending comes to an end then, and nobody waits forever.
+        """
+        if self._behind or self._outbox.full:
+            self._core.hub.remove(watcher)
+            self._behind[watcher] = encoder.revision
+        else:
+            self._send(watcher, records, encoder)
+
+    def _send(self, watcher: Watcher, records: tuple[Record, ...], encoder: EventEncoder) -> None:
+        body = encoder.encode(records, watcher.prev_kv)
+        watcher.idle = False
+        events = Events(watcher.id, encoder.revision, body)
+        if not (watcher.fragment and len(body) > self._core.settings.max_request_bytes):
+            self._put(watcher.id, events)
+            return
+        for fragment in fragments(
+            pb.WatchResponse.FromString(self._encode(events)), self._core.settings.max_frame_bytes
+        ):
+            self._put(watcher.id, fragment)
+
+    def tick(self, now: float) -> float:
         """Report the watchers that asked for it that nothing happened, once an interval; intervals missed are over.
 
         etcd: sendLoop, progressTicker.
         """
-        if now < self._next_progress:
-            return
         interval = self._core.settings.watch_progress_interval
         self._next_progress += interval * (1 + (now - self._next_progress) // interval)
         for watcher in self._watchers.values():
             if watcher.progress_notify:
                 if watcher.idle and self._has_progress(watcher):
-                    self._put(self._response(watcher.id, self._core.store.revision))
+                    self._put(watcher.id, self._response(watcher.id, self._core.store.revision))
                 watcher.idle = True
+        return self._next_progress
 
     def end(self) -> None:
-        """Close the stream."""
+        """Close the stream. What was sent before can still be received."""
         if self._closed:
             return
         self._closed = True
         for watcher in self._watchers.values():
-            if not watcher.compacted:
-                self._core.hub.remove(watcher)
+            self._stop_listening(watcher)
         self._watchers.clear()
-        self._core.hub.streams.pop(self, None)
-        self._responses.put(None)
+        self._core.hub.forget(self)
+        self._announce()
 
     # Requests
 
@@ -164,17 +202,17 @@ class WatchStream:
         self._watchers[watcher.id] = watcher
         created = self._response(watcher.id, store.revision)
         created.created = True
-        self._responses.put(created)
+        self._post(created)
         for withheld in self._silenced.pop(watcher.id, ()):
-            self._responses.put(withheld)
+            self._post(withheld)
         if start_revision == 0 or start_revision > store.revision:
             self._listen(watcher)
         elif start_revision < store.compact_revision:
             self._cancel_as_compacted(watcher)
         else:
-            if start_revision > 0:
-                self._catch_up(watcher)  # of -1, etcd reads from the end: as unsigned, it is the greatest revision
-            self._listen(watcher)
+            # of -1, etcd reads from the end: as unsigned, it is the greatest revision
+            self._behind[watcher] = start_revision if start_revision > 0 else store.revision + 1
+            self._catch_up()
 
     def _pick_id(self) -> int:
         """The smallest that is free from a counter on that never goes back."""
@@ -187,16 +225,33 @@ class WatchStream:
         self._core.listen()
         self._core.hub.add(watcher)
 
-    def _catch_up(self, watcher: Watcher) -> None:
-        """What happened from its start on. A real server sends it a little later: etcd: syncWatchers."""
-        store = self._core.store
-        revisions = store.revisions_from(watcher.start_revision, self._core.quirks.compaction_keeps_tombstones)
-        wanted = (
-            [record for record in records if watcher.covers(record.key) and watcher.wants(record)]
-            for records in revisions
-        )
-        for batch in in_batches(wanted, _CATCH_UP_REVISIONS):
-            self.deliver(watcher, batch, store.revision)
+    def _stop_listening(self, watcher: Watcher) -> None:
+        if self._behind.pop(watcher, None) is None and not watcher.compacted:
+            self._core.hub.remove(watcher)
+
+    def _catch_up(self) -> None:
+        """Send watchers that are behind what they have missed, as far as there is room.
+
+        A real server sends it a little later: etcd: watchable_store.go syncWatchers.
+        """
+        core = self._core
+        while self._behind and not self._outbox.full:
+            for watcher, revision in tuple(self._behind.items()):
+                if revision < core.store.compact_revision:
+                    del self._behind[watcher]
+                    self._cancel_as_compacted(watcher)
+            if not self._behind:
+                return
+            encoder = EventEncoder(core.store, core.store.revision)
+            read_to, missed = read_history(core, self._behind)
+            for watcher, records in missed.items():
+                self._send(watcher, records, encoder)
+            for watcher in tuple(self._behind):
+                if read_to > core.store.revision:
+                    del self._behind[watcher]
+                    self._listen(watcher)
+                else:
+                    self._behind[watcher] = max(self._behind[watcher], read_to)
 
     def _cancel_as_compacted(self, watcher: Watcher) -> None:
         """It stays the stream's, until it is cancelled by request. etcd: watcher_group.go chooseAll."""
@@ -204,14 +259,14 @@ class WatchStream:
         response = self._response(watcher.id, 0)
         response.canceled = True
         response.compact_revision = self._core.store.compact_revision
-        self._put(response)
+        self._put(watcher.id, response)
 
     def _refuse(self, reason: str, id: int = NO_ID) -> None:
         """In some releases the server takes its own refusal for the end of the watcher that has its id (sendLoop)."""
         response = self._response(id, self._core.store.revision)
         response.created = response.canceled = True
         response.cancel_reason = reason
-        self._responses.put(response)
+        self._post(response)
         if not self._core.quirks.watch_refusal_has_reason and id in self._watchers:
             self._silenced.setdefault(id, [])
 
@@ -226,22 +281,21 @@ class WatchStream:
         watcher = self._watchers.pop(id, None)
         if watcher is None:
             return
-        if not watcher.compacted:
-            self._core.hub.remove(watcher)
+        self._stop_listening(watcher)
         response = self._response(id, self._core.store.revision)
         response.canceled = True
-        self._responses.put(response)
+        self._post(response)
 
     def _progress(self) -> None:
         """etcd: watchable_store.go progressAll; before it was there, the answer was given whatever the watchers."""
         watchers = self._watchers.values()
         if self._core.quirks.progress_only_if_synced and not (watchers and all(map(self._has_progress, watchers))):
             return
-        self._responses.put(self._response(NO_ID, self._core.store.revision))
+        self._post(self._response(NO_ID, self._core.store.revision))
 
     def _has_progress(self, watcher: Watcher) -> bool:
         """etcd: watchable_store.go progressIfSync."""
-        if watcher.compacted:
+        if watcher.compacted or watcher in self._behind:
             return False
         in_future = watcher.start_revision > self._core.store.revision
         return not (in_future and self._core.quirks.progress_awaits_start)
@@ -254,10 +308,21 @@ class WatchStream:
         response.header.revision = revision
         return response
 
-    def _put(self, response: pb.WatchResponse) -> None:
+    def _put(self, id: int, response: Pending) -> None:
         """Send what a watcher has to say, unless it is silenced."""
-        withheld = self._silenced.get(response.watch_id) if self._silenced else None
+        withheld = self._silenced.get(id) if self._silenced else None
         if withheld is None:
-            self._responses.put(response)
+            self._post(response)
         else:
             withheld.append(response)
+
+    def _post(self, response: Pending) -> None:
+        was_empty = not self._outbox
+        self._outbox.put(response)
+        if was_empty:
+            self._announce()
+
+    def _announce(self) -> None:
+        self._arrived.notify_all()
+        if self._on_ready is not None:
+            self._on_ready()

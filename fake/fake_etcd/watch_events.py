@@ -1,9 +1,8 @@
 """What a watch is sent: events made of records, responses, fragments (etcd: server/etcdserver/api/v3rpc/watch.go)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from fake_etcd.ranges import key_value
-from fake_etcd.sizes import MAX_FRAME_BYTES
 from fake_etcd.store import Record, Store
 from fake_etcd.wire import messages as pb
 
@@ -30,7 +29,7 @@ def previous_of(store: Store, record: Record) -> Record | None:
     return found[0] if found else None
 
 
-def fragments(response: pb.WatchResponse, limit: int = MAX_FRAME_BYTES) -> Iterator[pb.WatchResponse]:
+def fragments(response: pb.WatchResponse, limit: int) -> Iterator[pb.WatchResponse]:
     """Split what is too long between its events; all but the last say `fragment`. etcd: sendFragments."""
     if response.ByteSize() < limit or len(response.events) < 2:
         yield response
@@ -61,17 +60,25 @@ def _embedded_size(event: pb.Event) -> int:
     return 1 + max(1, (size.bit_length() + 6) // 7) + size
 
 
-def in_batches(revisions: Iterator[Sequence[Record]], most: int) -> Iterator[list[Record]]:
-    """Records of so many revisions at a time; a revision is never split."""
-    batch: list[Record] = []
-    count = 0
-    for records in revisions:
-        if not records:
-            continue
-        batch.extend(records)
-        count += 1
-        if count == most:
-            yield batch
-            batch, count = [], 0
-    if batch:
-        yield batch
+class EventEncoder:
+    """Events as bytes: however many watchers are sent the same ones, they are encoded once."""
+
+    __slots__ = ("_made", "_store", "revision")
+
+    def __init__(self, store: Store, revision: int) -> None:
+        self._store = store
+        self._made: dict[tuple[bool, tuple[Record, ...]], bytes] = {}
+        self.revision = revision
+        """As of which the events are sent."""
+
+    def encode(self, records: tuple[Record, ...], prev_kv: bool) -> bytes:
+        """The events of a response, as a part of its encoding: parts of a message put together make the message.
+
+        https://protobuf.dev/programming-guides/encoding/#last-one-wins
+        """
+        body = self._made.get((prev_kv, records))
+        if body is None:
+            store = self._store
+            events = [event_of(record, previous_of(store, record) if prev_kv else None) for record in records]
+            body = self._made[prev_kv, records] = pb.WatchResponse(events=events).SerializeToString()
+        return body

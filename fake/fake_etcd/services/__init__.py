@@ -5,6 +5,7 @@ from fake_etcd.services.cluster import Cluster
 from fake_etcd.services.downgrade import Downgrade
 from fake_etcd.services.election import Elections
 from fake_etcd.services.hash_kv import HashKV
+from fake_etcd.services.health import Health
 from fake_etcd.services.kv import KV
 from fake_etcd.services.lease import Leases
 from fake_etcd.services.lock import Locks
@@ -23,6 +24,7 @@ SERVICES: tuple[type[Service], ...] = (
     Cluster,
     Locks,
     Elections,
+    Health,
 )
 
 __all__ = ["SERVICES", "Service"]

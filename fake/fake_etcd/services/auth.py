@@ -189,7 +189,7 @@ class Auth(Service):
         return self.core.auth
 
     def _propose(self, request: Message, token: str) -> str:
-        return self.core.propose(frame_size(request), token)
+        return self.core.propose(frame_size(request, self.core.settings.max_frame_bytes), token)
 
     def _filled(self, response: Answer) -> Answer:
         self.core.fill(cast(Any, response).header)

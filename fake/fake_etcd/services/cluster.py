@@ -19,6 +19,7 @@ from fake_etcd.wire import messages as pb
 
 _NAME = "default"
 _CLIENT_URLS = ("http://localhost:2379",)
+"""Where a real server listens if nobody says anything else; so it is said where no server is."""
 _PEER_URLS = ("http://localhost:2380",)
 
 
@@ -77,7 +78,8 @@ class Cluster(Service):
         raise MemberNotLearner() if request.ID == MEMBER_ID else MemberNotFound()
 
     def _member(self) -> pb.Member:
-        return pb.Member(ID=MEMBER_ID, name=_NAME, peerURLs=self._peer_urls, clientURLs=_CLIENT_URLS)
+        urls = self.core.settings.client_urls or self.core.listening or _CLIENT_URLS
+        return pb.Member(ID=MEMBER_ID, name=_NAME, peerURLs=self._peer_urls, clientURLs=urls)
 
 
 def _header() -> pb.ResponseHeader:

@@ -1,15 +1,15 @@
 """The Election service."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import suppress
-from threading import Event
 
 from grpc import StatusCode
 
 from fake_etcd.concurrency import CleaningClient, Client, created_at, first_created, op_put, op_range, session_key
 from fake_etcd.errors import EtcdError
 from fake_etcd.leader_observer import LeaderObserver
-from fake_etcd.services.service import Handler, Service, StreamHandler, WaitingHandler
+from fake_etcd.services.service import Handler, Service, StepsHandler
+from fake_etcd.waiting import Wait
 from fake_etcd.wire import messages as pb
 
 
@@ -23,13 +23,13 @@ class Elections(Service):
             "/v3electionpb.Election/Resign": self.resign,
         }
 
-    def waiting(self) -> Mapping[str, WaitingHandler]:
+    def waiting(self) -> Mapping[str, StepsHandler]:
         return {"/v3electionpb.Election/Campaign": self.campaign}
 
-    def streams(self) -> Mapping[str, StreamHandler]:
+    def streams(self) -> Mapping[str, StepsHandler]:
         return {"/v3electionpb.Election/Observe": self.observe}
 
-    def campaign(self, request: pb.CampaignRequest, token: str, cancelled: Event | None) -> pb.CampaignResponse:
+    def campaign(self, request: pb.CampaignRequest, token: str) -> Generator[Wait, None, pb.CampaignResponse]:
         """Stand with a key bound to the lease, and be elected once there is no older one.
 
         A candidate's second value is proclaimed before it is elected; the header is the first txn's nevertheless.
@@ -53,7 +53,7 @@ class Elections(Service):
                 self._proclaim_or_resign(client, leader, request.value)
         cleaning = CleaningClient(self.core)
         try:
-            client.wait_deletes(prefix, leader.rev - 1, cancelled)
+            yield from client.wait_deletes(prefix, leader.rev - 1)
         except EtcdError as error:
             if error.code is StatusCode.CANCELLED and not cleaning.is_too_late:
                 with suppress(EtcdError):
@@ -90,15 +90,9 @@ class Elections(Service):
         client.session(request.leader.lease)
         return pb.ResignResponse(header=_resign(client, request.leader))
 
-    def observe(self, request: pb.LeaderRequest, token: str, cancelled: Event | None) -> Iterator[pb.LeaderResponse]:
+    def observe(self, request: pb.LeaderRequest, token: str) -> Generator[Wait | pb.LeaderResponse, None, None]:
         """Every leader in turn, and every value that it proclaims."""
-        observation = LeaderObserver(self.core, request.name + b"/", Client(self.core, token))
-        while True:
-            with self.core.lock:
-                seen = observation.next(cancelled)
-            if seen is None:
-                return
-            yield from seen
+        return LeaderObserver(self.core, request.name + b"/", Client(self.core, token)).steps()
 
 
 def _require_leader(request: pb.ProclaimRequest | pb.ResignRequest) -> None:

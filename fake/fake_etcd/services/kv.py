@@ -16,9 +16,8 @@ from fake_etcd.wire import messages as pb
 class KV(Service):
     """etcd: server/etcdserver/api/v3rpc/key.go."""
 
-    @staticmethod
-    def size_of(request: Message) -> int:
-        return frame_size(request)
+    def size_of(self, request: Message) -> int:
+        return frame_size(request, self.core.settings.max_frame_bytes)
 
     def handlers(self) -> Mapping[str, Handler]:
         return {

@@ -1,8 +1,7 @@
 """The Lock service."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from contextlib import suppress
-from threading import Event
 
 from grpc import StatusCode
 
@@ -16,7 +15,8 @@ from fake_etcd.concurrency import (
     session_key,
 )
 from fake_etcd.errors import EtcdError
-from fake_etcd.services.service import Handler, Service, WaitingHandler
+from fake_etcd.services.service import Handler, Service, StepsHandler
+from fake_etcd.waiting import Wait
 from fake_etcd.wire import messages as pb
 
 
@@ -26,10 +26,10 @@ class Locks(Service):
     def handlers(self) -> Mapping[str, Handler]:
         return {"/v3lockpb.Lock/Unlock": self.unlock}
 
-    def waiting(self) -> Mapping[str, WaitingHandler]:
+    def waiting(self) -> Mapping[str, StepsHandler]:
         return {"/v3lockpb.Lock/Lock": self.lock}
 
-    def lock(self, request: pb.LockRequest, token: str, cancelled: Event | None) -> pb.LockResponse:
+    def lock(self, request: pb.LockRequest, token: str) -> Generator[Wait, None, pb.LockResponse]:
         """Queue up with a key bound to the lease; the key with the smallest create_revision has the lock.
 
         Who is in the queue already stays there, and who has the lock gets it again, without a write.
@@ -49,16 +49,16 @@ class Locks(Service):
         owners = acquired.responses[1].response_range.kvs
         header = acquired.header
         if owners and owners[0].create_revision != my_revision:
-            header = self._wait(client, prefix, key, my_revision, cancelled)
+            header = yield from self._wait(client, prefix, key, my_revision)
         return pb.LockResponse(header=header, key=key)
 
     def _wait(
-        self, client: Client, prefix: bytes, key: bytes, my_revision: int, cancelled: Event | None
-    ) -> pb.ResponseHeader:
+        self, client: Client, prefix: bytes, key: bytes, my_revision: int
+    ) -> Generator[Wait, None, pb.ResponseHeader]:
         """Who gives up leaves the queue. Whose lease ends waits on, and learns it, if at all, when its turn comes."""
         cleaning = CleaningClient(self.core)
         try:
-            header = client.wait_deletes(prefix, my_revision - 1, cancelled)
+            header = yield from client.wait_deletes(prefix, my_revision - 1)
             if not self.core.quirks.lock_looks_for_its_key:
                 return header
             looked = client.range(pb.RangeRequest(key=key))

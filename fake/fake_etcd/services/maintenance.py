@@ -1,18 +1,31 @@
 """The Maintenance service, besides HashKV and Downgrade."""
 
 import zlib
-from collections.abc import Iterator, Mapping
-from threading import Event
+from collections.abc import Generator, Mapping
 
 from fake_etcd import permissions, snapshot
 from fake_etcd.core import MEMBER_ID, RAFT_TERM
 from fake_etcd.errors import BadLeaderTransferee, EtcdError, would_crash
-from fake_etcd.services.service import Handler, Service, StreamHandler
+from fake_etcd.services.service import Handler, Service, StepsHandler
 from fake_etcd.wire import messages as pb
 
 _GET = pb.AlarmRequest.AlarmAction.Value("GET")
 _ACTIVATE = pb.AlarmRequest.AlarmAction.Value("ACTIVATE")
 _DEACTIVATE = pb.AlarmRequest.AlarmAction.Value("DEACTIVATE")
+
+_BUCKETS = (
+    b"alarm",
+    b"auth",
+    b"authRoles",
+    b"authUsers",
+    b"cluster",
+    b"key",
+    b"lease",
+    b"members",
+    b"members_removed",
+    b"meta",
+)
+"""etcd: server/storage/schema/bucket.go."""
 
 
 class Maintenance(Service):
@@ -27,7 +40,7 @@ class Maintenance(Service):
             "/etcdserverpb.Maintenance/MoveLeader": self.move_leader,
         }
 
-    def streams(self) -> Mapping[str, StreamHandler]:
+    def streams(self) -> Mapping[str, StepsHandler]:
         return {"/etcdserverpb.Maintenance/Snapshot": self.snapshot}
 
     def status(self, _request: pb.StatusRequest, token: str) -> pb.StatusResponse:
@@ -87,10 +100,14 @@ class Maintenance(Service):
         return pb.DefragmentResponse()
 
     def hash(self, _request: pb.HashRequest, token: str) -> pb.HashResponse:
-        """Equal for equal contents, and unlike any real server's: that hashes its whole database, ids and all."""
+        """Equal for equal contents, and unlike any real server's: that hashes its whole database, ids and all.
+
+        The names of the database's buckets are hashed too, so that nothing at all has a hash (etcd:
+        server/storage/backend/backend.go Hash).
+        """
         self._check(token)
         core = self.core
-        response = pb.HashResponse()
+        response = pb.HashResponse(hash=zlib.crc32(b"".join(_BUCKETS)))
         for data in snapshot.records(core):
             response.hash = zlib.crc32(data, response.hash)
         core.fill(response.header)
@@ -104,14 +121,10 @@ class Maintenance(Service):
             raise BadLeaderTransferee()
         return pb.MoveLeaderResponse()
 
-    def snapshot(
-        self, _request: pb.SnapshotRequest, token: str, _cancelled: Event | None
-    ) -> Iterator[pb.SnapshotResponse]:
+    def snapshot(self, _request: pb.SnapshotRequest, token: str) -> Generator[pb.SnapshotResponse, None, None]:
         """All blobs are of the state at the call. Nothing can be restored from them: see `snapshot`."""
-        with self.core.lock:
-            self._check(token)
-            blobs = snapshot.take(self.core)
-        yield from blobs
+        self._check(token)
+        yield from snapshot.take(self.core)
 
     def _check(self, token: str) -> None:
         core = self.core

@@ -1,15 +1,13 @@
 """RangeStream, of the KV service: a Range in chunks, since 3.7."""
 
-from collections.abc import Iterator, Mapping
-from threading import Event
+from collections.abc import Generator, Iterator, Mapping
 
-from google.protobuf.message import Message
 from grpc import StatusCode
 
 from fake_etcd import permissions, ranges
 from fake_etcd.errors import EtcdError, unknown_method
-from fake_etcd.services.service import Service, StreamHandler
-from fake_etcd.sizes import MAX_REQUEST_BYTES, frame_size
+from fake_etcd.services.service import Service, StepsHandler
+from fake_etcd.sizes import frame_size
 from fake_etcd.wire import messages as pb
 
 _PATH = "/etcdserverpb.KV/RangeStream"
@@ -27,23 +25,21 @@ _UNLIMITED = 2**63 - 1
 class RangeStream(Service):
     """etcd: server/etcdserver/v3_server.go RangeStream."""
 
-    def streams(self) -> Mapping[str, StreamHandler]:
+    def streams(self) -> Mapping[str, StepsHandler]:
         return {_PATH: self.range_stream}
 
-    def range_stream(self, request: pb.RangeRequest, token: str, _cancelled: Event | None) -> Iterator[Message]:
+    def range_stream(self, request: pb.RangeRequest, token: str) -> Generator[pb.RangeStreamResponse, None, None]:
         """All chunks are of the state at the call."""
         core = self.core
         if not core.quirks.range_streams:
             raise unknown_method(_PATH)
-        with core.lock:
-            core.tick()
-            frame_size(request)
-            ranges.check_range(request, core.quirks)
-            _check_streamable(request)
-            if token or core.auth.enabled:
-                permissions.check_range(core.auth, core.auth.user_of(token), request)
-            ranges.check_revision(core.store, request.revision)
-            chunks = list(self._chunks(request))
+        frame_size(request, core.settings.max_frame_bytes)
+        ranges.check_range(request, core.quirks)
+        _check_streamable(request)
+        if token or core.auth.enabled:
+            permissions.check_range(core.auth, core.auth.user_of(token), request)
+        ranges.check_revision(core.store, request.revision)
+        chunks = list(self._chunks(request))
         yield from (pb.RangeStreamResponse(range_response=chunk) for chunk in chunks)
 
     def _chunks(self, request: pb.RangeRequest) -> Iterator[pb.RangeResponse]:
@@ -52,7 +48,7 @@ class RangeStream(Service):
         etcd: rangeStream, adjustChunkLimit.
         """
         core = self.core
-        limit = request.limit or _UNLIMITED
+        limit, max_bytes = request.limit or _UNLIMITED, core.settings.max_request_bytes
         part = pb.RangeRequest()
         part.CopyFrom(request)
         part.limit = min(_FIRST_CHUNK, limit)
@@ -72,9 +68,9 @@ class RangeStream(Service):
             chunk.ClearField("count")
             yield chunk
             part.key = next_key
-            if size < MAX_REQUEST_BYTES // 2:
+            if size < max_bytes // 2:
                 part.limit *= 2
-            elif size > MAX_REQUEST_BYTES * 2:
+            elif size > max_bytes * 2:
                 part.limit //= 2
             part.limit = min(max(1, part.limit), limit - sent)
 

@@ -1,21 +1,18 @@
 """What a service is: tables of its methods' handlers by path."""
 
-from collections.abc import Callable, Iterator, Mapping
-from threading import Event
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from google.protobuf.message import Message
 
 from fake_etcd.core import Core
+from fake_etcd.waiting import Steps
 
 Handler = Callable[[Any, str], Message]
 """Answers a request that came with a token ("": none), with the lock held; or raises EtcdError."""
 
-WaitingHandler = Callable[[Any, str, Event | None], Message]
-"""The same of a method that may wait (`Core.wait`), until the caller has given up."""
-
-StreamHandler = Callable[[Any, str, Event | None], Iterator[Message]]
-"""The answers to a request of a server-streaming method. Called and advanced without the lock: it takes it itself."""
+StepsHandler = Callable[[Any, str], Steps]
+"""The same as a generator, of a method that may wait (it returns its answer) or has many answers (it yields them)."""
 
 
 class Service:
@@ -28,11 +25,11 @@ class Service:
         """Methods that answer at once; of a bidirectional method, a request is one message of the stream."""
         return {}
 
-    def waiting(self) -> Mapping[str, WaitingHandler]:
+    def waiting(self) -> Mapping[str, StepsHandler]:
         """Methods that may wait."""
         return {}
 
-    def streams(self) -> Mapping[str, StreamHandler]:
+    def streams(self) -> Mapping[str, StepsHandler]:
         """Server-streaming methods."""
         return {}
 

@@ -11,7 +11,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from fake_etcd.wire import messages
 
-_PACKAGES = {"Lock": "v3lockpb", "Election": "v3electionpb"}
+_PACKAGES = {"Lock": "v3lockpb", "Election": "v3electionpb", "Health": "grpc.health.v1"}
 _DEFAULT_PACKAGE = "etcdserverpb"
 
 
@@ -46,7 +46,7 @@ METHODS: tuple[Method, ...] = tuple(
     for service in messages.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 )
-"""Every method of etcd 3.7's client API, in the order of `etcd.proto`."""
+"""Every method of etcd 3.7's client API and of its health service, in the order of `etcd.proto`."""
 
 METHOD: dict[str, Method] = {method.path: method for method in METHODS}
 """The same by path."""

@@ -56,7 +56,8 @@ def request_fields() -> Iterator[tuple[str, str]]:
     """Every field that a request has, as `PutRequest.lease`, with the name that `Coverage` counts it under."""
     seen: set[str] = set()
     for method in METHODS:
-        yield from _of_message(method.request.DESCRIPTOR, seen)
+        if not method.service.startswith("grpc."):  # the health service is not etcd's API
+            yield from _of_message(method.request.DESCRIPTOR, seen)
 
 
 def _of_message(message: Any, seen: set[str]) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,190 @@
+"""The flags of `fake-etcd`, under etcd's own names and with its defaults (etcd: server/embed/config.go)."""
+
+import argparse
+import math
+import re
+from collections.abc import Callable
+from urllib.parse import SplitResult, urlsplit
+
+from fake_etcd.sizes import MAX_REQUEST_BYTES
+from fake_etcd.tls import Tls
+
+_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+_MOST_ELECTION_MS = 50_000
+"""etcd: server/embed/config.go maxElectionMs."""
+
+_LEAST_HEARTBEATS = 5
+"""That an election timeout lasts. etcd: server/embed/config.go Validate."""
+
+
+def add_listening(parser: argparse.ArgumentParser) -> None:
+    """Where the server is found."""
+    parser.add_argument(
+        "--listen-client-urls",
+        metavar="URL",
+        default="http://127.0.0.1:2379",
+        help="where to listen; port 0 picks a free one (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--advertise-client-urls",
+        metavar="URLS",
+        type=_urls,
+        default=(),
+        help="what MemberList says that clients find the server at (default: where it listens)",
+    )
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """What the server allows, and when it acts."""
+    add = parser.add_argument
+    add("--max-txn-ops", metavar="N", type=_whole(0), default=128, help="operations in a txn (default: %(default)s)")
+    add(
+        "--max-request-bytes",
+        metavar="N",
+        type=_whole(0),
+        default=MAX_REQUEST_BYTES,
+        help="bytes in a request that writes (default: %(default)s)",
+    )
+    add(
+        "--quota-backend-bytes",
+        metavar="N",
+        type=_whole(None),
+        default=0,
+        help="bytes that the database may have; 0 is etcd's default, 2 GiB, and a negative number is no quota",
+    )
+    add(
+        "--watch-progress-notify-interval",
+        "--experimental-watch-progress-notify-interval",
+        metavar="DURATION",
+        type=_duration,
+        default="10m",
+        help="after which a watch without events reports progress, if asked to (default: %(default)s)",
+    )
+    add(
+        "--auth-token-ttl",
+        metavar="SECONDS",
+        type=_whole(1),
+        default=300,
+        help="from a token's last use to its end (default: %(default)s)",
+    )
+    add(
+        "--heartbeat-interval",
+        metavar="MS",
+        type=_whole(1),
+        default=100,
+        help="with the election timeout, what the least TTL of a lease depends on (default: %(default)s)",
+    )
+    add(
+        "--election-timeout",
+        metavar="MS",
+        type=_whole(1),
+        default=1000,
+        help="one and a half of it, in whole seconds, is the least TTL of a lease (default: %(default)s)",
+    )
+    add(
+        "--grpc-keepalive-min-time",
+        metavar="DURATION",
+        type=_duration,
+        default="5s",
+        help="clients that ping more often are cut off (default: %(default)s)",
+    )
+
+
+def min_lease_ttl(heartbeat_ms: int, election_ms: int) -> int:
+    """The least TTL of a lease, in seconds; a ValueError says which timings etcd refuses.
+
+    etcd: server/etcdserver/server.go NewServer, minTTL; server/lease/lessor.go newLessor.
+    """
+    if election_ms < _LEAST_HEARTBEATS * heartbeat_ms:
+        raise ValueError(
+            f"--election-timeout[{election_ms}ms] should be at least as {_LEAST_HEARTBEATS} times "
+            f"as --heartbeat-interval[{heartbeat_ms}ms]"
+        )
+    if election_ms > _MOST_ELECTION_MS:
+        raise ValueError(
+            f"--election-timeout[{election_ms}ms] is too long, and should be set less than {_MOST_ELECTION_MS}ms"
+        )
+    ticks = election_ms // heartbeat_ms
+    return math.ceil(3 * ticks // 2 * heartbeat_ms / 1000)
+
+
+def add_tls(parser: argparse.ArgumentParser) -> None:
+    """Certificates."""
+    add = parser.add_argument
+    add("--cert-file", metavar="FILE", default="", help="the server's certificate, for https:// URLs")
+    add("--key-file", metavar="FILE", default="", help="and its key")
+    add("--trusted-ca-file", metavar="FILE", default="", help="clients must have a certificate that this CA signed")
+    add(
+        "--client-cert-auth",
+        action="store_true",
+        help="the common name of a client's certificate is the user of calls without a token",
+    )
+    add(
+        "--dev-tls",
+        metavar="DIR",
+        default="",
+        help="make throw-away certificates in a folder and use them: ca.pem, cert.pem and key.pem, "
+        "and root.pem and root-key.pem for a client who is root",
+    )
+
+
+def listening_at(url: str, tls: Tls) -> tuple[str, Tls | None]:
+    """`host:port` of a URL to listen at, and its TLS, if any; a ValueError says what is wrong with it.
+
+    etcd: server/embed/etcd.go configureClientListeners.
+    """
+    if "," in url:
+        raise ValueError(f"--listen-client-urls takes one URL so far, not several: {url}")
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https"):
+        raise ValueError(f"--listen-client-urls is not a URL like http://127.0.0.1:2379: {url}")
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    if parts.scheme == "https" and not (tls.cert_file and tls.key_file):
+        raise ValueError(
+            f"TLS key/cert (--cert-file, --key-file) must be provided for client url {url} with HTTPS scheme"
+        )
+    return f"{host}:{parts.port}", tls if parts.scheme == "https" else None
+
+
+def _split(url: str) -> SplitResult | None:
+    """A URL of a scheme, a host and a port, and no more; None is any other text."""
+    try:
+        parts = urlsplit(url)
+        whole = bool(parts.hostname) and parts.port is not None and parts.path in ("", "/")
+    except ValueError:
+        return None
+    return parts if whole else None
+
+
+def _urls(text: str) -> tuple[str, ...]:
+    urls = tuple(text.split(","))
+    for url in urls:
+        parts = _split(url)
+        if parts is None or parts.scheme not in ("http", "https"):
+            raise argparse.ArgumentTypeError(f"not a URL like http://127.0.0.1:2379: {url}")
+    return urls
+
+
+def _whole(least: int | None) -> Callable[[str], int]:
+    """A whole number, of at least so much."""
+
+    def parse(text: str) -> int:
+        if re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII) is None:
+            raise argparse.ArgumentTypeError(f"not a whole number: {text}")
+        number = int(text)
+        if least is not None and number < least:
+            raise argparse.ArgumentTypeError(f"less than {least}: {text}")
+        return number
+
+    return parse
+
+
+def _duration(text: str) -> float:
+    """Seconds of a duration as Go writes it, such as 10m or 1m30s; it must be more than nothing."""
+    parts = _DURATION.findall(text)
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if "".join(number + unit for number, unit in parts) != text or seconds <= 0:
+        raise argparse.ArgumentTypeError(f"not a duration like 10m or 1m30s: {text}")
+    return seconds

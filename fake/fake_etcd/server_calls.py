@@ -1,0 +1,242 @@
+"""What happens to a call over the network, by the shape of its method: it never occupies a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from google.protobuf.message import Message
+from grpc import StatusCode
+
+from fake_etcd.auth_tokens import NAMELESS, CertificateName
+from fake_etcd.engine import WATCH, Engine
+from fake_etcd.errors import EtcdError, internal_error
+from fake_etcd.grpc_core import Handler, IncomingCall
+from fake_etcd.waiting import Task
+from fake_etcd.watch import StreamClosed
+from fake_etcd.wire.methods import METHODS, Method
+
+_STOPPED = (StatusCode.UNAVAILABLE, "etcdserver: server stopped")
+
+
+def token_of(metadata: Iterable[tuple[str, Any]] | None) -> str:
+    """The token that a call came with. etcd: server/auth/store.go AuthInfoFromCtx."""
+    authorization = ""
+    for key, value in metadata or ():
+        if key == "token":
+            return str(value)
+        if key == "authorization" and not authorization:
+            authorization = str(value)
+    return authorization
+
+
+def acceptor(engine: Engine, who: Callable[[IncomingCall], str]) -> Callable[[IncomingCall], Handler]:
+    """What begins to answer a call; `who` makes of it what the engine takes for a token."""
+    shapes = {method.path: _shape(engine, method) for method in METHODS}
+
+    def accept(call: IncomingCall) -> Handler:
+        return shapes.get(call.path, _Refused)(engine, call, who(call))
+
+    return accept
+
+
+def _shape(engine: Engine, method: Method) -> type[_Call]:
+    if not engine.implements(method.path):
+        return _Refused
+    if method.path == WATCH:
+        return _Watch
+    if method.client_streaming:
+        return _Each
+    if method.server_streaming or engine.waits(method.path):
+        return _Task
+    return _Unary
+
+
+def by_token(call: IncomingCall) -> str:
+    """The token of a call."""
+    return token_of(call.metadata)
+
+
+def by_token_or_certificate(call: IncomingCall) -> str:
+    """The token of a call or, without one, the common name of the client's certificate.
+
+    etcd: server/etcdserver/v3_server.go AuthInfoFromCtx. What came through a gateway has the gateway's certificate.
+    """
+    token = token_of(call.metadata)
+    if token or any(key == "grpcgateway-accept" for key, _ in call.metadata):
+        return token
+    return CertificateName(call.common_name() or NAMELESS)
+
+
+class _Call:
+    """What all have in common."""
+
+    def __init__(self, engine: Engine, call: IncomingCall, token: str) -> None:
+        self._engine = engine
+        self._call = call
+        self._token = token
+        self._begin()
+
+    def _begin(self) -> None:
+        self._call.receive(self._received)
+
+    def _received(self, data: bytes | None) -> None:
+        """Answer a message; what goes wrong ends the call."""
+        if self._call.is_finished:
+            return
+        try:
+            self._answer(data)
+        except EtcdError as error:
+            self._refuse(error)
+        except Exception as error:
+            self._refuse(internal_error(error))
+            raise
+
+    def _answer(self, data: bytes | None) -> None:
+        raise NotImplementedError
+
+    def _refuse(self, error: EtcdError) -> None:
+        self._call.finish(error.code, error.message)
+
+    def _decode(self, data: bytes | None) -> Message:
+        if data is None:
+            raise EtcdError(StatusCode.UNKNOWN, "EOF")  # as gRPC for Go has it
+        message: Message = self._engine.decode(self._call.path, data)
+        return message
+
+    def cancelled(self) -> None:
+        """Nothing is to be given up."""
+
+    def ready(self) -> None:
+        """Nothing was waited for."""
+
+    def stop(self) -> None:
+        """The call ends with the server, unless it was about to be answered."""
+        self._call.finish(*_STOPPED)
+
+
+class _Refused(_Call):
+    """A method that isn't there: said at once, as a client may wait for an answer before it sends anything."""
+
+    def _begin(self) -> None:
+        self._refuse(self._engine.refusal(self._call.path))
+
+
+class _Unary(_Call):
+    """One request, one answer, at once."""
+
+    def _answer(self, data: bytes | None) -> None:
+        answer = self._engine.call(self._call.path, self._decode(data), self._token)
+        self._call.finish(message=answer.SerializeToString())
+
+    def stop(self) -> None:
+        """A request that is being received is answered still."""
+
+
+class _Each(_Call):
+    """A bidirectional method that answers request by request."""
+
+    def _answer(self, data: bytes | None) -> None:
+        if data is None:
+            self._call.finish()
+            return
+        answer = self._engine.call(self._call.path, self._decode(data), self._token)
+        self._call.send(answer.SerializeToString(), self._begin)
+
+
+class _Task(_Call):
+    """One request, and an answer that may take its time, or many."""
+
+    _task: Task | None = None
+    _waits = False
+
+    def _answer(self, data: bytes | None) -> None:
+        if self._task is None:
+            request = self._decode(data)
+            self._task = self._engine.task(self._call.path, request, self._token, self._call.wake)
+            self._step(self._task)
+
+    def _step(self, task: Task) -> None:
+        try:
+            step = task.step()
+        except EtcdError as error:
+            self._refuse(error)
+            return
+        except Exception as error:
+            self._refuse(internal_error(error))
+            raise
+        self._waits = step.answer is None and not step.over
+        if step.over:
+            self._call.finish(message=None if step.answer is None else step.answer.SerializeToString())
+        elif step.answer is not None:
+            self._call.send(step.answer.SerializeToString(), self._sent)
+
+    def _sent(self) -> None:
+        if self._task is not None:
+            self._step(self._task)
+
+    def ready(self) -> None:
+        if self._waits and self._task is not None:
+            self._step(self._task)
+
+    def cancelled(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def stop(self) -> None:
+        self._call.finish(*_STOPPED)
+        self.cancelled()
+
+
+class _Watch(_Call):
+    """A client that has said all that it has to say still gets what it watches."""
+
+    _is_sending = False
+    _is_receiving = True
+
+    def _begin(self) -> None:
+        self._stream = self._engine.watch(self._token, self._call.wake)
+        super()._begin()
+
+    def _answer(self, data: bytes | None) -> None:
+        self._is_receiving = data is None
+        if data is None:
+            return
+        self._stream.send(self._engine.decode(WATCH, data))
+        self._receive_on()
+        self.ready()
+
+    def _receive_on(self) -> None:
+        """Take requests while their answers are read, or a client that reads nothing would fill the memory."""
+        if not self._is_receiving and not self._stream.is_full:
+            self._is_receiving = True
+            self._call.receive(self._received)
+
+    def ready(self) -> None:
+        if self._is_sending:
+            return
+        try:
+            response = self._stream.take()
+        except StreamClosed:
+            self._call.finish(*_STOPPED)
+            return
+        if response is not None:
+            self._is_sending = True
+            self._call.send(response, self._sent)
+
+    def _sent(self) -> None:
+        """What is next has its turn after the requests that have come meanwhile."""
+        self._is_sending = False
+        self._receive_on()
+        self._call.wake()
+
+    def _refuse(self, error: EtcdError) -> None:
+        super()._refuse(error)
+        self._stream.close()
+
+    def cancelled(self) -> None:
+        self._stream.close()
+
+    def stop(self) -> None:
+        self._stream.close()
+        self._call.finish(*_STOPPED)
