@@ -77,7 +77,7 @@ def test_what_an_arena_is_about_comes_along() -> None:
 def test_lies_of_every_arena_are_the_campaigns_and_what_is_known_is_not_reported_again() -> None:
     found: list[tuple[Finding, Participants]] = []
     run = Run(
-        RunOptions(NoEtcd(), against=[find("delete-of-missing-bumps")], examples=40, seed=1, remember=False),
+        RunOptions(NoEtcd(), against=[find("delete-of-missing-bumps")], examples=40, seed=1),
         on_finding=lambda finding, run: found.append((finding, run)),
     )
     for stage in run.stages():

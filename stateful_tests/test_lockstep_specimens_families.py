@@ -396,7 +396,6 @@ class Run:
             seconds=None,
             examples=EXAMPLES,
             seed=1000 * self.rounds,
-            remember=False,
         )
 
     def expected(self, name: str) -> list[Finding]:

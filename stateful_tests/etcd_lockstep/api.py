@@ -150,7 +150,6 @@ def _searched(
             seconds=10.0 if seconds is None and examples is None else seconds,
             examples=examples,
             seed=random.randrange(2**32) if seed is None else seed,
-            remember=False,
             ignored=check_fields(ignore),
             accepted=accepted,
         )

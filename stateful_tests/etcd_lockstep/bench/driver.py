@@ -146,7 +146,7 @@ def drive(
     search = Search(run.model, others)  # without second_instances: all take part in every sequence
     operations = STORE.operations(REQUESTS, run.capabilities)
     started = clock()
-    fuzz(search, STORE, operations, run.keys, seconds=seconds, examples=None, seed=seed, remember=False)
+    fuzz(search, STORE, operations, run.keys, seconds=seconds, examples=None, seed=seed)
     return max(search.steps, 1), clock() - started
 
 

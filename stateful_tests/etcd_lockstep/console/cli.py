@@ -129,7 +129,6 @@ def _search(
                 examples=options.examples,
                 steps=options.steps,
                 seed=random.randrange(2**32) if options.seed is None else options.seed,
-                remember=options.seed is None,
                 allow_destroy=options.allow_destroy,
                 call_timeout=options.call_timeout,
                 ignored=check_fields(options.ignore),

@@ -81,8 +81,6 @@ class RunOptions:
     """Of each workload."""
     steps: int = STEPS
     seed: int = 0
-    remember: bool = True
-    """Whether Hypothesis's database of earlier runs is read and written."""
     allow_destroy: bool = False
     call_timeout: float = CALL_TIMEOUT
     """Seconds that a target of the user's may take for one call."""
@@ -197,7 +195,6 @@ class Run:
             examples=self.plan.examples,
             seed=self.plan.seed,
             steps=self.plan.steps,
-            remember=self.plan.remember,
         )
 
     def _started(self, workload: Workload) -> Participants:

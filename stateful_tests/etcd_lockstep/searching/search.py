@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cache
 
 from etcd_lockstep.comparing.lockstep import (
     REFERENCES,
@@ -45,12 +44,6 @@ class NewFinding(Exception):
         self.finding = finding
 
 
-@cache
-def new_finding(seen: Signature) -> type[NewFinding]:
-    """An exception type for each failure signature, so that Hypothesis takes each for a bug of its own."""
-    return type("NewFinding", (NewFinding,), {"__doc__": str(seen)})
-
-
 def _spoils(operation: Operation, seen: Signature) -> bool:
     """Whether the target now holds something else than the others, as far as this answer shows."""
     if seen.field in ("answer", "error", "succeeded", "waiting"):
@@ -81,8 +74,6 @@ class Search:
         there is one beside second instances, runs along in one of `judged` sequences. The other options are those of
         `Triage`."""
         self.targets: tuple[Target, ...] = (model, *others)
-        self.examples = 0
-        """Of Hypothesis; one holds one sequence or several."""
         self.sequences = 0
         self.steps = 0
         self.deadline = float("inf")
@@ -119,24 +110,18 @@ class Search:
         self._trace: Trace = ()
         self._gone: TargetGone | None = None
         """Why nothing can be run any more."""
-        self._raised: dict[tuple[Signature, Trace], Finding] = {}
-        """What was raised in this round: Hypothesis runs such a sequence once more, and must see it raised again."""
 
     @property
     def findings(self) -> list[Finding]:
         """All that were made."""
         return self.triage.findings
 
-    def new_round(self) -> None:
-        """Hypothesis starts afresh: what was raised for it is not raised again."""
-        self._raised.clear()
-
     # One sequence
 
     def start(self) -> None:
         """Begin a sequence. Raises `NewFinding` where a target died, and `TargetGone` where it stays dead."""
         if self._gone is not None:
-            raise self._gone  # Hypothesis runs a sequence that failed once more
+            raise self._gone  # Hypothesis runs a sequence of `LockstepMachine` that failed once more
         before, self._trace = self._trace, ()
         self.sequences += 1
         self.over = True
@@ -218,7 +203,7 @@ class Search:
             finding = self._finding(seen, patience)
             if finding is not None:
                 self.over = True
-                raise new_finding(seen)(finding)
+                raise NewFinding(finding)
             if _spoils(operation, seen):
                 # From here on the store is known to be wrong: what follows would show that over and over.
                 self.over = True
@@ -228,7 +213,4 @@ class Search:
 
     def _finding(self, seen: Signature, patience: float) -> Finding | None:
         """What the last step showed, if it is to be raised."""
-        finding = self._raised.get((seen, self._trace)) or self.triage.finding(self._trace, seen, patience)
-        if finding is not None:
-            self._raised[seen, self._trace] = finding
-        return finding
+        return self.triage.finding(self._trace, seen, patience)
