@@ -42,7 +42,7 @@ def find_divergences(
 
     `target`: a subclass of `Target`, what makes one when called without arguments, or the name of a target that
     `etcd-lockstep targets` lists. `etcd`: where the real etcd comes from, as for `--etcd`; `none` goes without.
-    `seconds` of searching in all (10 where neither is given), or `examples` of Hypothesis for each workload. The same
+    `seconds` of searching in all (10 where neither is given), or `examples` for each workload. The same
     `seed` draws the same sequences. `ignore`: fields of answers that are not compared, such as `create_revision` or
     `error.message`.
 

@@ -39,7 +39,8 @@ def measure(program: Program, seconds: float, seed: int, progress: Callable[[str
     run = Run(RunOptions(Binary(program.path), seconds=seconds, seed=seed), progress=progress)
     coverage = Coverage()
     for stage in run.stages():
-        progress(f"etcd {program.version}, {stage.workload.name}: {stage.seconds:.0f} s")
+        if stage.turns == 1:
+            progress(f"etcd {program.version}, {stage.workload.name}: {stage.seconds:.0f} s")
         run.fuzz(stage)
     for search in run.searches:
         coverage.add(search.coverage)
