@@ -243,7 +243,8 @@ class Lockstep:
 
     def _vote(self, observations: Mapping[str, Observation]) -> tuple[Divergence, ...]:
         consensus = observations[self._model.name]
-        if _is_unanimous(observations, consensus):
+        answers = list(observations.values())
+        if answers.count(consensus) == len(answers):
             return ()
         found: list[Divergence] = []
         odd, consensus = _odd_reference({name: observations[name] for name in self._references})
@@ -261,13 +262,6 @@ class Lockstep:
         compared = without_ignored(differing, self._ignored) if self._ignored else tuple(differing)
         if compared:
             found.append(Divergence(name, compared))
-
-
-def _is_unanimous(observations: Mapping[str, Observation], consensus: Observation) -> bool:
-    for observation in observations.values():
-        if observation is not consensus and observation != consensus:
-            return False
-    return True
 
 
 def not_to_be_asked(operation: Operation, state: State) -> str | None:
