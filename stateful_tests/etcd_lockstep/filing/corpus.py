@@ -72,7 +72,7 @@ def save(finding: Finding, folder: Path, etcd: str) -> Path:
     """Write the lie's file into the folder, which is made if it isn't there. Raises `OSError`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / file_name(finding)
-    write_whole(path, _pretty(entry(finding, etcd)))
+    write_whole(path, _pretty(entry(finding, etcd)), follow_links=False)  # where it leads is nobody's corpus
     return path
 
 

@@ -23,7 +23,7 @@ _INTERVAL = 0.1
 """Seconds between two looks at the call of the main thread."""
 
 
-class _Overdue(BaseException):
+class Overdue(BaseException):
     """A call has not returned in time. Not an Exception, so that what the user's code catches does not stop it."""
 
 
@@ -39,7 +39,7 @@ class _Watchdog:
         self._started = False
 
     def call(self, seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Raises `_Overdue`."""
+        """Raises `Overdue`."""
         if not self._started:
             self._started = True
             signal.signal(signal.SIGURG, self._end_call)
@@ -53,7 +53,7 @@ class _Watchdog:
 
     def _end_call(self, _signal: int, _frame: FrameType | None) -> None:
         if time.monotonic() > self._deadline:
-            raise _Overdue
+            raise Overdue
 
     def _watch(self) -> None:
         main = threading.main_thread().ident
@@ -69,7 +69,7 @@ _watchdog = _Watchdog()
 
 
 def _call(seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Raises `_Overdue`. In another thread than the main one, the call is left to go on for ever."""
+    """Raises `Overdue`. In another thread than the main one, the call is left to go on for ever."""
     if threading.current_thread() is threading.main_thread():
         return _watchdog.call(seconds, function, *args, **kwargs)
     outcomes: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
@@ -84,7 +84,7 @@ def _call(seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.k
     try:
         answer, error = outcomes.get(timeout=seconds)
     except Empty:
-        raise _Overdue from None
+        raise Overdue from None
     if error is not None:
         raise error
     return answer  # type: ignore[return-value]  # there is one where there is no error
@@ -111,7 +111,7 @@ class DeadlineTarget(Target):
             raise TargetDied(self._hangs)
         try:
             return _call(self._call_timeout, function, *args, **kwargs)
-        except _Overdue:
+        except Overdue:
             self._hangs = f"it hangs: {what} has not returned after {self._call_timeout:g} s"
             raise TargetDied(self._hangs) from None
 
