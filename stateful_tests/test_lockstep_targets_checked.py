@@ -223,7 +223,7 @@ PROGRAM = "import sys; from etcd_lockstep.console.entry import main; sys.exit(ma
     [
         (LeavesPython, 1, "it raises GeneratorExit on a range"),
         (HasNoText, 1, "it raises Silent on a range"),
-        (ClosesTheOutput, 1, "filed in found"),
+        (ClosesTheOutput, 0, "every answer agreed"),
         (CannotBeRevived, 3, "no way back"),
         (ChangesWhatItIsAsked, 0, "every answer agreed"),
         (HasNoCapabilities, 2, "its capabilities are None, and should be a set of the names of operations"),
