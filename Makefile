@@ -12,7 +12,7 @@ DOCS_READY := $(VENV)/.docs-ready
 SOURCES := model fake stateful_tests
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz test check docs bench replay quirks fidelity dist-check clean
+.PHONY: help fuzz test check docs bench matrix replay quirks fidelity dist-check clean
 
 help: ## list these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -47,11 +47,14 @@ quirks: $(READY) ## make docs/quirks.md: what differs between the available vers
 fidelity: $(READY) ## make docs/fidelity.md: how much of the API is exercised, version by version
 	@$(BIN)/python -m etcd_lockstep.pages fidelity --seconds $(FUZZ_SECONDS)
 
+matrix: $(READY) ## a core of the tests with the oldest and the newest dependencies, on each Python that is there
+	@$(BIN)/nox --session core $(foreach session,$(SESSIONS),--keywords '$(session)')
+
 dist-check: $(READY) ## build the wheel, look into it, and run the suite from it
 	@$(BIN)/python .ci/dist_check.py --etcd-source $(ETCD)
 
 clean: ## remove what the verbs made
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis lies-found
+	rm -rf $(VENV) .nox dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis lies-found
 	rm -f fake/fake_etcd/wire/messages.binpb fake/fake_etcd/wire/messages.pyi
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
