@@ -1,0 +1,72 @@
+"""The front door of the checker: a history in, a verdict out."""
+
+from __future__ import annotations
+
+from etcd_lockstep.histories.compactions import Compactions
+from etcd_lockstep.histories.history import History, check_form
+from etcd_lockstep.histories.leases import Leases
+from etcd_lockstep.histories.placing import Placed, place
+from etcd_lockstep.histories.real_time import RealTime
+from etcd_lockstep.histories.refusals import Refusals
+from etcd_lockstep.histories.replay import Replay
+from etcd_lockstep.histories.verdicts import Unknown, Verdict, verdict
+from etcd_lockstep.histories.watches import Watches
+from etcd_lockstep.histories.whole import WholeSearch
+from etcd_lockstep.names import operation_name
+from etcd_model.quirks import quirks_of
+from etcd_model.state import Server
+
+
+def check(history: History) -> Verdict:
+    """Whether a history is linearizable. Raises `BadHistory`."""
+    check_form(history)
+    placed = place(history)
+    if placed.unsupported:
+        return _unsupported(history, placed)
+    if placed.unrevealed:
+        return _search(history, placed)
+    return _check_by_revision(history, placed)
+
+
+def _unsupported(history: History, placed: Placed) -> Unknown:
+    names = sorted({operation_name(type(history.calls[index].operation)) for index in placed.unsupported})
+    where = f"{len(placed.unsupported)} of {len(history.calls)} calls"
+    return Unknown(where, f"the answers of {', '.join(names)} are not checked", tuple(placed.unsupported[:10]))
+
+
+def _search(history: History, placed: Placed) -> Verdict:
+    """The search over all calls; watches can be checked only against what is known to have been written."""
+    search = WholeSearch(history, placed, Server(quirks_of(history.version)))
+    search.check()
+    unknowns = [*search.unknowns]
+    if history.watches or history.account:
+        why = "without revisions, or with revisions that several calls can have made, it is not compared with the calls"
+        unknowns.append(Unknown("what watchers or the account show", why))
+    return verdict(search.violations, unknowns, search.unchecked)
+
+
+def _check_by_revision(history: History, placed: Placed) -> Verdict:
+    server = Server(quirks_of(history.version))
+    real_time = RealTime(history, placed)
+    violations = list(real_time.violations())
+    replay = Replay(history, placed, real_time, server)
+    replay.run()
+    if replay.guessed and replay.violations and not violations:
+        return _search(history, placed)
+    violations += replay.violations
+    if violations:
+        return verdict(violations, replay.unknowns, 0)
+    leases = Leases(history, placed, real_time, replay)
+    compactions = Compactions(history, placed, real_time)
+    compactions.read()
+    refusals = Refusals(history, placed, real_time, replay.store, leases, compactions)
+    leases.check()
+    compactions.check()
+    watches = Watches(history, replay.store, compactions.revisions)
+    parts = (refusals, leases, compactions)
+    for part in (*parts, watches):
+        violations += part.violations
+    if replay.guessed and violations:
+        return _search(history, placed)
+    unknowns = [*replay.unknowns, *(unknown for part in parts for unknown in part.unknowns)]
+    return verdict(violations, unknowns, refusals.unchecked)

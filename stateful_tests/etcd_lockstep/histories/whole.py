@@ -1,0 +1,222 @@
+"""The search over a whole history, for stores that tell no revisions, and for gaps that several calls can have made.
+
+Every call is a step of the model, on a state of its own. Where no revision is told, calls that share no key and no
+lease can be ordered apart from each other: a history is linearizable if and only if each of its objects is (Herlihy
+and Wing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from etcd_lockstep.histories.answers import kvs_in
+from etcd_lockstep.histories.history import Call, History, Indefinite
+from etcd_lockstep.histories.leases import NANOSECONDS
+from etcd_lockstep.histories.objects import objects
+from etcd_lockstep.histories.placing import Placed, returned
+from etcd_lockstep.histories.refusals import DUE_TO_THE_STORE
+from etcd_lockstep.histories.verdicts import Unknown, Violation
+from etcd_lockstep.histories.whole_naming import name
+from etcd_lockstep.histories.wing_gong import BUDGET, Entry, Found, Impossible, find_order
+from etcd_model import step
+from etcd_model.errors import Error
+from etcd_model.lease import expire
+from etcd_model.operations import Compact, LeaseGrant, LeaseTimeToLive, Operation, Range, Txn
+from etcd_model.results import (
+    KeyValue,
+    LeaseGrantResult,
+    LeaseKeepAliveResult,
+    LeaseLeasesResult,
+    LeaseTimeToLiveResult,
+)
+from etcd_model.state import Commit, Lease, Server, State
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a store tells: fields that are 0 in every answer of a history are not looked at."""
+
+    headers: bool
+    fields: tuple[str, ...]
+
+    @property
+    def revisions(self) -> bool:
+        return self.headers or "mod_revision" in self.fields or "create_revision" in self.fields
+
+
+_FIELDS = ("create_revision", "mod_revision", "version", "lease")
+
+
+def told_by(calls: Sequence[Call]) -> Told:
+    """What the answers of a history tell."""
+    missing = set(_FIELDS)
+    headers = False
+    for call in calls:
+        headers = headers or getattr(call.outcome, "revision", 0) > 0
+        if missing:
+            for kv in kvs_in(call.outcome):
+                missing -= {field for field in missing if getattr(kv, field)}
+    return Told(headers, tuple(field for field in _FIELDS if field not in missing))
+
+
+class WholeSearch:
+    """Wing and Gong's search over all calls of a history."""
+
+    def __init__(self, history: History, placed: Placed, server: Server) -> None:
+        self.violations: list[Violation] = []
+        self.unknowns: list[Unknown] = []
+        self._history = history
+        self._calls = history.calls
+        self._placed = placed
+        self._told = told_by(history.calls)
+        self._keeps_history = any(_looks_back(call.operation) for call in history.calls)
+        beginning = history.beginning
+        self._initial = State(
+            server,
+            (Commit(beginning.revision, (), {kv.key: kv for kv in beginning.kvs}),),
+            compact_revision=beginning.compact_revision,
+            leases={lease_id: Lease(ttl, 0) for lease_id, ttl in beginning.leases.items()},
+        )
+        self._claimed = placed.claims.keys()
+        self.unchecked = sum(history.calls[index].outcome not in DUE_TO_THE_STORE for index in placed.refused)
+        """How many refusals had a reason outside of what is checked."""
+
+    def check(self) -> None:
+        """Search each part of the history that is independent of the others."""
+        everything = range(len(self._calls))
+        groups = [list(everything)] if self._told.revisions else objects(self._calls)
+        for group in groups:
+            self._search(group)
+
+    def _search(self, group: Sequence[int]) -> None:
+        entries = [self._entry(index) for index in group]
+        entries += list(self._expiries(group))
+        match find_order(entries, self._initial, self._key, BUDGET):
+            case Found():
+                return
+            case Impossible(stuck=stuck):
+                calls = [entries[at].call for at in stuck if entries[at].call >= 0 and not entries[at].optional]
+                self.violations.append(name(self._calls, sorted(group), calls))
+            case out:
+                first = min(
+                    (self._calls[entries[at].call].invoked for at in out.stuck if entries[at].call >= 0), default=0
+                )
+                where = f"{len(group)} calls that can't be ordered apart, from time {first} on"
+                why = f"the search for their order took more than {BUDGET:,} steps"
+                calls = [entries[at].call for at in out.stuck if entries[at].call >= 0]
+                self.unknowns.append(Unknown(where, why, tuple(calls[:10])))
+
+    def _entry(self, index: int) -> Entry[State]:
+        call = self._calls[index]
+        revision = self._placed.revisions[index]
+        low, high = -1, 2**63
+        if revision >= 0 and not self._is_loose(index):
+            low, high = 2 * revision, 2 * revision + 1
+        elif revision >= 0 and isinstance(call.outcome, LeaseKeepAliveResult):
+            low = 2 * revision
+        optional = isinstance(call.outcome, Indefinite)
+        return Entry(self._step(call), call.invoked, returned(call), optional=optional, low=low, high=high, call=index)
+
+    def _is_loose(self, index: int) -> bool:
+        return bool(self._placed.stale[index])
+
+    def _step(self, call: Call) -> Callable[[State], State | None]:
+        operation, outcome = call.operation, call.outcome
+        if isinstance(outcome, Error) and outcome not in DUE_TO_THE_STORE:
+            return lambda state: state  # it had no effect; why it was refused is not known here
+        if isinstance(operation, LeaseGrant) and isinstance(outcome, LeaseGrantResult):
+            operation = replace(operation, id=outcome.id)
+        if isinstance(outcome, Indefinite):
+            return lambda state: self._unless_claimed(state, operation)
+        expected = self._observed(operation, outcome)
+
+        def run(state: State) -> State | None:
+            after, result = step(state, operation)
+            if self._observed(operation, result) != expected:
+                return None
+            return self._trimmed(after)
+
+        return run
+
+    def _unless_claimed(self, state: State, operation: Operation) -> State | None:
+        """An indefinite call did not make a revision that a completed one claims."""
+        after, _result = step(state, operation)
+        if self._told.headers and after.revision != state.revision and after.revision in self._claimed:
+            return None
+        return self._trimmed(after)
+
+    def _trimmed(self, state: State) -> State:
+        return state if self._keeps_history or len(state.commits) == 1 else replace(state, commits=state.commits[-1:])
+
+    def _expiries(self, group: Sequence[int]) -> Iterator[Entry[State]]:
+        """Each lease that was granted may expire once its TTL is over."""
+
+        def ends(lease_id: int) -> Callable[[State], State | None]:
+            return lambda state: self._trimmed(expire(state, lease_id)) if lease_id in state.leases else None
+
+        for index in group:
+            call = self._calls[index]
+            if isinstance(call.operation, LeaseGrant) and not isinstance(call.outcome, Error):
+                granted = call.outcome if isinstance(call.outcome, LeaseGrantResult) else None
+                lease_id = granted.id if granted else call.operation.id
+                ttl = granted.ttl if granted else max(call.operation.ttl, 1)
+                if lease_id:
+                    yield Entry(ends(lease_id), call.invoked + ttl * NANOSECONDS, optional=True)
+        for lease_id in self._history.beginning.leases:
+            yield Entry(ends(lease_id), 0, optional=True)
+
+    # What of an answer is compared
+
+    def _observed(self, operation: Operation, result: Any) -> Any:
+        """An answer without what the store does not tell, and without what depends on clocks."""
+        match result:
+            case Error():
+                return result
+            case LeaseGrantResult(id=lease_id):
+                return "granted", lease_id, self._revision(result)
+            case LeaseKeepAliveResult(ttl=ttl):
+                return "alive", ttl > 0
+            case LeaseTimeToLiveResult(ttl=ttl, granted_ttl=granted, keys=keys):
+                asked = isinstance(operation, LeaseTimeToLive) and operation.keys
+                return "left", ttl >= 0, granted, sorted(keys) if asked else []
+            case LeaseLeasesResult(leases=leases):
+                return "leases", sorted(leases)
+        if isinstance(operation, Compact):
+            return "compacted"
+        return self._bare(result)
+
+    def _revision(self, result: Any) -> int:
+        return result.revision if self._told.headers else 0
+
+    def _bare(self, result: Any) -> Any:
+        if isinstance(result, KeyValue):
+            return (result.key, result.value, *(getattr(result, field) for field in self._told.fields))
+        if isinstance(result, tuple):
+            return tuple(map(self._bare, result))
+        if not hasattr(result, "__slots__"):
+            return result
+        values = [getattr(result, field) for field in result.__slots__ if field != "revision"]
+        return (type(result), self._revision(result), *map(self._bare, values))
+
+    def _key(self, state: State) -> Hashable:
+        """All that can show later."""
+        numbered = state.revision if self._told.revisions or self._keeps_history else 0
+        keys = frozenset(state.keys.values()) if numbered else frozenset(map(_unnumbered, state.keys.values()))
+        return numbered, keys, frozenset(state.leases), state.compact_revision
+
+
+def _unnumbered(kv: KeyValue) -> tuple[bytes, bytes, int, int]:
+    return kv.key, kv.value, kv.version, kv.lease
+
+
+def _looks_back(operation: Any) -> bool:
+    match operation:
+        case Compact():
+            return True
+        case Range(revision=revision):
+            return revision > 0
+        case Txn():
+            return any(map(_looks_back, (*operation.success, *operation.failure)))
+    return False
