@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from etcd_lockstep.histories.compactions import Compactions
 from etcd_lockstep.histories.history import History, check_form
 from etcd_lockstep.histories.leases import Leases
@@ -9,7 +11,7 @@ from etcd_lockstep.histories.placing import Placed, place
 from etcd_lockstep.histories.real_time import RealTime
 from etcd_lockstep.histories.refusals import Refusals
 from etcd_lockstep.histories.replay import Replay
-from etcd_lockstep.histories.verdicts import Unknown, Verdict, verdict
+from etcd_lockstep.histories.verdicts import Unknown, Verdict, Violated, verdict
 from etcd_lockstep.histories.watches import Watches
 from etcd_lockstep.histories.whole import WholeSearch
 from etcd_lockstep.names import operation_name
@@ -35,14 +37,21 @@ def _unsupported(history: History, placed: Placed) -> Unknown:
 
 
 def _search(history: History, placed: Placed) -> Verdict:
-    """The search over all calls; watches can be checked only against what is known to have been written."""
+    """The search over all calls. Where it finds an order, all else is compared with what that order makes."""
     search = WholeSearch(history, placed, Server(quirks_of(history.version)))
     search.check()
-    unknowns = [*search.unknowns]
-    if history.watches or history.account:
-        why = "without revisions, or with revisions that several calls can have made, it is not compared with the calls"
-        unknowns.append(Unknown("what watchers or the account show", why))
-    return verdict(search.violations, unknowns, search.unchecked)
+    if search.violations or search.unknowns:
+        return verdict(search.violations, search.unknowns, 0)
+    if search.account is not None and history.account is None and not placed.unrevealed:
+        found = _check_by_revision(replace(history, account=search.account), placed)
+        if isinstance(found, Violated):
+            why = f"several orders of the calls are possible, and in the one that was found: {found.first.what}"
+            return Unknown("the revisions that no answer claims", why, found.first.calls)
+        return found
+    if history.watches or history.account is not None:
+        why = "without the revisions of the calls, they are not compared with them"
+        return Unknown("what the watchers or the account show", why)
+    return verdict((), (), search.unchecked)
 
 
 def _check_by_revision(history: History, placed: Placed) -> Verdict:
@@ -62,7 +71,8 @@ def _check_by_revision(history: History, placed: Placed) -> Verdict:
     refusals = Refusals(history, placed, real_time, replay.store, leases, compactions)
     leases.check()
     compactions.check()
-    watches = Watches(history, replay.store, compactions.revisions)
+    keeps_tombstones = server.quirks.compaction_keeps_tombstones
+    watches = Watches(history, replay.store, compactions.revisions, keeps_tombstones=keeps_tombstones)
     parts = (refusals, leases, compactions)
     for part in (*parts, watches):
         violations += part.violations

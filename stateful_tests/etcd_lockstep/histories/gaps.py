@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from etcd_lockstep.histories.history import Call
 from etcd_lockstep.histories.placing import may_write
-from etcd_lockstep.histories.store import DELETE, PUT, Store, tombstone
+from etcd_lockstep.histories.store import DELETE, PUT, Store
 from etcd_model.operations import DeleteRange, LeaseRevoke, Operation, Put, RequestOp, Txn
 from etcd_model.results import Event, KeyValue
 
@@ -148,7 +148,7 @@ class Gaps:
             if index in self._made or self._calls[index].invoked >= deadline or operation in found:
                 continue
             events = (
-                self._revoked(operation, revision)
+                self._store.end_of(operation.id, revision)
                 if isinstance(operation, LeaseRevoke)
                 else self._would_make(operation, revision)
             )
@@ -156,11 +156,6 @@ class Gaps:
             if events and all(written.get(key) == one for key, one in hints.items()):
                 found[operation] = (index, events)
         return list(found.values())
-
-    def _revoked(self, operation: LeaseRevoke, revision: int) -> Events:
-        return tuple(
-            Event(DELETE, tombstone(key, revision)) for key in sorted(self._store.attached.get(operation.id, ()))
-        )
 
     def take(self, revision: int, index: int, events: Events) -> None:
         """Settle for a guess."""

@@ -100,6 +100,9 @@ class History:
     beginning: Beginning = field(default_factory=Beginning)
     version: str = DEFAULT_VERSION
     """The release of etcd whose behaviour is expected."""
+    min_lease_ttl: int | None = None
+    """The least TTL that the server grants, in seconds. Where it is not known, any one value will do that was granted
+    where less was asked for."""
 
 
 class BadHistory(ValueError):

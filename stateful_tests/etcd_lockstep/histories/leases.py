@@ -64,7 +64,7 @@ class Leases:
         self._initial = dict(history.beginning.leases)
         for lease_id, ttl in self._initial.items():
             self._of(lease_id).grants.append((min((call.invoked for call in history.calls), default=0), ttl))
-        self._least_ttl = self._find_least_ttl()
+        self._least_ttl = self._find_least_ttl(history.min_lease_ttl)
         self._nameless: list[int] = []
         self._place_answered()
         self._place_indefinite()
@@ -84,15 +84,14 @@ class Leases:
         call = self._calls[index]
         self._of(lease_id).entries.append(Entry(step, call.invoked, returned(call), low=low, high=high, call=index))
 
-    def _find_least_ttl(self) -> int | None:
-        """The TTL that was granted where less was asked for. Every server has one such."""
-        least: int | None = None
+    def _find_least_ttl(self, least: int | None) -> int | None:
+        """The TTL that is granted where less is asked for. Every server has one such."""
         for index in self._placed.grants:
             call = self._calls[index]
             asked, result = call.operation, call.outcome
             assert isinstance(asked, LeaseGrant)
             assert isinstance(result, LeaseGrantResult)
-            if result.ttl == asked.ttl:
+            if result.ttl == asked.ttl and asked.ttl >= (least or 1):
                 continue
             if asked.ttl > result.ttl or (least is not None and result.ttl != least):
                 self._wrong(index, f"a lease of {result.ttl} s was granted where {asked.ttl} s were asked for")
@@ -141,7 +140,10 @@ class Leases:
         result = call.outcome
         floor, ceiling = self._real_time.floor(index), self._real_time.ceiling(index)
         match result:
-            case LeaseKeepAliveResult(id=lease_id, ttl=ttl):
+            case LeaseKeepAliveResult(ttl=ttl):
+                lease_id: int = call.operation.id  # type: ignore[union-attr]  # a LeaseKeepAlive
+                if result.id != lease_id:
+                    self._wrong(index, f"it kept lease {result.id} alive, and was asked for {lease_id}")
                 low, high = 2 * max(floor, result.revision), 2 * ceiling + 1
                 if ttl:
                     self._of(lease_id).renewed = max(self._of(lease_id).renewed, call.invoked)
@@ -219,7 +221,8 @@ class Leases:
     def _optional_grant(self, lease_id: int, ttl: int, call: Call, index: int) -> None:
         lease = self._of(lease_id)
         lease.grants.append((call.invoked, max(ttl, self._least_ttl or 1)))
-        lease.entries.append(Entry(_begin(lease_id, ANY_TTL), call.invoked, optional=True, call=index))
+        granted = ANY_TTL if self._least_ttl is None else max(ttl, self._least_ttl)
+        lease.entries.append(Entry(_begin(lease_id, granted), call.invoked, optional=True, call=index))
 
     def _windows(self, lease_id: int) -> Iterator[tuple[int, int]]:
         """The places at which the lease has no keys, so that its end makes no revision."""

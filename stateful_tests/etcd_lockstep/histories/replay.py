@@ -12,7 +12,7 @@ from etcd_lockstep.histories.gaps import Events, Gaps
 from etcd_lockstep.histories.history import History
 from etcd_lockstep.histories.placing import Placed
 from etcd_lockstep.histories.real_time import RealTime, last_revision
-from etcd_lockstep.histories.store import DELETE, PUT, Store, lease_ids, tombstone
+from etcd_lockstep.histories.store import PUT, Store, lease_ids
 from etcd_lockstep.histories.verdicts import MOST_VIOLATIONS, Anomaly, Unknown, Violation
 from etcd_model.operations import LeaseRevoke, Put, Range
 from etcd_model.results import Event, KeyValue, PutResult, RangeResult, Result
@@ -282,17 +282,14 @@ class Replay:
         """The completed revoke that was answered at a revision, and whose lease had keys then."""
         for index in self._placed.revokes.get(revision, ()):
             lease: int = self._calls[index].operation.id  # type: ignore[union-attr]  # a LeaseRevoke
-            events = self._ending(lease, revision)
+            events = self.store.end_of(lease, revision)
             if events and _hold(events, hints):
                 return index, lease, events
         return None
 
-    def _ending(self, lease: int, revision: int) -> Events:
-        return tuple(Event(DELETE, tombstone(key, revision)) for key in sorted(self.store.attached.get(lease, ())))
-
     def _expiries(self, revision: int, hints: Mapping[bytes, KeyValue]) -> list[tuple[int, Events]]:
         """The leases whose end may have been a revision."""
-        ended = [(lease, self._ending(lease, revision)) for lease, keys in self.store.attached.items() if keys]
+        ended = [(lease, self.store.end_of(lease, revision)) for lease, keys in self.store.attached.items() if keys]
         return [(lease, events) for lease, events in ended if _hold(events, hints)]
 
     def _hinted(self, revision: int) -> Mapping[bytes, KeyValue]:

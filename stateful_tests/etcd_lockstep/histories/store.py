@@ -132,10 +132,13 @@ class Store:
     def lease_ended_by(self, events: Sequence[Event]) -> int | None:
         """The lease of which these events would delete all keys, in the order in which its end does."""
         first = self.live.get(events[0].kv.key)
-        if first is None or not first.lease or any(event.type != DELETE for event in events):
+        if first is None or not first.lease:
             return None
-        ended = [event.kv.key for event in events] == sorted(self.attached.get(first.lease, ()))
-        return first.lease if ended else None
+        return first.lease if tuple(events) == self.end_of(first.lease, events[0].kv.mod_revision) else None
+
+    def end_of(self, lease: int, revision: int) -> tuple[Event, ...]:
+        """The events of a revision in which a lease ends: all its keys go, in ascending order."""
+        return tuple([Event(DELETE, tombstone(key, revision)) for key in sorted(self.attached.get(lease, ()))])
 
     def selected(self, key: bytes, range_end: bytes) -> list[bytes]:
         """The live keys that a range names, in ascending order."""

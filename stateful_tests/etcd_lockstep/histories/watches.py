@@ -20,10 +20,11 @@ from etcd_model.results import Event, KeyValue
 class Watches:
     """Checks the watches of a history against what was written."""
 
-    def __init__(self, history: History, store: Store, compactions: Collection[int]) -> None:
+    def __init__(self, history: History, store: Store, compactions: Collection[int], *, keeps_tombstones: bool) -> None:
         self.violations: list[Violation] = []
         self._store = store
         self._compactions = compactions
+        self._keeps_tombstones = keeps_tombstones
         for number, watch in enumerate(history.watches):
             if watch.created is not None and watch.responses:
                 self._check(number, watch, watch.created)
@@ -130,8 +131,14 @@ class Watches:
         return False
 
     def _may_be_gone(self, event: Event) -> bool:
-        """Whether a compaction at the very revision may have taken the event before the watcher came to it."""
-        return event.kv.mod_revision in self._compactions
+        """Whether a compaction at the very revision may have taken the event before the watcher came to it: it keeps
+        the last of each key, and deletions in some releases (`etcd_model.events.survivors`)."""
+        if event.kv.mod_revision not in self._compactions:
+            return False
+        last = self._store.at(event.kv.key, event.kv.mod_revision)
+        if event.type == DELETE:
+            return last is not None or not self._keeps_tombstones
+        return last != event.kv
 
     def _report(self, number: int, anomaly: Anomaly, what: str, event: Event) -> None:
         self.violations.append(Violation(anomaly, what, watch=number, revision=event.kv.mod_revision))

@@ -12,19 +12,31 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from etcd_lockstep.histories.answers import kvs_in
-from etcd_lockstep.histories.history import Call, History, Indefinite
+from etcd_lockstep.histories.history import Account, Call, History, Indefinite
 from etcd_lockstep.histories.leases import NANOSECONDS
 from etcd_lockstep.histories.objects import objects
 from etcd_lockstep.histories.placing import Placed, returned
 from etcd_lockstep.histories.refusals import DUE_TO_THE_STORE
+from etcd_lockstep.histories.store import reported
 from etcd_lockstep.histories.verdicts import Unknown, Violation
 from etcd_lockstep.histories.whole_naming import name
 from etcd_lockstep.histories.wing_gong import BUDGET, Entry, Found, Impossible, find_order
 from etcd_model import step
 from etcd_model.errors import Error
 from etcd_model.lease import expire
-from etcd_model.operations import Compact, LeaseGrant, LeaseTimeToLive, Operation, Range, Txn
+from etcd_model.operations import (
+    Compact,
+    Compare,
+    CompareTarget,
+    LeaseGrant,
+    LeaseTimeToLive,
+    Operation,
+    Range,
+    SortTarget,
+    Txn,
+)
 from etcd_model.results import (
+    Event,
     KeyValue,
     LeaseGrantResult,
     LeaseKeepAliveResult,
@@ -61,6 +73,16 @@ def told_by(calls: Sequence[Call]) -> Told:
     return Told(headers, tuple(field for field in _FIELDS if field not in missing))
 
 
+class _Node:
+    """One state, and where each call led from it: the same states come up again and again."""
+
+    __slots__ = ("moves", "state")
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.moves: dict[Hashable, _Node | None] = {}
+
+
 class WholeSearch:
     """Wing and Gong's search over all calls of a history."""
 
@@ -72,16 +94,15 @@ class WholeSearch:
         self._placed = placed
         self._told = told_by(history.calls)
         self._keeps_history = any(_looks_back(call.operation) for call in history.calls)
-        beginning = history.beginning
-        self._initial = State(
-            server,
-            (Commit(beginning.revision, (), {kv.key: kv for kv in beginning.kvs}),),
-            compact_revision=beginning.compact_revision,
-            leases={lease_id: Lease(ttl, 0) for lease_id, ttl in beginning.leases.items()},
-        )
+        self._needs_numbers = self._told.revisions or self._keeps_history
+        self._needs_versions = "version" in self._told.fields or any(map(_looks_at_numbers, history.calls))
+        self._nodes: dict[Hashable, _Node] = {}
+        self._initial = self._node(_initial_state(history, server))
         self._claimed = placed.claims.keys()
         self.unchecked = sum(history.calls[index].outcome not in DUE_TO_THE_STORE for index in placed.refused)
         """How many refusals had a reason outside of what is checked."""
+        self.account: Account | None = None
+        """What the order that was found makes, where the store tells its revisions."""
 
     def check(self) -> None:
         """Search each part of the history that is independent of the others."""
@@ -93,9 +114,10 @@ class WholeSearch:
     def _search(self, group: Sequence[int]) -> None:
         entries = [self._entry(index) for index in group]
         entries += list(self._expiries(group))
-        match find_order(entries, self._initial, self._key, BUDGET):
-            case Found():
-                return
+        match find_order(entries, self._initial, id, BUDGET):
+            case Found(order=order):
+                if self._told.headers:
+                    self.account = self._account(entries, order)
             case Impossible(stuck=stuck):
                 calls = [entries[at].call for at in stuck if entries[at].call >= 0 and not entries[at].optional]
                 self.violations.append(name(self._calls, sorted(group), calls))
@@ -108,7 +130,17 @@ class WholeSearch:
                 calls = [entries[at].call for at in out.stuck if entries[at].call >= 0]
                 self.unknowns.append(Unknown(where, why, tuple(calls[:10])))
 
-    def _entry(self, index: int) -> Entry[State]:
+    def _account(self, entries: Sequence[Entry[_Node]], order: Sequence[int]) -> Account:
+        node, events = self._initial, list[Event]()
+        for at in order:
+            after = entries[at].step(node)
+            assert after is not None
+            if after.state.revision > node.state.revision:
+                events += map(reported, after.state.commits[-1].events)
+            node = after
+        return Account(0, node.state.revision, tuple(events))
+
+    def _entry(self, index: int) -> Entry[_Node]:
         call = self._calls[index]
         revision = self._placed.revisions[index]
         low, high = -1, 2**63
@@ -117,55 +149,69 @@ class WholeSearch:
         elif revision >= 0 and isinstance(call.outcome, LeaseKeepAliveResult):
             low = 2 * revision
         optional = isinstance(call.outcome, Indefinite)
-        return Entry(self._step(call), call.invoked, returned(call), optional=optional, low=low, high=high, call=index)
+        return Entry(self._step(index), call.invoked, returned(call), optional=optional, low=low, high=high, call=index)
 
     def _is_loose(self, index: int) -> bool:
         return bool(self._placed.stale[index])
 
-    def _step(self, call: Call) -> Callable[[State], State | None]:
+    def _step(self, index: int) -> Callable[[_Node], _Node | None]:
+        call = self._calls[index]
         operation, outcome = call.operation, call.outcome
         if isinstance(outcome, Error) and outcome not in DUE_TO_THE_STORE:
-            return lambda state: state  # it had no effect; why it was refused is not known here
-        if isinstance(operation, LeaseGrant) and isinstance(outcome, LeaseGrantResult):
+            return lambda node: node  # it had no effect; why it was refused is not known here
+        if isinstance(operation, LeaseGrant) and not operation.id and isinstance(outcome, LeaseGrantResult):
             operation = replace(operation, id=outcome.id)
         if isinstance(outcome, Indefinite):
-            return lambda state: self._unless_claimed(state, operation)
+            return self._remembered(index, lambda state: self._unless_claimed(state, operation))
         expected = self._observed(operation, outcome)
 
         def run(state: State) -> State | None:
             after, result = step(state, operation)
-            if self._observed(operation, result) != expected:
-                return None
-            return self._trimmed(after)
+            return after if self._observed(operation, result) == expected else None
 
-        return run
+        return self._remembered(index, run)
+
+    def _remembered(self, move: Hashable, run: Callable[[State], State | None]) -> Callable[[_Node], _Node | None]:
+        def remembered(node: _Node) -> _Node | None:
+            if move not in node.moves:
+                after = run(node.state)
+                node.moves[move] = None if after is None else self._node(after)
+            return node.moves[move]
+
+        return remembered
+
+    def _node(self, state: State) -> _Node:
+        """The one node of all states in which all that can show later is the same."""
+        if not self._keeps_history and len(state.commits) > 1:
+            state = replace(state, commits=state.commits[-1:])
+        key = self._key(state)
+        node = self._nodes.get(key)
+        if node is None:
+            node = self._nodes[key] = _Node(state)
+        return node
 
     def _unless_claimed(self, state: State, operation: Operation) -> State | None:
         """An indefinite call did not make a revision that a completed one claims."""
         after, _result = step(state, operation)
         if self._told.headers and after.revision != state.revision and after.revision in self._claimed:
             return None
-        return self._trimmed(after)
+        return after
 
-    def _trimmed(self, state: State) -> State:
-        return state if self._keeps_history or len(state.commits) == 1 else replace(state, commits=state.commits[-1:])
-
-    def _expiries(self, group: Sequence[int]) -> Iterator[Entry[State]]:
+    def _expiries(self, group: Sequence[int]) -> Iterator[Entry[_Node]]:
         """Each lease that was granted may expire once its TTL is over."""
-
-        def ends(lease_id: int) -> Callable[[State], State | None]:
-            return lambda state: self._trimmed(expire(state, lease_id)) if lease_id in state.leases else None
-
+        ends: list[tuple[int, int]] = []
         for index in group:
             call = self._calls[index]
             if isinstance(call.operation, LeaseGrant) and not isinstance(call.outcome, Error):
                 granted = call.outcome if isinstance(call.outcome, LeaseGrantResult) else None
                 lease_id = granted.id if granted else call.operation.id
                 ttl = granted.ttl if granted else max(call.operation.ttl, 1)
-                if lease_id:
-                    yield Entry(ends(lease_id), call.invoked + ttl * NANOSECONDS, optional=True)
-        for lease_id in self._history.beginning.leases:
-            yield Entry(ends(lease_id), 0, optional=True)
+                ends.append((lease_id, call.invoked + ttl * NANOSECONDS))
+        ends += [(lease_id, 0) for lease_id in self._history.beginning.leases]
+        for lease_id, time in ends:
+            if lease_id:
+                run = self._remembered(("end", lease_id), _end_of(lease_id))
+                yield Entry(run, time, optional=True)
 
     # What of an answer is compared
 
@@ -202,13 +248,46 @@ class WholeSearch:
 
     def _key(self, state: State) -> Hashable:
         """All that can show later."""
-        numbered = state.revision if self._told.revisions or self._keeps_history else 0
-        keys = frozenset(state.keys.values()) if numbered else frozenset(map(_unnumbered, state.keys.values()))
-        return numbered, keys, frozenset(state.leases), state.compact_revision
+        leases = frozenset([(lease_id, lease.ttl) for lease_id, lease in state.leases.items()])
+        if self._needs_numbers:
+            return state.revision, frozenset(state.keys.values()), leases, state.compact_revision
+        if self._needs_versions:
+            return frozenset(state.keys.values()), leases
+        return frozenset([(kv.key, kv.value, kv.lease) for kv in state.keys.values()]), leases
 
 
-def _unnumbered(kv: KeyValue) -> tuple[bytes, bytes, int, int]:
-    return kv.key, kv.value, kv.version, kv.lease
+def _initial_state(history: History, server: Server) -> State:
+    beginning = history.beginning
+    return State(
+        server,
+        (Commit(beginning.revision, (), {kv.key: kv for kv in beginning.kvs}),),
+        compact_revision=beginning.compact_revision,
+        leases={lease_id: Lease(ttl, 0) for lease_id, ttl in beginning.leases.items()},
+    )
+
+
+def _end_of(lease_id: int) -> Callable[[State], State | None]:
+    return lambda state: expire(state, lease_id) if lease_id in state.leases else None
+
+
+def _looks_at_numbers(call: Call) -> bool:
+    """Whether a call depends on more of a key's version and revisions than whether there is the key."""
+    return _reads_numbers(call.operation)
+
+
+def _reads_numbers(operation: Any) -> bool:
+    match operation:
+        case Compare(target=target, operand=operand):
+            return target not in (CompareTarget.VALUE, CompareTarget.LEASE) and operand != 0
+        case Range():
+            sorts = operation.sort_target in (SortTarget.VERSION, SortTarget.CREATE, SortTarget.MOD)
+            return sorts or any(getattr(operation, name) for name in _FILTERS)
+        case Txn():
+            return any(map(_reads_numbers, (*operation.compare, *operation.success, *operation.failure)))
+    return False
+
+
+_FILTERS = ("min_mod_revision", "max_mod_revision", "min_create_revision", "max_create_revision")
 
 
 def _looks_back(operation: Any) -> bool:

@@ -169,6 +169,8 @@ def find_order(
     tried: set[tuple[int, Hashable]] = set()
     frames: list[_Frame[S]] = []
     state, sign, left = initial, 0, budget + len(entries)
+    without: S | None = None
+    """The state before an optional entry that was just placed."""
     longest = -1
     stuck: tuple[int, ...] = ()
     while True:
@@ -188,12 +190,15 @@ def find_order(
                     continue  # it may as well not have been carried out
                 settled = index  # what leaves the state as it is may as well be placed at once
                 break
+            if without is not None and _is_the_same(entry, without, after, key):
+                continue  # then what was just placed, and need not be, makes no difference
             choices.append((index, after))
         if left < 0:
             return OutOfBudget(max(longest, len(remaining.order)), tuple(candidates) if longest < 0 else stuck)
         if settled >= 0:
             remaining.take(settled)
             sign ^= marks[settled]
+            without = None
             continue
         if not choices and len(remaining.order) > longest:
             longest, stuck = len(remaining.order), tuple(candidates)
@@ -211,8 +216,15 @@ def find_order(
             if mark in tried:
                 continue
             tried.add(mark)
+            without = frame.state if entries[index].optional else None
             state, sign = after, frame.tried ^ marks[index]
             remaining.take(index)
             break
         else:
             return Impossible(max(longest, 0), stuck)
+
+
+def _is_the_same(entry: Entry[S], without: S, after: S, key: Callable[[S], Hashable]) -> bool:
+    """Whether an entry leads to the same state from another one."""
+    other = entry.step(without)
+    return other is not None and key(other) == key(after)
