@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from etcd_lockstep.histories.compactions import Compactions
@@ -11,7 +12,7 @@ from etcd_lockstep.histories.placing import Placed, place
 from etcd_lockstep.histories.real_time import RealTime
 from etcd_lockstep.histories.refusals import Refusals
 from etcd_lockstep.histories.replay import Replay
-from etcd_lockstep.histories.verdicts import Unknown, Verdict, Violated, verdict
+from etcd_lockstep.histories.verdicts import Unknown, Verdict, Violated, Violation, verdict
 from etcd_lockstep.histories.watches import Watches
 from etcd_lockstep.histories.whole import WholeSearch
 from etcd_lockstep.names import operation_name
@@ -54,6 +55,13 @@ def _search(history: History, placed: Placed) -> Verdict:
     return verdict((), (), search.unchecked)
 
 
+def _confirmed(history: History, placed: Placed, violations: Sequence[Violation]) -> Verdict:
+    """What the search says, where a violation may follow from a wrong guess; if it agrees, the violation is named as
+    it was found."""
+    found = _search(history, placed)
+    return verdict(violations, (), 0) if isinstance(found, Violated) else found
+
+
 def _check_by_revision(history: History, placed: Placed) -> Verdict:
     server = Server(quirks_of(history.version))
     real_time = RealTime(history, placed)
@@ -61,7 +69,7 @@ def _check_by_revision(history: History, placed: Placed) -> Verdict:
     replay = Replay(history, placed, real_time, server)
     replay.run()
     if replay.guessed and replay.violations and not violations:
-        return _search(history, placed)
+        return _confirmed(history, placed, replay.violations)
     violations += replay.violations
     if violations:
         return verdict(violations, replay.unknowns, 0)
@@ -76,7 +84,7 @@ def _check_by_revision(history: History, placed: Placed) -> Verdict:
     parts = (refusals, leases, compactions)
     for part in (*parts, watches):
         violations += part.violations
-    if replay.guessed and violations:
-        return _search(history, placed)
+    if violations and (replay.guessed or replay.open_ended):
+        return _confirmed(history, placed, violations)
     unknowns = [*replay.unknowns, *(unknown for part in parts for unknown in part.unknowns)]
     return verdict(violations, unknowns, refusals.unchecked)

@@ -119,7 +119,7 @@ class Gaps:
         events = self._events[revision]
         deadline = self._deadline(revision)
         for index in among.about(events[0], self._lease[revision]):
-            if self._calls[index].invoked < deadline and self._makes(index, revision, events):
+            if self._calls[index].invoked <= deadline and self._makes(index, revision, events):
                 yield index
 
     def _makes(self, index: int, revision: int, events: Events) -> bool:
@@ -145,7 +145,7 @@ class Gaps:
         )
         for index in pool:
             operation = self._calls[index].operation
-            if index in self._made or self._calls[index].invoked >= deadline or operation in found:
+            if index in self._made or self._calls[index].invoked > deadline or operation in found:
                 continue
             events = (
                 self._store.end_of(operation.id, revision)

@@ -258,7 +258,7 @@ class Leases:
             if ended != lease_id:
                 continue
             place, deadline = 2 * revision, self._real_time.deadline(revision)
-            if index < 0 and sure and expiries and min(expiries) >= deadline:
+            if index < 0 and sure and expiries and min(expiries) > deadline:
                 what = f"the keys of lease {lease_id} were deleted, which nobody revoked, before its TTL was over"
                 self.violations.append(Violation(Anomaly.PHANTOM_WRITE, what, revision=revision))
             invoked = self._calls[index].invoked if index >= 0 else min(expiries, default=0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from etcd_lockstep.histories.answers import Mismatch, Naming, agrees, kvs_in
 from etcd_lockstep.histories.gaps import Events, Gaps
@@ -46,7 +45,9 @@ class Replay:
         self._calls = history.calls
         self._placed = placed
         self._real_time = real_time
-        self._account = _by_revision(history)
+        self._account = history.account.events if history.account else ()
+        self._position = 0
+        """How many events of the account have been passed."""
         self._until = history.account.until if history.account else history.beginning.revision
         self._mismatches: list[Mismatch] = []
         self._gaps = Gaps(history.calls, placed.indefinite, self.store, real_time.deadline)
@@ -57,6 +58,15 @@ class Replay:
     def filled(self) -> Mapping[int, int]:
         """By revision: the indefinite call that made it."""
         return self._gaps.filled
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether an indefinite call may have made a revision after the last one that anybody was answered at: a
+        refusal, which tells no revision, may be due to that."""
+        account = self._history.account
+        if len(self._gaps.filled) == len(self._gaps.writers):
+            return False
+        return account is None or any(account.asked < (call.returned or 0) for call in self._calls)
 
     def run(self) -> None:
         store, placed = self.store, self._placed
@@ -121,7 +131,7 @@ class Replay:
 
     def _advance_accounted(self, revision: int, claims: list[int]) -> bool:
         """The account says what happened; the question is whose doing it was."""
-        events = self._account.get(revision)
+        events = self._accounted(revision)
         if len(claims) > 1:
             self._two_writes(revision, claims)
         made = {index: self._model(index) for index in claims}
@@ -144,6 +154,15 @@ class Replay:
         else:
             self._apply(revision, events, None)
         return True
+
+    def _accounted(self, revision: int) -> Events | None:
+        """The events that the account has at a revision, which is the next one."""
+        account, start = self._account, self._position
+        end = start
+        while end < len(account) and account[end].kv.mod_revision == revision:
+            end += 1
+        self._position = end
+        return account[start:end] if end > start else None
 
     def _lost(self, revision: int, index: int, made: Events, events: Events | None) -> None:
         """A completed write is not what the account has at its revision."""
@@ -309,16 +328,6 @@ class Replay:
 def _hold(events: Events, hints: Mapping[bytes, KeyValue]) -> bool:
     written = {event.kv.key: event.kv for event in events}
     return all(written.get(key) == kv for key, kv in hints.items())
-
-
-def _by_revision(history: History) -> dict[int, Events]:
-    found: dict[int, Any] = {}
-    if history.account is not None:
-        for event in history.account.events:
-            revision = event.kv.mod_revision
-            before = found.get(revision)
-            found[revision] = (event,) if before is None else (*before, event)
-    return found
 
 
 def _bare(event: Event) -> tuple[int, KeyValue]:

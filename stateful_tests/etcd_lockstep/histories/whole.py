@@ -113,7 +113,7 @@ class WholeSearch:
 
     def _search(self, group: Sequence[int]) -> None:
         entries = [self._entry(index) for index in group]
-        entries += list(self._expiries(group))
+        entries += [*self._headers(group), *self._expiries(group)]
         match find_order(entries, self._initial, id, BUDGET):
             case Found(order=order):
                 if self._told.headers:
@@ -150,6 +150,14 @@ class WholeSearch:
             low = 2 * revision
         optional = isinstance(call.outcome, Indefinite)
         return Entry(self._step(index), call.invoked, returned(call), optional=optional, low=low, high=high, call=index)
+
+    def _headers(self, group: Sequence[int]) -> Iterator[Entry[_Node]]:
+        """A header that is made before or after the fact shows a revision that the store was at by then."""
+        for index in group:
+            revision = self._placed.revisions[index]
+            if revision >= 0 and self._is_loose(index):
+                run = self._remembered(("at", revision), _stands_at(revision))
+                yield Entry(run, 0, returned(self._calls[index]), call=index)
 
     def _is_loose(self, index: int) -> bool:
         return bool(self._placed.stale[index])
@@ -264,6 +272,10 @@ def _initial_state(history: History, server: Server) -> State:
         compact_revision=beginning.compact_revision,
         leases={lease_id: Lease(ttl, 0) for lease_id, ttl in beginning.leases.items()},
     )
+
+
+def _stands_at(revision: int) -> Callable[[State], State | None]:
+    return lambda state: state if state.revision == revision else None
 
 
 def _end_of(lease_id: int) -> Callable[[State], State | None]:

@@ -10,6 +10,7 @@ class Exit(IntEnum):
     LIES = 1
     REFUSED = 2
     UNREACHABLE = 3
+    UNKNOWN = 4
     HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143

@@ -1,0 +1,107 @@
+"""The checker of concurrent histories: calls checked per second, and memory a call, beside Porcupine where Go is.
+
+The history is drawn: 16 clients on 1,000 keys, 1% of the calls indefinite, half of those carried out, and the store's
+account. What is timed is the check, not the reading of a file.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from etcd_lockstep.histories import Account, Call, History, Indefinite
+from etcd_lockstep.histories.store import tombstone
+from etcd_model.operations import Compare, CompareResult, CompareTarget, DeleteRange, Operation, Put, Range, Txn
+from etcd_model.results import (
+    DeleteRangeResult,
+    Event,
+    KeyValue,
+    PutResult,
+    RangeResult,
+    Result,
+    TxnResult,
+)
+
+CALLS = 1_000_000
+CLIENTS = 16
+KEYS = 1_000
+INDEFINITE = 0.01
+_APART = 10
+"""Nanoseconds between two calls being carried out. Each of a client's lasts up to 15 times as long."""
+
+
+class _Register:
+    """A store that is just quick enough to draw a million calls on."""
+
+    def __init__(self) -> None:
+        self.revision = 1
+        self.live: dict[bytes, KeyValue] = {}
+        self.events: list[Event] = []
+
+    def put(self, key: bytes, value: bytes) -> None:
+        self.revision += 1
+        old = self.live.get(key)
+        kv = KeyValue(
+            key, value, old.create_revision if old else self.revision, self.revision, old.version + 1 if old else 1
+        )
+        self.live[key] = kv
+        self.events.append(Event(0, kv))
+
+    def apply(self, operation: Operation) -> Result:
+        match operation:
+            case Put(key=key, value=value):
+                self.put(key, value)
+                return PutResult(self.revision)
+            case Range(key=key):
+                kv = self.live.get(key)
+                return RangeResult(self.revision, (kv,) if kv else (), count=1 if kv else 0)
+            case DeleteRange(key=key):
+                if self.live.pop(key, None) is None:
+                    return DeleteRangeResult(self.revision)
+                self.revision += 1
+                self.events.append(Event(1, tombstone(key, self.revision)))
+                return DeleteRangeResult(self.revision, 1)
+            case Txn(compare=(Compare(key=key, operand=expected),), success=(Put() as put,)):
+                held = self.live.get(key)
+                if held is None or held.value != expected:
+                    return TxnResult(self.revision, succeeded=False)
+                self.put(put.key, put.value)
+                return TxnResult(self.revision, succeeded=True, responses=(PutResult(self.revision),))
+        raise AssertionError(operation)
+
+
+def draw_history(calls: int, *, keys: int = KEYS, seed: int = 1) -> History:
+    """A linearizable history of so many calls."""
+    source = random.Random(seed)
+    store = _Register()
+    names = [b"key/%05d" % number for number in range(keys)]
+    drawn = list(_draw(source, store, names, calls))
+    return History(drawn, account=Account((calls + 100) * _APART, store.revision, tuple(store.events)))
+
+
+def _draw(source: random.Random, store: _Register, names: list[bytes], calls: int) -> Iterator[Call]:
+    slack = _APART * CLIENTS // 2 - 1
+    for number in range(calls):
+        key = source.choice(names)
+        value = b"%d" % number
+        chance = source.random()
+        operation: Operation
+        if chance < 0.45:
+            operation = Put(key, value)
+        elif chance < 0.87:
+            operation = Range(key)
+        elif chance < 0.97:
+            held = store.live.get(key)
+            guess = held.value if held is not None and source.random() < 0.8 else b"0"
+            operation = Txn((Compare(key, CompareTarget.VALUE, CompareResult.EQUAL, guess),), (Put(key, value),))
+        else:
+            operation = DeleteRange(key)
+        at = number * _APART
+        invoked, returned = at - source.randrange(slack), at + source.randrange(slack)
+        client = number % CLIENTS
+        if source.random() >= INDEFINITE:
+            yield Call(client, operation, invoked, returned, store.apply(operation))
+            continue
+        if source.random() < 0.5:
+            store.apply(operation)
+        yield Call(client, operation, invoked, None, Indefinite("UNAVAILABLE"))
