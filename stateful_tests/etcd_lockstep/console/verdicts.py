@@ -33,7 +33,8 @@ def summary(history: History) -> str:
     clients = len({call.client for call in history.calls})
     parts = [f"{len(history.calls):,} calls of {clients} clients, {indefinite:,} indefinite"]
     if history.watches:
-        parts.append(f"{len(history.watches)} watches")
+        number = len(history.watches)
+        parts.append(f"{number} {'watch' if number == 1 else 'watches'}")
     if history.account is not None:
         parts.append(f"the store's account up to revision {history.account.until}")
     return "; ".join(parts)

@@ -9,6 +9,7 @@ from typing import Any
 from etcd_lockstep.histories.history import Call
 from etcd_lockstep.histories.store import Store, footprint
 from etcd_lockstep.histories.verdicts import Anomaly, Violation
+from etcd_lockstep.histories.words import quoted
 from etcd_model.errors import Error
 from etcd_model.operations import Operation, Range, SortOrder, SortTarget, Txn
 from etcd_model.results import KeyValue, RangeResult, Result, TxnResult
@@ -83,6 +84,9 @@ class Naming:
         self._missed: dict[int, list[int]] = {}
         """By revision: the reads that miss it."""
         self._named = [self._name(mismatch) for mismatch in mismatches]
+        for mismatch, (_violation, missed) in zip(mismatches, self._named, strict=True):
+            if missed:
+                self._missed.setdefault(missed, []).append(mismatch.call)
 
     def violations(self) -> Iterator[Violation]:
         """One for each mismatch. A write that several answers miss and that nobody saw is lost, which is said once."""
@@ -133,8 +137,8 @@ class Naming:
                 if self._is_right(call.operation, observed, mismatch.base, revision):
                     following = [change for change in changes if change > revision]
                     missed = following[0] if following and anomaly is Anomaly.STALE_READ else 0
-                    until = f" until {missed - 1}" if missed else ""
-                    return made(anomaly, f"{at}; that was right from revision {max(revision, 1)} on{until}"), missed
+                    until = f"up to revision {missed - 1}" if missed else f"from revision {revision} on"
+                    return made(anomaly, f"{at}; that was right {until}"), missed
         if self._torn_txn(call.operation, observed, mismatch.base, [*earlier, *later]):
             return made(Anomaly.TORN_TXN, f"{at}; its parts are right at different revisions"), 0
         return made(Anomaly.WRONG_ANSWER, f"{at}; that was right at no revision"), 0
@@ -212,7 +216,7 @@ def _brief(result: Any) -> str:
         case Error(message=message):
             return f"the error {message!r}"
         case RangeResult(kvs=kvs, count=count):
-            shown = ", ".join(f"{kv.key!r} = {kv.value!r} (mod {kv.mod_revision})" for kv in kvs[:4])
+            shown = ", ".join(f"{quoted(kv.key)} = {quoted(kv.value)} (mod {kv.mod_revision})" for kv in kvs[:4])
             said = (
                 (shown + (", …" if len(kvs) > 4 else "")) if kvs else f"no keys, count {count}" if count else "no keys"
             )

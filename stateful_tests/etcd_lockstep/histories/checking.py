@@ -9,7 +9,7 @@ from etcd_lockstep.histories.compactions import Compactions
 from etcd_lockstep.histories.history import History, check_form
 from etcd_lockstep.histories.leases import Leases
 from etcd_lockstep.histories.placing import Placed, place
-from etcd_lockstep.histories.real_time import RealTime
+from etcd_lockstep.histories.real_time import RealTime, beyond_the_account
 from etcd_lockstep.histories.refusals import Refusals
 from etcd_lockstep.histories.replay import Replay
 from etcd_lockstep.histories.verdicts import Unknown, Verdict, Violated, Violation, verdict
@@ -65,7 +65,7 @@ def _confirmed(history: History, placed: Placed, violations: Sequence[Violation]
 def _check_by_revision(history: History, placed: Placed) -> Verdict:
     server = Server(quirks_of(history.version))
     real_time = RealTime(history, placed)
-    violations = list(real_time.violations())
+    violations = [*real_time.violations(), *beyond_the_account(history, placed)]
     replay = Replay(history, placed, real_time, server)
     replay.run()
     if replay.guessed and replay.violations and not violations:

@@ -72,7 +72,7 @@ class Account:
     each past revision report them."""
 
     asked: int
-    """When the account was asked for. What was acknowledged before that must be in it, if `until` reaches there."""
+    """When the account was asked for: it covers all that had been acknowledged before."""
     until: int
     """The last revision that it covers."""
     events: tuple[Event, ...]

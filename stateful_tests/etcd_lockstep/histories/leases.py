@@ -66,6 +66,8 @@ class Leases:
             self._of(lease_id).grants.append((min((call.invoked for call in history.calls), default=0), ttl))
         self._least_ttl = self._find_least_ttl(history.min_lease_ttl)
         self._nameless: list[int] = []
+        self._revokes: dict[int, list[int]] = {}
+        """When each indefinite revoke of a lease was invoked."""
         self._place_answered()
         self._place_indefinite()
 
@@ -200,6 +202,8 @@ class Leases:
         made = set(self._replay.filled.values())
         for index in self._placed.indefinite:
             call = self._calls[index]
+            if isinstance(call.operation, LeaseRevoke):
+                self._revokes.setdefault(call.operation.id, []).append(call.invoked)
             match call.operation:
                 case LeaseGrant(id=lease_id, ttl=ttl):
                     if lease_id:
@@ -261,7 +265,8 @@ class Leases:
             if index < 0 and sure and expiries and min(expiries) > deadline:
                 what = f"the keys of lease {lease_id} were deleted, which nobody revoked, before its TTL was over"
                 self.violations.append(Violation(Anomaly.PHANTOM_WRITE, what, revision=revision))
-            invoked = self._calls[index].invoked if index >= 0 else min(expiries, default=0)
+            begins = [*expiries, *self._revokes.get(lease_id, ())]
+            invoked = self._calls[index].invoked if index >= 0 and sure else min(begins, default=0)
             lease.entries.append(
                 Entry(
                     _end(lease_id),

@@ -33,7 +33,15 @@ class RealTime:
         self._deadlines: tuple[list[int], list[int]] | None = None
 
     def violations(self) -> Iterator[Violation]:
-        """Every call that is placed before one that had returned by then. Computes `floors` on the way."""
+        """Every call that is placed before one that had returned by then; what only follows from another one's
+        header, which was named already, is left out. Computes `floors` on the way."""
+        offenders: set[int] = set()
+        for violation in self._sweep():
+            if offenders.isdisjoint(violation.calls):
+                yield violation
+            offenders.add(violation.calls[0])
+
+    def _sweep(self) -> Iterator[Violation]:
         calls, placed = self._calls, self._placed
         revisions, writes, stale, floors = placed.revisions, placed.writes, placed.stale, self.floors
         times = [call.returned or 0 for call in calls]
@@ -135,6 +143,18 @@ class RealTime:
         for position in range(len(times) - 2, -1, -1):
             times[position] = min(times[position], times[position + 1])
         return known, times
+
+
+def beyond_the_account(history: History, placed: Placed) -> Iterator[Violation]:
+    """Every answer at a revision that the account, which was asked for later, does not reach."""
+    account = history.account
+    if account is None or max(placed.revisions, default=0) <= account.until:
+        return
+    for index, revision in enumerate(placed.revisions):
+        if revision > account.until and (history.calls[index].returned or 0) < account.asked:
+            what = f"it was answered at revision {revision}, and the account ends at {account.until}"
+            anomaly = Anomaly.LOST_WRITE if placed.writes[index] else Anomaly.FUTURE_READ
+            yield Violation(anomaly, what, (index,), revision=revision)
 
 
 def last_revision(history: History, placed: Placed, known: Sequence[int]) -> int:

@@ -13,6 +13,7 @@ from etcd_lockstep.histories.placing import Placed
 from etcd_lockstep.histories.real_time import RealTime, last_revision
 from etcd_lockstep.histories.store import PUT, Store, lease_ids
 from etcd_lockstep.histories.verdicts import MOST_VIOLATIONS, Anomaly, Unknown, Violation
+from etcd_lockstep.histories.words import quoted
 from etcd_model.operations import LeaseRevoke, Put, Range
 from etcd_model.results import Event, KeyValue, PutResult, RangeResult, Result
 from etcd_model.state import Server
@@ -69,6 +70,7 @@ class Replay:
         return account is None or any(account.asked < (call.returned or 0) for call in self._calls)
 
     def run(self) -> None:
+        """Sweep once over all revisions."""
         store, placed = self.store, self._placed
         reads = sorted(placed.reads, key=placed.revisions.__getitem__)
         position = 0
@@ -138,7 +140,6 @@ class Replay:
         for index, (expected, its) in made.items():
             if events is not None and _same(its, events):
                 self._check_write(index, revision, expected)
-                self._check_previous(revision, events)
                 self._apply(revision, events, index)
                 return True
         if len(claims) == 1:
@@ -156,13 +157,19 @@ class Replay:
         return True
 
     def _accounted(self, revision: int) -> Events | None:
-        """The events that the account has at a revision, which is the next one."""
+        """The events that the account has at a revision, which is the next one; without the previous values, which are
+        checked here."""
         account, start = self._account, self._position
         end = start
         while end < len(account) and account[end].kv.mod_revision == revision:
             end += 1
         self._position = end
-        return account[start:end] if end > start else None
+        events = account[start:end]
+        for event in events:
+            if event.prev_kv is not None:
+                self._check_previous(revision, events)
+                return tuple([Event(event.type, event.kv) for event in events])
+        return events or None
 
     def _lost(self, revision: int, index: int, made: Events, events: Events | None) -> None:
         """A completed write is not what the account has at its revision."""
@@ -187,7 +194,7 @@ class Replay:
         """Where the account has previous values, they are those of the keys before."""
         for event in events:
             if event.prev_kv is not None and event.prev_kv != self.store.live.get(event.kv.key):
-                what = f"the account has another value before the event of {event.kv.key!r} than there was"
+                what = f"the account has another value before the event of {quoted(event.kv.key)} than there was"
                 self.violations.append(Violation(Anomaly.WRONG_ANSWER, what, revision=revision))
 
     def _model(self, index: int) -> tuple[Result | None, Events]:
@@ -261,7 +268,9 @@ class Replay:
 
     def _phantom(self, revision: int, events: Events) -> None:
         made = ", ".join(
-            f"{event.kv.key!r} = {event.kv.value!r}" if event.type == PUT else f"{event.kv.key!r} deleted"
+            f"{quoted(event.kv.key)} = {quoted(event.kv.value)}"
+            if event.type == PUT
+            else f"{quoted(event.kv.key)} deleted"
             for event in events[:4]
         )
         what = f"no call can have made revision {revision}, in which {made}"
@@ -279,7 +288,7 @@ class Replay:
         guesses = self._gaps.guesses(revision, hints)
         expiries = self._expiries(revision, hints)
         if not guesses and not expiries:
-            known = ", ".join(f"{kv.key!r} = {kv.value!r}" for kv in hints.values() if kv.version)
+            known = ", ".join(f"{quoted(kv.key)} = {quoted(kv.value)}" for kv in hints.values() if kv.version)
             what = f"no call can have made revision {revision}" + (f", in which {known}" if known else "")
             self.violations.append(Violation(Anomaly.PHANTOM_WRITE, what, revision=revision))
             return False

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from etcd_lockstep.histories.history import History, Watch, WatchResponse
 from etcd_lockstep.histories.store import DELETE, PUT, Store
 from etcd_lockstep.histories.verdicts import Anomaly, Violation
+from etcd_lockstep.histories.words import quoted
 from etcd_model.operations import FilterType, WatchCreate
 from etcd_model.ranges import FROM_KEY
 from etcd_model.results import Event, KeyValue
@@ -179,4 +180,4 @@ def _key(event: Event) -> tuple[int, bytes, int]:
 
 def _named(event: Event) -> str:
     kv: KeyValue = event.kv
-    return f"the {'put' if event.type == PUT else 'deletion'} of {kv.key!r} at revision {kv.mod_revision}"
+    return f"the {'put' if event.type == PUT else 'deletion'} of {quoted(kv.key)} at revision {kv.mod_revision}"

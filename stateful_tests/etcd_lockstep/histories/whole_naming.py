@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from etcd_lockstep.histories.history import Call, Indefinite
 from etcd_lockstep.histories.placing import returned
 from etcd_lockstep.histories.verdicts import Anomaly, Violation
+from etcd_lockstep.histories.words import quoted
 from etcd_model.errors import Error
 from etcd_model.operations import Operation, Put, Range, RequestOp, Txn
 from etcd_model.results import RangeResult
@@ -25,14 +26,14 @@ def name(calls: Sequence[Call], group: Sequence[int], stuck: Sequence[int]) -> V
 
 
 def _name_read(calls: Sequence[Call], group: Sequence[int], index: int, key: bytes, value: bytes | None) -> Violation:
-    read = calls[index]
+    read, name = calls[index], quoted(key)
     writers = [other for other in group if value is not None and (key, value) in _puts(calls[other].operation)]
     effective = [other for other in writers if not isinstance(calls[other].outcome, Error)]
+    shown = "nothing" if value is None else quoted(value)
     if value is not None and not effective:
-        what = f"it read {value!r}, which no call wrote to {key!r}"
-        return Violation(Anomaly.PHANTOM_WRITE, what, (index,))
+        return Violation(Anomaly.PHANTOM_WRITE, f"it read {shown}, which no call wrote to {name}", (index,))
     if effective and all(calls[other].invoked > returned(read) for other in effective):
-        what = f"it read {value!r}, which was only written to {key!r} after it had returned"
+        what = f"it read {shown}, which was only written to {name} after it had returned"
         return Violation(Anomaly.FUTURE_READ, what, (index, effective[0]))
     newer = [
         other
@@ -43,11 +44,11 @@ def _name_read(calls: Sequence[Call], group: Sequence[int], index: int, key: byt
     ]
     if newer:
         last = max(newer, key=lambda other: calls[other].invoked)
-        written = calls[last].operation.value  # type: ignore[union-attr]  # a Put
+        written: bytes = calls[last].operation.value  # type: ignore[union-attr]  # a Put
         if not any(_shows(calls[other], key, written) for other in group):
-            what = f"{written!r} was written to {key!r}, and nobody ever read it, not even after it was acknowledged"
+            what = f"{quoted(written)} was written to {name} and acknowledged, and nobody ever read it"
             return Violation(Anomaly.LOST_WRITE, what, (last, index))
-        what = f"it read {'nothing' if value is None else repr(value)} from {key!r}, where {written!r} had been written"
+        what = f"it read {shown} from {name}, where {quoted(written)} had been written"
         return Violation(Anomaly.STALE_READ, what, (index, last))
     return Violation(Anomaly.WRONG_ANSWER, _NO_ORDER, (index,))
 

@@ -151,6 +151,9 @@ def _explains(history: History, commits: tuple[Commit, ...]) -> bool:
     """Whether what the account and the watchers show is what these commits make."""
     account = history.account
     if account is not None:
+        answered = [call.outcome for call in history.calls if (call.returned or account.asked) < account.asked]
+        if any(getattr(outcome, "revision", 0) > account.until for outcome in answered):
+            return False
         made = [event for commit in commits for event in _reported(commit) if commit.revision <= account.until]
         if made != [replace(event, prev_kv=None) for event in account.events] or commits[-1].revision < account.until:
             return False
