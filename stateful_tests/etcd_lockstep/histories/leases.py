@@ -37,6 +37,11 @@ ANY_TTL = -1
 
 NANOSECONDS = 1_000_000_000
 
+_MOST_REVISIONS = 1_000
+"""So many revisions are looked at for one at which a lease has the keys that an answer lists."""
+_MOST_LISTED = 1_000
+"""With more leases than these, those that list them all are not checked: each step would look at all of them."""
+
 
 @dataclass(slots=True)
 class _Lease:
@@ -65,6 +70,9 @@ class Leases:
         for lease_id, ttl in self._initial.items():
             self._of(lease_id).grants.append((min((call.invoked for call in history.calls), default=0), ttl))
         self._least_ttl = self._find_least_ttl(history.min_lease_ttl)
+        self._ended: dict[int, list[tuple[int, int, bool]]] = {}
+        for lease_id, revision, index, sure in replay.leases.ended:
+            self._ended.setdefault(lease_id, []).append((revision, index, sure))
         self._nameless: list[int] = []
         self._revokes: dict[int, list[int]] = {}
         """When each indefinite revoke of a lease was invoked."""
@@ -112,7 +120,7 @@ class Leases:
         placed, calls = self._placed, self._calls
         for index in placed.grants:
             self._grant(index, calls[index])
-        ended = {(lease_id, revision): index for lease_id, revision, index, _sure in self._replay.leases.ended}
+        ended = {(lease_id, at): index for lease_id, ends in self._ended.items() for at, index, _sure in ends}
         for revision, indices in placed.revokes.items():
             for index in indices:
                 lease_id: int = calls[index].operation.id  # type: ignore[union-attr]  # a LeaseRevoke
@@ -181,6 +189,12 @@ class Leases:
         """Between which revisions the lease has the keys that an answer lists."""
         store = self._replay.store
         high = min(high, self._replay.store.revision)
+        if high - low > _MOST_REVISIONS:
+            where = f"the keys of lease {lease_id}, which may be those of any revision from {low} to {high}"
+            self.unknowns.append(
+                Unknown(where, f"more than {_MOST_REVISIONS:,} revisions would be looked at", (index,))
+            )
+            return low, high
         listed = sorted(result.keys)
         right = [revision for revision in range(low, high + 1) if store.attached_at(lease_id, revision) == listed]
         if not right:
@@ -246,7 +260,10 @@ class Leases:
         """Look for an order of the calls of each lease."""
         for lease_id, lease in self._leases.items():
             self._add_ends(lease_id, lease)
-        if self._listings:
+        if self._listings and len(self._leases) > _MOST_LISTED:
+            why = f"the history has more than {_MOST_LISTED:,} leases, and a list is checked with all of them"
+            self.unknowns.append(Unknown("the lists of all leases", why, (self._listings[0].call,)))
+        elif self._listings:
             entries = [entry for lease in self._leases.values() for entry in lease.entries]
             self._search(None, [*entries, *self._listings], self._initial)
             return
@@ -258,9 +275,7 @@ class Leases:
         """The ends that deleted keys, and the chance of an expiry without keys after each grant."""
         once = len(lease.grants) == 1
         expiries = [max(asked, lease.renewed if once else 0) + ttl * NANOSECONDS for asked, ttl in lease.grants]
-        for ended, revision, index, sure in self._replay.leases.ended:
-            if ended != lease_id:
-                continue
+        for revision, index, sure in self._ended.get(lease_id, ()):
             place, deadline = 2 * revision, self._real_time.deadline(revision)
             if index < 0 and sure and expiries and min(expiries) > deadline:
                 what = f"the keys of lease {lease_id} were deleted, which nobody revoked, before its TTL was over"
@@ -289,7 +304,8 @@ class Leases:
                 return
             case Impossible(stuck=stuck):
                 calls = _calls(entries, stuck)
-                unsure = any(not sure for _id, _at, _call, sure in self._replay.leases.ended)
+                ids = self._ended if lease_id is None else (lease_id,)
+                unsure = any(not sure for of in ids for _at, _call, sure in self._ended.get(of, ()))
                 if unsure:
                     why = "a revision that deletes all its keys may be its end, or another call's doing"
                     self.unknowns.append(Unknown(named, why, calls))
