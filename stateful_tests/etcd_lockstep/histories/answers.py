@@ -129,7 +129,7 @@ class Naming:
         at = f"at revision {mismatch.at} the answer is {_brief(expected)}, not {_brief(observed)}"
         if torn := self._torn_range(call.operation, observed, expected):
             return made(Anomaly.TORN_TXN, f"it shows a part of what revision {torn} wrote, and not the rest"), 0
-        changes = sorted(store.changes(call.operation) | {0})
+        changes = sorted(store.changes(call.operation, 0, store.revision) | {0})
         earlier = [revision for revision in reversed(changes) if revision <= mismatch.base][:_NEAREST]
         later = [revision for revision in changes if revision > mismatch.base][:_NEAREST]
         for revisions, anomaly in ((earlier, Anomaly.STALE_READ), (later, Anomaly.FUTURE_READ)):

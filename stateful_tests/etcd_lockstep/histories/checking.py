@@ -84,7 +84,7 @@ def _check_by_revision(history: History, placed: Placed) -> Verdict:
     parts = (refusals, leases, compactions)
     for part in (*parts, watches):
         violations += part.violations
-    if violations and (replay.guessed or replay.open_ended):
+    if violations and (replay.guessed or replay.may_go_on):
         return _confirmed(history, placed, violations)
     unknowns = [*replay.unknowns, *(unknown for part in parts for unknown in part.unknowns)]
     return verdict(violations, unknowns, refusals.unchecked)

@@ -11,6 +11,7 @@ A lease expires when its TTL is over since it was granted or kept alive, or late
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -48,8 +49,8 @@ class _Lease:
     """What concerns one lease."""
 
     entries: list[Entry[State]] = field(default_factory=list)
-    grants: list[tuple[int, int]] = field(default_factory=list)
-    """When each was asked for, and the TTL in seconds."""
+    grants: list[tuple[int, int, int]] = field(default_factory=list)
+    """When each was asked for, the TTL in seconds, and its place; that of an optional one is 0."""
     renewed: int = 0
     """When the last successful keep-alive was asked for."""
 
@@ -68,11 +69,13 @@ class Leases:
         self._listings: list[Entry[State]] = []
         self._initial = dict(history.beginning.leases)
         for lease_id, ttl in self._initial.items():
-            self._of(lease_id).grants.append((min((call.invoked for call in history.calls), default=0), ttl))
+            self._of(lease_id).grants.append((min((call.invoked for call in history.calls), default=0), ttl, 0))
         self._least_ttl = self._find_least_ttl(history.min_lease_ttl)
         self._ended: dict[int, list[tuple[int, int, bool]]] = {}
         for lease_id, revision, index, sure in replay.leases.ended:
             self._ended.setdefault(lease_id, []).append((revision, index, sure))
+        self._over = max((call.returned or call.invoked for call in history.calls), default=0)
+        """When the last call returned: what happens later shows nowhere."""
         self._nameless: list[int] = []
         self._revokes: dict[int, list[int]] = {}
         """When each indefinite revoke of a lease was invoked."""
@@ -142,7 +145,7 @@ class Leases:
         if asked.id and asked.id != result.id:
             self._wrong(index, f"lease {result.id} was granted where {asked.id} was asked for")
         place = 2 * result.revision + 1
-        self._of(result.id).grants.append((call.invoked, result.ttl))
+        self._of(result.id).grants.append((call.invoked, result.ttl, place))
         self._add(result.id, index, _begin(result.id, result.ttl), place, place)
 
     def _loose(self, index: int, call: Call) -> None:
@@ -238,12 +241,12 @@ class Leases:
 
     def _optional_grant(self, lease_id: int, ttl: int, call: Call, index: int) -> None:
         lease = self._of(lease_id)
-        lease.grants.append((call.invoked, max(ttl, self._least_ttl or 1)))
+        lease.grants.append((call.invoked, max(ttl, self._least_ttl or 1), 0))
         granted = ANY_TTL if self._least_ttl is None else max(ttl, self._least_ttl)
         lease.entries.append(Entry(_begin(lease_id, granted), call.invoked, optional=True, call=index))
 
     def _windows(self, lease_id: int) -> Iterator[tuple[int, int]]:
-        """The places at which the lease has no keys, so that its end makes no revision."""
+        """The places at which the end of the lease makes no revision, because it has no keys, or none that shows."""
         low = 0
         for revision, keys in self._replay.store.attachments.get(lease_id, ()):
             if keys and low >= 0:
@@ -253,6 +256,8 @@ class Leases:
                 low = 2 * revision + 1
         if low >= 0:
             yield low, FOREVER
+        elif self._replay.open_ended:
+            yield 2 * self._replay.store.revision + 1, FOREVER
 
     # The check
 
@@ -274,7 +279,11 @@ class Leases:
     def _add_ends(self, lease_id: int, lease: _Lease) -> None:
         """The ends that deleted keys, and the chance of an expiry without keys after each grant."""
         once = len(lease.grants) == 1
-        expiries = [max(asked, lease.renewed if once else 0) + ttl * NANOSECONDS for asked, ttl in lease.grants]
+        lives = [
+            (max(asked, lease.renewed if once else 0) + ttl * NANOSECONDS, place)
+            for asked, ttl, place in sorted(lease.grants, key=lambda grant: grant[2])
+        ]
+        expiries = [expiry for expiry, _place in lives]
         for revision, index, sure in self._ended.get(lease_id, ()):
             place, deadline = 2 * revision, self._real_time.deadline(revision)
             if index < 0 and sure and expiries and min(expiries) > deadline:
@@ -293,8 +302,15 @@ class Leases:
                     call=index,
                 )
             )
-        for expiry in expiries:
-            for low, high in self._windows(lease_id):
+        windows = list(self._windows(lease_id))
+        for number, (expiry, place) in enumerate(lives):
+            if expiry > self._over:
+                continue
+            until = lives[number + 1][1] if place and number + 1 < len(lives) else FOREVER
+            first = bisect_left(windows, place, key=lambda window: window[1])
+            for low, high in windows[first:]:
+                if low > until:
+                    break
                 lease.entries.append(Entry(_end(lease_id), expiry, optional=True, low=low, high=high))
 
     def _search(self, lease_id: int | None, entries: list[Entry[State]], initial: State) -> None:

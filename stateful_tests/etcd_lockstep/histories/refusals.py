@@ -101,7 +101,7 @@ class Refusals:
             self._wrong(index, error, low, high)
 
     def _check_kv(self, index: int, operation: Operation, error: Error, low: int, high: int) -> None:
-        revisions = sorted({low, *(at for at in self._store.changes(operation) if low < at <= high)})
+        revisions = sorted({low, *self._store.changes(operation, low, high)})
         if _reads_the_past(operation):
             revisions = [*range(low, min(high, low + _MOST_REVISIONS) + 1)]
         if len(revisions) > _MOST_REVISIONS:

@@ -62,12 +62,16 @@ class Replay:
 
     @property
     def open_ended(self) -> bool:
-        """Whether an indefinite call may have made a revision after the last one that anybody was answered at: a
-        refusal, which tells no revision, may be due to that."""
+        """Whether there may be revisions after the last one that anybody was answered at: without an account of the
+        very end, nobody would know. A refusal, which tells no revision, may be due to one of these."""
         account = self._history.account
-        if len(self._gaps.filled) == len(self._gaps.writers):
-            return False
         return account is None or any(account.asked < (call.returned or 0) for call in self._calls)
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether anything is left that can have made such a revision: an indefinite call, or a lease with keys."""
+        left = len(self._gaps.filled) < len(self._gaps.writers) or any(self.store.attached.values())
+        return left and self.open_ended
 
     def run(self) -> None:
         """Sweep once over all revisions."""

@@ -177,14 +177,16 @@ class Store:
             self._all_keys = SortedList(self._histories)
         return _between(self._all_keys, key, range_end)
 
-    def changes(self, operation: Operation) -> set[int]:
-        """The revisions at which a key was written that an operation names."""
-        return {
-            kv.mod_revision
-            for key, range_end in footprint(operation)
-            for known in self.known(key, range_end)
-            for kv in self._histories[known]
-        }
+    def changes(self, operation: Operation, after: int, until: int) -> set[int]:
+        """The revisions between two, the latter included, at which a key was written that an operation names."""
+        found: set[int] = set()
+        for key, range_end in footprint(operation):
+            for known in self.known(key, range_end):
+                history = self._histories[known]
+                first = bisect_right(history, after, key=_MOD)
+                last = bisect_right(history, until, first, key=_MOD)
+                found.update([kv.mod_revision for kv in history[first:last]])
+        return found
 
     # What the model says
 
