@@ -82,9 +82,10 @@ def _check_by_revision(history: History, placed: Placed) -> Verdict:
     keeps_tombstones = server.quirks.compaction_keeps_tombstones
     watches = Watches(history, replay.store, compactions.revisions, keeps_tombstones=keeps_tombstones)
     parts = (refusals, leases, compactions)
-    for part in (*parts, watches):
-        violations += part.violations
-    if violations and (replay.guessed or replay.may_go_on):
+    unordered = [violation for part in parts for violation in part.violations]
+    violations = [*watches.violations, *unordered]
+    # A revision that nobody was answered at changes nothing that watchers were sent before.
+    if violations and (replay.guessed or (replay.may_go_on and not watches.violations)):
         return _confirmed(history, placed, violations)
     unknowns = [*replay.unknowns, *(unknown for part in parts for unknown in part.unknowns)]
     return verdict(violations, unknowns, refusals.unchecked)

@@ -93,6 +93,9 @@ class WholeSearch:
         self._calls = history.calls
         self._placed = placed
         self._told = told_by(history.calls)
+        if not placed.unrevealed:
+            self._told = replace(self._told, headers=True)
+        self._sent = _sent(history) if self._told.headers else {}
         self._keeps_history = any(_looks_back(call.operation) for call in history.calls)
         self._needs_numbers = self._told.revisions or self._keeps_history
         self._needs_versions = "version" in self._told.fields or any(map(_looks_at_numbers, history.calls))
@@ -158,6 +161,12 @@ class WholeSearch:
             if revision >= 0 and self._is_loose(index):
                 run = self._remembered(("at", revision), _stands_at(revision))
                 yield Entry(run, 0, returned(self._calls[index]), call=index)
+        for watch in self._history.watches if self._told.headers else ():
+            for response in watch.responses:
+                if response.events:
+                    revision = response.events[-1].kv.mod_revision
+                    run = self._remembered(("at", revision), _stands_at(revision))
+                    yield Entry(run, 0, response.received)
 
     def _is_loose(self, index: int) -> bool:
         return bool(self._placed.stale[index])
@@ -183,10 +192,16 @@ class WholeSearch:
         def remembered(node: _Node) -> _Node | None:
             if move not in node.moves:
                 after = run(node.state)
-                node.moves[move] = None if after is None else self._node(after)
+                fits = after is not None and self._fits(node.state, after)
+                node.moves[move] = self._node(after) if after is not None and fits else None
             return node.moves[move]
 
         return remembered
+
+    def _fits(self, before: State, after: State) -> bool:
+        """Whether a revision that was just made is what watchers were sent of it."""
+        sent = self._sent.get(after.revision) if after.revision > before.revision else None
+        return sent is None or sent <= {(event.type, event.kv) for event in map(reported, after.commits[-1].events)}
 
     def _node(self, state: State) -> _Node:
         """The one node of all states in which all that can show later is the same."""
@@ -262,6 +277,16 @@ class WholeSearch:
         if self._needs_versions:
             return frozenset(state.keys.values()), leases
         return frozenset([(kv.key, kv.value, kv.lease) for kv in state.keys.values()]), leases
+
+
+def _sent(history: History) -> dict[int, set[tuple[int, KeyValue]]]:
+    """What watchers were sent, by its revision."""
+    sent: dict[int, set[tuple[int, KeyValue]]] = {}
+    for watch in history.watches:
+        for response in watch.responses:
+            for event in response.events:
+                sent.setdefault(event.kv.mod_revision, set()).add((event.type, event.kv))
+    return sent
 
 
 def _initial_state(history: History, server: Server) -> State:
