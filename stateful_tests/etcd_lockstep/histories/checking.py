@@ -84,6 +84,8 @@ def _check_by_revision(history: History, placed: Placed) -> Verdict:
     parts = (refusals, leases, compactions)
     unordered = [violation for part in parts for violation in part.violations]
     violations = [*watches.violations, *unordered]
+    if leases.certain:
+        return verdict([*leases.certain, *violations], (), 0)
     # A revision that nobody was answered at changes nothing that watchers were sent before.
     if violations and (replay.guessed or (replay.may_go_on and not watches.violations)):
         return _confirmed(history, placed, violations)

@@ -60,6 +60,8 @@ class Leases:
 
     def __init__(self, history: History, placed: Placed, real_time: RealTime, replay: Replay) -> None:
         self.violations: list[Violation] = []
+        self.certain: list[Violation] = []
+        """What is wrong wherever the calls are placed."""
         self.unknowns: list[Unknown] = []
         self._calls = history.calls
         self._placed = placed
@@ -107,15 +109,19 @@ class Leases:
             if result.ttl == asked.ttl and asked.ttl >= (least or 1):
                 continue
             if asked.ttl > result.ttl or (least is not None and result.ttl != least):
-                self._wrong(index, f"a lease of {result.ttl} s was granted where {asked.ttl} s were asked for")
+                self._never(index, f"a lease of {result.ttl} s was granted where {asked.ttl} s were asked for")
             least = result.ttl
         return least
 
     def _wrong(self, index: int, what: str) -> None:
+        """An answer that is wrong where its call is placed."""
         revision = self._placed.revisions[index]
-        self.violations.append(
-            Violation(Anomaly.WRONG_ANSWER, what, (index,), revision=revision if revision >= 0 else None)
-        )
+        self.violations.append(Violation(Anomaly.WRONG_ANSWER, what, (index,), revision=revision))
+
+    def _never(self, index: int, what: str) -> None:
+        """An answer that would be wrong anywhere."""
+        revision = self._placed.revisions[index]
+        self.certain.append(Violation(Anomaly.WRONG_ANSWER, what, (index,), revision=revision))
 
     # What was answered
 
@@ -143,7 +149,7 @@ class Leases:
         assert isinstance(asked, LeaseGrant)
         assert isinstance(result, LeaseGrantResult)
         if asked.id and asked.id != result.id:
-            self._wrong(index, f"lease {result.id} was granted where {asked.id} was asked for")
+            self._never(index, f"lease {result.id} was granted where {asked.id} was asked for")
         place = 2 * result.revision + 1
         self._of(result.id).grants.append((call.invoked, result.ttl, place))
         self._add(result.id, index, _begin(result.id, result.ttl), place, place)
@@ -156,7 +162,7 @@ class Leases:
             case LeaseKeepAliveResult(ttl=ttl):
                 lease_id: int = call.operation.id  # type: ignore[union-attr]  # a LeaseKeepAlive
                 if result.id != lease_id:
-                    self._wrong(index, f"it kept lease {result.id} alive, and was asked for {lease_id}")
+                    self._never(index, f"it kept lease {result.id} alive, and was asked for {lease_id}")
                 low, high = 2 * max(floor, result.revision), 2 * ceiling + 1
                 if ttl:
                     self._of(lease_id).renewed = max(self._of(lease_id).renewed, call.invoked)
@@ -179,9 +185,9 @@ class Leases:
         lease_id: int = operation.id  # type: ignore[union-attr]  # a LeaseTimeToLive
         there = result.ttl >= 0
         if result.id != lease_id:
-            self._wrong(index, f"it was told of lease {result.id}, and asked for {lease_id}")
+            self._never(index, f"it was told of lease {result.id}, and asked for {lease_id}")
         if there and result.ttl > result.granted_ttl:
-            self._wrong(index, f"{result.ttl} s are left of a lease of {result.granted_ttl} s")
+            self._never(index, f"{result.ttl} s are left of a lease of {result.granted_ttl} s")
         if there and operation.keys:  # type: ignore[union-attr]  # as above
             low, high = self._narrowed(index, lease_id, result, low, high)
         self._add(lease_id, index, _has(lease_id, result.granted_ttl if there else None), 2 * low, 2 * high + 1)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from etcd_lockstep.histories.answers import kvs_in
-from etcd_lockstep.histories.history import Account, Call, History, Indefinite
+from etcd_lockstep.histories.history import FOREVER, Account, Call, History, Indefinite
 from etcd_lockstep.histories.leases import NANOSECONDS
 from etcd_lockstep.histories.objects import objects
 from etcd_lockstep.histories.placing import Placed, returned
@@ -141,12 +141,12 @@ class WholeSearch:
             if after.state.revision > node.state.revision:
                 events += map(reported, after.state.commits[-1].events)
             node = after
-        return Account(0, node.state.revision, tuple(events))
+        return Account(FOREVER, node.state.revision, tuple(events))
 
     def _entry(self, index: int) -> Entry[_Node]:
         call = self._calls[index]
         revision = self._placed.revisions[index]
-        low, high = -1, 2**63
+        low, high = -1, FOREVER
         if revision >= 0 and not self._is_loose(index):
             low, high = 2 * revision, 2 * revision + 1
         elif revision >= 0 and isinstance(call.outcome, LeaseKeepAliveResult):

@@ -41,7 +41,8 @@ class _Move:
     optional: bool
     may_be_stale: bool = False
     header: int = 0
-    """With a revision: not the call itself, but the making of its header, before or after it, by whichever member."""
+    """With a revision: not the call itself, but the moment at which its header was made, by whichever member; or the
+    moment of an event that a watcher is sent."""
 
 
 def is_linearizable(history: History) -> bool:
@@ -80,6 +81,11 @@ def _headers(history: History) -> Iterator[_Move]:
     for call in history.calls:
         if isinstance(call.outcome, _LOOSE):
             yield _Move(call, 0, call.invoked, call.returned, False, may_be_stale=True, header=call.outcome.revision)
+    for watch in history.watches:
+        for response in watch.responses:
+            if response.events:
+                sent = response.events[-1].kv.mod_revision
+                yield _Move(None, 0, 0, response.received, False, may_be_stale=True, header=sent)
 
 
 def _serializable(operation: Operation) -> bool:
