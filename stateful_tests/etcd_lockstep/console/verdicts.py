@@ -16,8 +16,8 @@ def verdict_lines(history: History, verdict: Verdict) -> Iterator[str]:
     match verdict:
         case Linearizable(unchecked=unchecked):
             if unchecked:
-                reason = "another reason than the keys and leases"
-                yield f"{unchecked:,} refusals had {reason}: whether they were due is not checked"
+                refusals = "1 refusal" if unchecked == 1 else f"{unchecked:,} refusals"
+                yield f"{refusals} had another reason than the keys and leases: whether that was due is not checked"
         case Violated(violations=violations):
             yield from _violation_lines(history, violations[0])
             for violation in violations[1:]:
@@ -31,13 +31,16 @@ def summary(history: History) -> str:
     """`1,204 calls of 8 clients, 12 indefinite; 2 watches; the store's account up to revision 907`."""
     indefinite = sum(isinstance(call.outcome, Indefinite) for call in history.calls)
     clients = len({call.client for call in history.calls})
-    parts = [f"{len(history.calls):,} calls of {clients} clients, {indefinite:,} indefinite"]
+    parts = [f"{_number(len(history.calls), 'call')} of {_number(clients, 'client')}, {indefinite:,} indefinite"]
     if history.watches:
-        number = len(history.watches)
-        parts.append(f"{number} {'watch' if number == 1 else 'watches'}")
+        parts.append(_number(len(history.watches), "watch", "watches"))
     if history.account is not None:
         parts.append(f"the store's account up to revision {history.account.until}")
     return "; ".join(parts)
+
+
+def _number(number: int, one: str, several: str = "") -> str:
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
 def _violation_lines(history: History, violation: Violation) -> Iterator[str]:
