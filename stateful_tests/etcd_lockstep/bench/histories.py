@@ -6,11 +6,21 @@ account. What is timed is the check, not the reading of a file.
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import shutil
+import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
 
-from etcd_lockstep.histories import Account, Call, History, Indefinite
-from etcd_lockstep.histories.store import tombstone
+from etcd_lockstep.bench.fake import resident_bytes
+from etcd_lockstep.bench.figures import Figure, Sizes
+from etcd_lockstep.histories import Account, Call, History, Indefinite, Linearizable, check
+from etcd_lockstep.histories.plain import tombstone
 from etcd_model.operations import Compare, CompareResult, CompareTarget, DeleteRange, Operation, Put, Range, Txn
 from etcd_model.results import (
     DeleteRangeResult,
@@ -105,3 +115,87 @@ def _draw(source: random.Random, store: _Register, names: list[bytes], calls: in
         if source.random() < 0.5:
             store.apply(operation)
         yield Call(client, operation, invoked, None, Indefinite("UNAVAILABLE"))
+
+
+def check_speed(sizes: Sizes) -> list[Figure]:
+    """The check of one history, once for each repetition; to be run in a process of its own."""
+    calls = CALLS if sizes.keys >= CALLS else 20_000
+    history = draw_history(calls)
+    seconds, held = [], 0
+    for _ in range(min(sizes.repetitions, 3)):
+        begun = time.process_time()
+        verdict = check(history)
+        seconds.append(time.process_time() - begun)
+        held = max(held, resident_bytes())
+        assert verdict == Linearizable(), verdict
+    name = f"checker: a call of {calls:,}, 1% indefinite"
+    rate = calls / median(seconds)
+    figures = [
+        Figure(name, [one / calls * 1e6 for one in seconds], 10, "µs", f"{rate:,.0f} calls/s on one core"),
+        Figure("checker: memory a call, the history included", [held / calls / 1000], 2, "KB", f"{held / 1e6:,.0f} MB"),
+    ]
+    return [*figures, *beside_porcupine(history, rate)]
+
+
+# Porcupine
+
+PROGRAM = Path(__file__).parents[3] / "scripts" / "porcupine"
+PATIENCE = 60.0
+"""Seconds that Porcupine gets."""
+
+
+def beside_porcupine(history: History, rate: float) -> list[Figure]:
+    """The speed of the checker over that of Porcupine on the same calls, without the account and the revisions."""
+    name = "checker ÷ Porcupine, on the same history"
+    go = shutil.which("go")
+    if go is None or not PROGRAM.is_dir():
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        file, program = Path(folder) / "history.tsv", Path(folder) / "porcupine"
+        with file.open("w", encoding="ascii") as written:
+            written.writelines(map(_line, history.calls))
+        built = subprocess.run(
+            [go, "build", "-o", program, "."], cwd=PROGRAM, capture_output=True, text=True, check=False
+        )
+        if built.returncode:
+            return []
+        done = subprocess.run(
+            [program, file, str(PATIENCE)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "GOMAXPROCS": "1"},
+        )
+    said = json.loads(done.stdout)
+    theirs = len(history.calls) / said["seconds"]
+    end = f"Porcupine says {said['verdict']} after {said['seconds']:.0f} s, on one core"
+    detail = f"{rate:,.0f} ÷ {theirs:,.0f} calls/s; {end}"
+    return [Figure(name, [rate / theirs], 1, "×", detail)]
+
+
+def _line(call: Call) -> str:
+    """A call for `scripts/porcupine`, which says what the fields are."""
+    operation, result = call.operation, call.outcome
+    unknown = isinstance(result, Indefinite)
+    match operation:
+        case Put(key=key, value=value):
+            fields = ["put", key.decode(), value.decode()]
+        case Range(key=key):
+            shown = result.kvs[0].value.decode() if isinstance(result, RangeResult) and result.kvs else "-"
+            fields = ["get", key.decode(), "?" if unknown else shown]
+        case Txn(compare=(Compare(key=key, operand=bytes(expected)),), success=(Put(value=value),)):
+            succeeded = isinstance(result, TxnResult) and result.succeeded
+            fields = [
+                "cas",
+                key.decode(),
+                expected.decode(),
+                value.decode(),
+                "?" if unknown else str(succeeded).lower(),
+            ]
+        case DeleteRange(key=key):
+            deleted = isinstance(result, DeleteRangeResult) and result.deleted > 0
+            fields = ["del", key.decode(), "?" if unknown else str(deleted).lower()]
+        case _:
+            raise AssertionError(operation)
+    returned = -1 if unknown else call.returned
+    return "\t".join([str(call.client), str(call.invoked), str(returned), *fields]) + "\n"

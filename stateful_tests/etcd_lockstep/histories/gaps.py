@@ -13,7 +13,8 @@ from typing import TypeAlias
 
 from etcd_lockstep.histories.history import Call
 from etcd_lockstep.histories.placing import may_write
-from etcd_lockstep.histories.store import DELETE, PUT, Store
+from etcd_lockstep.histories.plain import DELETE, PUT
+from etcd_lockstep.histories.store import Store
 from etcd_model.operations import DeleteRange, LeaseRevoke, Operation, Put, RequestOp, Txn
 from etcd_model.results import Event, KeyValue
 

@@ -1,8 +1,7 @@
 """The model, revision by revision: the keys as they are, and a history of each of them.
 
 `etcd_model` keeps all keys of each revision, which a history of a million calls can't afford. So a call is put to it
-with an excerpt of the state: the keys that the call names, at the revision at hand. What a plain put does, which is
-most of what stands in a long history, is computed here without the model; the tests hold it to the model's answers.
+with an excerpt of the state: the keys that the call names, at the revision at hand. What is `plain` is not put to it.
 """
 
 from __future__ import annotations
@@ -16,14 +15,12 @@ from typing import Any
 from sortedcontainers import SortedList
 
 from etcd_lockstep.histories.history import Beginning
+from etcd_lockstep.histories.plain import DELETE, PUT, plain_delete, plain_txn, tombstone
 from etcd_model import step
 from etcd_model.operations import Compare, DeleteRange, Operation, Put, Range, RequestOp, Txn
 from etcd_model.ranges import FROM_KEY
 from etcd_model.results import Event, KeyValue, Result
 from etcd_model.state import Commit, DeleteEvent, Keys, Lease, PutEvent, Server, State
-
-PUT, DELETE = 0, 1
-"""`Event.EventType`."""
 
 _MOD = attrgetter("mod_revision")
 
@@ -69,27 +66,20 @@ class Store:
         self._live_keys: SortedList[bytes] | None = None
         self._all_keys: SortedList[bytes] | None = None
         for kv in beginning.kvs:
-            self._write(kv)
+            self.write(beginning.revision, kv)
 
     # The keys as they are
 
     def apply(self, revision: int, events: Sequence[Event]) -> None:
         """Move on to a revision in which this was written."""
-        self.revision = revision
         if len(events) > 1:
             self.together[revision] = tuple([event.kv.key for event in events])
         for event in events:
-            self._write(event.kv if event.type == PUT else tombstone(event.kv.key, revision))
+            self.write(revision, event.kv if event.type == PUT else tombstone(event.kv.key, revision))
 
-    def put(self, operation: Put) -> KeyValue:
-        """What a plain put makes of its key, in the next revision."""
-        old = self.live.get(operation.key)
-        revision = self.revision + 1
-        if old is None:
-            return KeyValue(operation.key, operation.value, revision, revision, 1, operation.lease)
-        return KeyValue(operation.key, operation.value, old.create_revision, revision, old.version + 1, operation.lease)
-
-    def _write(self, kv: KeyValue) -> None:
+    def write(self, revision: int, kv: KeyValue) -> None:
+        """Move on to a revision in which one key became this."""
+        self.revision = revision
         key = kv.key
         history = self._histories.get(key)
         if history is None:
@@ -202,6 +192,13 @@ class Store:
         """The model's answer to an operation of the KV service at a revision, by default the current one, and the
         events of the revision that it makes, if it makes one. `keys_of`: with the keys as they were at another."""
         at = self.revision if revision is None else revision
+        if revision is None and leases is ANY_LEASE:
+            if type(operation) is Txn:
+                plain = plain_txn(operation, self.live, at + 1)
+                if plain is not None:
+                    return plain
+            elif type(operation) is DeleteRange and operation.key and not operation.range_end:
+                return plain_delete(operation, self.live, at + 1)
         where = keys_of if keys_of is not None else revision
         keys: dict[bytes, KeyValue] = {}
         for key, range_end in footprint(operation):
@@ -232,11 +229,6 @@ def _between(keys: SortedList[bytes], key: bytes, range_end: bytes) -> list[byte
     if range_end == FROM_KEY:
         return list(keys.irange(key))
     return list(keys.irange(key, range_end, (True, False)))
-
-
-def tombstone(key: bytes, revision: int) -> KeyValue:
-    """What an event and a key's history have of a deletion."""
-    return KeyValue(key, b"", create_revision=0, mod_revision=revision, version=0)
 
 
 def reported(event: PutEvent | DeleteEvent) -> Event:

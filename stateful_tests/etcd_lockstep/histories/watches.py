@@ -10,7 +10,8 @@ from bisect import bisect_left
 from collections.abc import Collection, Sequence
 
 from etcd_lockstep.histories.history import History, Watch, WatchResponse
-from etcd_lockstep.histories.store import DELETE, PUT, Store
+from etcd_lockstep.histories.plain import DELETE, PUT
+from etcd_lockstep.histories.store import Store
 from etcd_lockstep.histories.verdicts import Anomaly, Violation
 from etcd_lockstep.histories.words import quoted
 from etcd_model.operations import FilterType, WatchCreate
