@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from etcd_lockstep import check_history
 from etcd_lockstep.filing.corpus import BadFile
 from etcd_lockstep.histories import (
     Account,
+    Anomaly,
     Beginning,
     Call,
     History,
@@ -252,3 +254,24 @@ def test_a_broken_log_is_refused(tmp_path: Path, line: str, said: str) -> None:
     path = tmp_path / "etcd.log"
     path.write_text(f"INFO  jepsen.core - begins\n{line}\n")
     assert refusal(path).startswith(said)
+
+
+# The documentation
+
+PAGE = Path(__file__).parent.parent / "docs" / "concurrency.md"
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="the documentation is not installed with the package")
+def test_the_file_of_the_documentation_is_a_linearizable_history(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "example.jsonl").write_text(example)
+    history = load_history(tmp_path / "example.jsonl")
+    assert (len(history.calls), len(history.watches)) == (4, 1)
+    assert check_history(history) == Linearizable()
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="the documentation is not installed with the package")
+def test_every_violation_is_in_the_documentation() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for anomaly in Anomaly:
+        assert f"\n| {anomaly.value} | " in page

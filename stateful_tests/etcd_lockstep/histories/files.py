@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from etcd_lockstep.filing.corpus import BadFile
+from etcd_lockstep.filing.bad_file import BadFile
 from etcd_lockstep.filing.notation import BadNotation, Json, to_json
 from etcd_lockstep.histories.encoding import (
     call_from_json,

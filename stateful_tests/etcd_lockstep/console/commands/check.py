@@ -13,7 +13,7 @@ from rich.text import Text
 
 from etcd_lockstep.console.commands.exits import Exit
 from etcd_lockstep.console.verdicts import summary, verdict_lines
-from etcd_lockstep.filing.corpus import BadFile
+from etcd_lockstep.filing.bad_file import BadFile
 from etcd_lockstep.filing.writing import write_whole
 from etcd_lockstep.histories import BadHistory, History, Linearizable, Unknown, Verdict, Violated, check
 from etcd_lockstep.histories.files import load_history
