@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from etcd_lockstep.histories.answers import Mismatch, Naming, agrees, kvs_in
 from etcd_lockstep.histories.gaps import Events, Gaps
 from etcd_lockstep.histories.history import History
+from etcd_lockstep.histories.observations import Observations
 from etcd_lockstep.histories.placing import Placed
 from etcd_lockstep.histories.plain import PUT, is_plain_put, is_plain_range, written
 from etcd_lockstep.histories.real_time import RealTime, last_revision
@@ -50,6 +51,7 @@ class Replay:
         self._until = history.account.until if history.account else history.beginning.revision
         self._mismatches: list[Mismatch] = []
         self._gaps = Gaps(history.calls, placed.indefinite, self.store, real_time.deadline)
+        self._observations: Observations | None = None
         self._hints: dict[int, dict[bytes, KeyValue]] | None = None
         self.last = last_revision(history, placed, (self._until,))
 
@@ -322,7 +324,7 @@ class Replay:
             self.leases.ended.append((lease, revision, index, True))
             self._apply(revision, events, index)
             return True
-        guesses = self._gaps.guesses(revision, hints)
+        guesses = self._plausible(revision, self._gaps.guesses(revision, hints))
         expiries = self._expiries(revision, hints)
         if not guesses and not expiries:
             known = ", ".join(f"{quoted(kv.key)} = {quoted(kv.value)}" for kv in hints.values() if kv.version)
@@ -342,6 +344,19 @@ class Replay:
             self.leases.ended.append((lease, revision, -1, True))
             self._apply(revision, events, None)
         return True
+
+    def _plausible(self, revision: int, guesses: list[tuple[int, Events]]) -> list[tuple[int, Events]]:
+        """Those guesses that later answers allow, the ones that they need first; all of them where none is allowed:
+        then one of these answers is wrong."""
+        if len(guesses) < 2:
+            return guesses
+        if self._observations is None:
+            first = self._history.beginning.revision
+            self._observations = Observations(self._calls, self._placed, first, self.last)
+        allow, need = self._observations.allow, self._observations.need
+        allowed = [guess for guess in guesses if all(allow(revision, event) for event in guess[1])]
+        allowed.sort(key=lambda guess: not any(need(revision, event) for event in guess[1]))
+        return allowed or guesses
 
     def _revoked_at(self, revision: int, hints: Mapping[bytes, KeyValue]) -> tuple[int, int, Events] | None:
         """The completed revoke that was answered at a revision, and whose lease had keys then."""
