@@ -154,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="etcd-lockstep",
         description="Finds where an etcd mock, fake or look-alike differs from a real etcd.",
-        epilog=_EPILOGUE,
+        epilog=f"{_EPILOGUE}; of check, 4: it can't tell",
     )
     parser.add_argument("--version", action="version", version=f"etcd-lockstep {version('etcd-lockstep')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

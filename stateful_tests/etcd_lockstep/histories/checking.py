@@ -12,7 +12,7 @@ from etcd_lockstep.histories.placing import Placed, place
 from etcd_lockstep.histories.real_time import RealTime, beyond_the_account
 from etcd_lockstep.histories.refusals import Refusals
 from etcd_lockstep.histories.replay import Replay
-from etcd_lockstep.histories.verdicts import Unknown, Verdict, Violated, Violation, verdict
+from etcd_lockstep.histories.verdicts import Anomaly, Unknown, Verdict, Violated, Violation, verdict
 from etcd_lockstep.histories.watches import Watches
 from etcd_lockstep.histories.whole import WholeSearch
 from etcd_lockstep.names import operation_name
@@ -72,6 +72,7 @@ def _check_by_revision(history: History, placed: Placed) -> Verdict:
         return _confirmed(history, placed, replay.violations)
     violations += replay.violations
     if violations:
+        violations.sort(key=lambda violation: violation.anomaly is not Anomaly.TWO_WRITES)
         return verdict(violations, replay.unknowns, 0)
     leases = Leases(history, placed, real_time, replay)
     compactions = Compactions(history, placed, real_time)

@@ -33,10 +33,18 @@ class RealTime:
         self._deadlines: tuple[list[int], list[int]] | None = None
 
     def violations(self) -> Iterator[Violation]:
-        """Every call that is placed before one that had returned by then; what only follows from another one's
-        header, which was named already, is left out. Computes `floors` on the way."""
+        """Every call that is placed before one that had returned by then. Computes `floors` on the way.
+
+        What only follows from a header that was named already is left out. A header that is too high makes every later
+        answer look stale; it is the offender if writes came later that are below it.
+        """
+        found = list(self._sweep())
+        too_high = {violation.calls[-1] for violation in found if violation.anomaly is Anomaly.REAL_TIME}
+        too_high |= {violation.calls[0] for violation in found if violation.anomaly is Anomaly.FUTURE_READ}
         offenders: set[int] = set()
-        for violation in self._sweep():
+        for violation in found:
+            if violation.anomaly is Anomaly.STALE_READ and not too_high.isdisjoint(violation.calls[1:]):
+                continue
             if offenders.isdisjoint(violation.calls):
                 yield violation
             offenders.add(violation.calls[0])

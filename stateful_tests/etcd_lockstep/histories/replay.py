@@ -222,9 +222,10 @@ class Replay:
             self._mismatches.append(Mismatch(index, revision - 1, revision))
             return
         else:
-            has = "something else"
-            if self._gaps.fill(revision, events, self.store.lease_ended_by(events)) is not None:
-                has = "what another call wrote"
+            made_it = self._gaps.fill(revision, events, self.store.lease_ended_by(events))
+            has = "something else" if made_it is None else "what another call wrote"
+            if made_it is None and not self._gaps.gave_up:
+                self._phantom(revision, events)
             what = f"it was acknowledged with revision {revision}, at which the account has {has}"
             anomaly = Anomaly.LOST_WRITE
         self.violations.append(Violation(anomaly, what, (index,), revision=revision))
