@@ -93,6 +93,17 @@ class Gaps:
         self.gave_up |= moves[0] > _MOST_MOVES
         return None
 
+    def fill_at_any_time(self, revision: int, events: Events, lease: int | None) -> bool:
+        """Whether a call can have made a revision, leaving aside when that was answered first: the answer was to a
+        write that is not there, and may be as wrong as that."""
+        if self.fill(revision, events, lease) is not None:
+            return True
+        for index in self._unused.about(events[0], lease):
+            if self._makes(index, revision, events):
+                self._assign(revision, index)
+                return True
+        return False
+
     def _assign(self, revision: int, index: int) -> None:
         self.filled[revision] = index
         if index not in self._made:

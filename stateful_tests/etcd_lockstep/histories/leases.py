@@ -12,11 +12,11 @@ A lease expires when its TTL is over since it was granted or kept alive, or late
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from etcd_lockstep.histories.history import FOREVER, Call, History
+from etcd_lockstep.histories.lease_steps import ANY_TTL, State, begin, end, has, key_of
 from etcd_lockstep.histories.placing import Placed, returned
 from etcd_lockstep.histories.real_time import RealTime
 from etcd_lockstep.histories.replay import Replay
@@ -29,12 +29,6 @@ from etcd_model.results import (
     LeaseLeasesResult,
     LeaseTimeToLiveResult,
 )
-
-State: TypeAlias = Mapping[int, int]
-"""The granted TTL of each lease that there is."""
-
-ANY_TTL = -1
-"""Of a lease that an indefinite call granted: the server's least TTL may be more than what was asked for."""
 
 NANOSECONDS = 1_000_000_000
 
@@ -137,7 +131,7 @@ class Leases:
                     continue
                 if self._keys_at(lease_id, revision):
                     self._wrong(index, f"lease {lease_id} was revoked, and still has keys at revision {revision}")
-                self._add(lease_id, index, _end(lease_id), 2 * revision + 1, 2 * revision + 1)
+                self._add(lease_id, index, end(lease_id), 2 * revision + 1, 2 * revision + 1)
         for lease_id, revision, index in self._replay.leases.used:
             if index >= 0:
                 self.need(lease_id, index, 2 * revision, 2 * revision)
@@ -152,7 +146,7 @@ class Leases:
             self._never(index, f"lease {result.id} was granted where {asked.id} was asked for")
         place = 2 * result.revision + 1
         self._of(result.id).grants.append((call.invoked, result.ttl, place))
-        self._add(result.id, index, _begin(result.id, result.ttl), place, place)
+        self._add(result.id, index, begin(result.id, result.ttl), place, place)
 
     def _loose(self, index: int, call: Call) -> None:
         """Answers whose headers are made before or after the fact (`placing`)."""
@@ -166,7 +160,7 @@ class Leases:
                 low, high = 2 * max(floor, result.revision), 2 * ceiling + 1
                 if ttl:
                     self._of(lease_id).renewed = max(self._of(lease_id).renewed, call.invoked)
-                self._add(lease_id, index, _has(lease_id, ttl or None), low, high)
+                self._add(lease_id, index, has(lease_id, ttl or None), low, high)
             case LeaseTimeToLiveResult():
                 self._time_to_live(index, call, result, floor, min(ceiling, result.revision + 1))
             case LeaseLeasesResult(leases=ids):
@@ -190,7 +184,7 @@ class Leases:
             self._never(index, f"{result.ttl} s are left of a lease of {result.granted_ttl} s")
         if there and operation.keys:  # type: ignore[union-attr]  # as above
             low, high = self._narrowed(index, lease_id, result, low, high)
-        self._add(lease_id, index, _has(lease_id, result.granted_ttl if there else None), 2 * low, 2 * high + 1)
+        self._add(lease_id, index, has(lease_id, result.granted_ttl if there else None), 2 * low, 2 * high + 1)
 
     def _narrowed(
         self, index: int, lease_id: int, result: LeaseTimeToLiveResult, low: int, high: int
@@ -236,7 +230,7 @@ class Leases:
                 case LeaseRevoke(id=lease_id) if index not in made:
                     for low, high in self._windows(lease_id):
                         self._of(lease_id).entries.append(
-                            Entry(_end(lease_id), call.invoked, optional=True, low=low, high=high, call=index)
+                            Entry(end(lease_id), call.invoked, optional=True, low=low, high=high, call=index)
                         )
         unknown = [
             lease_id for lease_id, lease in self._leases.items() if not lease.grants and lease_id not in self._initial
@@ -249,7 +243,7 @@ class Leases:
         lease = self._of(lease_id)
         lease.grants.append((call.invoked, max(ttl, self._least_ttl or 1), 0))
         granted = ANY_TTL if self._least_ttl is None else max(ttl, self._least_ttl)
-        lease.entries.append(Entry(_begin(lease_id, granted), call.invoked, optional=True, call=index))
+        lease.entries.append(Entry(begin(lease_id, granted), call.invoked, optional=True, call=index))
 
     def _windows(self, lease_id: int) -> Iterator[tuple[int, int]]:
         """The places at which the end of the lease makes no revision, because it has no keys, or none that shows."""
@@ -299,7 +293,7 @@ class Leases:
             invoked = self._calls[index].invoked if index >= 0 and sure else min(begins, default=0)
             lease.entries.append(
                 Entry(
-                    _end(lease_id),
+                    end(lease_id),
                     min(invoked, deadline),
                     deadline,
                     optional=not sure,
@@ -317,11 +311,11 @@ class Leases:
             for low, high in windows[first:]:
                 if low > until:
                     break
-                lease.entries.append(Entry(_end(lease_id), expiry, optional=True, low=low, high=high))
+                lease.entries.append(Entry(end(lease_id), expiry, optional=True, low=low, high=high))
 
     def _search(self, lease_id: int | None, entries: list[Entry[State]], initial: State) -> None:
         named = "all leases" if lease_id is None else f"lease {lease_id}"
-        match find_order(entries, initial, _key, BUDGET):
+        match find_order(entries, initial, key_of, BUDGET):
             case Found():
                 return
             case Impossible(stuck=stuck):
@@ -348,24 +342,5 @@ class Leases:
                 )
 
 
-def _key(state: State) -> Hashable:
-    return frozenset(state.items())
-
-
 def _calls(entries: list[Entry[State]], stuck: Iterable[int]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(entries[index].call for index in stuck if entries[index].call >= 0))
-
-
-def _begin(lease_id: int, ttl: int) -> Callable[[State], State | None]:
-    return lambda state: None if lease_id in state else {**state, lease_id: ttl}
-
-
-def _end(lease_id: int) -> Callable[[State], State | None]:
-    return lambda state: {held: ttl for held, ttl in state.items() if held != lease_id} if lease_id in state else None
-
-
-def _has(lease_id: int, ttl: int | None) -> Callable[[State], State | None]:
-    """Whether there is such a lease, with this TTL; with None, that there is none."""
-    if ttl is None:
-        return lambda state: None if lease_id in state else state
-    return lambda state: state if state.get(lease_id, 0) in (ttl, ANY_TTL) else None

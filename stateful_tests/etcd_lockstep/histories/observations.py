@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from etcd_lockstep.histories.answers import kvs_in
-from etcd_lockstep.histories.history import Call
+from etcd_lockstep.histories.history import Call, History
 from etcd_lockstep.histories.placing import Placed
 from etcd_lockstep.histories.plain import DELETE, PUT, is_plain_range
 from etcd_model.operations import DeleteRange, LeaseRevoke, Operation, Put, Range, RequestOp, Txn
@@ -139,3 +139,14 @@ def _reads_plainly(operation: Operation) -> bool:
         isinstance(request, Range) and is_plain_range(request) and request.revision == 0
         for request in (*operation.success, *operation.failure)
     )
+
+
+def hints_of(history: History) -> dict[int, dict[bytes, KeyValue]]:
+    """By revision, what any answer and any watcher shows of it. A key-value without a value may be one of which only
+    the key was asked."""
+    hints: dict[int, dict[bytes, KeyValue]] = {}
+    shown = [kv for call in history.calls for kv in kvs_in(call.outcome) if kv.value]
+    sent = [event.kv for watch in history.watches for response in watch.responses for event in response.events]
+    for kv in (*shown, *sent):
+        hints.setdefault(kv.mod_revision, {})[kv.key] = kv
+    return hints

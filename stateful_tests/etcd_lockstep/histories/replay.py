@@ -4,31 +4,21 @@ compared with the model."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-from etcd_lockstep.histories.answers import Mismatch, Naming, agrees, kvs_in
+from etcd_lockstep.histories.answers import Mismatch, Naming, agrees
 from etcd_lockstep.histories.gaps import Events, Gaps
 from etcd_lockstep.histories.history import History
-from etcd_lockstep.histories.observations import Observations
+from etcd_lockstep.histories.lease_steps import LeaseFacts
 from etcd_lockstep.histories.placing import Placed
 from etcd_lockstep.histories.plain import PUT, is_plain_put, is_plain_range, written
 from etcd_lockstep.histories.real_time import RealTime, last_revision
 from etcd_lockstep.histories.store import Store, lease_ids
+from etcd_lockstep.histories.unaccounted import Unaccounted
 from etcd_lockstep.histories.verdicts import MOST_VIOLATIONS, Anomaly, Unknown, Violation
 from etcd_lockstep.histories.words import quoted
 from etcd_model.operations import LeaseRevoke, Put, Range
 from etcd_model.results import Event, KeyValue, PutResult, RangeResult, Result
 from etcd_model.state import Server
-
-
-@dataclass(slots=True)
-class LeaseFacts:
-    """What the sweep finds out of leases, for `leases`."""
-
-    used: list[tuple[int, int, int]] = field(default_factory=list)
-    """Lease, revision and call of each put with one that was carried out; -1 where no call is known."""
-    ended: list[tuple[int, int, int, bool]] = field(default_factory=list)
-    """Lease, revision, call (-1: it expired) of each end that deleted keys, and whether it is certain."""
 
 
 class Replay:
@@ -51,9 +41,8 @@ class Replay:
         self._until = history.account.until if history.account else history.beginning.revision
         self._mismatches: list[Mismatch] = []
         self._gaps = Gaps(history.calls, placed.indefinite, self.store, real_time.deadline)
-        self._observations: Observations | None = None
-        self._hints: dict[int, dict[bytes, KeyValue]] | None = None
         self.last = last_revision(history, placed, (self._until,))
+        self._unaccounted = Unaccounted(history, placed, self.store, self._gaps, self.last)
 
     @property
     def filled(self) -> Mapping[int, int]:
@@ -222,9 +211,9 @@ class Replay:
             self._mismatches.append(Mismatch(index, revision - 1, revision))
             return
         else:
-            made_it = self._gaps.fill(revision, events, self.store.lease_ended_by(events))
-            has = "something else" if made_it is None else "what another call wrote"
-            if made_it is None and not self._gaps.gave_up:
+            another = self._gaps.fill_at_any_time(revision, events, self.store.lease_ended_by(events))
+            has = "what another call wrote" if another else "something else"
+            if not another and not self._gaps.gave_up:
                 self._phantom(revision, events)
             what = f"it was acknowledged with revision {revision}, at which the account has {has}"
             anomaly = Anomaly.LOST_WRITE
@@ -318,78 +307,17 @@ class Replay:
 
     def _advance_gap(self, revision: int) -> bool:
         """Guess who made a revision of which there is no account. False where nobody can have."""
-        hints = self._hinted(revision)
-        revoked = self._revoked_at(revision, hints)
-        if revoked is not None:
-            index, lease, events = revoked
-            self.leases.ended.append((lease, revision, index, True))
-            self._apply(revision, events, index)
-            return True
-        guesses = self._plausible(revision, self._gaps.guesses(revision, hints))
-        expiries = self._expiries(revision, hints)
-        if not guesses and not expiries:
-            known = ", ".join(f"{quoted(kv.key)} = {quoted(kv.value)}" for kv in hints.values() if kv.version)
+        guess = self._unaccounted.guess(revision)
+        if guess is None:
+            known = self._unaccounted.shown(revision)
             what = f"no call can have made revision {revision}" + (f", in which {known}" if known else "")
             self.violations.append(Violation(Anomaly.PHANTOM_WRITE, what, revision=revision))
             return False
-        self.guessed |= len(guesses) + len(expiries) > 1
-        if guesses:
-            index, events = guesses[0]
-            self._gaps.take(revision, index, events)
-            lease_ended = self.store.lease_ended_by(events)
-            if lease_ended is not None and isinstance(self._calls[index].operation, LeaseRevoke):
-                self.leases.ended.append((lease_ended, revision, index, True))
-            self._apply(revision, events, index)
-        else:
-            lease, events = expiries[0]
-            self.leases.ended.append((lease, revision, -1, True))
-            self._apply(revision, events, None)
+        self.guessed |= guess.is_one_of_several
+        if guess.lease is not None:
+            self.leases.ended.append((guess.lease, revision, -1 if guess.call is None else guess.call, True))
+        self._apply(revision, guess.events, guess.call)
         return True
-
-    def _plausible(self, revision: int, guesses: list[tuple[int, Events]]) -> list[tuple[int, Events]]:
-        """Those guesses that later answers allow, the ones that they need first; all of them where none is allowed:
-        then one of these answers is wrong."""
-        if len(guesses) < 2:
-            return guesses
-        if self._observations is None:
-            first = self._history.beginning.revision
-            self._observations = Observations(self._calls, self._placed, first, self.last)
-        allow, need = self._observations.allow, self._observations.need
-        allowed = [guess for guess in guesses if all(allow(revision, event) for event in guess[1])]
-        allowed.sort(key=lambda guess: not any(need(revision, event) for event in guess[1]))
-        return allowed or guesses
-
-    def _revoked_at(self, revision: int, hints: Mapping[bytes, KeyValue]) -> tuple[int, int, Events] | None:
-        """The completed revoke that was answered at a revision, and whose lease had keys then."""
-        for index in self._placed.revokes.get(revision, ()):
-            lease: int = self._calls[index].operation.id  # type: ignore[union-attr]  # a LeaseRevoke
-            events = self.store.end_of(lease, revision)
-            if events and _hold(events, hints):
-                return index, lease, events
-        return None
-
-    def _expiries(self, revision: int, hints: Mapping[bytes, KeyValue]) -> list[tuple[int, Events]]:
-        """The leases whose end may have been a revision."""
-        ended = [(lease, self.store.end_of(lease, revision)) for lease, keys in self.store.attached.items() if keys]
-        return [(lease, events) for lease, events in ended if _hold(events, hints)]
-
-    def _hinted(self, revision: int) -> Mapping[bytes, KeyValue]:
-        """What any answer and any watcher shows of a revision."""
-        if self._hints is None:
-            self._hints = {}
-            for call in self._calls:
-                for kv in kvs_in(call.outcome):
-                    self._hints.setdefault(kv.mod_revision, {})[kv.key] = kv
-            for watch in self._history.watches:
-                for response in watch.responses:
-                    for event in response.events:
-                        self._hints.setdefault(event.kv.mod_revision, {})[event.kv.key] = event.kv
-        return {key: kv for key, kv in self._hints.get(revision, {}).items() if kv.value or not kv.version}
-
-
-def _hold(events: Events, hints: Mapping[bytes, KeyValue]) -> bool:
-    written = {event.kv.key: event.kv for event in events}
-    return all(written.get(key) == kv for key, kv in hints.items())
 
 
 def _bare(event: Event) -> tuple[int, KeyValue]:
