@@ -532,6 +532,27 @@ def test_unknown_where_an_operation_is_not_checked() -> None:
     assert "auth_enable" in verdict.why
 
 
+def test_unknown_where_a_request_kills_etcd() -> None:
+    deadly = Range(A, b"b", sort_order=1, sort_target=9)
+    verdict = check_history(History([call(1, 0, 1, deadly, one(1))], version="3.5.16"))
+    assert isinstance(verdict, Unknown)
+    assert "sort_target" in verdict.why
+
+
+def test_unknown_where_a_serializable_read_is_of_before_the_beginning() -> None:
+    old = call(1, 0, 1, Range(A, serializable=True), one(5))
+    assert isinstance(check_history(History([old], beginning=Beginning(9))), Unknown)
+    assert (
+        found(check_history(History([call(1, 0, 1, Range(A), one(5))], beginning=Beginning(9)))) is Anomaly.STALE_READ
+    )
+
+
+def test_a_revision_that_is_far_too_high_is_one_that_nobody_made() -> None:
+    calls = [HISTORY[0], call(2, 5, None, Put(A, b"2"), LOST), call(3, 5, None, Put(B, b"3"), LOST)]
+    calls += [call(2, 60, 70, Range(A), one(10**15, kv(A, b"1", 2, 2, 1)))]
+    assert isinstance(check_history(History(calls)), Violated)
+
+
 def test_unknown_where_a_search_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("etcd_lockstep.histories.whole.BUDGET", 50)
     calls = [call(number, 0, 1000, Put(A, b"%d" % number), PutResult(0)) for number in range(12)]
@@ -547,6 +568,8 @@ def test_unknown_where_a_search_takes_too_long(monkeypatch: pytest.MonkeyPatch) 
     [
         History([call(1, 10, 5, Range(A), one(1))]),
         History([call(1, 10, None, Range(A), one(1))]),
+        History([call(1, 10, 20, Range(A), PutResult(2))]),
+        History([call(1, 10, 20, Range(A), one(-1))]),
         History([], account=Account(0, 2, (put(A, b"1", 3, 3, 1),))),
         History([], account=Account(0, 3, (put(A, b"1", 2, 3, 2), put(A, b"1", 2, 2, 1)))),
     ],

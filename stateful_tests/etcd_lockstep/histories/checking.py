@@ -12,6 +12,7 @@ from etcd_lockstep.histories.placing import Placed, place
 from etcd_lockstep.histories.real_time import RealTime, beyond_the_account
 from etcd_lockstep.histories.refusals import Refusals
 from etcd_lockstep.histories.replay import Replay
+from etcd_lockstep.histories.store import Crashing
 from etcd_lockstep.histories.verdicts import Anomaly, Unknown, Verdict, Violated, Violation, verdict
 from etcd_lockstep.histories.watches import Watches
 from etcd_lockstep.histories.whole import WholeSearch
@@ -26,9 +27,10 @@ def check(history: History) -> Verdict:
     placed = place(history)
     if placed.unsupported:
         return _unsupported(history, placed)
-    if placed.unrevealed:
-        return _search(history, placed)
-    return _check_by_revision(history, placed)
+    try:
+        return _search(history, placed) if placed.unrevealed else _check_by_revision(history, placed)
+    except Crashing as crashing:
+        return Unknown("a request that no etcd answers", str(crashing))
 
 
 def _unsupported(history: History, placed: Placed) -> Unknown:

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from etcd_model import operations as op
+from etcd_model import results
+from etcd_model.errors import Error
 from etcd_model.operations import Operation, WatchCreate
 from etcd_model.quirks import DEFAULT_VERSION
 from etcd_model.results import Event, KeyValue, Result
@@ -109,9 +112,32 @@ class BadHistory(ValueError):
     """This can't have been recorded, and why, in one line."""
 
 
+_ANSWERS: dict[type, type] = {
+    op.Range: results.RangeResult,
+    op.Put: results.PutResult,
+    op.DeleteRange: results.DeleteRangeResult,
+    op.Txn: results.TxnResult,
+    op.Compact: results.CompactResult,
+    op.LeaseGrant: results.LeaseGrantResult,
+    op.LeaseRevoke: results.LeaseRevokeResult,
+    op.LeaseKeepAlive: results.LeaseKeepAliveResult,
+    op.LeaseTimeToLive: results.LeaseTimeToLiveResult,
+    op.LeaseLeases: results.LeaseLeasesResult,
+    op.Status: results.StatusResult,
+}
+
+
 def check_form(history: History) -> None:
-    """Raises `BadHistory` where a call returns before it was invoked, or was answered at no time."""
+    """Raises `BadHistory` where a call returns before it was invoked, was answered at no time or before the first
+    revision, or has the answer of another operation."""
     for number, call in enumerate(history.calls, 1):
+        kind = type(call.outcome)
+        if kind is not Indefinite and kind is not Error:
+            expected = _ANSWERS.get(type(call.operation))
+            if expected is not None and kind is not expected:
+                raise BadHistory(f"call {number} is a {type(call.operation).__name__}, answered by a {kind.__name__}")
+            if call.outcome.revision < 0:  # type: ignore[union-attr]  # an answer
+                raise BadHistory(f"call {number} was answered at a negative revision")
         if call.returned is None:
             if not isinstance(call.outcome, Indefinite):
                 raise BadHistory(f"call {number} has an answer, and no time at which it returned")

@@ -21,7 +21,7 @@ from etcd_model.results import DeleteRangeResult, Event, KeyValue, RangeResult, 
 class Observations:
     """The reads of each key, and the writes of it that are claimed."""
 
-    def __init__(self, calls: Sequence[Call], placed: Placed, first: int, last: int) -> None:
+    def __init__(self, calls: Sequence[Call], placed: Placed) -> None:
         self._reads: dict[bytes, list[tuple[int, KeyValue | None]]] = {}
         self._puts: dict[bytes, list[int]] = {}
         self._deletes: dict[bytes, list[int]] = {}
@@ -50,7 +50,7 @@ class Observations:
             reads.sort(key=lambda read: read[0])
         for puts in self._puts.values():
             puts.sort()
-        self._gaps = [revision for revision in range(first + 1, last + 1) if revision not in placed.claims]
+        self._claimed = sorted(placed.claims)
 
     def _note_read(self, call: Call, revision: int) -> None:
         operation, result = call.operation, call.outcome
@@ -87,14 +87,14 @@ class Observations:
         if event.type == DELETE or event.kv.create_revision != kv.create_revision:
             return False
         claimed = event.kv.version + self._between(self._puts.get(key, []), revision, kv.mod_revision)
-        unclaimed = min(self._between(self._gaps, revision, kv.mod_revision), self._may_put[key])
+        unclaimed = min(self._unclaimed(revision, kv.mod_revision), self._may_put[key])
         return claimed <= kv.version <= claimed + unclaimed
 
     def _may_be_deleted(self, key: bytes, after: int, until: int) -> bool:
         """Whether anything between two revisions may have deleted a key."""
         if self._between(self._deletes.get(key, []), after, until) or self._between(self._wide, after, until):
             return True
-        return not self._may_delete.isdisjoint((key, None)) and self._between(self._gaps, after, until) > 0
+        return not self._may_delete.isdisjoint((key, None)) and self._unclaimed(after, until) > 0
 
     def need(self, revision: int, event: Event) -> bool:
         """Whether the next sighting of the key counts a write that no call claims, and that may be this one."""
@@ -105,6 +105,10 @@ class Observations:
             return False
         claimed = self._between(self._puts.get(event.kv.key, []), revision, kv.mod_revision)
         return kv.version >= event.kv.version + claimed
+
+    def _unclaimed(self, after: int, until: int) -> int:
+        """How many revisions between two no answer claims."""
+        return until - after - self._between(self._claimed, after, until)
 
     def _between(self, revisions: Sequence[int], after: int, until: int) -> int:
         """How many of them are above one revision, and not above another."""

@@ -42,7 +42,7 @@ class Replay:
         self._mismatches: list[Mismatch] = []
         self._gaps = Gaps(history.calls, placed.indefinite, self.store, real_time.deadline)
         self.last = last_revision(history, placed, (self._until,))
-        self._unaccounted = Unaccounted(history, placed, self.store, self._gaps, self.last)
+        self._unaccounted = Unaccounted(history, placed, self.store, self._gaps)
 
     @property
     def filled(self) -> Mapping[int, int]:
@@ -68,7 +68,12 @@ class Replay:
         reads = sorted(placed.reads, key=placed.revisions.__getitem__)
         position = 0
         while position < len(reads) and placed.revisions[reads[position]] < store.revision:
-            position += 1  # each is a stale read already
+            position += 1  # each is a stale read already, unless it is serializable
+        old = tuple(index for index in reads[:position] if placed.stale[index])
+        if old:
+            self.unknowns.append(
+                Unknown("serializable reads of before the beginning", "the keys were not recorded", old)
+            )
         while True:
             revision = store.revision
             while position < len(reads) and placed.revisions[reads[position]] == revision:

@@ -16,13 +16,24 @@ from sortedcontainers import SortedList
 
 from etcd_lockstep.histories.history import Beginning
 from etcd_lockstep.histories.plain import DELETE, PUT, plain_delete, plain_txn, tombstone
-from etcd_model import step
+from etcd_model import crash_reason, step
 from etcd_model.operations import Compare, DeleteRange, Operation, Put, Range, RequestOp, Txn
 from etcd_model.ranges import FROM_KEY
 from etcd_model.results import Event, KeyValue, Result
 from etcd_model.state import Commit, DeleteEvent, Keys, Lease, PutEvent, Server, State
 
 _MOD = attrgetter("mod_revision")
+
+
+class Crashing(Exception):
+    """A real etcd would have died of a request, so nothing is known of what comes after it. The text says why."""
+
+
+def refuse_crashing(operation: Operation, state: State) -> None:
+    """Raises `Crashing` for a request that kills a server, of which the model has no answer."""
+    reason = crash_reason(operation, state)
+    if reason is not None:
+        raise Crashing(reason)
 
 
 class _AnyLease(dict[int, Lease]):
@@ -210,6 +221,7 @@ class Store:
         state = Excerpt(
             self._server, (Commit(at, (), keys),), compact_revision=compact_revision, leases=leases, read_past=past
         )
+        refuse_crashing(operation, state)
         after, result = step(state, operation)
         commit = after.commits[-1]
         return result, tuple(map(reported, commit.events)) if commit.revision > at else ()

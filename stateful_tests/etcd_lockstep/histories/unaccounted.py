@@ -31,12 +31,11 @@ class Guess:
 class Unaccounted:
     """Guesses the revisions in their order, on the store as it is before each."""
 
-    def __init__(self, history: History, placed: Placed, store: Store, gaps: Gaps, last: int) -> None:
+    def __init__(self, history: History, placed: Placed, store: Store, gaps: Gaps) -> None:
         self._history = history
         self._placed = placed
         self._store = store
         self._gaps = gaps
-        self._last = last
         self._hints: dict[int, dict[bytes, KeyValue]] | None = None
         self._observations: Observations | None = None
 
@@ -85,8 +84,7 @@ class Unaccounted:
         if len(guesses) < 2:
             return guesses
         if self._observations is None:
-            first = self._history.beginning.revision
-            self._observations = Observations(self._history.calls, self._placed, first, self._last)
+            self._observations = Observations(self._history.calls, self._placed)
         allow, need = self._observations.allow, self._observations.need
         allowed = [guess for guess in guesses if all(allow(revision, event) for event in guess[1])]
         allowed.sort(key=lambda guess: not any(need(revision, event) for event in guess[1]))

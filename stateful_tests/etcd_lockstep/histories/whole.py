@@ -17,7 +17,7 @@ from etcd_lockstep.histories.leases import NANOSECONDS
 from etcd_lockstep.histories.objects import objects
 from etcd_lockstep.histories.placing import Placed, returned
 from etcd_lockstep.histories.refusals import DUE_TO_THE_STORE
-from etcd_lockstep.histories.store import reported
+from etcd_lockstep.histories.store import refuse_crashing, reported
 from etcd_lockstep.histories.verdicts import Unknown, Violation
 from etcd_lockstep.histories.whole_naming import name
 from etcd_lockstep.histories.wing_gong import BUDGET, Entry, Found, Impossible, find_order
@@ -183,6 +183,7 @@ class WholeSearch:
         expected = self._observed(operation, outcome)
 
         def run(state: State) -> State | None:
+            refuse_crashing(operation, state)
             after, result = step(state, operation)
             return after if self._observed(operation, result) == expected else None
 
@@ -215,6 +216,7 @@ class WholeSearch:
 
     def _unless_claimed(self, state: State, operation: Operation) -> State | None:
         """An indefinite call did not make a revision that a completed one claims."""
+        refuse_crashing(operation, state)
         after, _result = step(state, operation)
         if self._told.headers and after.revision != state.revision and after.revision in self._claimed:
             return None
