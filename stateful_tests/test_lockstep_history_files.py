@@ -16,6 +16,7 @@ from etcd_lockstep.filing.corpus import BadFile
 from etcd_lockstep.histories import (
     Account,
     Anomaly,
+    BadHistory,
     Beginning,
     Call,
     History,
@@ -275,3 +276,32 @@ def test_every_violation_is_in_the_documentation() -> None:
     page = PAGE.read_text(encoding="utf-8")
     for anomaly in Anomaly:
         assert f"\n| {anomaly.value} | " in page
+
+
+def changed(source: random.Random, value: Any) -> Any:
+    """A JSON value with something else somewhere in it, or something left out."""
+    if isinstance(value, dict) and value:
+        key = source.choice(list(value))
+        if source.random() < 0.15:
+            return without(value, key)
+        return {**value, key: changed(source, value[key])}
+    if isinstance(value, list) and value:
+        at = source.randrange(len(value))
+        return [*value[:at], changed(source, value[at]), *value[at + 1 :]]
+    return source.choice([None, -1, 0, 2**63 - 1, 10**30, "", "x", True, [], {}, 1.5, {"hex": "00"}, [1], 7])
+
+
+def test_whatever_stands_in_a_file_it_is_checked_or_refused_in_one_line(tmp_path: Path) -> None:
+    source = random.Random(1)
+    save_history(draw(source, calls=40, accounted=True), tmp_path / "history.jsonl")
+    lines = (tmp_path / "history.jsonl").read_text().splitlines()
+    refused = 0
+    for _ in range(300):
+        at = source.randrange(len(lines))
+        path = written(tmp_path, *lines[:at], changed(source, json.loads(lines[at])), *lines[at + 1 :])
+        try:
+            check_history(path)
+        except (BadFile, BadHistory) as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert 30 < refused < 300

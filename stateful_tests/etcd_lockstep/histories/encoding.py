@@ -175,21 +175,22 @@ def event_from_json(value: object) -> Event:
 def answer_from_json(value: object) -> Any:
     """An answer of an operation that is checked. Raises `BadNotation`."""
     given = _object("an answer", value)
-    kind = _NAMED.get(given.get("answer", ""))
+    name = given.get("answer")
+    kind = _NAMED.get(name) if isinstance(name, str) else None
     if kind is None:
         raise BadNotation(f"no answer is called {_shown(given.get('answer'))}: there are {', '.join(_NAMED)}")
     decoders, needed = _FIELDS[kind]
     read: dict[str, Any] = {}
-    for name, one in given.items():
-        if name == "answer":
+    for field, one in given.items():
+        if field == "answer":
             continue
-        decode = decoders.get(name)
+        decode = decoders.get(field)
         if decode is None:
-            raise BadNotation(f"the answer {given['answer']} has no {name!r}")
-        read[name] = decode(name, one)
-    for name in needed:
-        if name not in read:
-            raise BadNotation(f"the answer {given['answer']} needs {name!r}")
+            raise BadNotation(f"the answer {name} has no {field!r}")
+        read[field] = decode(field, one)
+    for field in needed:
+        if field not in read:
+            raise BadNotation(f"the answer {name} needs {field!r}")
     return kind(**read)
 
 
