@@ -76,10 +76,12 @@ def told_by(calls: Sequence[Call]) -> Told:
 class _Node:
     """One state, and where each call led from it: the same states come up again and again."""
 
-    __slots__ = ("moves", "state")
+    __slots__ = ("moves", "past", "state")
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, past: int) -> None:
         self.state = state
+        self.past = past
+        """Which of all pasts it has, where calls read the past."""
         self.moves: dict[Hashable, _Node | None] = {}
 
 
@@ -100,7 +102,10 @@ class WholeSearch:
         self._needs_numbers = self._told.revisions or self._keeps_history
         self._needs_versions = "version" in self._told.fields or any(map(_looks_at_numbers, history.calls))
         self._nodes: dict[Hashable, _Node] = {}
-        self._initial = self._node(_initial_state(history, server))
+        self._pasts: dict[Hashable, int] = {}
+        self._runs: dict[Callable[[_Node], _Node | None], Callable[[State], State | None]] = {}
+        """What the steps of entries do, without what is remembered of them."""
+        self._initial = self._node(_initial_state(history, server), 0)
         self._claimed = placed.claims.keys()
         self.unchecked = sum(history.calls[index].outcome not in DUE_TO_THE_STORE for index in placed.refused)
         """How many refusals had a reason outside of what is checked."""
@@ -134,14 +139,18 @@ class WholeSearch:
                 self.unknowns.append(Unknown(where, why, tuple(calls[:10])))
 
     def _account(self, entries: Sequence[Entry[_Node]], order: Sequence[int]) -> Account:
-        node, events = self._initial, list[Event]()
+        """The events of an order, step by step: a node may have been reached by others."""
+        state, events = self._initial.state, list[Event]()
         for at in order:
-            after = entries[at].step(node)
+            run = self._runs.get(entries[at].step)
+            if run is None:
+                continue
+            after = run(state)
             assert after is not None
-            if after.state.revision > node.state.revision:
-                events += map(reported, after.state.commits[-1].events)
-            node = after
-        return Account(FOREVER, node.state.revision, tuple(events))
+            if after.revision > state.revision:
+                events += map(reported, after.commits[-1].events)
+            state = after
+        return Account(FOREVER, state.revision, tuple(events))
 
     def _entry(self, index: int) -> Entry[_Node]:
         call = self._calls[index]
@@ -194,9 +203,10 @@ class WholeSearch:
             if move not in node.moves:
                 after = run(node.state)
                 fits = after is not None and self._fits(node.state, after)
-                node.moves[move] = self._node(after) if after is not None and fits else None
+                node.moves[move] = self._node(after, self._past(node, after)) if after is not None and fits else None
             return node.moves[move]
 
+        self._runs[remembered] = run
         return remembered
 
     def _fits(self, before: State, after: State) -> bool:
@@ -204,14 +214,20 @@ class WholeSearch:
         sent = self._sent.get(after.revision) if after.revision > before.revision else None
         return sent is None or sent <= {(event.type, event.kv) for event in map(reported, after.commits[-1].events)}
 
-    def _node(self, state: State) -> _Node:
+    def _past(self, node: _Node, after: State) -> int:
+        """The past of a state that follows another one."""
+        if not self._keeps_history or after.revision == node.state.revision:
+            return node.past
+        return self._pasts.setdefault((node.past, after.commits[-1].events), len(self._pasts) + 1)
+
+    def _node(self, state: State, past: int) -> _Node:
         """The one node of all states in which all that can show later is the same."""
         if not self._keeps_history and len(state.commits) > 1:
             state = replace(state, commits=state.commits[-1:])
-        key = self._key(state)
+        key = (self._key(state), past)
         node = self._nodes.get(key)
         if node is None:
-            node = self._nodes[key] = _Node(state)
+            node = self._nodes[key] = _Node(state, past)
         return node
 
     def _unless_claimed(self, state: State, operation: Operation) -> State | None:

@@ -8,6 +8,7 @@ was invoked after it returned, and another whose place is above its own.
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -111,6 +112,7 @@ class _Remaining(Generic[S]):
         self._by_place = _Ring(sorted(mandatory, key=lambda index: entries[index].high), size)
         self.mandatory = len(mandatory)
         self.order: list[int] = []
+        self._last_chances = sorted(entry.high for entry in entries if entry.optional and entry.high < FOREVER)
         self._floors: list[int] = []
         """After each entry of the order: the highest of the least places so far."""
 
@@ -131,6 +133,13 @@ class _Remaining(Generic[S]):
                 self._by_place.put_back(index)
                 self.mandatory += 1
             self._by_time.put_back(index)
+
+    def is_free(self, index: int) -> bool:
+        """Whether an entry can be placed without an optional one losing its last chance by that."""
+        floor = self._floors[-1] if self._floors else -1
+        chances = self._last_chances
+        position = bisect_left(chances, floor)
+        return position == len(chances) or chances[position] >= self.entries[index].low
 
     def minimal(self) -> list[int]:
         """Those that nothing else that remains precedes; of optional ones, those that may be next."""
@@ -188,9 +197,11 @@ def find_order(
             if after is state or key(after) == key(state):
                 if entry.optional:
                     continue  # it may as well not have been carried out
-                settled = index  # what leaves the state as it is may as well be placed at once
-                break
-            if without is not None and _is_the_same(entry, without, after, key):
+                if remaining.is_free(index):
+                    settled = index  # what leaves the state as it is may as well be placed at once
+                    break
+                after = state
+            elif without is not None and _is_the_same(entry, without, after, key):
                 continue  # then what was just placed, and need not be, makes no difference
             choices.append((index, after))
         if left < 0:
