@@ -96,7 +96,7 @@ class WholeSearch:
         self._placed = placed
         self._told = told_by(history.calls)
         if not placed.unrevealed:
-            self._told = replace(self._told, headers=True)
+            self._told = Told(headers=True, fields=_FIELDS)
         self._sent = _sent(history) if self._told.headers else {}
         self._keeps_history = any(_looks_back(call.operation) for call in history.calls)
         self._needs_numbers = self._told.revisions or self._keeps_history
