@@ -577,3 +577,16 @@ def test_unknown_where_a_search_takes_too_long(monkeypatch: pytest.MonkeyPatch) 
 def test_what_can_not_have_been_recorded_is_refused(bad: History) -> None:
     with pytest.raises(BadHistory):
         check_history(bad)
+
+
+def test_a_refusal_that_needs_a_lease_needs_it_while_it_is_right() -> None:
+    """The key is missing only before revision 2, and the lease is there only after it."""
+    calls = [
+        call(1, 0, 90, LeaseGrant(60, 8), LeaseGrantResult(2, 8, 60)),
+        refused(20, 60, Put(A, lease=8, ignore_value=True), errors.KEY_NOT_FOUND),
+        call(2, 30, 90, Put(A, b"3"), PutResult(2)),
+    ]
+    end = account(2, put(A, b"3", 2, 2, 1))
+    assert found(check_history(History(calls, account=end))) is Anomaly.WRONG_ANSWER
+    early = replace(calls[0], outcome=LeaseGrantResult(1, 8, 60))
+    agreed([early, *calls[1:]], end)

@@ -112,7 +112,7 @@ class Refusals:
             return
         right = [at for at in revisions if self._store.answer(operation, at)[0] == error]
         if right:
-            self._check_needed(index, operation, error, right, low, high)
+            self._check_needed(index, operation, error, revisions, right, high)
         elif error == errors.LEASE_NOT_FOUND:
             self._check_lease(index, operation, revisions, low, high)
         elif error == errors.COMPACTED:
@@ -121,16 +121,19 @@ class Refusals:
             self._wrong(index, error, low, high)
 
     def _check_needed(
-        self, index: int, operation: Operation, error: Error, right: list[int], low: int, high: int
+        self, index: int, operation: Operation, error: Error, revisions: list[int], right: list[int], high: int
     ) -> None:
-        """A refusal that is right if its leases are there; it may be right without, because they come later."""
+        """A refusal that is right at some revisions if its leases are there; it may be right without, because they come
+        later."""
         named = set(lease_ids(operation))
         if not named or any(self._store.answer(operation, at, leases=NO_LEASE)[0] == error for at in right):
             return
-        if len(named) > 1:
+        first = revisions.index(right[0])
+        if len(named) > 1 or revisions[first : first + len(right)] != right:
             self._undecided(index, "which of its leases was there, and when,")
-        else:
-            self._leases.need(named.pop(), index, 2 * max(low, right[0]), 2 * high + 1)
+            return
+        after = revisions[first + len(right) :]
+        self._leases.need(named.pop(), index, 2 * right[0], 2 * (after[0] - 1 if after else high) + 1)
 
     def _check_lease(self, index: int, operation: Operation, revisions: list[int], low: int, high: int) -> None:
         named = set(lease_ids(operation))
