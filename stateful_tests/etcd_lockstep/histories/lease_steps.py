@@ -40,3 +40,22 @@ def has(lease_id: int, ttl: int | None) -> Callable[[State], State | None]:
     if ttl is None:
         return lambda state: None if lease_id in state else state
     return lambda state: state if state.get(lease_id, 0) in (ttl, ANY_TTL) else None
+
+
+_MARKS = -(2**64)
+"""Below any id of a lease: that a call has met its lease is noted as a lease of its own."""
+
+
+def mark(lease_id: int, call: int) -> Callable[[State], State | None]:
+    """Note that a call has met its lease."""
+    return lambda state: {**state, _MARKS - call: 0} if lease_id in state and _MARKS - call not in state else None
+
+
+def marked(call: int) -> Callable[[State], State | None]:
+    """Whether a call has met its lease."""
+    return lambda state: state if _MARKS - call in state else None
+
+
+def leases_in(state: State) -> set[int]:
+    """The leases that there are."""
+    return {lease_id for lease_id in state if lease_id > _MARKS}

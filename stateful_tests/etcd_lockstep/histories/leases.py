@@ -12,11 +12,11 @@ A lease expires when its TTL is over since it was granted or kept alive, or late
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from etcd_lockstep.histories.history import FOREVER, Call, History
-from etcd_lockstep.histories.lease_steps import ANY_TTL, State, begin, end, has, key_of
+from etcd_lockstep.histories.lease_steps import ANY_TTL, State, begin, end, has, key_of, leases_in, mark, marked
 from etcd_lockstep.histories.placing import Placed, returned
 from etcd_lockstep.histories.real_time import RealTime
 from etcd_lockstep.histories.replay import Replay
@@ -88,6 +88,17 @@ class Leases:
     def need(self, lease_id: int, index: int, low: int, high: int) -> None:
         """A call needed the lease between two places."""
         self._add(lease_id, index, lambda state: state if lease_id in state else None, low, high)
+
+    def need_somewhere(self, lease_id: int, index: int, places: Sequence[tuple[int, int]]) -> None:
+        """A call needed the lease in one of several ranges of places."""
+        if len(places) == 1:
+            self.need(lease_id, index, *places[0])
+            return
+        call = self._calls[index]
+        for low, high in places:
+            met = Entry(mark(lease_id, index), call.invoked, optional=True, low=low, high=high, call=index)
+            self._of(lease_id).entries.append(met)
+        self._add(lease_id, index, marked(index), places[0][0], places[-1][1])
 
     def _add(self, lease_id: int, index: int, step: Callable[[State], State | None], low: int, high: int) -> None:
         call = self._calls[index]
@@ -170,7 +181,7 @@ class Leases:
                     self._of(lease_id)
 
                 def step(state: State, listed: frozenset[int] = listed) -> State | None:
-                    return state if state.keys() == listed else None
+                    return state if leases_in(state) == listed else None
 
                 self._listings.append(Entry(step, call.invoked, returned(call), low=low, high=high, call=index))
 

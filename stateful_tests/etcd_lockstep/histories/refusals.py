@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from etcd_lockstep.histories.compactions import Compactions
 from etcd_lockstep.histories.history import Call, History
 from etcd_lockstep.histories.leases import Leases
-from etcd_lockstep.histories.placing import Placed
+from etcd_lockstep.histories.placing import Placed, serializable
 from etcd_lockstep.histories.real_time import RealTime
 from etcd_lockstep.histories.store import NO_LEASE, Store, lease_ids
 from etcd_lockstep.histories.verdicts import Anomaly, Unknown, Violation
@@ -67,7 +67,9 @@ class Refusals:
             call = history.calls[index]
             assert isinstance(call.outcome, Error)
             if call.outcome in DUE_TO_THE_STORE:
-                low, high = real_time.floor(index), min(real_time.ceiling(index), store.revision)
+                old = serializable(call.operation)
+                low = history.beginning.revision if old else real_time.floor(index)
+                high = min(real_time.ceiling(index), store.revision)
                 self._check(index, call, call.outcome, low, max(low, high))
             else:
                 self.unchecked += 1
@@ -128,12 +130,12 @@ class Refusals:
         named = set(lease_ids(operation))
         if not named or any(self._store.answer(operation, at, leases=NO_LEASE)[0] == error for at in right):
             return
-        first = revisions.index(right[0])
-        if len(named) > 1 or revisions[first : first + len(right)] != right:
+        if len(named) > 1:
             self._undecided(index, "which of its leases was there, and when,")
             return
-        after = revisions[first + len(right) :]
-        self._leases.need(named.pop(), index, 2 * right[0], 2 * (after[0] - 1 if after else high) + 1)
+        ends = [*(at - 1 for at in revisions[1:]), high]
+        places = [(2 * at, 2 * end + 1) for at, end in zip(revisions, ends, strict=True) if at in right]
+        self._leases.need_somewhere(named.pop(), index, places)
 
     def _check_lease(self, index: int, operation: Operation, revisions: list[int], low: int, high: int) -> None:
         named = set(lease_ids(operation))
