@@ -3,6 +3,7 @@
 TARGET ?=
 ETCD ?= auto
 FUZZ_SECONDS ?= 60
+HISTORIES ?= 1000000
 PYTHON ?= python3
 
 VENV := .venv
@@ -12,12 +13,12 @@ DOCS_READY := $(VENV)/.docs-ready
 SOURCES := model fake stateful_tests
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz test check docs bench matrix replay quirks fidelity dist-check clean
+.PHONY: help fuzz test check docs bench matrix replay check-histories quirks fidelity dist-check clean
 
 help: ## list these verbs
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 	@echo
-	@echo 'variables: TARGET (fuzz: what to compare with etcd), ETCD (where the real one comes from), FUZZ_SECONDS'
+	@echo 'variables: TARGET (fuzz: what to compare with etcd), ETCD (where the real one comes from), FUZZ_SECONDS, HISTORIES'
 
 fuzz: $(READY) ## search for lies:  make fuzz [TARGET=slot-mock] [ETCD=auto] [FUZZ_SECONDS=60]
 	@$(BIN)/etcd-lockstep fuzz --etcd $(ETCD) --seconds $(FUZZ_SECONDS) $(foreach target,$(TARGET),--against $(target))
@@ -40,6 +41,9 @@ bench: $(READY) ## measure, as ratios within one run
 
 replay: $(READY) ## run the corpus again:  make replay [TARGET=...]
 	@$(BIN)/etcd-lockstep replay --etcd $(ETCD) $(foreach target,$(TARGET),--against $(target)) stateful_tests/corpus
+
+check-histories: $(READY) ## the checker against an oracle:  make check-histories [HISTORIES=1000000]
+	@$(BIN)/python -m etcd_lockstep.histories.proving --histories $(HISTORIES)
 
 quirks: $(READY) ## make docs/quirks.md: what differs between the available versions
 	@$(BIN)/python -m etcd_lockstep.pages quirks

@@ -230,7 +230,7 @@ def test_help(command: list[str], capsys: Capture) -> None:
 def test_the_exit_codes_are_in_the_help(capsys: Capture) -> None:
     run("fuzz", "--help")
     reported = " ".join(capsys.readouterr().out.split())
-    assert "0 agreed; 1 lies found; 2 usage, or refused; 3 a target can't be reached or started; 4 an error" in reported
+    assert "0 agreed; 1 lies found; 2 usage, or refused; 3 a target can't be reached or started; 5 an error" in reported
 
 
 def test_every_target_is_listed(capsys: Capture) -> None:

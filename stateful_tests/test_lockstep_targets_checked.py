@@ -253,7 +253,7 @@ def test_an_error_of_ours_ends_a_run_with_what_was_found(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("etcd_lockstep.searching.coverage.Coverage.agreed", broken)
-    assert main(["fuzz", "--etcd", "none", "--examples", "5", "--json", "run.json"]) == 4
+    assert main(["fuzz", "--etcd", "none", "--examples", "5", "--json", "run.json"]) == 5
     said = " ".join(capsys.readouterr().out.split())
     assert "the run failed with RuntimeError: nobody expected this at test_lockstep_targets_checked.py:" in said
     assert (tmp_path / "run.json").is_file()

@@ -18,7 +18,7 @@ from rich.console import Console
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UnknownTarget, UserTarget, find, find_two
 from etcd_lockstep.comparing.ignoring import UnknownField, check_fields
-from etcd_lockstep.console.commands import Exit, FuzzOptions, run_fuzz, run_replay, run_targets
+from etcd_lockstep.console.commands import Exit, FuzzOptions, run_check, run_fuzz, run_replay, run_targets
 from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.filing.baseline import load_baseline
 from etcd_lockstep.filing.corpus import BadFile
@@ -37,9 +37,14 @@ from etcd_lockstep.targets.deadline import CALL_TIMEOUT
 
 DEFAULT_SECONDS = 60.0
 _EPILOGUE = (
-    "exit codes: 0 agreed; 1 lies found; 2 usage, or refused; 3 a target can't be reached or started; 4 an error of "
+    "exit codes: 0 agreed; 1 lies found; 2 usage, or refused; 3 a target can't be reached or started; 5 an error of "
     "etcd-lockstep's own; "
     "130, 143, 129 ended by a signal"
+)
+
+_CHECK_EPILOGUE = (
+    "exit codes: 0 every history is linearizable; 1 one has a violation; 2 usage, or a file can't be read; "
+    "4 of one the checker can't tell; 130, 143, 129 ended by a signal"
 )
 
 
@@ -186,6 +191,11 @@ def _replay(console: Console, options: argparse.Namespace) -> Exit:
     )
 
 
+def _check(console: Console, options: argparse.Namespace) -> Exit:
+    _check_output("--json", options.json)
+    return run_check(console, options.files, options.json)
+
+
 def _targets(console: Console, _options: argparse.Namespace) -> Exit:
     return run_targets(console)
 
@@ -209,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="etcd-lockstep",
         description="Finds where an etcd mock, fake or look-alike differs from a real etcd.",
-        epilog=_EPILOGUE,
+        epilog=f"{_EPILOGUE}; of check, 4: it can't tell",
     )
     parser.add_argument("--version", action="version", version=f"etcd-lockstep {version('etcd-lockstep')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -266,6 +276,13 @@ def _parser() -> argparse.ArgumentParser:
     replay = commands.add_parser("replay", parents=[shared], epilog=_EPILOGUE, help="run corpus files again")
     replay.add_argument("files", nargs="+", type=Path, metavar="FILE", help="corpus files, or folders of them")
     replay.set_defaults(command=_replay)
+
+    check = commands.add_parser(
+        "check", epilog=_CHECK_EPILOGUE, help="say whether recorded histories of concurrent calls are linearizable"
+    )
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE", help="history files, or logs of Jepsen's")
+    check.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts there")
+    check.set_defaults(command=_check)
 
     targets = commands.add_parser("targets", help="list targets and specimens")
     targets.set_defaults(command=_targets)
