@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from etcd_lockstep.console.wording import answer_fields, event_in_words, operation_in_words, printable, telling
 from etcd_lockstep.histories import Call, History, Indefinite, Linearizable, Unknown, Verdict, Violated, Violation
+from etcd_lockstep.reporting.wording import answer_fields, event_in_words, operation_in_words, printable, telling
 
 _MOST_CALLS = 6
 """So many calls are shown with a violation."""
