@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
+from etcd_lockstep import servers
+from etcd_lockstep.catalogue import UnknownTarget
 from etcd_lockstep.console.commands.exits import Exit
 from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.console.progress import Progress
@@ -22,13 +25,17 @@ from etcd_lockstep.reporting.text import Detail, headline, print_findings, print
 from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.run import Run, RunOptions, Stage
 from etcd_lockstep.searching.triage import TargetGone
+from etcd_lockstep.target import TargetDied, described
 from etcd_lockstep.trace import Trace
 
 SCRATCH = Path("lies-found")
 """Where lies are filed unless a corpus is named."""
 
 
-_CUT_SHORT = dict.fromkeys((Exit.INTERRUPTED, Exit.TERMINATED, Exit.HUNG_UP), "interrupted")
+_CUT_SHORT = {
+    **dict.fromkeys((Exit.INTERRUPTED, Exit.TERMINATED, Exit.HUNG_UP), "interrupted"),
+    **dict.fromkeys((Exit.UNREACHABLE, Exit.FAILED), "ended early"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +96,14 @@ def _run_fuzz(console: Console, options: FuzzOptions, interrupts: Interrupts) ->
     except TargetGone as gone:
         console.print(str(gone), style="bold red")
         code = Exit.UNREACHABLE
-    except KeyboardInterrupt:
-        if not interrupts.signal or not stages:
+    except BaseException as error:
+        if not stages or isinstance(error, (OSError, *_BEFORE_A_STAGE)):
             raise
-        code = Exit(interrupts.exit_code)
+        if interrupts.signal:
+            code = Exit(interrupts.exit_code)
+        else:
+            console.print(f"the run failed {_where(error)}", style="bold red", soft_wrap=True)
+            code = Exit.FAILED
     interrupts.finish()
     seconds = time.monotonic() - started
     unfiled = filed.file_the_rest(run.findings)
@@ -129,6 +140,17 @@ def _traces_in(folder: Path, console: Console) -> list[Trace]:
         except BadFile as error:
             console.print(f"not tried: {error}", style="yellow", soft_wrap=True)
     return traces
+
+
+_BEFORE_A_STAGE = (servers.EtcdUnavailable, servers.NotEmpty, UnknownTarget, TargetDied)
+"""What the start of a workload's targets raises, with a message of its own."""
+
+
+def _where(error: BaseException) -> str:
+    """An error that nobody expected, and where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"with {described(error)}{place}"
 
 
 class _Baseline:
