@@ -168,9 +168,9 @@ class RecordingModel(ModelTarget):
 class RecordingFake(FakeTarget):
     """The fake, with all that it was asked."""
 
-    def __init__(self, version: str, min_lease_ttl: int) -> None:
+    def __init__(self, version: str, server: Server) -> None:
         self.asked: Asked = []
-        super().__init__(version, min_lease_ttl)
+        super().__init__(version, server.min_lease_ttl, max_txn_ops=server.max_txn_ops)
 
     def reset(self) -> int | None:
         self.asked.append(None)
@@ -194,7 +194,7 @@ def ask_again(target: Target, asked: Asked) -> None:
 def driver_over_bare_loop(run: Participants, sizes: Sizes) -> Figure:
     server = run.model.server
     release = release_of(run.version)
-    model, fake = RecordingModel(server), RecordingFake(release, server.min_lease_ttl)
+    model, fake = RecordingModel(server), RecordingFake(release, server)
     steps = 0
 
     def driver(number: int) -> float:
@@ -207,7 +207,7 @@ def driver_over_bare_loop(run: Participants, sizes: Sizes) -> Figure:
     def bare(_number: int) -> float:
         started = time.process_time()
         ask_again(ModelTarget(server), model.asked)
-        ask_again(FakeTarget(release, server.min_lease_ttl), fake.asked)
+        ask_again(FakeTarget(release, server.min_lease_ttl, max_txn_ops=server.max_txn_ops), fake.asked)
         return steps / (time.process_time() - started)
 
     return ratio("driver: model and fake ÷ bare loop of the two", driver, bare, 0.5, "steps", sizes.repetitions)
