@@ -212,6 +212,60 @@ def test_a_target_that_is_with_the_real_etcd_does_not_lie() -> None:
     assert seen(FakeTarget("3.5.16", 2), SurprisingEtcd(), DeletesCountNothing()) == [("etcd", "")] * 2
 
 
+class CountingEtcd(Etcd):
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Operation] = []
+
+    def apply(self, operation: Operation) -> Result:
+        self.asked.append(operation)
+        return super().apply(operation)
+
+
+def without_etcd(searching: Search, *operations: Operation) -> None:
+    """Run sequences until one begins in which the real etcd does not take part, and then this one."""
+    searching.start()
+    while searching._current is searching._all:
+        searching.start()
+    for operation in operations:
+        searching.step(operation)
+
+
+def test_a_sequence_that_meets_something_new_is_run_again_with_the_real_etcd() -> None:
+    etcd = CountingEtcd()
+    searching = Search(
+        ModelTarget(Server()), [FakeTarget("3.5.16", 2), etcd, Mock()], second_instances={"mock": Mock()}
+    )
+    without_etcd(searching, A, DeleteRange(b"a"))
+    asked, steps = len(etcd.asked), searching.steps
+    searching.start()
+    assert [operation for operation in etcd.asked[asked:] if not isinstance(operation, Range)] == [A, DeleteRange(b"a")]
+    assert searching.steps == steps + 2
+
+
+def test_what_the_real_etcd_has_met_is_not_run_again() -> None:
+    etcd = CountingEtcd()
+    searching = Search(
+        ModelTarget(Server()), [FakeTarget("3.5.16", 2), etcd, Mock()], second_instances={"mock": Mock()}
+    )
+    without_etcd(searching, A, DeleteRange(b"a"))
+    without_etcd(searching, A, DeleteRange(b"a"))
+    asked = len(etcd.asked)
+    searching.start()
+    assert len(etcd.asked) == asked
+
+
+def test_what_only_the_real_etcd_answers_otherwise_is_found_where_it_is_new() -> None:
+    searching = Search(
+        ModelTarget(Server()), [FakeTarget("3.5.16", 2), SurprisingEtcd(), Mock()], second_instances={"mock": Mock()}
+    )
+    without_etcd(searching, A, DeleteRange(b"a"))
+    with pytest.raises(NewFinding):
+        searching.start()
+    (finding,) = searching.findings
+    assert finding.odd_one_out == "etcd"
+
+
 class OnceWrongFake(Specimen):
     name = "fake"
     left = 1

@@ -20,6 +20,7 @@ from etcd_lockstep.comparing.lockstep import (
 from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.coverage import Coverage
 from etcd_lockstep.searching.findings import DIED, Finding, Signature, features, signature
+from etcd_lockstep.searching.situations import Situation, situation
 from etcd_lockstep.searching.triage import TargetGone, TraceRunner, Triage
 from etcd_lockstep.strategies.operation_table import reads_only
 from etcd_lockstep.target import Target
@@ -31,9 +32,12 @@ SHRINK_SECONDS = 20.0
 """How long one finding may be shrunk. A target in the same process needs a fraction of a second; one that dies of
 the trace and is started again each time needs it all."""
 
-JUDGED = 4
-"""Where targets are searched that are in this process, or have a second instance: the real etcd, which takes several
+JUDGED = 16
+"""Where targets are searched that are in this process, or have a second instance: the real etcd, which takes many
 times as long as all of them, runs along in one of so many sequences. It judges every finding all the same."""
+
+_AT_MOST = 4
+"""What it has not met yet is run again with it, as long as that makes no more than one in so many sequences."""
 
 
 class NewFinding(Exception):
@@ -71,9 +75,10 @@ class Search:
     ) -> None:
         """`others` take part beside the model. `second_instances`, by name, are more of some of them, to run
         parts of a trace on while its own sequence goes on; without one, the sequence ends there. The real etcd, if
-        there is one beside second instances, runs along in one of `judged` sequences. The other options are those of
-        `Triage`."""
+        there is one beside second instances, runs along in one of `judged` sequences, and some others are run again
+        with it, in which something is new. The other options are those of `Triage`."""
         self.targets: tuple[Target, ...] = (model, *others)
+        self._model = model
         self.sequences = 0
         self.steps = 0
         self.deadline = float("inf")
@@ -107,6 +112,12 @@ class Search:
         near = [other for other in others if other.name != "etcd"]
         self._near = lockstep(model, near, ignored) if second_instances and near != list(others) else self._all
         self._current = self._all
+        self._met: set[Situation] = set()
+        """By sequences in which the real etcd took part."""
+        self._with_etcd = 0
+        """How many there were."""
+        self._is_new = False
+        """Whether this sequence, in which it does not take part, met something else."""
         self._trace: Trace = ()
         self._gone: TargetGone | None = None
         """Why nothing can be run any more."""
@@ -122,16 +133,31 @@ class Search:
         """Begin a sequence. Raises `NewFinding` where a target died, and `TargetGone` where it stays dead."""
         if self._gone is not None:
             raise self._gone  # Hypothesis runs a sequence of `LockstepMachine` that failed once more
+        if self._is_new and self._with_etcd * _AT_MOST < self.sequences:
+            self._run_again()
+        self._is_new = False
+        self._begin(self._near if (self.sequences + 1) % self._judged else self._all)
+
+    def _begin(self, lockstep: Lockstep) -> None:
         before, self._trace = self._trace, ()
         self.sequences += 1
         self.over = True
+        self._current = lockstep
+        self._with_etcd += lockstep is self._all
         try:
-            self._current = self._near if self.sequences % self._judged else self._all
             self._current.start()
         except Died as died:
             self._died(died, before)
         else:
             self.over = False
+
+    def _run_again(self) -> None:
+        """Run the last sequence as one more, with the real etcd. Raises `NewFinding` and `TargetGone`."""
+        self._is_new = False
+        trace = self._trace
+        self._begin(self._all)
+        for operation in trace:
+            self.step(operation)
 
     def step(self, operation: Operation) -> bool:
         """One step of the sequence, and whether it was taken: none is once the sequence is over.
@@ -166,13 +192,24 @@ class Search:
             step = judged if judged.divergences else step
             self.over = True
         if not step.divergences:
-            self.coverage.agreed(operation, step.observations[self.targets[0].name])
+            answer = step.observations[self._model.name]
+            self.coverage.agreed(operation, answer)
+            if self._near is not self._all:
+                self._note_situation(situation(operation, answer, self._model.state))
         for divergence in step.divergences:
             self._judge(operation, divergence)
         return True
 
+    def _note_situation(self, met: Situation) -> None:
+        if self._current is self._all:
+            self._met.add(met)
+        else:
+            self._is_new |= met not in self._met
+
     def flush(self) -> None:
-        """Run what was drawn and not yet run: nothing, where each step is run as it is drawn."""
+        """Run what was drawn and not yet run. Raises `NewFinding` and `TargetGone`."""
+        if self._is_new and time.monotonic() <= self.deadline:
+            self._run_again()
 
     def _skipped(self, operation: Operation, reason: Skipped | FoundInexpressible) -> None:
         if isinstance(reason, Inexpressible | FoundInexpressible):
