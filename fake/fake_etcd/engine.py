@@ -11,6 +11,7 @@ from fake_etcd.backend import DEFAULT_QUOTA_BYTES
 from fake_etcd.clock import VirtualClock
 from fake_etcd.core import Core, EngineSettings
 from fake_etcd.errors import EtcdError
+from fake_etcd.in_use import InUse, in_use
 from fake_etcd.quirks import quirks_of
 from fake_etcd.services import SERVICES
 from fake_etcd.services.service import Handler, StepsHandler
@@ -83,6 +84,12 @@ class Engine:
         with self._lock:
             self._core.tick()
 
+    def in_use(self) -> list[InUse]:
+        """What clients hold of it now: leases, watches, and calls that wait."""
+        with self._lock:
+            self._core.tick()
+            return list(in_use(self._core))
+
     def listens(self, url: str) -> None:
         """A server of this engine listens at a URL from now on."""
         with self._lock:
@@ -120,7 +127,7 @@ class Engine:
         waiting = self._waiting.get(path)
         if waiting is None:
             raise self.refusal(path)
-        *_, last = steps_of(self._core, waiting(request, token), cancelled)
+        *_, last = steps_of(self._core, path, waiting(request, token), cancelled)
         assert last.answer is not None
         return last.answer
 
@@ -129,7 +136,7 @@ class Engine:
         stream = self._streams.get(path)
         if stream is None:
             raise self.refusal(path)
-        steps = steps_of(self._core, stream(request, token), cancelled)
+        steps = steps_of(self._core, path, stream(request, token), cancelled)
         return (step.answer for step in steps if step.answer is not None)
 
     def task(self, path: str, request: Message, token: str, wake: Callable[[], None]) -> Task:
@@ -137,7 +144,7 @@ class Engine:
         handler = self._waiting.get(path) or self._streams.get(path)
         if handler is None:
             raise self.refusal(path)
-        return Task(self._core, handler(request, token), wake)
+        return Task(self._core, path, handler(request, token), wake)
 
     def watch(self, token: str = "", on_ready: Callable[[], None] | None = None) -> WatchStream:
         """A stream of Watch.Watch; `on_ready` is told when it has something where it had nothing."""
