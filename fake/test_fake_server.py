@@ -124,6 +124,23 @@ def test_a_reset_ends_watches() -> None:
         assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
+def test_a_method_that_is_not_etcds() -> None:
+    def double(request: bytes) -> bytes:
+        if not request:
+            raise ValueError("nothing to double")
+        return request * 2
+
+    with serve(Engine()) as server, grpc.insecure_channel(server.address) as channel:
+        server.answers("/my.Service/Double", double)
+        call = channel.unary_unary("/my.Service/Double", None, None)
+        assert call(b"a") == b"aa"
+        with pytest.raises(grpc.RpcError) as failed:
+            call(b"")
+        assert failed.value.code() is grpc.StatusCode.UNKNOWN
+        assert failed.value.details() == "Exception calling application: nothing to double"
+        assert stubs(channel).kv.Range(pb.RangeRequest(key=b"a")).count == 0
+
+
 def test_a_taken_port() -> None:
     with serve(Engine()) as server, pytest.raises(CannotListenError, match=f"can't listen on {server.address}: Addr"):
         serve(Engine(), server.address)

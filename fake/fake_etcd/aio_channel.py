@@ -33,7 +33,7 @@ class AioInProcessChannel(aio.Channel):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._accept = acceptor(engine, by_token)
+        self._accept = acceptor(engine, by_token, {})
         self._is_closed = False
         self._running: WeakSet[InProcessCall] = WeakSet()
         self._ticking_on: asyncio.AbstractEventLoop | None = None

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from fake_etcd.engine import Engine
 from fake_etcd.grpc_core import CannotListenError, CoreServer
-from fake_etcd.server_calls import acceptor, by_token, by_token_or_certificate
+from fake_etcd.server_calls import Plain, acceptor, by_token, by_token_or_certificate
 from fake_etcd.tls import Tls
 
 __all__ = ["CannotListenError", "GrpcServer", "serve"]
@@ -41,6 +41,8 @@ class GrpcServer:
         Clients that ping more often than every so many seconds are cut off (etcd: --grpc-keepalive-min-time).
         """
         credentials = tls.credentials() if tls is not None else None
+        who = by_token_or_certificate if tls is not None and tls.client_cert_auth else by_token
+        self._others: dict[str, Plain] = {}
         _try_to_listen(address)
         self._core = CoreServer(
             (
@@ -52,7 +54,7 @@ class GrpcServer:
                 ("grpc.http2.min_ping_interval_without_data_ms", int(keepalive_min_time * 1000)),
                 ("grpc.keepalive_permit_without_calls", 1),  # etcd: embed/etcd.go configureGRPC, PermitWithoutStream
             ),
-            acceptor(engine, by_token_or_certificate if tls is not None and tls.client_cert_auth else by_token),
+            acceptor(engine, who, self._others),
             engine.tick,
             _TICK,
         )
@@ -66,6 +68,13 @@ class GrpcServer:
         self._core.start()
         self._thread = Thread(target=self._core.run, name="fake-etcd", daemon=True)
         self._thread.start()
+
+    def answers(self, path: str, answer: Plain) -> None:
+        """Answer one more unary method, such as `/my.Service/Reset`: the request's bytes in, the answer's out.
+
+        It is called on the server's one thread, which answers nobody meanwhile.
+        """
+        self._others[path] = answer
 
     def stop(self, grace: float | None = 0.5) -> None:
         """Refuse new calls and end what is open at once; what isn't over after `grace` seconds is cut off."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from google.protobuf.message import Message
@@ -54,11 +54,20 @@ def token_of(metadata: Iterable[tuple[str, Any]] | None) -> str:
     return authorization
 
 
-def acceptor(engine: Engine, who: Callable[[IncomingCall], str]) -> Callable[[IncomingCall], Handler]:
+Plain = Callable[[bytes], bytes]
+"""Answers a request of a method that is not etcd's, as encoded as it came."""
+
+
+def acceptor(
+    engine: Engine, who: Callable[[IncomingCall], str], others: Mapping[str, Plain]
+) -> Callable[[IncomingCall], Handler]:
     """What begins to answer a call; `who` makes of it what the engine takes for a token."""
     shapes = {method.path: _shape(engine, method) for method in METHODS}
 
     def accept(call: IncomingCall) -> Handler:
+        other = others.get(call.path)
+        if other is not None:
+            return _Other(engine, call, who(call), other)
         return shapes.get(call.path, _Refused)(engine, call, who(call))
 
     return accept
@@ -155,6 +164,21 @@ class _Unary(_Call):
 
     def stop(self) -> None:
         """A request that is being received is answered still."""
+
+
+class _Other(_Unary):
+    """A method that is not etcd's."""
+
+    def __init__(self, engine: Engine, call: IncomingCall, token: str, answer: Plain) -> None:
+        self._plain = answer
+        super().__init__(engine, call, token)
+
+    def _answer(self, data: bytes | None) -> None:
+        try:
+            answer = self._plain(data or b"")
+        except Exception as error:  # in the words of `grpc.server`
+            raise EtcdError(StatusCode.UNKNOWN, f"Exception calling application: {error}") from error
+        self._call.finish(message=answer)
 
 
 class _Each(_Call):

@@ -11,7 +11,7 @@ from etcd_lockstep.comparing.comparison import Difference, differences
 from etcd_lockstep.comparing.ignoring import without_ignored
 from etcd_lockstep.comparing.observation import Observation, Raised, View, allow_for_elapsed, observe
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.target import NotExpressible, Target, TargetDied
+from etcd_lockstep.target import NotExpressible, Target, TargetDied, described, text_of
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, Symbol, TokenOf, bare, substitute, symbols
 from etcd_model import Server, State, crash_reason, nondeterminism, quirks_of
@@ -170,7 +170,7 @@ class Lockstep:
             try:
                 expressible = target.can_express(operation)
             except Exception as error:
-                raise Died(target, f"its can_express() raised {type(error).__name__}: {error}") from error
+                raise Died(target, f"its can_express() raised {described(error)}") from error
             if not expressible:
                 raise Inexpressible(f"{target.name} has no words for it")
 
@@ -195,7 +195,7 @@ class Lockstep:
         except NotExpressible as error:
             raise FoundInexpressible(f"{target.name} has no words for it: {error}") from error
         except Exception as error:  # whatever a target throws is its answer
-            raised = Raised(type(error).__name__, str(error))
+            raised = Raised(type(error).__name__, text_of(error))
             return Answer(operation, raised, raised)
         self._views[target.name].learn(self.steps, operation, result)
         return Answer(operation, result, self._observe(target, operation, result, self._model.state))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from etcd_lockstep import servers
+from etcd_lockstep.catalogue import UnknownTarget
 from etcd_lockstep.console.commands.exits import Exit
 from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.console.progress import Progress
@@ -21,12 +24,16 @@ from etcd_lockstep.reporting.text import Detail, headline, print_findings, print
 from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.run import Run, RunOptions, Stage
 from etcd_lockstep.searching.triage import TargetGone
+from etcd_lockstep.target import TargetDied, described
 
 SCRATCH = Path("lies-found")
 """Where lies are filed unless a corpus is named."""
 
 
-_CUT_SHORT = dict.fromkeys((Exit.INTERRUPTED, Exit.TERMINATED, Exit.HUNG_UP), "interrupted")
+_CUT_SHORT = {
+    **dict.fromkeys((Exit.INTERRUPTED, Exit.TERMINATED, Exit.HUNG_UP), "interrupted"),
+    **dict.fromkeys((Exit.UNREACHABLE, Exit.FAILED), "ended early"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +88,14 @@ def _run_fuzz(console: Console, options: FuzzOptions, interrupts: Interrupts) ->
     except TargetGone as gone:
         console.print(str(gone), style="bold red")
         code = Exit.UNREACHABLE
-    except BaseException:
-        if not interrupts.signal or not stages:
+    except BaseException as error:
+        if not stages or isinstance(error, (OSError, *_BEFORE_A_STAGE)):
             raise
-        code = Exit(interrupts.exit_code)  # of which Hypothesis, where it was just beginning, makes an AssertionError
+        if interrupts.signal:
+            code = Exit(interrupts.exit_code)  # Hypothesis, where it was just beginning, raises something else
+        else:
+            console.print(f"the run failed {_where(error)}", style="bold red", soft_wrap=True)
+            code = Exit.FAILED
     interrupts.finish()
     seconds = time.monotonic() - started
     unfiled = filed.file_the_rest(run.findings)
@@ -110,6 +121,17 @@ def _run_fuzz(console: Console, options: FuzzOptions, interrupts: Interrupts) ->
     if code is not None:
         return code
     return Exit.LIES if run.findings and not options.new_baseline else Exit.AGREED
+
+
+_BEFORE_A_STAGE = (servers.EtcdUnavailable, servers.NotEmpty, UnknownTarget, TargetDied)
+"""What the start of a workload's targets raises, with a message of its own."""
+
+
+def _where(error: BaseException) -> str:
+    """An error that nobody expected, and where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"with {described(error)}{place}"
 
 
 class _Baseline:
