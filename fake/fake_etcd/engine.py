@@ -41,12 +41,14 @@ class Engine:
         max_request_bytes: int = MAX_REQUEST_BYTES,
         auth_token_ttl: float = 300,
         client_urls: Sequence[str] = (),
+        member_name: str = "default",
+        peer_urls: Sequence[str] = ("http://localhost:2380",),
     ) -> None:
         """`clock` reports seconds that never go back; without one, time stands still at 0. A quota of 0 is etcd's own,
         and a negative one is none.
 
-        TTLs and the interval are in seconds of that clock. `client_urls` is what MemberList reports; without any, it
-        is where the engine's servers listen.
+        TTLs and the interval are in seconds of that clock. `client_urls`, `member_name` and `peer_urls` are what
+        MemberList reports; without client URLs, it is where the engine's servers listen.
         """
         settings = EngineSettings(
             min_lease_ttl=min_lease_ttl,
@@ -57,6 +59,8 @@ class Engine:
             max_request_bytes=max_request_bytes,
             auth_token_ttl=auth_token_ttl,
             client_urls=tuple(client_urls),
+            member_name=member_name,
+            peer_urls=tuple(peer_urls),
         )
         self._core = Core(quirks_of(version), settings)
         self._lock = self._core.lock
