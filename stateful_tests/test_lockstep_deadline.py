@@ -142,7 +142,7 @@ def test_a_target_that_hangs_is_a_finding_and_the_run_ends(
     options = ["fuzz", "--etcd", "none", "--against", f"{__name__}:HangsOnThird", "--call-timeout", "0.3"]
     assert main([*options, "--seconds", "2", "--corpus", "found"]) == 1
     printed = capsys.readouterr().out
-    assert "hangs-on-third dies of a put" in printed
+    assert "hangs-on-third hangs on a put" in printed
     assert "it hangs: apply() has not returned after 0.3 s" in printed
     assert "1 lie, filed in found" in printed
 

@@ -516,6 +516,16 @@ def test_the_server_of_the_page_is_reached(elsewhere: Path, capsys: Capture) -> 
     assert "seen once" not in reported
 
 
+@pytest.mark.usefixtures("elsewhere")
+def test_a_server_of_the_page_that_is_emptied_in_another_way(capsys: Capture) -> None:
+    example = examples()["without_leases"]
+    with serve(Engine(), "127.0.0.1:0") as server:
+        Path("without_leases.py").write_text(example.replace("127.0.0.1:23790", server.address))
+        arguments = ["--etcd", "none", "--seed", "1", "--examples", "15", "--against", "without_leases:WithoutLeases"]
+        assert main(["fuzz", *arguments]) == 0
+    assert "every answer agreed" in capsys.readouterr().out
+
+
 class KeepsText(Specimen):
     """Keeps values as text, so that bytes which are no UTF-8 come back changed."""
 

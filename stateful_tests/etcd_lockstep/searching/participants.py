@@ -119,10 +119,11 @@ class Participants:
             self._stack.callback(real.close)
         over_quota, quota = is_over_quota(self._settings), self._settings.quota_bytes
         min_lease_ttl = real.min_lease_ttl() if real and not over_quota else Server().min_lease_ttl
-        model = ModelTarget(Server(quirks_of(self._release), min_lease_ttl, over_quota=over_quota))
+        ops = real.max_txn_ops() if real and not real.owned else Server().max_txn_ops
+        model = ModelTarget(Server(quirks_of(self._release), min_lease_ttl, ops, over_quota))
         first = not self.workers
         self.workers.append(Worker(model, []))
-        self._add(FakeTarget(self._release, min_lease_ttl, quota))
+        self._add(FakeTarget(self._release, min_lease_ttl, quota, ops))
         if real and not client_alone:
             self._add(real)
         for wanted in against:
@@ -130,7 +131,9 @@ class Participants:
                 target = self._own(wanted, model.server)
                 self._add(target, second_instance=self._second(wanted, target, model.server) if first else None)
             elif wanted == "fake-server":
-                self._add(*(FakeServerTarget(self._release, min_lease_ttl, quota) for _ in range(2 if first else 1)))
+                self._add(
+                    *(FakeServerTarget(self._release, min_lease_ttl, quota, ops) for _ in range(2 if first else 1))
+                )
             elif isinstance(wanted, str):
                 self._add(self._etcd3())
             else:
