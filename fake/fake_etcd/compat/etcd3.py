@@ -58,6 +58,11 @@ def client_on(channel: grpc.Channel, **options: Any) -> Any:
     import_etcd3()
     from etcd3 import Etcd3Client, watch
 
+    closed: list[bool] = []
+
+    def opened(*_: Any, **__: Any) -> grpc.Channel:
+        return channel
+
     class Watcher(watch.Watcher):  # type: ignore[misc]  # etcd3 has no types
         def _run(self) -> None:
             try:
@@ -70,7 +75,7 @@ def client_on(channel: grpc.Channel, **options: Any) -> Any:
         __init__ = rebound(
             Etcd3Client.__init__,
             {
-                "grpc": with_names(grpc, {"insecure_channel": lambda *_, **__: channel}),
+                "grpc": with_names(grpc, {"insecure_channel": opened, "secure_channel": opened}),
                 "watch": with_names(watch, {"Watcher": Watcher}),
             },
         )
@@ -82,7 +87,6 @@ def client_on(channel: grpc.Channel, **options: Any) -> Any:
             if thread is not None and thread is not current_thread():
                 thread.join(_PATIENCE)
 
-    closed: list[bool] = []
     Client.__name__ = Client.__qualname__ = Etcd3Client.__name__
     return Client(**options)
 
