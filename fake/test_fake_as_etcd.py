@@ -7,10 +7,12 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import grpc
@@ -145,7 +147,8 @@ REFUSED = "fake-etcd can't do that:"
         (["--listen-metrics-urls", "http://a:1"], f"--listen-metrics-urls http://a:1: {REFUSED} it serves gRPC alone"),
         (["--config-file", "x"], f"--config-file x: {REFUSED} it reads no file"),
         (["--client-crl-file", "x"], f"--client-crl-file x: {REFUSED} it doesn't know revoked"),
-        (["--auto-tls"], f"--auto-tls: {REFUSED} --dev-tls DIR makes"),
+        (["--enable-v2"], f"--enable-v2: {REFUSED} it has no API of version 2"),
+        (["--as-etcd", "--etcd-version", "3.x"], "not an etcd version: '3.x'"),
         (["--pre-vote=maybe"], "argument --pre-vote: neither true nor false: maybe"),
         (["--pre-vote", "false"], "unrecognized arguments: false"),
         (["gateway"], "unrecognized arguments: gateway"),
@@ -180,6 +183,15 @@ def test_a_value_that_changes_nothing_is_taken(arguments: list[str]) -> None:
 def test_the_version_of_etcd(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--as-etcd", "-version"], {"FAKE_ETCD_VERSION": "3.6.16"}) == 0
     assert capsys.readouterr().out.splitlines()[0] == "etcd Version: 3.6.16"
+
+
+@pytest.mark.skipif(find_spec("trustme") is None, reason="trustme is not installed")
+def test_certificates_of_its_own() -> None:
+    with started("--auto-tls", "--as-etcd", "--listen-client-urls=https://127.0.0.1:0") as said:
+        serving = json.loads(said.splitlines()[-1])
+        assert serving["msg"] == "serving client traffic securely"
+        certificate = ssl.get_server_certificate(tuple(serving["address"].split(":")))
+        assert certificate.startswith("-----BEGIN CERTIFICATE-----")
 
 
 def test_several_urls_and_a_socket(tmp_path: Path) -> None:

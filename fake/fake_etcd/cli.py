@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 from fake_etcd import etcd_flags, flags
@@ -38,48 +39,67 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM. Exit code 0 then, 2 for a wrong command line, 3 where it can't listen."""
     parser = _parser()
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    held = os.environ if environment is None else environment
-    of_environment, unknown = etcd_flags.from_environment(held, flags.of_etcd(parser))
-    options = parser.parse_args(
-        [
-            *([f"--etcd-version={held[VERSION_VARIABLE]}"] if held.get(VERSION_VARIABLE) else []),
-            *of_environment,
-            *etcd_flags.as_go_reads_them(given, flags.switches(parser)),
-        ]
+    options, warnings = _read(
+        parser,
+        sys.argv[1:] if arguments is None else arguments,
+        os.environ if environment is None else environment,
     )
     as_etcd = options.as_etcd or Path(sys.argv[0]).stem == "etcd"
-    log = EtcdLog(options.etcd_version) if as_etcd else None
     if options.version:
         _print_version(options.etcd_version if as_etcd else "")
         return 0
-    try:
-        ignored = etcd_flags.ignored(options)
-        etcd_flags.check_cluster(options.initial_cluster, options.name)
-        tls = _tls(options)
-        addresses = flags.listening_at(options.listen_client_urls, tls)
-        for _, tls_in_use in addresses:
-            if tls_in_use is not None:
-                tls_in_use.credentials()
-        engine = _engine(options)
-    except ValueError as error:
-        parser.error(str(error))
-    if all(tls_in_use is None for _, tls_in_use in addresses) and tls != Tls("", ""):
-        _warn(log, "the URL's scheme is http, so the flags of TLS are ignored")
-    if ignored:
-        names = ", ".join(f"--{name}" for name in ignored)
-        _warn(log, f"ignored, as there is neither disk nor cluster nor log: {names}")
-    if unknown:
-        _warn(log, f"ignored, as etcd has no such flags: {', '.join(unknown)}")
+    with ExitStack() as resources:
+        try:
+            engine = _engine(options)
+            log = EtcdLog(options.etcd_version) if as_etcd else None
+            warnings += etcd_flags.warnings(options)
+            etcd_flags.check_cluster(options.initial_cluster, options.name)
+            tls = _tls(options, resources)
+            addresses = flags.listening_at(options.listen_client_urls, tls)
+            for _, tls_in_use in addresses:
+                if tls_in_use is not None:
+                    tls_in_use.credentials()
+        except ValueError as error:
+            parser.error(str(error))
+        if all(tls_in_use is None for _, tls_in_use in addresses) and tls != Tls("", ""):
+            warnings.append("the URL's scheme is http, so the flags of TLS are ignored")
+        for warning in warnings:
+            _warn(log, warning)
+        try:
+            return _serve(engine, addresses, options, log)
+        except CannotListenError as error:
+            print(f"{parser.prog}: {error}", file=sys.stderr)
+            return CANNOT_LISTEN
+
+
+def _read(
+    parser: argparse.ArgumentParser, arguments: Sequence[str], environment: Mapping[str, str]
+) -> tuple[argparse.Namespace, list[str]]:
+    """The options, of which the environment's count less than the arguments; and what there is to warn of."""
+    of_environment, unknown = etcd_flags.from_environment(environment, flags.of_etcd(parser))
+    version = environment.get(VERSION_VARIABLE)
+    options = parser.parse_args(
+        [
+            *([f"--etcd-version={version}"] if version else []),
+            *of_environment,
+            *etcd_flags.as_go_reads_them(arguments, flags.switches(parser)),
+        ]
+    )
+    return options, [f"ignored, as etcd has no such flags: {', '.join(unknown)}"] if unknown else []
+
+
+def _serve(
+    engine: Engine, addresses: list[tuple[str, Tls | None]], options: argparse.Namespace, log: EtcdLog | None
+) -> int:
     stopped = threading.Event()
     previous = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with ExitStack() as servers:
             listening = [
                 servers.enter_context(
-                    GrpcServer(engine, address, tls=tls_in_use, keepalive_min_time=options.grpc_keepalive_min_time)
+                    GrpcServer(engine, address, tls=tls, keepalive_min_time=options.grpc_keepalive_min_time)
                 )
-                for address, tls_in_use in addresses
+                for address, tls in addresses
             ]
             if log is None:
                 urls = ",".join(server.url for server in listening)
@@ -87,9 +107,6 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
             else:
                 log.is_ready([(server.address, server.url.startswith("https")) for server in listening])
             stopped.wait()
-    except CannotListenError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return CANNOT_LISTEN
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
@@ -125,20 +142,27 @@ def _print_version(etcd: str) -> None:
     print(f"etcd Version: {etcd}\nGit SHA: {ours}" if etcd else ours)
 
 
-def _tls(options: argparse.Namespace) -> Tls:
-    if not options.dev_tls:
-        return Tls(options.cert_file, options.key_file, options.trusted_ca_file, options.client_cert_auth)
-    if options.cert_file or options.key_file or options.trusted_ca_file:
+def _tls(options: argparse.Namespace, resources: ExitStack) -> Tls:
+    """The certificates to use: those that are named, or new ones. ValueError where those can't be."""
+    given = Tls(options.cert_file, options.key_file, options.trusted_ca_file, options.client_cert_auth)
+    folder = options.dev_tls
+    if folder and (given.cert_file or given.key_file or given.trusted_ca_file):
         raise ValueError(
             "--dev-tls makes certificates, so --cert-file, --key-file and --trusted-ca-file don't go with it"
         )
+    if not folder and options.auto_tls and not given.cert_file:
+        folder = resources.enter_context(TemporaryDirectory(prefix="fake-etcd-"))
+    if not folder:
+        return given
     try:
-        made = certificates(options.dev_tls)
+        made = certificates(folder)
         made.client("root")
     except ModuleNotFoundError as error:
-        raise ValueError("--dev-tls needs the package trustme: pip install 'etcd-lockstep[tls]'") from error
+        raise ValueError(
+            "--dev-tls and --auto-tls need the package trustme: pip install 'etcd-lockstep[tls]'"
+        ) from error
     except OSError as error:
-        raise ValueError(f"can't write to {options.dev_tls}: {error.strerror}") from error
+        raise ValueError(f"can't write to {folder}: {error.strerror}") from error
     return made.tls(client_cert_auth=options.client_cert_auth)
 
 

@@ -168,7 +168,6 @@ REFUSED: Mapping[str, _Refused] = {
 """They take a value."""
 
 REFUSED_SWITCHES: Mapping[str, str] = {
-    "auto-tls": "--dev-tls DIR makes certificates",
     "enable-v2": "it has no API of version 2",
 }
 """They are refused where they are true."""
@@ -193,6 +192,12 @@ def ignored(options: argparse.Namespace) -> list[str]:
         if given.get(name):
             raise ValueError(f"--{name}: fake-etcd can't do that: {reason}")
     return sorted(name for name in (*HARMLESS, *HARMLESS_SWITCHES) if name in given)
+
+
+def warnings(options: argparse.Namespace) -> list[str]:
+    """One line that names those that change nothing, if any was given; ValueError at one that is refused."""
+    names = ", ".join(f"--{name}" for name in ignored(options))
+    return [f"ignored, as there is neither disk nor cluster nor log: {names}"] if names else []
 
 
 def check_cluster(initial_cluster: str, name: str) -> None:

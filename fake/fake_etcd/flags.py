@@ -140,6 +140,13 @@ def add_tls(parser: argparse.ArgumentParser) -> None:
         help="the common name of a client's certificate is the user of calls without a token",
     )
     add(
+        "--auto-tls",
+        metavar="",
+        type=boolean,
+        default=False,
+        help="make throw-away certificates for https:// URLs, as --cert-file is not given",
+    )
+    add(
         "--dev-tls",
         metavar="DIR",
         default="",
