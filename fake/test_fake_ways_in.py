@@ -247,8 +247,7 @@ def test_closing_ends_all_that_is_open_and_leaves_no_thread() -> None:
         waiting.result(timeout=5)
     assert isinstance(reported.get(timeout=5), grpc.RpcError)
     for thread in set(threading.enumerate()) - before:
-        if "_run" in thread.name or "channel" in thread.name or "consume" in thread.name:
-            thread.join(timeout=5)  # gRPC's own, of the channel over the network
+        thread.join(timeout=5)  # gRPC's own, of the channel over the network; and on a busy machine the last of ours
     assert started(before) == []
     etcd.close()  # once more does no harm
     for way_in in (etcd.channel, etcd.aio_channel, etcd.serve, etcd.etcd3_client, lambda: etcd.address):

@@ -33,8 +33,8 @@ _OWN_MODULES = {
 }
 """The messages that etcd3 keeps in a module of their own; all others are in `rpc_pb2`."""
 
-_PATIENCE = 0.02
-"""Seconds that closing waits for etcd3's thread: it is about to end, unless a callback of the user's holds it up."""
+_PATIENCE = 1.0
+"""Seconds that closing waits for etcd3's thread: it ends at once, unless a callback of the user's holds it up."""
 
 
 def import_etcd3() -> ModuleType:
