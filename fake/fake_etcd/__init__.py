@@ -5,7 +5,7 @@ from fake_etcd.clock import VirtualClock
 from fake_etcd.engine import Engine
 from fake_etcd.errors import EtcdError
 from fake_etcd.server import GrpcServer, serve
-from fake_etcd.stubs import stubs
+from fake_etcd.stubs import Stubs, stubs
 from fake_etcd.tls import BadCertificateError, Tls
 from fake_etcd.watch import StreamClosed, WatchStream
 
@@ -16,6 +16,7 @@ __all__ = [
     "GrpcServer",
     "InProcessChannel",
     "StreamClosed",
+    "Stubs",
     "Tls",
     "VirtualClock",
     "WatchStream",

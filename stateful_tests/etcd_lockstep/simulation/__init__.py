@@ -1,0 +1,36 @@
+"""Programs that use etcd, under schedules that Hypothesis draws: who goes on next, and what fails.
+
+`simulate` makes a test of them. Nothing happens at the same time as anything else, so that a run is a function of its
+schedule.
+"""
+
+from etcd_lockstep.simulation.errors import (
+    BlockedOutside,
+    ClientFailed,
+    Crashed,
+    Deadlock,
+    InvariantBroken,
+    NotFinished,
+    SimulationFailed,
+    SwallowedCrash,
+)
+from etcd_lockstep.simulation.running import FAULTS
+from etcd_lockstep.simulation.simulation import Run, Simulation, simulate
+from etcd_lockstep.simulation.world import Client, World
+
+__all__ = [
+    "FAULTS",
+    "BlockedOutside",
+    "Client",
+    "ClientFailed",
+    "Crashed",
+    "Deadlock",
+    "InvariantBroken",
+    "NotFinished",
+    "Run",
+    "Simulation",
+    "SimulationFailed",
+    "SwallowedCrash",
+    "World",
+    "simulate",
+]
