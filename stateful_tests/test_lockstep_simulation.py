@@ -36,7 +36,8 @@ _really_locked = threading.Lock()
 def _no_thread_is_left() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
-    assert set(threading.enumerate()) <= before
+    left = {thread for thread in threading.enumerate() if thread.name != "simulated stubborn"}
+    assert left <= before
 
 
 def _count(me: Client) -> None:
@@ -92,10 +93,10 @@ def test_a_lost_update_is_found_and_shrunk_to_one_deviation() -> None:
     assert run.schedule == [(2, 0)]
     assert str(run.failure).splitlines()[0] == "nothing is lost: assert b'1' == b'2'"
     assert run.timeline == (
-        "   _count 1            _count 2\n"
+        "   _count 1           _count 2\n"
         "1  get /n\n"
-        "2                      get /n → /n = 0\n"
-        "3                      put /n = 1 → ok\n"
+        "2                     get /n → /n = 0\n"
+        "3                     put /n = 1 → ok\n"
         "4  (get /n) → /n = 0\n"
         "5  put /n = 1 → ok"
     )
@@ -141,7 +142,6 @@ def _failing_put(me: Client) -> None:
     try:
         me.stubs.kv.Put(pb.PutRequest(key=b"/k", value=b"1"))
     except grpc.RpcError as error:
-        assert isinstance(error, grpc.Call)
         me.note(f"told {error.code().name}")
     read = me.stubs.kv.Range(pb.RangeRequest(key=b"/k"))
     me.note(f"there are {read.count}")
@@ -205,8 +205,19 @@ def test_a_crashed_client_does_nothing_any_more_and_can_be_started_again() -> No
     assert crashed.failure is None
     assert crashed.timeline == "   careful\n1  put /k = 1\n2  crashes"
     assert cleaned_up == ["no"]
-    again = simulation.run([(2, 16), (0, 0)])
+    again = simulation.run([(2, 16), (0, 0)])  # else it is over: nobody waits for it
     assert again.timeline.startswith("   careful\n1  put /k = 1\n2  crashes\n3  starts again\n4  put /k = 2 → ok\n")
+
+
+def test_a_crashed_client_that_others_wait_for_is_started_again() -> None:
+    def waits(me: Client) -> None:
+        while me.etcd.get("/k")[0] is None:
+            time.sleep(25)
+
+    run = _simulation(simulate(clients=[waits, _with_put("/k")], faults=[CRASH])(_nothing)).run([(3, 17)])
+    assert run.failure is None
+    assert "10 s go by\n" in run.timeline
+    assert "starts again" in run.timeline
 
 
 def test_a_thread_that_swallows_its_crash_is_named() -> None:
@@ -251,8 +262,8 @@ def test_a_lease_runs_out_where_the_schedule_says_so() -> None:
 
     simulation = _simulation(simulate(clients=[holder], faults=[CLOCK])(_nothing))
     assert simulation.run().timeline.endswith("4  b'1'")
-    assert "10 s go by: lease 1 runs out" in simulation.run([(4, 0)]).timeline
-    assert simulation.run([(4, 0)]).timeline.endswith("None")
+    late = simulation.run([(3, 0)])
+    assert late.timeline.endswith("3  — 10 s go by: lease 1 runs out\n4  get /k → nothing\n5  None")
 
 
 def test_a_call_has_a_deadline_of_the_clock() -> None:
@@ -292,18 +303,44 @@ def test_a_watch_delivers_its_events_one_step_at_a_time() -> None:
     run = _simulation(simulate(clients=[_watcher, _with_put("/n")], faults=())(_nothing)).run()
     assert run.failure is None
     assert run.timeline == (
-        "   _watcher             putter\n"
+        "   _watcher            putter\n"
         "1  watch /n\n"
         "2  the watch is there\n"
-        "3                       put /n = 1 → ok\n"
+        "3                      put /n = 1 → ok\n"
         "4  watch: PUT /n = 1\n"
         "5  saw 1"
     )
 
 
 def test_a_watch_breaks_where_the_schedule_says_so() -> None:
-    run = _simulation(simulate(clients=[_watcher], faults=[BREAK_WATCH])(_nothing)).run([(6, 16)])
-    assert "the watch breaks" in run.timeline
+    def watches(me: Client) -> None:
+        stream = me.stubs.watch.Watch(iter([pb.WatchRequest(create_request=pb.WatchCreateRequest(key=b"/n"))]))
+        with pytest.raises(grpc.RpcError, match="the schedule dropped the watch stream"):
+            next(stream)
+
+    run = _simulation(simulate(clients=[watches], faults=[BREAK_WATCH])(_nothing)).run([(0, 16)])
+    assert run.failure is None
+    assert run.timeline == "   watches\n1  the watch breaks"
+
+
+def test_a_program_on_etcd3_is_told_of_a_broken_watch() -> None:
+    @simulate(clients=[_watcher, _with_put("/n")], faults=[BREAK_WATCH])
+    def watching(_: World) -> None: ...
+
+    before, afterwards = (_simulation(watching).run([(after, 16)]) for after in (5, 6))
+    assert "the watch breaks\n4  dies: ConnectionFailedError" in before.timeline
+    assert "the watch breaks\n4  saw an error" in afterwards.timeline
+
+
+def test_a_watch_that_is_registered_late_is_a_deadlock() -> None:
+    @simulate(clients=[_watcher, _with_put("/n")], faults=())
+    def watching(_: World) -> None: ...
+
+    run = _simulation(watching).shortest_failure(expected=Deadlock)
+    assert run is not None
+    assert run.timeline == (
+        "   _watcher            putter\n1                      put /n = 1 → ok\n2  watch /n\n3  the watch is there"
+    )
 
 
 # Blocking

@@ -38,13 +38,16 @@ from etcd_lockstep.simulation.timeline import Timeline
 from etcd_lockstep.simulation.world import Client, World
 from fake_etcd import VirtualClock
 
+_RESTART_SECONDS = 60.0
+"""So long after a crash a client is started again, if the others are not over by then: somebody would do it."""
+
 Program = Callable[[Client], object]
 Step = Callable[[], None]
 
 CLOCK, DROP_REQUEST, DROP_ANSWER, BREAK_WATCH, CRASH = "clock", "drop-request", "drop-answer", "break-watch", "crash"
 FAULTS = frozenset({CLOCK, DROP_REQUEST, DROP_ANSWER, BREAK_WATCH, CRASH})
 """What can go wrong: time goes by while clients could go on, as where a process stands still; a request, an answer or
-a stream of watchers is lost; a client crashes, and may be started again."""
+a stream of watchers is lost; a client crashes, and is started again sooner or later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,9 @@ class _Process:
     starts: int = 0
     tasks: list[Task] = field(default_factory=list)
     exchange: ClientExchange | None = None
-    crashed: bool = False
     over: bool = True
+    restart_at: float | None = None
+    """When it is started again at the latest, if it crashed."""
 
 
 class Running:
@@ -132,10 +136,13 @@ class Running:
         """What happens next; None where the run is over."""
         able = [task for task in self._scheduler.tasks if self._is_able(task)]
         restarts: list[Step | None] = [
-            partial(self._start, n) for n, process in enumerate(self._processes) if process.crashed
+            partial(self._start, n) for n, process in enumerate(self._processes) if process.restart_at is not None
         ]
         if all(process.over for process in self._processes):
             return self._reader.choose(None, restarts, ()) if restarts else None
+        for client, process in enumerate(self._processes):
+            if process.restart_at is not None and process.restart_at <= self._clock():
+                return partial(self._start, client)
         wake_up = self._next_wake_up()
         clock: Step | None = partial(self._pass_time, wake_up) if wake_up is not None else None
         if not able:
@@ -165,6 +172,7 @@ class Running:
         """The next time at which something is due."""
         now = self._clock()
         times = [task.gate.wake_at for task in self._scheduler.tasks if not task.over and task.gate is not None]
+        times += [process.restart_at for process in self._processes]
         times.append(self._backend.next_expiry())
         return min((time for time in times if time is not None and time > now), default=None)
 
@@ -191,7 +199,7 @@ class Running:
     def _start(self, client: int) -> None:
         process = self._processes[client]
         process.starts += 1
-        process.over = process.crashed = False
+        process.over, process.restart_at = False, None
         process.exchange = ClientExchange(self._scheduler, self._backend, self._patches.suspended)
         if process.starts > 1:
             self.timeline.say(client, "starts again")
@@ -255,7 +263,7 @@ class Running:
 
     def _crash(self, client: int) -> None:
         self.timeline.say(client, "crashes")
-        self._processes[client].crashed = True
+        self._processes[client].restart_at = self._clock() + _RESTART_SECONDS
         self._end(client)
 
     def _end(self, client: int) -> None:
@@ -293,6 +301,8 @@ class Running:
             return
         words = f"{type(error).__name__}: {error}".rstrip(": ")
         self.timeline.say(task.client, f"dies: {words}")
+        if task.name == self._processes[task.client].name and explained_by_fault(error):
+            self._processes[task.client].restart_at = self._clock() + _RESTART_SECONDS
         if not explained_by_fault(error):
             raise ClientFailed(self._report(f"{task.name} raised {words}")) from error
 

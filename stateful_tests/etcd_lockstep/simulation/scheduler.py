@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,8 +22,8 @@ _allocate_lock = threading.Lock
 
 _RAISES = 100
 """How often a thread is told that it crashed before it counts as one that doesn't listen."""
-_STILL_COMPUTING = 10
-"""How many times the usual patience a thread gets that doesn't stand still."""
+_LOOKS = 20
+"""How many times one looks whether a thread still computes that has not come to a gate, each half the patience long."""
 _JOIN_SECONDS = 5
 
 
@@ -146,11 +147,11 @@ class Scheduler:
 
     def _turn_after_all(self, task: Task) -> bool:
         """Wait longer for a task that moves, such as one on a machine that is busy."""
-        before = _stands_at(task)
-        for _ in range(_STILL_COMPUTING):
-            if self._turn.acquire(timeout=self._patience):
+        before = _progress(task)
+        for _ in range(_LOOKS):
+            if self._turn.acquire(timeout=self._patience / 2):
                 return True
-            now = _stands_at(task)
+            now = _progress(task)
             if now == before:
                 return False
             before = now
@@ -185,9 +186,13 @@ def _frame(task: Task) -> FrameType | None:
     return sys._current_frames().get(ident) if ident is not None else None
 
 
-def _stands_at(task: Task) -> tuple[int, int] | None:
+def _progress(task: Task) -> float:
+    """What changes while a thread computes: its processor time, or where there is none, the place where it is."""
+    ident = task.thread.ident if task.thread is not None else None
+    if ident is not None and hasattr(time, "pthread_getcpuclockid"):
+        return time.clock_gettime(time.pthread_getcpuclockid(ident))
     frame = _frame(task)
-    return (id(frame), frame.f_lasti) if frame is not None else None
+    return frame.f_lasti if frame is not None else 0
 
 
 def _where(task: Task) -> str:
