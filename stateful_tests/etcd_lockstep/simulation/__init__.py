@@ -15,7 +15,7 @@ from etcd_lockstep.simulation.errors import (
     SwallowedCrash,
 )
 from etcd_lockstep.simulation.running import FAULTS
-from etcd_lockstep.simulation.simulation import Run, Simulation, simulate
+from etcd_lockstep.simulation.simulation import Run, Simulation, on_real, simulate
 from etcd_lockstep.simulation.world import Client, World
 
 __all__ = [
@@ -32,5 +32,6 @@ __all__ = [
     "SimulationFailed",
     "SwallowedCrash",
     "World",
+    "on_real",
     "simulate",
 ]

@@ -231,7 +231,7 @@ class Patches:
 
         def start(thread: threading.Thread) -> None:
             parent = scheduler.current()
-            if parent is None:
+            if parent is None or not self._is_simulated():
                 real(thread)
                 return
             if parent.condemned:
@@ -268,7 +268,9 @@ class Patches:
     def _spawn(self, parent: Task, thread: threading.Thread, start: Callable[[threading.Thread], None]) -> None:
         """Start a thread of a client's as a task of it."""
         scheduler = self._scheduler
-        task = Task(parent.client, f"{parent.name.partition(' / ')[0]} / {thread.name}", daemon=thread.daemon)
+        number = sum(task.client == parent.client for task in scheduler.tasks)  # its name may have an address in it
+        name = f"thread {number} of {parent.name.rpartition(' of ')[2]}"
+        task = Task(parent.client, name, daemon=thread.daemon)
         body = thread.run
         thread.daemon = True  # so that one that can't be ended never keeps the process
         vars(thread)["run"] = lambda: scheduler.run(task, body)

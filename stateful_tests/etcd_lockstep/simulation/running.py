@@ -35,6 +35,7 @@ from etcd_lockstep.simulation.patches import Patches
 from etcd_lockstep.simulation.schedule import Reader, Schedule
 from etcd_lockstep.simulation.scheduler import Scheduler, Task
 from etcd_lockstep.simulation.timeline import Timeline
+from etcd_lockstep.simulation.words import error_in_words
 from etcd_lockstep.simulation.world import Client, World
 from fake_etcd import VirtualClock
 
@@ -299,7 +300,7 @@ class Running:
     def _notice_error(self, task: Task, error: BaseException) -> None:
         if isinstance(error, SystemExit):
             return
-        words = f"{type(error).__name__}: {error}".rstrip(": ")
+        words = error_in_words(error)
         self.timeline.say(task.client, f"dies: {words}")
         if task.name == self._processes[task.client].name and explained_by_fault(error):
             self._processes[task.client].restart_at = self._clock() + _RESTART_SECONDS

@@ -12,14 +12,23 @@ from typing import Any
 from hypothesis import find, given, settings
 from hypothesis.errors import NoSuchExample
 
+from etcd_lockstep.servers import Access
 from etcd_lockstep.simulation.backends import Backend, FakeBackend
 from etcd_lockstep.simulation.errors import SimulationFailed
+from etcd_lockstep.simulation.real import RealBackend
 from etcd_lockstep.simulation.running import FAULTS, Limits, Program, Running
 from etcd_lockstep.simulation.schedule import Schedule, schedules
 from etcd_model import DEFAULT_VERSION
 from fake_etcd import VirtualClock
 
 BACKENDS = ("fake", "real")
+_REAL_ETCD = "real_etcd"
+"""The fixture of the pytest plugin."""
+
+
+def on_real(access: Access | str) -> Callable[[VirtualClock], Backend]:
+    """The etcd at an address as the store of a run, which empties it."""
+    return partial(RealBackend, access=Access(access) if isinstance(access, str) else access)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +67,26 @@ class Simulation:
             failure = failed
         return Run(schedule, str(running.timeline), failure)
 
-    def shortest_failure(self, examples: int = 1000, expected: type[SimulationFailed] = SimulationFailed) -> Run | None:
+    def shortest_failure(
+        self,
+        examples: int = 1000,
+        expected: type[SimulationFailed] = SimulationFailed,
+        backend: Callable[[VirtualClock], Backend] | None = None,
+    ) -> Run | None:
         """The failing run with the simplest schedule that Hypothesis finds in so many tries, always the same."""
 
         def fails(schedule: Schedule) -> bool:
-            return isinstance(self.run(schedule).failure, expected)
+            return isinstance(self.run(schedule, backend).failure, expected)
 
         try:
-            found = find(
+            found: Schedule = find(
                 schedules(),
                 fails,
                 settings=settings(max_examples=examples, derandomize=True, database=None, deadline=None),
             )
         except NoSuchExample:
             return None
-        return self.run(found)
+        return self.run(found, backend)
 
 
 def simulate(
@@ -115,13 +129,17 @@ def simulate(
 
         @wraps(set_up)
         def test(*, schedule: Schedule, **fixtures: Any) -> None:
-            bound = Simulation(partial(set_up, **fixtures), named, simulation.faults, version, limits)
-            failure = bound.run(schedule).failure
+            __tracebackhide__ = True
+            store = on_real(fixtures[_REAL_ETCD].access) if backend == "real" else None
+            wanted = {name: value for name, value in fixtures.items() if name in names_of_fixtures}
+            bound = Simulation(partial(set_up, **wanted), named, simulation.faults, version, limits)
+            failure = bound.run(schedule, store).failure
             if failure is not None:
-                raise failure
+                raise failure.with_traceback(None)
 
         keyword = inspect.Parameter.KEYWORD_ONLY
-        names = ["schedule", *(parameter.name for parameter in parameters[1:])]
+        names_of_fixtures = [parameter.name for parameter in parameters[1:]]
+        names = dict.fromkeys(["schedule", *names_of_fixtures, *([_REAL_ETCD] if backend == "real" else [])])
         vars(test)["__signature__"] = inspect.Signature([inspect.Parameter(name, keyword) for name in names])
         given_test: Callable[..., None] = given(schedule=schedules())(test)
         vars(given_test)["simulation"] = simulation

@@ -10,7 +10,7 @@ import grpc
 from google.protobuf.message import Message
 
 from etcd_lockstep.simulation.calls import Call
-from etcd_lockstep.simulation.words import Words, refusal
+from etcd_lockstep.simulation.words import Words, error_in_words
 
 _WIDTH = 38
 """Of a column, at most."""
@@ -44,7 +44,7 @@ class Timeline:
 
     def answer(self, client: int, call: Call, answer: Message | grpc.RpcError) -> None:
         """It was answered: in the same row, where nothing happened in between."""
-        said = refusal(answer) if isinstance(answer, grpc.RpcError) else self.words.answer(call.path, answer)
+        said = error_in_words(answer) if isinstance(answer, grpc.RpcError) else self.words.answer(call.path, answer)
         if call.row == len(self.rows):
             self.rows[-1].text += f" → {said}"
         else:
