@@ -152,8 +152,7 @@ def test_a_dropped_request_is_unavailable_and_did_not_happen() -> None:
     assert run.failure is None
     assert run.timeline == (
         "   _failing_put\n"
-        "1  put /k = 1 → UNAVAILABLE: the schedule\n"
-        "     dropped the request\n"
+        "1  put /k = 1 → UNAVAILABLE: the schedule dropped the request\n"
         "2  told UNAVAILABLE\n"
         "3  get /k → nothing\n"
         "4  there are 0"
@@ -163,7 +162,7 @@ def test_a_dropped_request_is_unavailable_and_did_not_happen() -> None:
 def test_a_dropped_answer_is_unavailable_and_did_happen() -> None:
     run = _simulation(simulate(clients=[_failing_put], faults=[DROP_ANSWER])(_nothing)).run([(0, 16)])
     assert run.failure is None
-    assert "the schedule" in run.timeline
+    assert "the schedule dropped the answer" in run.timeline
     assert run.timeline.endswith("told UNAVAILABLE\n3  get /k → /k = 1\n4  there are 1")
 
 

@@ -17,6 +17,7 @@ from etcd_lockstep.simulation.errors import (
 from etcd_lockstep.simulation.running import FAULTS
 from etcd_lockstep.simulation.simulation import Run, Simulation, on_real, simulate
 from etcd_lockstep.simulation.world import Client, World
+from etcd_lockstep.targets.etcd3_messages import import_etcd3
 
 __all__ = [
     "FAULTS",
@@ -32,6 +33,7 @@ __all__ = [
     "SimulationFailed",
     "SwallowedCrash",
     "World",
+    "import_etcd3",
     "on_real",
     "simulate",
 ]

@@ -17,7 +17,7 @@ from etcd_lockstep.simulation.backends import Backend, FakeBackend
 from etcd_lockstep.simulation.errors import SimulationFailed
 from etcd_lockstep.simulation.real import RealBackend
 from etcd_lockstep.simulation.running import FAULTS, Limits, Program, Running
-from etcd_lockstep.simulation.schedule import Schedule, schedules
+from etcd_lockstep.simulation.schedule import Schedule, schedules, shorter
 from etcd_model import DEFAULT_VERSION
 from fake_etcd import VirtualClock
 
@@ -86,6 +86,8 @@ class Simulation:
             )
         except NoSuchExample:
             return None
+        while (less := next(filter(fails, shorter(found)), None)) is not None:
+            found = less
         return self.run(found, backend)
 
 

@@ -12,8 +12,10 @@ from google.protobuf.message import Message
 from etcd_lockstep.simulation.calls import Call
 from etcd_lockstep.simulation.words import Words, error_in_words
 
-_WIDTH = 38
-"""Of a column, at most."""
+_WIDTH = 114
+"""Of all columns."""
+_NARROWEST, _WIDEST = 30, 70
+"""A column."""
 _GAP = "  "
 
 
@@ -52,8 +54,9 @@ class Timeline:
 
     def __str__(self) -> str:
         """The table; what happens to all stands across it."""
+        room = min(_WIDEST, max(_NARROWEST, _WIDTH // len(self._clients)))
         widths = [
-            max([len(name), *(min(len(row.text), _WIDTH) for row in self.rows if row.client == client)])
+            max([len(name), *(min(len(row.text), room) for row in self.rows if row.client == client)])
             for client, name in enumerate(self._clients)
         ]
         number = len(str(len(self.rows)))
@@ -62,14 +65,14 @@ class Timeline:
             if row.client is None:
                 lines.append(f"{step:>{number}}{_GAP}— {row.text}")
                 continue
-            for part, text in enumerate(_wrapped(row.text)):
+            for part, text in enumerate(_wrapped(row.text, room)):
                 cells = [text if client == row.client else "" for client in range(len(widths))]
                 lines.append(_line(str(step) if part == 0 else "", number, cells, widths))
         return "\n".join(lines)
 
 
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, subsequent_indent="  ", break_on_hyphens=False) or [""]
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False) or [""]
 
 
 def _line(number: str, width: int, cells: Sequence[str], widths: Sequence[int]) -> str:

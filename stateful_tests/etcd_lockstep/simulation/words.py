@@ -125,7 +125,11 @@ class Words:
             return f"{answer.count}" if answer.count else "nothing"
         if len(answer.kvs) > _MANY:
             return f"{len(answer.kvs)} keys"
-        return ", ".join(f"{self._shown(kv.key)} = {self._shown(kv.value)}" for kv in answer.kvs)
+        return ", ".join(map(self._kv, answer.kvs))
+
+    def _kv(self, kv: Any) -> str:
+        """Without a value, which a read of keys alone doesn't have, it is the key."""
+        return f"{self._shown(kv.key)} = {self._shown(kv.value)}" if kv.value else self._shown(kv.key)
 
     def _shown(self, data: bytes) -> str:
         """A key or a value. The id of a lease in it, in hex, as etcd's own recipes write it, is shown by its number."""

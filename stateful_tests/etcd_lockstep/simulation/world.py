@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -10,6 +11,9 @@ import grpc
 
 from etcd_lockstep.targets.etcd3_messages import import_etcd3
 from fake_etcd import Stubs, stubs
+
+with suppress(ImportError):  # without it there are stubs
+    import_etcd3()  # now, so that what it makes as it is imported is no run's
 
 Check = Callable[[], object]
 C = TypeVar("C", bound=Check)
