@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
-SOURCES := model fake stateful_tests
+SOURCES := model fake stateful_tests examples
 
 .DEFAULT_GOAL := help
 .PHONY: help fuzz test check docs bench replay quirks fidelity dist-check clean

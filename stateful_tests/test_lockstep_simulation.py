@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, example, settings
 
 from etcd_lockstep.simulation import (
     BlockedOutside,
@@ -183,6 +183,15 @@ def test_a_program_that_raises_of_itself_is_one() -> None:
     assert isinstance(failure.__cause__, KeyError)
 
 
+def test_a_client_may_die_of_what_one_says_it_may() -> None:
+    def refused(me: Client) -> None:
+        me.etcd.put("/k", "1", lease=1234)
+
+    run = _simulation(simulate(clients=[refused], may_raise=(grpc.RpcError,))(_nothing)).run()
+    assert run.failure is None
+    assert run.timeline.endswith("dies: NOT_FOUND: etcdserver: requested lease not found")
+
+
 def test_a_crashed_client_does_nothing_any_more_and_can_be_started_again() -> None:
     cleaned_up = []
 
@@ -262,7 +271,9 @@ def test_a_lease_runs_out_where_the_schedule_says_so() -> None:
     simulation = _simulation(simulate(clients=[holder], faults=[CLOCK])(_nothing))
     assert simulation.run().timeline.endswith("4  b'1'")
     late = simulation.run([(3, 0)])
-    assert late.timeline.endswith("3  — 10 s go by: lease 1 runs out\n4  get /k → nothing\n5  None")
+    assert late.timeline.endswith(
+        "3  — holder stands still, and 10 s go by: lease 1 runs out\n4  get /k → nothing\n5  None"
+    )
 
 
 def test_a_call_has_a_deadline_of_the_clock() -> None:
@@ -467,3 +478,20 @@ def test_what_is_patched_is_real_again_afterwards() -> None:
 def test_what_makes_no_sense_is_refused(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         simulate(**wrong)
+
+
+@example(schedule=[(2, 0)])
+@settings(max_examples=1, phases=[Phase.explicit], database=None)
+@simulate(clients=[_count, _count], faults=())
+def _with_example(world: World, request: pytest.FixtureRequest) -> None:
+    assert request.node.name == "test_a_schedule_can_be_given_as_an_example"
+    world.etcd.put("/n", "0")
+
+    @world.at_end
+    def nothing_is_lost() -> None:
+        assert world.etcd.get("/n")[0] == b"2"
+
+
+def test_a_schedule_can_be_given_as_an_example(request: pytest.FixtureRequest) -> None:
+    with pytest.raises(InvariantBroken, match="nothing is lost"):
+        _with_example(request=request)

@@ -13,7 +13,7 @@ SHOWN = {
     "S1": ([], "both are admitted: {'worker 1': True, 'worker 2': False}"),
     "S2": ([], "one after the other is admitted: they were told [True, False]"),
     "S3": ([], "runs alone are listed: 2 are listed"),
-    "S4": ([(3, 0), (2, 0)], "worker raised NOT_FOUND: etcdserver: requested lease not found"),
+    "S4": ([(8, 16)], "worker raised NOT_FOUND: etcdserver: requested lease not found"),
     "S5": ([(4, 0)], "at most one run has a slot: two have one"),
     "S6": ([(2, 0)], "who has a slot is told so: it was told [False]"),
     "S7": ([], "a run that goes on has its slot: it has none"),
@@ -42,7 +42,7 @@ def test_a_real_etcd_shows_it_too(bug: str, real_etcd: RunningEtcd) -> None:
 def test_the_mended_limiter_does_not_have_it(bug: str) -> None:
     simulation = SCENARIOS[bug](mended.Queue)
     assert simulation.run(SHOWN[bug][0]).failure is None
-    found = simulation.shortest_failure(examples=300)
+    found = simulation.shortest_failure(examples=200)
     assert found is None, str(found.failure)
 
 

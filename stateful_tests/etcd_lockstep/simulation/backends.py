@@ -76,8 +76,9 @@ class Answered:
         return True
 
     def answer(self) -> Message:
+        __tracebackhide__ = True
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(None)
         assert self._answer is not None
         return self._answer
 

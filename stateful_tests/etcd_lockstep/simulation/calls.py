@@ -83,6 +83,7 @@ class ClientExchange:
 
     def call(self, path: str, request: Message, token: str, timeout: float | None) -> Message:
         """Raises what the store refuses, `InjectedError`, and `Crashed`."""
+        __tracebackhide__ = True
         if timeout is not None and timeout <= 0:
             raise deadline_exceeded()
         call = Call(path, request, token)

@@ -127,12 +127,14 @@ class _Method:
         return self._deserialize(data) if self._deserialize else data
 
     def call(self, request: Any, timeout: float | None, metadata: Any) -> Any:
+        __tracebackhide__ = True
         exchange = self.channel.exchange()
         return self.decode(exchange.call(self.path, self.encode(request), token_of(metadata), timeout))
 
 
 class _Unary(_Method, grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]  # generic in its stubs alone
     def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None, *_: Any, **__: Any) -> Any:
+        __tracebackhide__ = True
         return self.call(request, timeout, metadata)
 
     def with_call(

@@ -83,6 +83,7 @@ class Running:
         backend: Callable[[VirtualClock], Backend],
         schedule: Schedule,
         faults: frozenset[str],
+        may_raise: tuple[type[Exception], ...],
         limits: Limits,
     ) -> None:
         self._clock = VirtualClock()
@@ -92,9 +93,12 @@ class Running:
         self._direct = DirectExchange(self._backend, self._patches.suspended)
         self._reader = Reader(schedule)
         self._faults = faults
+        self._may_raise = may_raise
         self._limits = limits
         self._processes = [_Process(name, program) for name, program in programs]
         self._current: Task | None = None
+        self._turn = 0
+        """The client whose turn it is."""
         self.timeline = Timeline([name for name, _ in programs])
         self.world = World(tuple(name for name, _ in programs), partial(SimulatedChannel, self._direct), self._clock)
 
@@ -153,8 +157,8 @@ class Running:
         first = self._preferred(able)
         others: list[Step | None] = [partial(self._proceed, task) for task in able if task is not first]
         others += restarts
-        if clock is not None and CLOCK in self._faults:
-            others.append(clock)
+        if wake_up is not None and CLOCK in self._faults:
+            others.append(partial(self._stand_still, first, wake_up))
         plain: Step | None = partial(self._proceed, first)
         return self._reader.choose(plain, others, [*self._losses(), *self._crashes()])
 
@@ -165,9 +169,8 @@ class Running:
         """Whoever went on last, or else another thread of that client, or else of the next client."""
         if self._current in able:
             return self._current
-        last = self._current.client if self._current is not None else 0
         count = len(self._processes)
-        return min(able, key=lambda task: (task.client - last) % count)
+        return min(able, key=lambda task: (task.client - self._turn) % count)
 
     def _next_wake_up(self) -> float | None:
         """The next time at which something is due."""
@@ -211,7 +214,7 @@ class Running:
 
     def _proceed(self, task: Task) -> None:
         """Let a task go on from its gate: a request goes through, an answer is delivered, whatever it is wakes it."""
-        self._current = task
+        self._current, self._turn = task, task.client
         gate = task.gate
         match gate:
             case RequestGate(call=call):
@@ -253,13 +256,13 @@ class Running:
         if isinstance(gate, RequestGate):
             self.timeline.request(task.client, gate.call)
         self.timeline.answer(task.client, gate.call, gate.call.error)
-        self._current = task
+        self._current, self._turn = task, task.client
         self._scheduler.resume(task)
 
     def _break_watch(self, task: Task, gate: WatchGate) -> None:
         self.timeline.say(task.client, "the watch breaks")
         gate.stream.drop()
-        self._current = task
+        self._current, self._turn = task, task.client
         self._scheduler.resume(task)
 
     def _crash(self, client: int) -> None:
@@ -279,12 +282,18 @@ class Running:
         if process.exchange is not None:
             process.exchange.close()
 
-    def _pass_time(self, until: float) -> None:
+    def _stand_still(self, task: Task, until: float) -> None:
+        """Time goes by while a task could go on, and others have their turn first."""
+        self._pass_time(until, f"{self._processes[task.client].name} stands still, and ")
+        self._current = None
+        self._turn = (task.client + 1) % len(self._processes)
+
+    def _pass_time(self, until: float, why: str = "") -> None:
         seconds = until - self._clock()
         expired = self._backend.pass_time(seconds)
         leases = ", ".join(map(self.timeline.words.lease, expired))
         what = f": {leases} {'runs' if len(expired) == 1 else 'run'} out" if expired else ""
-        self.timeline.say(None, f"{seconds:g} s go by{what}")
+        self.timeline.say(None, f"{why}{seconds:g} s go by{what}")
 
     def _notice_ends(self) -> None:
         """A client is over when its callable is, and all threads of its that are no daemons."""
@@ -302,12 +311,14 @@ class Running:
             return
         words = error_in_words(error)
         self.timeline.say(task.client, f"dies: {words}")
-        if task.name == self._processes[task.client].name and explained_by_fault(error):
-            self._processes[task.client].restart_at = self._clock() + _RESTART_SECONDS
-        if not explained_by_fault(error):
+        if not explained_by_fault(error) and not isinstance(error, self._may_raise):
             raise ClientFailed(self._report(f"{task.name} raised {words}")) from error
+        process = self._processes[task.client]
+        if task.name == process.name:
+            process.restart_at = self._clock() + _RESTART_SECONDS
 
     def _check(self, checks: Sequence[Callable[[], object]]) -> None:
+        __tracebackhide__ = True
         for check in checks:
             try:
                 check()

@@ -110,6 +110,7 @@ class Scheduler:
 
     def run(self, task: Task, body: Callable[[], object]) -> None:
         """What a task's thread does from its start to its end."""
+        __tracebackhide__ = True
         task.baton.acquire()
         self._of_thread[threading.get_ident()] = task
         try:

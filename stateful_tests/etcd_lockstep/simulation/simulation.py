@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, wraps
 from typing import Any
 
@@ -50,6 +50,7 @@ class Simulation:
     clients: tuple[tuple[str, Program], ...]
     """Each with its name."""
     faults: frozenset[str]
+    may_raise: tuple[type[Exception], ...]
     version: str
     limits: Limits
 
@@ -59,7 +60,7 @@ class Simulation:
         Raises what the set-up raises.
         """
         store = backend or partial(FakeBackend, version=self.version)
-        running = Running(self.clients, store, schedule, self.faults, self.limits)
+        running = Running(self.clients, store, schedule, self.faults, self.may_raise, self.limits)
         failure = None
         try:
             running.go(self.set_up)
@@ -96,6 +97,7 @@ def simulate(
     *,
     backend: str = "fake",
     faults: Collection[str] = FAULTS,
+    may_raise: Collection[type[Exception]] = (),
     version: str = DEFAULT_VERSION,
     max_steps: int = 1000,
     patience: float = 1.0,
@@ -106,6 +108,7 @@ def simulate(
         clients: Callables, each with one parameter, a `Client`. One may be there several times.
         backend: `fake`, or `real` for the etcd of the fixture `real_etcd`.
         faults: What may go wrong, of `FAULTS`.
+        may_raise: Exceptions of which a client may die, as though it crashed. Those that come of a fault always are.
         version: The release of etcd that the fake emulates.
         max_steps: A run that takes more steps fails.
         patience: Seconds for which a client may block where the schedule doesn't see it.
@@ -127,14 +130,14 @@ def simulate(
         parameters = list(inspect.signature(set_up).parameters.values())
         if not parameters:
             raise TypeError(f"{set_up.__name__} needs a parameter for the world, its first")
-        simulation = Simulation(set_up, named, frozenset(faults), version, limits)
+        simulation = Simulation(set_up, named, frozenset(faults), tuple(may_raise), version, limits)
 
         @wraps(set_up)
         def test(*, schedule: Schedule, **fixtures: Any) -> None:
             __tracebackhide__ = True
             store = on_real(fixtures[_REAL_ETCD].access) if backend == "real" else None
             wanted = {name: value for name, value in fixtures.items() if name in names_of_fixtures}
-            bound = Simulation(partial(set_up, **wanted), named, simulation.faults, version, limits)
+            bound = replace(simulation, set_up=partial(set_up, **wanted))
             failure = bound.run(schedule, store).failure
             if failure is not None:
                 raise failure.with_traceback(None)
