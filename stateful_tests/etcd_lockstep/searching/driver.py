@@ -42,6 +42,8 @@ class Driver:
     ) -> None:
         """`txns`: examples of those that are drawn mostly, if there are any. `final_check`: a sequence ends with a hash
         over all that the stores hold. `steps`: of an example, besides what a sequence begins and ends with."""
+        self.examples = 0
+        """How many were drawn."""
         self._search = search
         self._workload = workload
         self._operations = operations
@@ -53,13 +55,11 @@ class Driver:
         self._state = GeneratorState(keys)
 
     def run(self, until: Callable[[], bool], examples: int | None = None) -> None:
-        """Draw so many examples, or fewer if `until` says before one that it is enough, or if the time of the search
-        is over. What is found stands in `search.findings`. Raises `TargetGone`."""
-        left = examples
-        while (left is None or left > 0) and not self._is_time_up() and not until():
+        """Draw examples until there were so many in all turns together, `until` says before one that it is enough,
+        or the time of the search is over. What is found stands in `search.findings`. Raises `TargetGone`."""
+        while (examples is None or self.examples < examples) and not self._is_time_up() and not until():
+            self.examples += 1
             self._example()
-            if left is not None:
-                left -= 1
 
     def flush(self) -> None:
         """Run what was drawn and not yet run."""
