@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
-SOURCES := model fake stateful_tests
+SOURCES := model fake stateful_tests examples
 
 .DEFAULT_GOAL := help
 .PHONY: help fuzz test check docs bench matrix replay check-histories quirks fidelity dist-check clean

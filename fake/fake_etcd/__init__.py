@@ -7,7 +7,7 @@ from fake_etcd.engine import Engine
 from fake_etcd.errors import EtcdError
 from fake_etcd.fake import FakeEtcd
 from fake_etcd.server import GrpcServer, serve
-from fake_etcd.stubs import stubs
+from fake_etcd.stubs import Stubs, stubs
 from fake_etcd.tls import BadCertificateError, Tls
 from fake_etcd.watch import StreamClosed, WatchStream
 
@@ -21,6 +21,7 @@ __all__ = [
     "InProcessChannel",
     "RunningClock",
     "StreamClosed",
+    "Stubs",
     "Tls",
     "VirtualClock",
     "WatchStream",

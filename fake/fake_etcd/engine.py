@@ -118,6 +118,12 @@ class Engine:
             self._core.tick()
             return list(in_use(self._core))
 
+    def next_expiry(self) -> float | None:
+        """When the next lease runs out, in seconds of the clock, unless it is renewed. None where there is no lease."""
+        with self._lock:
+            leases = self._core.lessor.by_expiry()
+            return leases[0].expiry if leases else None
+
     def listens(self, url: str) -> None:
         """A server of this engine listens at a URL from now on."""
         with self._lock:

@@ -29,6 +29,8 @@ class Progress:
         self._started = time.monotonic()
         self._doing = ""
         self._done = threading.Event()
+        self._next_line = self._started + _LINE_EVERY
+        """When the next is printed: it may be entered and left many times meanwhile."""
         self._live = Live(get_renderable=self._line, console=console, refresh_per_second=4, transient=True)
 
     def doing(self, what: str) -> None:
@@ -54,7 +56,8 @@ class Progress:
         return Text(f"{line}  {doing}".rstrip(), style="cyan", overflow="ellipsis", no_wrap=True)
 
     def _print_lines(self) -> None:
-        while not self._done.wait(_LINE_EVERY):
+        while not self._done.wait(max(self._next_line - time.monotonic(), 0)):
+            self._next_line = time.monotonic() + _LINE_EVERY
             self._console.print(self._line())
 
     def __enter__(self) -> Progress:
