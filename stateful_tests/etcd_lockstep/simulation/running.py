@@ -9,6 +9,7 @@ from functools import partial
 
 import grpc
 from google.protobuf.message import Message
+from hypothesis.errors import HypothesisException
 
 from etcd_lockstep.simulation.backends import Backend
 from etcd_lockstep.simulation.calls import (
@@ -90,7 +91,7 @@ class Running:
         self._backend = backend(self._clock)
         self._scheduler = Scheduler(self._clock, limits.patience)
         self._patches = Patches(self._scheduler, self._channel_of)
-        self._direct = DirectExchange(self._backend, self._patches.suspended)
+        self._direct = DirectExchange(self._backend, self._patches.suspended, self._exchange_of_client)
         self._reader = Reader(schedule)
         self._faults = faults
         self._may_raise = may_raise
@@ -322,6 +323,8 @@ class Running:
         for check in checks:
             try:
                 check()
+            except HypothesisException:  # such as a failed assumption
+                raise
             except Exception as error:
                 name = getattr(check, "__name__", "an invariant").replace("_", " ")
                 said = f": {error}".splitlines()[0] if str(error) else ""
@@ -338,8 +341,13 @@ class Running:
         return f"nothing will ever happen again: {', '.join(waits)}"
 
     def _channel_of(self, task: Task | None) -> grpc.Channel:
-        if task is None:
-            return SimulatedChannel(self._direct)
+        return SimulatedChannel(self._direct if task is None else self._exchange_of(task))
+
+    def _exchange_of_client(self) -> ClientExchange | None:
+        task = self._scheduler.current()
+        return None if task is None else self._exchange_of(task)
+
+    def _exchange_of(self, task: Task) -> ClientExchange:
         exchange = self._processes[task.client].exchange
         assert exchange is not None
-        return SimulatedChannel(exchange)
+        return exchange

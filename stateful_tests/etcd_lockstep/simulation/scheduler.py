@@ -89,7 +89,9 @@ class Scheduler:
 
     def wait(self, gate: Gate) -> None:
         """Stand at a gate until the simulation opens it. Raises `Crashed`."""
-        task = self._of_thread[threading.get_ident()]
+        task = self.current()
+        if task is None:
+            raise RuntimeError("this thread is none of the simulation's clients, and can't wait for its schedule")
         self._raise_if_condemned(task)
         task.gate = gate
         self._turn.release()
