@@ -3,6 +3,7 @@
 TARGET ?=
 ETCD ?= auto
 FUZZ_SECONDS ?= 60
+HISTORIES ?= 1000000
 PYTHON ?= python3
 
 VENV := .venv
@@ -12,12 +13,12 @@ DOCS_READY := $(VENV)/.docs-ready
 SOURCES := model fake stateful_tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz test check docs bench replay quirks fidelity dist-check clean
+.PHONY: help fuzz test check docs bench matrix replay check-histories quirks fidelity dist-check clean
 
 help: ## list these verbs
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 	@echo
-	@echo 'variables: TARGET (fuzz: what to compare with etcd), ETCD (where the real one comes from), FUZZ_SECONDS'
+	@echo 'variables: TARGET (fuzz: what to compare with etcd), ETCD (where the real one comes from), FUZZ_SECONDS, HISTORIES'
 
 fuzz: $(READY) ## search for lies:  make fuzz [TARGET=slot-mock] [ETCD=auto] [FUZZ_SECONDS=60]
 	@$(BIN)/etcd-lockstep fuzz --etcd $(ETCD) --seconds $(FUZZ_SECONDS) $(foreach target,$(TARGET),--against $(target))
@@ -41,17 +42,23 @@ bench: $(READY) ## measure, as ratios within one run
 replay: $(READY) ## run the corpus again:  make replay [TARGET=...]
 	@$(BIN)/etcd-lockstep replay --etcd $(ETCD) $(foreach target,$(TARGET),--against $(target)) stateful_tests/corpus
 
+check-histories: $(READY) ## the checker against an oracle:  make check-histories [HISTORIES=1000000]
+	@$(BIN)/python -m etcd_lockstep.histories.proving --histories $(HISTORIES)
+
 quirks: $(READY) ## make docs/quirks.md: what differs between the available versions
 	@$(BIN)/python -m etcd_lockstep.pages quirks
 
 fidelity: $(READY) ## make docs/fidelity.md: how much of the API is exercised, version by version
 	@$(BIN)/python -m etcd_lockstep.pages fidelity --seconds $(FUZZ_SECONDS)
 
+matrix: $(READY) ## a core of the tests with the oldest and the newest dependencies, on each Python that is there
+	@$(BIN)/nox --session core $(foreach session,$(SESSIONS),--keywords '$(session)')
+
 dist-check: $(READY) ## build the wheel, look into it, and run the suite from it
 	@$(BIN)/python .ci/dist_check.py --etcd-source $(ETCD)
 
 clean: ## remove what the verbs made
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis lies-found
+	rm -rf $(VENV) .nox dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis lies-found
 	rm -f fake/fake_etcd/wire/messages.binpb fake/fake_etcd/wire/messages.pyi
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -152,7 +152,7 @@ class AsForgetful(Forgetful):
         (["replay", "--against", "json:Mock", "x.json"], "json:Mock: Mock in json is not there"),
         (["fuzz", "--json", "nowhere/summary.json"], "--json nowhere/summary.json: there is no folder nowhere"),
         (["fuzz", "--json", "."], "--json .: that is a folder"),
-        (["fuzz", "--etcd", "none", "--corpus", "file"], "file: File exists"),
+        (["fuzz", "--etcd", "none", "--corpus", "file"], "--corpus file: that is no folder, or it can't be written"),
         (["fuzz", "--etcd", "none", "--against", "etcd3"], "so it can't go with --etcd none"),
         (["replay"], "the following arguments are required: FILE"),
         (["replay", "--etcd", "none", "empty"], "no corpus file in empty"),
@@ -230,7 +230,7 @@ def test_help(command: list[str], capsys: Capture) -> None:
 def test_the_exit_codes_are_in_the_help(capsys: Capture) -> None:
     run("fuzz", "--help")
     reported = " ".join(capsys.readouterr().out.split())
-    assert "0 agreed; 1 lies found; 2 usage, or refused; 3 a target can't be reached or started; 130" in reported
+    assert "0 agreed; 1 lies found; 2 usage, or refused; 3 a target can't be reached or started; 5 an error" in reported
 
 
 def test_every_target_is_listed(capsys: Capture) -> None:

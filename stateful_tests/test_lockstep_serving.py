@@ -52,12 +52,10 @@ signal.pause()
 """The fake as a program, with something odd about it. What runs `before` a request knows its `name`."""
 
 RESET = """
-def reset(_request, _context):
+def reset(_request):
     engine.reset()
     return b""
-server._server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(
-    "etcdlockstep.Target", {"Reset": grpc.unary_unary_rpc_method_handler(reset)}
-)])
+server.answers("/etcdlockstep.Target/Reset", reset)
 """
 """What offers a Reset."""
 

@@ -517,6 +517,19 @@ def test_etcd3s_iterator_of_watch_events_is_simulated_too() -> None:
     assert "saw 1" in run.timeline
 
 
+def test_closing_an_etcd3_client_ends_its_watches() -> None:
+    def closes(me: Client) -> None:
+        import etcd3
+
+        for client in me.etcd, etcd3.client():
+            heard: list[Any] = []
+            client.add_watch_callback("/n", heard.append)
+            client.close()
+            assert len(heard) <= 1  # that the stream is over
+
+    assert _simulation(simulate(clients=[closes], faults=())(_nothing)).run().failure is None
+
+
 def test_what_is_patched_is_real_again_afterwards() -> None:
     before = (threading.Lock, threading.RLock, threading.Thread.start, time.sleep, time.monotonic, queue.SimpleQueue)
     _simulation(_counting).run()

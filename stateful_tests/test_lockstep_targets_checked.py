@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import fields
+from pathlib import Path
 from threading import Event as ThreadEvent
 from typing import Any, get_args
 
 import pytest
 from grpc import StatusCode
 
-from etcd_lockstep.target import NotExpressible, Target
+from etcd_lockstep.console.cli import main
+from etcd_lockstep.target import NotExpressible, Target, TargetDied
 from etcd_lockstep.targets import checked
 from etcd_lockstep.targets.checked import CheckedTarget
+from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.targets.wire import WireTarget
-from etcd_model import Operation, Result
+from etcd_model import Operation, Result, Server
 from etcd_model.errors import Code, Error
-from etcd_model.operations import LeaseGrant, Permission, Range
+from etcd_model.operations import LeaseGrant, Permission, Put, Range
 from etcd_model.results import (
     DeleteRangeResult,
     Event,
@@ -140,3 +146,126 @@ def test_what_a_server_answers_with_unimplemented_is_not_asked_again() -> None:
 def test_unimplemented_is_an_answer_of_a_target_in_python() -> None:
     refusal = Error(Code.UNIMPLEMENTED, "not yet")
     assert passed_on(refusal) == refusal
+
+
+# Code of the user's that fails in ways that nobody foresaw
+
+
+class Fails(Target):
+    """A store that agrees, until it is asked for the value `!`."""
+
+    name = "fails"
+    capabilities = frozenset({"put", "range"})
+
+    def __init__(self) -> None:
+        self.model = ModelTarget(Server())
+
+    def reset(self) -> int:
+        return self.model.reset()
+
+    def apply(self, operation: Operation) -> Result:
+        if isinstance(operation, Range) and operation.count_only:
+            self.fail()
+        return self.model.apply(operation)
+
+    def fail(self) -> None:
+        raise NotImplementedError
+
+
+class LeavesPython(Fails):
+    def fail(self) -> None:
+        raise GeneratorExit("out")
+
+
+class HasNoText(Fails):
+    def fail(self) -> None:
+        class Silent(Exception):
+            def __str__(self) -> str:
+                raise ValueError("no text")
+
+        raise Silent
+
+
+class ClosesTheOutput(Fails):
+    def fail(self) -> None:
+        sys.stdout.close()
+
+
+class CannotBeRevived(Fails):
+    def fail(self) -> None:
+        raise TargetDied("gone")
+
+    def revive(self) -> None:
+        raise RuntimeError("no way back")
+
+
+class ChangesWhatItIsAsked(Fails):
+    def apply(self, operation: Operation) -> Result:
+        result = self.model.apply(operation)
+        if isinstance(operation, Put):
+            object.__setattr__(operation, "key", b"changed")
+        return result
+
+
+class HasNoCapabilities(Fails):
+    capabilities = None  # type: ignore[assignment]  # which is the point
+
+
+class HasNoKeys(Fails):
+    keys = None  # type: ignore[assignment]  # as above
+
+
+PROGRAM = "import sys; from etcd_lockstep.console.entry import main; sys.exit(main())"
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "said"),
+    [
+        (LeavesPython, 1, "it raises GeneratorExit on a range"),
+        (HasNoText, 1, "it raises Silent on a range"),
+        (ClosesTheOutput, 0, "every answer agreed"),
+        (CannotBeRevived, 3, "no way back"),
+        (ChangesWhatItIsAsked, 0, "every answer agreed"),
+        (HasNoCapabilities, 2, "its capabilities are None, and should be a set of the names of operations"),
+        (HasNoKeys, 2, "its keys are None, and should be bytes"),
+    ],
+)
+def test_a_run_ends_with_its_report(target: type[Fails], code: int, said: str, tmp_path: Path) -> None:
+    options = ["--etcd", "none", "--against", f"{Path(__file__).stem}:{target.__name__}", "--examples", "15"]
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "fuzz", *options, "--seed", "1", "--corpus", "found"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == code, ran.stdout + ran.stderr
+    assert said in " ".join((ran.stdout + ran.stderr).split())
+    assert "Traceback" not in ran.stderr
+
+
+def test_an_error_of_ours_ends_a_run_with_what_was_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_arguments: object) -> None:
+        raise RuntimeError("nobody expected this")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("etcd_lockstep.searching.coverage.Coverage.agreed", broken)
+    assert main(["fuzz", "--etcd", "none", "--examples", "5", "--json", "run.json"]) == 5
+    said = " ".join(capsys.readouterr().out.split())
+    assert "the run failed with RuntimeError: nobody expected this at test_lockstep_targets_checked.py:" in said
+    assert (tmp_path / "run.json").is_file()
+
+
+def test_a_working_directory_that_is_gone_is_one_line(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    script = f"import os; os.rmdir(os.getcwd()); {PROGRAM}"
+    gone.mkdir()
+    ran = subprocess.run(
+        [sys.executable, "-c", script, "targets"], cwd=gone, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 2
+    assert ran.stderr.count("\n") == 1
+    assert "the working directory can't be used" in ran.stderr

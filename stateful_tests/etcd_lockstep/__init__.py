@@ -1,7 +1,8 @@
 """The harness checks that they agree: sequences of operations in lockstep on every target, and a list of the findings.
 
 `LockstepMachine` is the state machine for users' own tests; `find_divergences`, `assert_matches_etcd` and `replay`
-run the search and the corpus from Python. Names are imported when they are first used.
+run the search and the corpus from Python, `check_history` the checker of concurrent histories (`histories`). Names are
+imported when they are first used.
 """
 
 from importlib import import_module
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
         AcceptedFindingGone,
         assert_matches_etcd,
         assert_trace_matches,
+        check_history,
         find_divergences,
         replay,
     )
@@ -32,6 +34,7 @@ __all__ = [
     "__version__",
     "assert_matches_etcd",
     "assert_trace_matches",
+    "check_history",
     "find_divergences",
     "replay",
 ]
@@ -46,6 +49,7 @@ _MODULES = {
     "TargetDied": "target",
     "assert_matches_etcd": "api",
     "assert_trace_matches": "api",
+    "check_history": "api",
     "find_divergences": "api",
     "replay": "api",
 }

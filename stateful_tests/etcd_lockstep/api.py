@@ -15,6 +15,8 @@ from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.filing.baseline import accepted_findings
 from etcd_lockstep.filing.corpus import load
 from etcd_lockstep.filing.replaying import Replay, Replayer
+from etcd_lockstep.histories import History, Verdict, check
+from etcd_lockstep.histories.files import load_history
 from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.findings import DIED, DivergenceFound, Finding, signature
 from etcd_lockstep.searching.participants import Participants
@@ -42,7 +44,7 @@ def find_divergences(
 
     `target`: a subclass of `Target`, what makes one when called without arguments, or the name of a target that
     `etcd-lockstep targets` lists. `etcd`: where the real etcd comes from, as for `--etcd`; `none` goes without.
-    `seconds` of searching in all (10 where neither is given), or `examples` of Hypothesis for each workload. The same
+    `seconds` of searching in all (10 where neither is given), or `examples` for each workload. The same
     `seed` draws the same sequences. `ignore`: fields of answers that are not compared, such as `create_revision` or
     `error.message`.
 
@@ -119,6 +121,24 @@ def assert_trace_matches(trace: Trace, target: Callable[[], Target] | str | None
         raise DivergenceFound(finding)
 
 
+def check_history(history: History | Path | str) -> Verdict:
+    """Whether a history of concurrent calls is linearizable: `Linearizable`, `Violated` or `Unknown`, all of
+    `etcd_lockstep.histories`.
+
+    `history`: a `histories.History`, or the path of a history file. Raises `corpus.BadFile` for a file that can't be
+    read, and `histories.BadHistory` for a history that can't have been recorded.
+
+    >>> from etcd_lockstep.histories import Call, History
+    >>> from etcd_model import operations as op, results
+    >>> put = Call(1, op.Put(b"a", b"1"), invoked=0, returned=10, outcome=results.PutResult(2))
+    >>> get = Call(2, op.Range(b"a"), invoked=20, returned=30, outcome=results.RangeResult(1))
+    >>> verdict = check_history(History([put, get]))
+    >>> print(verdict, "–", verdict.first.what)
+    violation: stale read – it was answered at revision 1, after a write had returned at 2
+    """
+    return check(history if isinstance(history, History) else load_history(Path(history)))
+
+
 def replay(
     files: Sequence[Path | str], target: Callable[[], Target] | str | None = None, *, etcd: str = "auto"
 ) -> list[Replay]:
@@ -150,7 +170,6 @@ def _searched(
             seconds=10.0 if seconds is None and examples is None else seconds,
             examples=examples,
             seed=random.randrange(2**32) if seed is None else seed,
-            remember=False,
             ignored=check_fields(ignore),
             accepted=accepted,
         )

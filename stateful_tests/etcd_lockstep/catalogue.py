@@ -5,15 +5,16 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from etcd_lockstep import servers
 from etcd_lockstep.comparing.lockstep import UNDECIDED
 from etcd_lockstep.servers import Credentials, EtcdSource, NoEtcd
 from etcd_lockstep.specimens import SPECIMENS
-from etcd_lockstep.target import ALL, Target, TargetDied
+from etcd_lockstep.target import ALL, Target, TargetDied, described
 from etcd_lockstep.targets.checked import CheckedTarget
+from etcd_lockstep.targets.deadline import Overdue
 from etcd_lockstep.targets.served import PREFIX, parse_served
 
 REFERENCES = {
@@ -70,10 +71,10 @@ def user_target(kind: Callable[[], Target], name: str) -> UserTarget:
             target = kind()
         except TargetDied as died:
             raise TargetDied(f"{name}: {died}") from died
-        except (Exception, SystemExit) as error:  # code of the user's may fail in any way
-            raise UnknownTarget(
-                f"{name}: {getattr(kind, '__name__', 'it')}() raised {type(error).__name__}: {error}"
-            ) from error
+        except (KeyboardInterrupt, Overdue):
+            raise
+        except BaseException as error:  # code of the user's may fail in any way
+            raise UnknownTarget(f"{name}: {getattr(kind, '__name__', 'it')}() raised {described(error)}") from error
         if not isinstance(target, Target):
             raise UnknownTarget(f"{name}: that makes {type(target).__name__}, which is no etcd_lockstep.Target")
         _check_declared(target, name)
@@ -128,8 +129,12 @@ def _etcd_or_target(name: str, credentials: Credentials | None) -> str | UserTar
 
 def _check_declared(target: Target, name: str) -> None:
     """What a target says of itself. Raises `UnknownTarget`."""
-    if any(not isinstance(key, bytes) for key in target.keys):
+    if not isinstance(target.keys, Collection) or any(not isinstance(key, bytes) for key in target.keys):
         raise UnknownTarget(f"{name}: its keys are {target.keys!r:.60}, and should be bytes")
+    if not isinstance(target.capabilities, Collection) or isinstance(target.capabilities, str):
+        raise UnknownTarget(
+            f"{name}: its capabilities are {target.capabilities!r:.60}, and should be a set of the names of operations"
+        )
     unknown = sorted(str(capability) for capability in set(target.capabilities) - ALL)
     if unknown:
         raise UnknownTarget(f"{name}: no operation is called {unknown[0]!r}, which its capabilities hold")
@@ -141,8 +146,10 @@ def _user_class(name: str) -> type[Target]:
         sys.path.insert(0, os.getcwd())
     try:
         module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:  # a module of the user's may fail in any way
-        raise UnknownTarget(f"{name}: can't import {module_name} ({type(error).__name__}: {error})") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a module of the user's may fail in any way
+        raise UnknownTarget(f"{name}: can't import {module_name} ({described(error)})") from error
     found = getattr(module, class_name, None)
     if not (isinstance(found, type) and issubclass(found, Target)):
         what = "is not there" if found is None else "is not a subclass of etcd_lockstep.target.Target"

@@ -38,6 +38,20 @@ class NotExpressible(Exception):
     """A target has no words for an operation, and it showed only when it was asked."""
 
 
+def text_of(error: BaseException) -> str:
+    """What an exception of a user's code says, whatever its `__str__` does."""
+    try:
+        return str(error)
+    except Exception as raised:
+        return f"its text can't be had: {type(raised).__name__}"
+
+
+def described(error: BaseException) -> str:
+    """`ValueError: no such key`."""
+    said = text_of(error)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
 class Target(ABC):
     """One system under test, the model and the real etcd included.
 

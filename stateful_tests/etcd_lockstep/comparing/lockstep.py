@@ -11,7 +11,7 @@ from etcd_lockstep.comparing.comparison import Difference, differences
 from etcd_lockstep.comparing.ignoring import without_ignored
 from etcd_lockstep.comparing.observation import Observation, Raised, View, allow_for_elapsed, observe
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.target import NotExpressible, Target, TargetDied
+from etcd_lockstep.target import NotExpressible, Target, TargetDied, described, text_of
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, Symbol, TokenOf, bare, substitute, symbols
 from etcd_model import Server, State, crash_reason, nondeterminism, quirks_of
@@ -101,6 +101,9 @@ class Lockstep:
         self._references = [target.name for target in self.targets if target.name in REFERENCES]
         self._guides = [_Guide(release, model.server) for release in sorted({one.release for one in others} - {""})]
         """Models of the releases that targets are of, for what is not to be asked. Their answers are not compared."""
+        self._everyone = (*self.targets, *self._guides)
+        self._choosy = [target for target in self.targets if type(target).can_express is not Target.can_express]
+        """The targets that have no words for some operations."""
         self._views: dict[str, View] = {}
         self._revisions: list[int] = []
         self._keep_history = [target.name for target in others if target.keeps_history]
@@ -116,7 +119,7 @@ class Lockstep:
 
     def start(self) -> None:
         """Begin a new sequence. Raises `Died`."""
-        for target in (*self.targets, *self._guides):
+        for target in self._everyone:
             try:
                 revision = target.reset()
                 base = _first_revision(target) if revision is None else revision
@@ -133,11 +136,10 @@ class Lockstep:
 
         Raises `Skipped`, in which case there was no step; `Died`; `Inconclusive`.
         """
-        symbolic = bool(symbols(operation))
-        concrete = {
-            target.name: self._concrete(operation, target) if symbolic else operation
-            for target in (*self.targets, *self._guides)
-        }
+        if symbols(operation):
+            concrete = {target.name: self._concrete(operation, target) for target in self._everyone}
+        else:
+            concrete = {target.name: operation for target in self._everyone}
         self.refuse_inexpressible(operation)
         self._refuse_open(concrete)
         self._revisions.append(0)
@@ -145,9 +147,10 @@ class Lockstep:
         for target in self.targets:
             observations[target.name] = self._ask(target, concrete[target.name]).observation
         self._revisions[-1] = self._model.state.revision
-        self._follow(concrete, observations[self._model.name])
-        elapsed = time.monotonic() - self._started
         expected = observations[self._model.name]
+        if self._guides:
+            self._follow(concrete, expected)
+        elapsed = time.monotonic() - self._started
         if isinstance(expected, LeaseGrantResult):
             self._soonest_expiry = min(self._soonest_expiry, expected.ttl)
         if elapsed >= self._soonest_expiry:
@@ -166,11 +169,11 @@ class Lockstep:
             isinstance(one, RevisionAt) and self._revisions[one.step] + one.plus <= 1 for one in symbols(operation)
         ):
             raise Inexpressible(f"{beyond[0]} has no such revision, or has more than that")
-        for target in self.targets:
+        for target in self._choosy:
             try:
                 expressible = target.can_express(operation)
             except Exception as error:
-                raise Died(target, f"its can_express() raised {type(error).__name__}: {error}") from error
+                raise Died(target, f"its can_express() raised {described(error)}") from error
             if not expressible:
                 raise Inexpressible(f"{target.name} has no words for it")
 
@@ -195,7 +198,7 @@ class Lockstep:
         except NotExpressible as error:
             raise FoundInexpressible(f"{target.name} has no words for it: {error}") from error
         except Exception as error:  # whatever a target throws is its answer
-            raised = Raised(type(error).__name__, str(error))
+            raised = Raised(type(error).__name__, text_of(error))
             return Answer(operation, raised, raised)
         self._views[target.name].learn(self.steps, operation, result)
         return Answer(operation, result, self._observe(target, operation, result, self._model.state))
@@ -240,7 +243,8 @@ class Lockstep:
 
     def _vote(self, observations: Mapping[str, Observation]) -> tuple[Divergence, ...]:
         consensus = observations[self._model.name]
-        if all(observation == consensus for observation in observations.values()):
+        answers = list(observations.values())
+        if answers.count(consensus) == len(answers):
             return ()
         found: list[Divergence] = []
         odd, consensus = _odd_reference({name: observations[name] for name in self._references})

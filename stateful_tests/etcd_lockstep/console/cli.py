@@ -5,19 +5,20 @@ from __future__ import annotations
 import argparse
 import io
 import math
+import os
 import random
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from rich.console import Console
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UnknownTarget, UserTarget, find, find_two
 from etcd_lockstep.comparing.ignoring import UnknownField, check_fields
-from etcd_lockstep.console.commands import Exit, FuzzOptions, run_fuzz, run_replay, run_targets
+from etcd_lockstep.console.commands import Exit, FuzzOptions, run_check, run_fuzz, run_replay, run_targets
 from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.filing.baseline import load_baseline
 from etcd_lockstep.filing.corpus import BadFile
@@ -36,8 +37,14 @@ from etcd_lockstep.targets.deadline import CALL_TIMEOUT
 
 DEFAULT_SECONDS = 60.0
 _EPILOGUE = (
-    "exit codes: 0 agreed; 1 lies found; 2 usage, or refused; 3 a target can't be reached or started; "
+    "exit codes: 0 agreed; 1 lies found; 2 usage, or refused; 3 a target can't be reached or started; 5 an error of "
+    "etcd-lockstep's own; "
     "130, 143, 129 ended by a signal"
+)
+
+_CHECK_EPILOGUE = (
+    "exit codes: 0 every history is linearizable; 1 one has a violation; 2 usage, or a file can't be read; "
+    "4 of one the checker can't tell; 130, 143, 129 ended by a signal"
 )
 
 
@@ -58,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # where the output's encoding has no ▶ or ≠
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = Console(file=_own_stdout(), highlight=False, markup=False, emoji=False)
     interrupts = Interrupts()
     try:
         command: Callable[[Console, argparse.Namespace], Exit] = options.command
@@ -72,6 +79,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error), Exit.REFUSED)
     except KeyboardInterrupt:
         return _refuse("interrupted", Exit(interrupts.exit_code))
+
+
+def _own_stdout() -> TextIO | None:
+    """The standard output as a file of ours, so that a target which closes the other one doesn't end the report.
+
+    None, for `sys.stdout`, where that is not the process's own.
+    """
+    if sys.stdout is not sys.__stdout__ or sys.stdout is None:
+        return None
+    try:
+        sys.stdout.flush()
+        return open(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding, errors="replace", buffering=1)
+    except (OSError, ValueError):
+        return None
 
 
 def _refuse(reason: str, code: Exit) -> Exit:
@@ -114,6 +135,9 @@ def _search(
         _check_output(f"--{option.replace('_', '-')}", getattr(options, option))
     if options.html is not None:
         check_jinja2()
+    corpus: Path | None = options.corpus
+    if corpus is not None and corpus.exists() and not (corpus.is_dir() and os.access(corpus, os.W_OK | os.X_OK)):
+        raise NothingToDo(f"--corpus {corpus}: that is no folder, or it can't be written")
     baseline: Path | None = options.baseline
     if baseline is None and options.write_baseline is not None and options.write_baseline.exists():
         baseline = options.write_baseline  # whose reasons would be lost otherwise
@@ -129,7 +153,6 @@ def _search(
                 examples=options.examples,
                 steps=options.steps,
                 seed=random.randrange(2**32) if options.seed is None else options.seed,
-                remember=options.seed is None,
                 allow_destroy=options.allow_destroy,
                 call_timeout=options.call_timeout,
                 ignored=check_fields(options.ignore),
@@ -139,6 +162,7 @@ def _search(
             json_file=options.json,
             reports=[(path, report) for path, report in reports if path is not None],
             corpus=options.corpus,
+            try_corpus=options.seed is None,  # with one, the same sequences are run whatever is filed
             baseline=baseline,
             accepted=accepted,
             new_baseline=options.write_baseline,
@@ -152,6 +176,8 @@ def _check_output(option: str, path: Path | None) -> None:
         raise NothingToDo(f"{option} {path}: there is no folder {path.parent}")
     if path is not None and path.is_dir():
         raise NothingToDo(f"{option} {path}: that is a folder")
+    if path is not None and not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise NothingToDo(f"{option} {path}: can't be written")
 
 
 def _replay(console: Console, options: argparse.Namespace) -> Exit:
@@ -163,6 +189,11 @@ def _replay(console: Console, options: argparse.Namespace) -> Exit:
         allow_destroy=options.allow_destroy,
         call_timeout=options.call_timeout,
     )
+
+
+def _check(console: Console, options: argparse.Namespace) -> Exit:
+    _check_output("--json", options.json)
+    return run_check(console, options.files, options.json)
 
 
 def _targets(console: Console, _options: argparse.Namespace) -> Exit:
@@ -188,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="etcd-lockstep",
         description="Finds where an etcd mock, fake or look-alike differs from a real etcd.",
-        epilog=_EPILOGUE,
+        epilog=f"{_EPILOGUE}; of check, 4: it can't tell",
     )
     parser.add_argument("--version", action="version", version=f"etcd-lockstep {version('etcd-lockstep')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -246,6 +277,13 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("files", nargs="+", type=Path, metavar="FILE", help="corpus files, or folders of them")
     replay.set_defaults(command=_replay)
 
+    check = commands.add_parser(
+        "check", epilog=_CHECK_EPILOGUE, help="say whether recorded histories of concurrent calls are linearizable"
+    )
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE", help="history files, or logs of Jepsen's")
+    check.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts there")
+    check.set_defaults(command=_check)
+
     targets = commands.add_parser("targets", help="list targets and specimens")
     targets.set_defaults(command=_targets)
     return parser
@@ -260,7 +298,7 @@ def _search_options() -> _Parser:
         "--examples",
         type=_positive,
         metavar="N",
-        help="how many examples of Hypothesis to run instead, in each workload",
+        help="how many examples to run instead in each workload; one holds a sequence or several short ones",
     )
     search.add_argument(
         "--steps",

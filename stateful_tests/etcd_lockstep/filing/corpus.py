@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from etcd_lockstep.filing.bad_file import BadFile as BadFile  # which is named from here as well
 from etcd_lockstep.filing.notation import BadNotation, Json, answer_to_json, operation_from_json, to_json
 from etcd_lockstep.filing.writing import write_whole
 from etcd_lockstep.searching.findings import Finding, Signature
@@ -17,10 +18,6 @@ from etcd_lockstep.trace import Trace
 
 FORMAT = 1
 """The version of the file's format. A file of a newer one is refused, never guessed at."""
-
-
-class BadFile(ValueError):
-    """A corpus file that can't be read: which, where and why, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,7 @@ def save(finding: Finding, folder: Path, etcd: str) -> Path:
     """Write the lie's file into the folder, which is made if it isn't there. Raises `OSError`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / file_name(finding)
-    write_whole(path, _pretty(entry(finding, etcd)))
+    write_whole(path, _pretty(entry(finding, etcd)), follow_links=False)  # where it leads is nobody's corpus
     return path
 
 

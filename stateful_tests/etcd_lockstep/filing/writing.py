@@ -8,12 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str, *, follow_links: bool = True) -> None:
     """Replace the file by one with this text. Whatever goes wrong, such as a full disk, leaves the old file as it was.
 
+    `follow_links`: whether what a link points to is replaced, and the link stays; otherwise the link is replaced.
     Raises `OSError`, which names the file.
     """
-    target = Path(os.path.realpath(path))  # what a link points to is replaced, and the link stays
+    target = Path(os.path.realpath(path)) if follow_links else path
     if target.exists() and not target.is_file():
         target.write_text(text, encoding="utf-8")  # a device or a pipe can't be replaced
         return

@@ -17,7 +17,7 @@ from etcd_lockstep.simulation.errors import (
 from etcd_lockstep.simulation.running import FAULTS
 from etcd_lockstep.simulation.simulation import Run, Simulation, on_real, simulate
 from etcd_lockstep.simulation.world import Client, World
-from etcd_lockstep.targets.etcd3_messages import import_etcd3
+from fake_etcd.compat.etcd3 import import_etcd3
 
 __all__ = [
     "FAULTS",

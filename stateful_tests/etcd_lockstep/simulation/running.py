@@ -23,6 +23,7 @@ from etcd_lockstep.simulation.calls import (
 from etcd_lockstep.simulation.channel import SimulatedChannel
 from etcd_lockstep.simulation.errors import (
     BlockedOutside,
+    ChannelClosed,
     ClientFailed,
     Deadlock,
     InvariantBroken,
@@ -308,15 +309,15 @@ class Running:
                 self._end(client)
 
     def _notice_error(self, task: Task, error: BaseException) -> None:
-        if isinstance(error, SystemExit):
+        is_main = task.name == self._processes[task.client].name
+        if isinstance(error, SystemExit) or (isinstance(error, ChannelClosed) and not is_main):
             return
         words = error_in_words(error)
         self.timeline.say(task.client, f"dies: {words}")
         if not explained_by_fault(error) and not isinstance(error, self._may_raise):
             raise ClientFailed(self._report(f"{task.name} raised {words}")) from error
-        process = self._processes[task.client]
-        if task.name == process.name:
-            process.restart_at = self._clock() + _RESTART_SECONDS
+        if is_main:
+            self._processes[task.client].restart_at = self._clock() + _RESTART_SECONDS
 
     def _check(self, checks: Sequence[Callable[[], object]]) -> None:
         __tracebackhide__ = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.trace import UNKNOWN_LEASE, LeaseOf, RevisionAt, TokenOf, bare
@@ -11,6 +12,7 @@ from etcd_model.operations import (
     Authenticate,
     Campaign,
     Compact,
+    DeleteRange,
     LeaderKey,
     LeaseGrant,
     LeaseRevoke,
@@ -35,6 +37,15 @@ OWN_LEASE_IDS = (7, 8, -5)
 """Lease ids that callers pick; negative ones are legal."""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was put under a key, and after which step it was created and modified."""
+
+    value: bytes
+    created: int
+    modified: int
+
+
 class GeneratorState:
     """The state of one sequence. It grows with the sequence: leases are granted, revisions go by."""
 
@@ -55,6 +66,9 @@ class GeneratorState:
         """The ids of those that were granted under an id of the caller's own."""
         self.written: list[bytes] = []
         """Keys that were put, the last one last."""
+        self.there: dict[bytes, Written] = {}
+        """What the keys hold, as far as puts and deletions of single keys say; a guess, since a txn may take either
+        branch."""
         self.compacted: list[int] = []
         """Revisions at which a compaction was asked for."""
         self.streams: list[int] = []
@@ -71,7 +85,13 @@ class GeneratorState:
         self.steps += 1
         match bare(operation):
             case Put() | Txn() as write:
-                self.written += [put.key for put in puts(write) if put.key]
+                for put in puts(write):
+                    if put.key:
+                        self.written.append(put.key)
+                        before = self.there.get(put.key)
+                        self.there[put.key] = Written(put.value, before.created if before else self.steps, self.steps)
+            case DeleteRange(key=key):
+                self.there.pop(key, None)
             case LeaseGrant(id=own):
                 self.live.append(LeaseOf(self.steps))
                 if own and own not in self.own_leases:

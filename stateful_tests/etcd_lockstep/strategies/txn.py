@@ -8,6 +8,7 @@ from dataclasses import replace
 from etcd_lockstep.strategies import kv
 from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import GeneratorState
+from etcd_lockstep.strategies.shapes import client_txn
 from etcd_model.operations import Compare, CompareResult, CompareTarget, DeleteRange, Range, RequestOp, Txn
 
 _COMPARES = tuple((target, result) for target in CompareTarget for result in CompareResult)
@@ -27,6 +28,8 @@ def txn(choices: ChoiceDecoder, state: GeneratorState, depth: int = 0) -> Txn:
         return Txn((_guard(choices, state),) if choices.pick((False, True)) else (), (kv.put(choices, state),))
     if state.invalid_inputs and choices.one_in(150):
         return _around_the_limit(choices, state)
+    if depth == 0 and choices.one_in(3):
+        return client_txn(choices, state)
     if choices.pick((False, False, True)):
         guard = _guard(choices, state)
         return Txn((guard,), (kv.put(choices, state),), _branch(choices, state, depth, at_most=1))

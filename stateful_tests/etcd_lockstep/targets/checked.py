@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from copy import copy, deepcopy
 from dataclasses import Field, fields, is_dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, get_args
 
-from etcd_lockstep.target import Target, TargetDied
+from etcd_lockstep.target import Target, TargetDied, described, text_of
+from etcd_lockstep.targets.deadline import Overdue
 from etcd_lockstep.targets.unimplemented import Unimplemented
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import Operation, Result, results
-from etcd_model.operations import LeaderKey, Permission
+from etcd_model.operations import As, LeaderKey, Permission, Txn
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _Dataclass = TypeVar("_Dataclass", bound="DataclassInstance")
 
 _RESULTS = frozenset(get_args(Result))
@@ -48,10 +53,10 @@ class CheckedTarget(Target):
         self._failed_reset = ""
         try:
             revision = self._own.reset()
-        except TargetDied:
+        except (TargetDied, *_OURS):
             raise
-        except (Exception, SystemExit) as error:
-            self._failed_reset = f"its reset() raised {type(error).__name__}: {error}"
+        except BaseException as error:
+            self._failed_reset = f"its reset() raised {described(error)}"
             raise TargetDied(self._failed_reset) from error
         if revision is not None and (type(revision) is not int or revision < 0):
             self._failed_reset = f"its reset() returned {revision!r:.60}, and should return a revision or None"
@@ -59,13 +64,17 @@ class CheckedTarget(Target):
         return revision
 
     def auth_revision(self) -> int:
-        return self._own.auth_revision()
+        return self._passed_on("auth_revision()", self._own.auth_revision)
 
     def apply(self, operation: Operation) -> Result:
         try:
-            result = self._own.apply(operation)
+            result = self._own.apply(_copied(operation))
         except SystemExit as error:
             raise RuntimeError(f"apply() called sys.exit({error.code!r})") from error
+        except (Exception, *_OURS):
+            raise
+        except BaseException as error:  # which would end the run
+            raise type(type(error).__name__, (Exception,), {})(text_of(error)) from error
         if type(result) not in _RESULTS:
             raise TypeError(f"apply() returned {type(result).__name__}, which is no result of etcd_model.results")
         checked = _checked(result)
@@ -76,14 +85,34 @@ class CheckedTarget(Target):
     def revive(self) -> None:
         if self._failed_reset:
             raise TargetDied(self._failed_reset)
-        self._own.revive()
+        self._passed_on("revive()", self._own.revive)
 
     def can_express(self, operation: Operation) -> bool:
-        return self._unimplemented.may_send(operation) and self._own.can_express(operation)
+        if not self._unimplemented.may_send(operation):
+            return False
+        return bool(self._passed_on("can_express()", self._own.can_express, _copied(operation)))
 
     def close(self) -> None:
-        with suppress(Exception):  # the run is over, and its verdict stands
-            self._own.close()
+        with suppress(TargetDied):  # the run is over, and its verdict stands
+            self._passed_on("close()", self._own.close)
+
+    def _passed_on(self, what: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Whatever it raises that is no `TargetDied` becomes one."""
+        try:
+            return function(*args, **kwargs)
+        except (TargetDied, *_OURS):
+            raise
+        except BaseException as error:
+            raise TargetDied(f"its {what} raised {described(error)}") from error
+
+
+_OURS = (Overdue, KeyboardInterrupt)
+"""What is raised in the middle of a target's code without its doing."""
+
+
+def _copied(operation: Operation) -> Operation:
+    """One of the target's own, so that what it does to it does nothing to the others."""
+    return deepcopy(operation) if isinstance(operation, Txn | As) else copy(operation)
 
 
 def _checked(value: _Dataclass) -> _Dataclass:

@@ -10,6 +10,8 @@ class Exit(IntEnum):
     LIES = 1
     REFUSED = 2
     UNREACHABLE = 3
+    UNKNOWN = 4
+    FAILED = 5
     HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
