@@ -117,8 +117,7 @@ class Round:
             self._over.wait(max(0.0, end - time.monotonic()))
         finally:
             self._over.set()
-            for thread in threads:
-                thread.join()
+            _join(threads)
         if self._failures:
             raise self._failures[0]
 
@@ -150,6 +149,19 @@ class Round:
                         if isinstance(outcome, Indefinite):
                             self._over.wait(_PAUSE)
                         operation = program.send(outcome)
+
+
+def _join(threads: Sequence[Thread]) -> None:
+    """Wait for all, whatever interrupts it: a server that is being started again has to be there to be ended."""
+    interrupt: KeyboardInterrupt | None = None
+    while any(thread.is_alive() for thread in threads):
+        try:
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt as raised:
+            interrupt = raised
+    if interrupt is not None:
+        raise interrupt
 
 
 def _watch(channel: grpc.Channel, revision: int) -> WatchRecorder | None:
