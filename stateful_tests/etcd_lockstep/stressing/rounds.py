@@ -78,9 +78,15 @@ class Round:
         access = store.access()
         with open_channel(access) as channel:
             watcher = _watch(channel, revision)
-            self._let_loose(access)
-            account = _account(channel, revision)
-            watches = [_finished(watcher, account)] if watcher is not None else []
+            watches: list[Watch] = []
+            try:
+                self._let_loose(access)
+                account = _account(channel, revision)
+                if watcher is not None and account is not None:
+                    _read_up_to(watcher, account)
+            finally:
+                if watcher is not None:
+                    watches.append(watcher.finish())
         compacted = revision if "compact" in store.target.capabilities else -1
         # What may still happen has not returned, and so the history has it without its end.
         late = [Call(call.client, call.operation, call.invoked, None, call.outcome) for call in self._unsettled]
@@ -174,9 +180,9 @@ def _watch(channel: grpc.Channel, revision: int) -> WatchRecorder | None:
         return None
 
 
-def _finished(watcher: WatchRecorder, account: Account | None) -> Watch:
-    """What a watcher was sent, up to the last event, or as long as its stream lasted."""
-    last = account.events[-1].kv.mod_revision if account is not None and account.events else 0
+def _read_up_to(watcher: WatchRecorder, account: Account) -> None:
+    """Read what a watcher was sent, up to the account's last event, or as long as its stream lasted."""
+    last = account.events[-1].kv.mod_revision if account.events else 0
 
     def is_enough(response: WatchResponse) -> bool:
         return response.canceled or any(event.kv.mod_revision >= last for event in response.events)
@@ -184,7 +190,6 @@ def _finished(watcher: WatchRecorder, account: Account | None) -> Watch:
     if last:
         with suppress(TargetDied, StreamEnded):
             watcher.read(is_enough, _WATCH_SECONDS)
-    return watcher.finish()
 
 
 def _account(channel: grpc.Channel, revision: int) -> Account | None:
