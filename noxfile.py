@@ -22,6 +22,7 @@ nox.options.reuse_venv = "no"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 CORE = (
     "model/test_model_txn.py",
+    "fake/test_fake_aio.py",
     "fake/test_fake_channel.py",
     "fake/test_fake_server.py",
     "fake/test_fake_watch.py",

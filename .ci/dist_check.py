@@ -47,7 +47,7 @@ def main() -> int:
         environment = Path(scratch, "venv")
         venv.create(environment, with_pip=True)
         python = environment / "bin" / "python"
-        requirement = f"etcd-lockstep[etcd,containers,etcd3,tls] @ {wheel.as_uri()}"
+        requirement = f"etcd-lockstep[etcd,containers,etcd3,aetcd,tls] @ {wheel.as_uri()}"
         subprocess.run([python, "-m", "pip", "install", "--quiet", requirement, "pytest>=8.3"], check=True)
 
         # The tests without the sources: what they import can only come from the wheel.

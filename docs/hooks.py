@@ -24,6 +24,7 @@ OUTSIDE = {
     "scripts/README.md": "scripts.md",
     "adapters/go/README.md": "go.md",
     "adapters/go/example/README.md": "go-example.md",
+    "examples/limiter/README.md": "limiter.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
 }

@@ -9,8 +9,8 @@ from queue import SimpleQueue
 import grpc
 import pytest
 
-from etcd_lockstep.targets.etcd3_messages import import_etcd3
 from fake_etcd import Engine, InProcessChannel, serve, stubs
+from fake_etcd.compat.etcd3 import client_on, import_etcd3
 from fake_etcd.stubs import Stubs
 from fake_etcd.wire import messages as pb
 
@@ -312,11 +312,10 @@ def test_a_token_goes_with_its_call(channel: grpc.Channel) -> None:
 
 
 @pytest.mark.skipif(find_spec("etcd3") is None, reason="the etcd3 client is not installed")
-def test_etcd3_watches_over_the_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_etcd3_watches_over_the_channel() -> None:
     etcd3 = import_etcd3()
-    channel = InProcessChannel(Engine())  # stays open: etcd3's thread for watches doesn't survive its end
-    monkeypatch.setattr(grpc, "insecure_channel", lambda *_, **__: channel)
-    client = etcd3.client(timeout=5)
+    client = client_on(InProcessChannel(Engine()), timeout=5)
+    assert isinstance(client, etcd3.Etcd3Client)
     reported: SimpleQueue[object] = SimpleQueue()
     watch_id = client.add_watch_callback("a", lambda response: reported.put(response.events[0].value))
     client.put("a", "1")
@@ -337,3 +336,8 @@ def test_etcd3_watches_over_the_channel(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(etcd3.exceptions.RevisionCompactedError):
         next(events)
     assert reported.empty()
+    thread = client.watcher._callback_thread
+    assert thread.is_alive()
+    client.close()
+    thread.join(timeout=5)
+    assert not thread.is_alive()

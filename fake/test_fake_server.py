@@ -148,7 +148,6 @@ def test_a_taken_port() -> None:
 
 NO_URL = "--listen-client-urls is not a URL like http://127.0.0.1:2379: "
 NO_TLS = "TLS key/cert (--cert-file, --key-file) must be provided for client url https://a:1 with HTTPS scheme"
-SEVERAL = "--listen-client-urls takes one URL so far, not several: http://a:1,http://b:1"
 
 
 @pytest.mark.parametrize(
@@ -159,9 +158,10 @@ SEVERAL = "--listen-client-urls takes one URL so far, not several: http://a:1,ht
         ("--listen-client-urls", "http://127.0.0.1:70000", NO_URL + "http://127.0.0.1:70000"),
         ("--listen-client-urls", "http://127.0.0.1", NO_URL + "http://127.0.0.1"),
         ("--listen-client-urls", "https://a:1", NO_TLS),
-        ("--listen-client-urls", "http://a:1,http://b:1", SEVERAL),
+        ("--listen-client-urls", "http://127.0.0.1:0,", NO_URL),
+        ("--listen-client-urls", "unix://", NO_URL + "unix://"),
         ("--etcd-version", "3.x", "not an etcd version: '3.x' (expected three numbers, such as 3.5.16)"),
-        ("--data-dir", "x", "unrecognized arguments: --data-dir x"),
+        ("--data", "x", "unrecognized arguments: --data x"),
     ],
 )
 def test_a_wrong_command_line(flag: str, value: str, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,9 +180,8 @@ def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["--version"])
-    assert (ended.value.code, capsys.readouterr().out.split()[0]) == (0, "fake-etcd")
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.split()[0] == "fake-etcd"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -211,7 +211,7 @@ def test_certificates_without_the_package(
     monkeypatch.setitem(sys.modules, "trustme", None)
     with pytest.raises(SystemExit) as ended:
         cli.main(["--listen-client-urls", "https://127.0.0.1:0", "--dev-tls", str(tmp_path)])
-    complaint = "fake-etcd: --dev-tls needs the package trustme: pip install 'etcd-lockstep[tls]'\n"
+    complaint = "fake-etcd: --dev-tls and --auto-tls need the package trustme: pip install 'etcd-lockstep[tls]'\n"
     assert (ended.value.code, capsys.readouterr().err) == (2, complaint)
 
 

@@ -38,7 +38,7 @@ def test_the_table_has_every_ratio_and_the_etcd_is_left_empty(
     reported = capsys.readouterr().out
     for row in (
         "lockstep: model and etcd ÷ bare stubs on etcd",
-        "driver: model and fake ÷ empty machine",
+        "driver: model and fake ÷ bare loop of the two",
         "machine ÷ driver: model and fake",
         "machine ÷ driver: model, fake and etcd",
         "fake: in this process ÷ etcd on loopback",

@@ -13,6 +13,7 @@ from etcd_lockstep import find_divergences
 from etcd_lockstep.console.cli import main
 from etcd_lockstep.searching.findings import features
 from etcd_lockstep.target import Target, TargetDied
+from etcd_lockstep.targets import deadline
 from etcd_lockstep.targets.deadline import DeadlineTarget
 from etcd_model import Operation, Result
 from etcd_model import operations as op
@@ -141,10 +142,28 @@ def test_a_target_that_hangs_is_a_finding_and_the_run_ends(
     options = ["fuzz", "--etcd", "none", "--against", f"{__name__}:HangsOnThird", "--call-timeout", "0.3"]
     assert main([*options, "--seconds", "2", "--corpus", "found"]) == 1
     printed = capsys.readouterr().out
-    assert "hangs-on-third dies of a put" in printed
+    assert "hangs-on-third hangs on a put" in printed
     assert "it hangs: apply() has not returned after 0.3 s" in printed
     assert "1 lie, filed in found" in printed
 
 
 def test_a_fast_target_is_not_disturbed() -> None:
     assert find_divergences(Counts, etcd="none", examples=20, seed=1) == []
+
+
+def test_what_is_waited_for_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Slow(Counts):
+        name = "slow"
+
+        def apply(self, operation: Operation) -> Result:
+            monkeypatch.setattr(deadline, "_LONG", -1.0)
+            asked.append(deadline.waiting_for())
+            return super().apply(operation)
+
+    target = DeadlineTarget(Slow)
+    target.reset()
+    target.apply(op.Put(b"a"))
+    assert asked == ["waiting for apply() of slow, 0 s"]
+    assert deadline.waiting_for() == ""

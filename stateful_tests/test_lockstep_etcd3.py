@@ -13,7 +13,6 @@ import pytest
 
 from etcd_lockstep.target import TargetDied
 from etcd_lockstep.targets.etcd3 import Etcd3Target
-from etcd_lockstep.targets.etcd3_messages import import_etcd3
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import operations as op
 from etcd_model.errors import EMPTY_KEY, LEASE_NOT_FOUND, Code, Error
@@ -29,6 +28,7 @@ from etcd_model.results import (
     RangeResult,
     TxnResult,
 )
+from fake_etcd.compat.etcd3 import import_etcd3
 
 if importlib.util.find_spec("etcd3") is None:
     pytest.skip("needs the etcd3 client: pip install 'etcd-lockstep[etcd3]'", allow_module_level=True)
@@ -40,7 +40,7 @@ ALL = b"\0"
 
 def test_etcd3_imports_without_a_warning_and_without_its_own_messages() -> None:
     program = (
-        "from etcd_lockstep.targets.etcd3_messages import import_etcd3\n"
+        "from fake_etcd.compat.etcd3 import import_etcd3\n"
         "etcd3 = import_etcd3()\n"
         "assert import_etcd3() is etcd3\n"
         "from fake_etcd.wire import messages\n"

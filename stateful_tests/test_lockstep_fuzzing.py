@@ -407,7 +407,7 @@ def test_a_target_s_keys_are_drawn_and_what_it_has_no_words_for_is_not_asked() -
     assert not any(isinstance(operation, Range) and operation.limit for operation in ByItself.asked)
 
 
-# What Hypothesis remembers
+# What was filed before
 
 RARE_MOCK = """
 from etcd_lockstep.specimens.specimen import Specimen
@@ -440,27 +440,33 @@ def in_a_process(folder: Path, *arguments: str) -> dict[str, Any]:
 
 
 def test_a_lie_found_before_is_found_first(elsewhere: Path) -> None:
-    (first,) = in_a_process(elsewhere, "--examples", "400")["lies"]
-    (again,) = in_a_process(elsewhere, "--examples", "2")["lies"]
+    (first,) = in_a_process(elsewhere, "--seed", "1", "--examples", "400")["lies"]
+    (again,) = in_a_process(elsewhere, "--examples", "1", "--steps", "1")["lies"]
     assert again["fingerprint"] == first["fingerprint"]
 
 
-def test_a_seed_leaves_what_is_remembered_alone(elsewhere: Path) -> None:
+def test_a_lie_filed_in_the_corpus_of_the_run_is_found_first(elsewhere: Path) -> None:
+    assert in_a_process(elsewhere, "--seed", "1", "--examples", "400", "--corpus", "ours")["lies"]
+    assert in_a_process(elsewhere, "--examples", "1", "--steps", "1", "--corpus", "theirs")["lies"] == []
+    assert in_a_process(elsewhere, "--examples", "1", "--steps", "1", "--corpus", "ours")["lies"]
+
+
+def test_a_file_that_can_not_be_read_is_named_and_the_run_goes_on(elsewhere: Path, capsys: Capture) -> None:
+    (elsewhere / "lies-found").mkdir()
+    (elsewhere / "lies-found" / "cut.json").write_text("{")
+    assert main(["fuzz", "--etcd", "none", "--examples", "1", "--families", "kv"]) == 0
+    assert "not tried: lies-found/cut.json:1: not JSON" in capsys.readouterr().out
+
+
+def test_with_a_seed_what_is_filed_is_not_tried(elsewhere: Path) -> None:
     def reported(folder: Path) -> dict[str, Any]:
         folder.mkdir(exist_ok=True)
-        whole = in_a_process(folder, "--seed", "1", "--examples", "4")
+        whole = in_a_process(folder, "--seed", "1", "--examples", "1", "--steps", "10")
         return {name: value for name, value in whole.items() if name not in ("seconds", "steps_per_second")}
 
-    def remembered() -> list[Path]:
-        return sorted((elsewhere / "old" / ".hypothesis" / "examples").rglob("*"))
-
     (elsewhere / "old").mkdir()
-    assert in_a_process(elsewhere / "old", "--examples", "400")["lies"]
-    before = remembered()
-    assert before
+    assert in_a_process(elsewhere / "old", "--seed", "2", "--examples", "400")["lies"]
     assert reported(elsewhere / "old") == reported(elsewhere / "new")
-    assert remembered() == before
-    assert not (elsewhere / "new" / ".hypothesis" / "examples").exists()
 
 
 # The page that says how to bring a target of one's own
@@ -514,6 +520,16 @@ def test_the_server_of_the_page_is_reached(elsewhere: Path, capsys: Capture) -> 
     assert "my-server lies: range: count unexpected" in headlines
     assert all(headline.startswith("my-server lies: range") and "count" in headline for headline in headlines)
     assert "seen once" not in reported
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_server_of_the_page_that_is_emptied_in_another_way(capsys: Capture) -> None:
+    example = examples()["without_leases"]
+    with serve(Engine(), "127.0.0.1:0") as server:
+        Path("without_leases.py").write_text(example.replace("127.0.0.1:23790", server.address))
+        arguments = ["--etcd", "none", "--seed", "1", "--examples", "15", "--against", "without_leases:WithoutLeases"]
+        assert main(["fuzz", *arguments]) == 0
+    assert "every answer agreed" in capsys.readouterr().out
 
 
 class KeepsText(Specimen):

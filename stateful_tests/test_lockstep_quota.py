@@ -351,7 +351,6 @@ def test_a_target_that_is_wrong_about_it_is_found_out(mutant: str) -> None:
         seconds=None,
         examples=60,
         seed=0,
-        remember=False,
         until=lambda: bool(search.findings),
     )
     assert search.findings

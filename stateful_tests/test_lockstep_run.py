@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from etcd_lockstep.catalogue import UnknownTarget, UserTarget, find, find_two
+from etcd_lockstep.catalogue import UnknownTarget, UserTarget, find, find_two, user_target
 from etcd_lockstep.console.cli import main
 from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.searching.participants import Participants
@@ -58,6 +58,50 @@ def test_a_run_goes_through_the_workloads_of_its_families_and_shares_its_time() 
     }
 
 
+def test_workloads_take_turns_and_none_waits_for_the_end_of_another() -> None:
+    run = Run(RunOptions(NoEtcd(), seconds=20, families=("kv", "auth", "maintenance")))
+    turns = [stage.workload.name for stage in run.stages()]
+    assert turns[:4] == ["store", "auth", "maintenance", "quota"]
+    assert turns.count("store") == pytest.approx(20 * STORE.share / 9, abs=1)
+    assert turns.count("auth") == pytest.approx(20 * AUTH.share / 9, abs=1)
+    last = {name: len(turns) - turns[::-1].index(name) for name in ("store", "auth", "maintenance", "quota")}
+    assert min(last.values()) > len(turns) / 2
+
+
+def test_without_a_time_each_workload_has_one_turn() -> None:
+    run = Run(RunOptions(NoEtcd(), examples=1, families=("kv", "auth")))
+    assert [stage.workload.name for stage in run.stages()] == ["store", "auth"]
+
+
+def test_a_store_that_is_there_once_is_not_shared_by_two_workloads() -> None:
+    class Shared(Specimen):
+        name = "shared"
+        capabilities = ALL
+        shared_store = True
+        open: ClassVar[int] = 0
+
+        def __init__(self) -> None:
+            super().__init__()
+            Shared.open += 1
+
+        def close(self) -> None:
+            Shared.open -= 1
+
+    run = Run(RunOptions(NoEtcd(), against=[user_target(Shared, "shared")], families=("kv", "auth"), seconds=9))
+    assert [(stage.workload.name, Shared.open) for stage in run.stages()] == [("store", 1), ("auth", 1)]
+    assert Shared.open == 0
+
+
+def test_what_one_workload_finds_the_others_know() -> None:
+    run = Run(
+        RunOptions(NoEtcd(), against=[find("delete-of-missing-bumps")], families=("kv", "maintenance"), seconds=4)
+    )
+    for stage in run.stages():
+        run.fuzz(stage)
+    fingerprints = [finding.fingerprint for finding in run.findings]
+    assert len(set(fingerprints)) == len(fingerprints) > 0
+
+
 def test_a_target_that_knows_a_few_operations_has_all_the_time_for_them() -> None:
     against = [find("slot-mock")]
     assert names(Run(RunOptions(NoEtcd(), against=against, seconds=20))) == {"store": 20}
@@ -77,7 +121,7 @@ def test_what_an_arena_is_about_comes_along() -> None:
 def test_lies_of_every_arena_are_the_campaigns_and_what_is_known_is_not_reported_again() -> None:
     found: list[tuple[Finding, Participants]] = []
     run = Run(
-        RunOptions(NoEtcd(), against=[find("delete-of-missing-bumps")], examples=40, seed=1, remember=False),
+        RunOptions(NoEtcd(), against=[find("delete-of-missing-bumps")], examples=40, seed=1),
         on_finding=lambda finding, run: found.append((finding, run)),
     )
     for stage in run.stages():

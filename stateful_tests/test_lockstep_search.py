@@ -102,19 +102,9 @@ def test_a_lie_that_is_known_does_not_end_a_sequence_and_is_not_reported_twice()
     searching = search(DeletesCountNothing)
     with pytest.raises(NewFinding):
         run(searching, A, DeleteRange(b"a"))
-    searching.new_round()
     searching.start()
     for operation in (Put(b"b"), DeleteRange(b"b"), Put(b"b"), DeleteRange(b"b"), Range(b"b")):
         assert searching.step(operation)
-    assert len(searching.findings) == 1
-
-
-def test_a_sequence_that_was_raised_is_raised_again_in_its_round() -> None:
-    """Hypothesis runs what failed once more, and would call it flaky."""
-    searching = search(DeletesCountNothing)
-    for _ in range(2):
-        with pytest.raises(NewFinding):
-            run(searching, A, DeleteRange(b"a"))
     assert len(searching.findings) == 1
 
 
@@ -122,7 +112,6 @@ def test_behind_a_lie_that_is_known_another_is_found() -> None:
     searching = search(TwoLies)
     with pytest.raises(NewFinding):
         run(searching, A, DeleteRange(b"a"))
-    searching.new_round()
     with pytest.raises(NewFinding):
         run(searching, A, DeleteRange(b"a"), A, Range(b"a"))
     assert [str(finding.signature) for finding in searching.findings] == [
@@ -221,6 +210,60 @@ def test_a_fake_that_is_wrong_is_named_whether_or_not_the_real_etcd_ran_along() 
 
 def test_a_target_that_is_with_the_real_etcd_does_not_lie() -> None:
     assert seen(FakeTarget("3.5.16", 2), SurprisingEtcd(), DeletesCountNothing()) == [("etcd", "")] * 2
+
+
+class CountingEtcd(Etcd):
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Operation] = []
+
+    def apply(self, operation: Operation) -> Result:
+        self.asked.append(operation)
+        return super().apply(operation)
+
+
+def without_etcd(searching: Search, *operations: Operation) -> None:
+    """Run sequences until one begins in which the real etcd does not take part, and then this one."""
+    searching.start()
+    while searching._current is searching._all:
+        searching.start()
+    for operation in operations:
+        searching.step(operation)
+
+
+def test_a_sequence_that_meets_something_new_is_run_again_with_the_real_etcd() -> None:
+    etcd = CountingEtcd()
+    searching = Search(
+        ModelTarget(Server()), [FakeTarget("3.5.16", 2), etcd, Mock()], second_instances={"mock": Mock()}
+    )
+    without_etcd(searching, A, DeleteRange(b"a"))
+    asked, steps = len(etcd.asked), searching.steps
+    searching.start()
+    assert [operation for operation in etcd.asked[asked:] if not isinstance(operation, Range)] == [A, DeleteRange(b"a")]
+    assert searching.steps == steps + 2
+
+
+def test_what_the_real_etcd_has_met_is_not_run_again() -> None:
+    etcd = CountingEtcd()
+    searching = Search(
+        ModelTarget(Server()), [FakeTarget("3.5.16", 2), etcd, Mock()], second_instances={"mock": Mock()}
+    )
+    without_etcd(searching, A, DeleteRange(b"a"))
+    without_etcd(searching, A, DeleteRange(b"a"))
+    asked = len(etcd.asked)
+    searching.start()
+    assert len(etcd.asked) == asked
+
+
+def test_what_only_the_real_etcd_answers_otherwise_is_found_where_it_is_new() -> None:
+    searching = Search(
+        ModelTarget(Server()), [FakeTarget("3.5.16", 2), SurprisingEtcd(), Mock()], second_instances={"mock": Mock()}
+    )
+    without_etcd(searching, A, DeleteRange(b"a"))
+    with pytest.raises(NewFinding):
+        searching.start()
+    (finding,) = searching.findings
+    assert finding.odd_one_out == "etcd"
 
 
 class OnceWrongFake(Specimen):

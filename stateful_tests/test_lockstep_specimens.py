@@ -207,7 +207,6 @@ class Run:
             seconds=None,
             examples=EXAMPLES,
             seed=1000 * self.rounds,
-            remember=False,
         )
 
     def expected(self, name: str) -> list[Finding]:

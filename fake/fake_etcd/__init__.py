@@ -1,21 +1,27 @@
 """The fake does what etcd does: an in-memory etcd that speaks the wire's own messages, in-process or as a server."""
 
+from fake_etcd.aio_channel import AioInProcessChannel
 from fake_etcd.channel import InProcessChannel
-from fake_etcd.clock import VirtualClock
+from fake_etcd.clock import RunningClock, VirtualClock
 from fake_etcd.engine import Engine
 from fake_etcd.errors import EtcdError
+from fake_etcd.fake import FakeEtcd
 from fake_etcd.server import GrpcServer, serve
-from fake_etcd.stubs import stubs
+from fake_etcd.stubs import Stubs, stubs
 from fake_etcd.tls import BadCertificateError, Tls
 from fake_etcd.watch import StreamClosed, WatchStream
 
 __all__ = [
+    "AioInProcessChannel",
     "BadCertificateError",
     "Engine",
     "EtcdError",
+    "FakeEtcd",
     "GrpcServer",
     "InProcessChannel",
+    "RunningClock",
     "StreamClosed",
+    "Stubs",
     "Tls",
     "VirtualClock",
     "WatchStream",

@@ -8,6 +8,7 @@ and on any call if it is over before.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from threading import Event
 from typing import Any, TypeVar
@@ -16,14 +17,12 @@ from weakref import WeakSet
 import grpc
 
 from fake_etcd.calls import Answered, InProcessRpcError
+from fake_etcd.client_codec import ClientCodec, Deserializer, Serializer
 from fake_etcd.engine import WATCH, Engine
 from fake_etcd.errors import EtcdError
 from fake_etcd.running_calls import AnswerStream, RunningCall, WaitingCall, WatchCall
 from fake_etcd.server_calls import token_of
-from fake_etcd.wire.methods import METHOD
 
-Serializer = Callable[[Any], bytes]
-Deserializer = Callable[[bytes], Any]
 Running = TypeVar("Running", bound=RunningCall)
 
 _CLOSED = (grpc.StatusCode.CANCELLED, "Channel closed!")
@@ -90,6 +89,12 @@ class InProcessChannel(grpc.Channel):
         for call in tuple(self._running):
             call.end(*_CLOSED)
 
+    def join(self, timeout: float) -> None:
+        """Once it is closed, wait for the threads of its calls, all in all for so many seconds."""
+        deadline = time.monotonic() + timeout
+        for call in tuple(self._running):
+            call.join(deadline - time.monotonic())
+
     def __enter__(self) -> InProcessChannel:
         return self
 
@@ -114,39 +119,21 @@ class InProcessChannel(grpc.Channel):
         return call
 
 
-class _Method:
+class _Method(ClientCodec):
     """One method on a channel, with its client's codec: `method(request)` is one request's answer."""
 
     def __init__(
         self, channel: InProcessChannel, path: str, serialize: Serializer | None, deserialize: Deserializer | None
     ) -> None:
-        self.path = path
+        super().__init__(path, serialize, deserialize)
         self.channel = channel
-        self._serialize = serialize
-        self._deserialize = deserialize
-        method = METHOD.get(path)
-        self._request_class = method.request if method else None
-        self._answers_as_is = method is not None and deserialize == method.response.FromString
 
     def __call__(self, request: Any, token: str = "", cancelled: Event | None = None) -> Any:
         engine = self.channel.open_engine()
         try:
-            return self.decode(engine.call(self.path, self.encode(request), token, cancelled))
+            return self.decode(engine.call(self.path, self.encode(request, engine), token, cancelled))
         except EtcdError as error:
             raise InProcessRpcError(error.code, error.message) from None  # the engine has no context here either
-
-    def encode(self, request: Any) -> Any:
-        """A client's request as the wire's own message."""
-        if self._request_class is None or type(request) is self._request_class:
-            return request
-        return self.channel.open_engine().decode(self.path, self._serialize(request) if self._serialize else request)
-
-    def decode(self, response: Any) -> Any:
-        """The wire's own message as what the client wants."""
-        if self._answers_as_is:
-            return response
-        data = response.SerializeToString()
-        return self._deserialize(data) if self._deserialize else data
 
 
 def _check_timeout(timeout: float | None) -> None:
@@ -196,7 +183,7 @@ class _UnaryStream(grpc.UnaryStreamMultiCallable):  # type: ignore[type-arg]  # 
         call = AnswerStream(
             timeout,
             method.decode,
-            lambda cancelled: engine.stream(method.path, method.encode(request), token, cancelled),
+            lambda cancelled: engine.stream(method.path, method.encode(request, engine), token, cancelled),
         )
         return method.channel.running(call)
 
@@ -233,13 +220,18 @@ class _StreamStream(grpc.StreamStreamMultiCallable):  # type: ignore[type-arg]  
         method, token = self._method, token_of(metadata)
         engine = method.channel.open_engine()
         if method.path == WATCH:
-            watch = WatchCall(timeout, method.decode, engine.watch(token), map(method.encode, request_iterator))
+            watch = WatchCall(
+                timeout,
+                method.decode,
+                engine.watch(token),
+                (method.encode(request, engine) for request in request_iterator),
+            )
             return method.channel.running(watch)
 
         def answers(_cancelled: Event) -> Iterator[Any]:
             if not engine.implements(method.path):  # said at once: a client may wait for an answer before it asks
                 raise engine.refusal(method.path)
             for request in request_iterator:
-                yield engine.call(method.path, method.encode(request), token)
+                yield engine.call(method.path, method.encode(request, engine), token)
 
         return method.channel.running(AnswerStream(timeout, method.decode, answers))

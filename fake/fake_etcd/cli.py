@@ -1,22 +1,32 @@
-"""The console script `fake-etcd`: an engine as a server, with etcd's own flags."""
+"""The console script `fake-etcd`: an engine as a server, with etcd's own flags; or in the place of etcd's command."""
+
+from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from importlib.metadata import version as installed_version
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NoReturn
 
-from fake_etcd import flags
+from fake_etcd import etcd_flags, flags
 from fake_etcd.engine import Engine
+from fake_etcd.etcd_log import EtcdLog
 from fake_etcd.server import CannotListenError, GrpcServer
 from fake_etcd.testing import certificates
 from fake_etcd.tls import Tls
 
 USAGE_ERROR = 2
 CANNOT_LISTEN = 3
+
+VERSION_VARIABLE = "FAKE_ETCD_VERSION"
+"""The environment variable that stands for `--etcd-version`, for whoever starts the program as `etcd`."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -26,66 +36,148 @@ class _Parser(argparse.ArgumentParser):
         sys.exit(USAGE_ERROR)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM. Exit code 0 then, 2 for a wrong command line, 3 where it can't listen."""
     parser = _parser()
-    options = parser.parse_args(arguments)
-    try:
-        tls = _tls(options)
-        address, tls_in_use = flags.listening_at(options.listen_client_urls, tls)
-        if tls_in_use is not None:
-            tls_in_use.credentials()
-        engine = Engine(
-            options.etcd_version,
-            min_lease_ttl=flags.min_lease_ttl(options.heartbeat_interval, options.election_timeout),
-            max_txn_ops=options.max_txn_ops,
-            clock=time.monotonic,
-            watch_progress_interval=options.watch_progress_notify_interval,
-            quota_bytes=options.quota_backend_bytes,
-            max_request_bytes=options.max_request_bytes,
-            auth_token_ttl=options.auth_token_ttl,
-            client_urls=options.advertise_client_urls,
-        )
-    except ValueError as error:
-        parser.error(str(error))
-    if tls_in_use is None and tls != Tls("", ""):
-        print("fake-etcd: the URL's scheme is http, so the flags of TLS are ignored", file=sys.stderr)
-    scheme = "http" if tls_in_use is None else "https"
+    options, warnings = _read(
+        parser,
+        sys.argv[1:] if arguments is None else arguments,
+        os.environ if environment is None else environment,
+    )
+    as_etcd = options.as_etcd or Path(sys.argv[0]).stem == "etcd"
+    if options.version:
+        _print_version(options.etcd_version if as_etcd else "")
+        return 0
+    with ExitStack() as resources:
+        try:
+            engine = _engine(options)
+            log = EtcdLog(options.etcd_version) if as_etcd else None
+            warnings += etcd_flags.warnings(options)
+            etcd_flags.check_cluster(options.initial_cluster, options.name)
+            tls = _tls(options, resources)
+            addresses = flags.listening_at(options.listen_client_urls, tls)
+            for _, tls_in_use in addresses:
+                if tls_in_use is not None:
+                    tls_in_use.credentials()
+        except ValueError as error:
+            parser.error(str(error))
+        if all(tls_in_use is None for _, tls_in_use in addresses) and tls != Tls("", ""):
+            warnings.append("the URL's scheme is http, so the flags of TLS are ignored")
+        for warning in warnings:
+            _warn(log, warning)
+        try:
+            return _serve(engine, addresses, options, log)
+        except CannotListenError as error:
+            print(f"{parser.prog}: {error}", file=sys.stderr)
+            return CANNOT_LISTEN
+
+
+def _read(
+    parser: argparse.ArgumentParser, arguments: Sequence[str], environment: Mapping[str, str]
+) -> tuple[argparse.Namespace, list[str]]:
+    """The options, of which the environment's count less than the arguments; and what there is to warn of."""
+    of_environment, unknown = etcd_flags.from_environment(environment, flags.of_etcd(parser))
+    version = environment.get(VERSION_VARIABLE)
+    options = parser.parse_args(
+        [
+            *([f"--etcd-version={version}"] if version else []),
+            *of_environment,
+            *etcd_flags.as_go_reads_them(arguments, flags.switches(parser)),
+        ]
+    )
+    return options, [f"ignored, as etcd has no such flags: {', '.join(unknown)}"] if unknown else []
+
+
+def _serve(
+    engine: Engine, addresses: list[tuple[str, Tls | None]], options: argparse.Namespace, log: EtcdLog | None
+) -> int:
     stopped = threading.Event()
     previous = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with GrpcServer(engine, address, tls=tls_in_use, keepalive_min_time=options.grpc_keepalive_min_time) as server:
-            print(f"fake-etcd serves etcd {options.etcd_version} at {scheme}://{server.address}", flush=True)
+        with ExitStack() as servers:
+            listening = [
+                servers.enter_context(
+                    GrpcServer(engine, address, tls=tls, keepalive_min_time=options.grpc_keepalive_min_time)
+                )
+                for address, tls in addresses
+            ]
+            if log is None:
+                urls = ",".join(server.url for server in listening)
+                print(f"fake-etcd serves etcd {options.etcd_version} at {urls}", flush=True)
+            else:
+                log.is_ready([(server.address, server.url.startswith("https")) for server in listening])
             stopped.wait()
-    except CannotListenError as error:
-        print(f"fake-etcd: {error}", file=sys.stderr)
-        return CANNOT_LISTEN
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
     return 0
 
 
-def _tls(options: argparse.Namespace) -> Tls:
-    if not options.dev_tls:
-        return Tls(options.cert_file, options.key_file, options.trusted_ca_file, options.client_cert_auth)
-    if options.cert_file or options.key_file or options.trusted_ca_file:
+def _engine(options: argparse.Namespace) -> Engine:
+    return Engine(
+        options.etcd_version,
+        min_lease_ttl=flags.min_lease_ttl(options.heartbeat_interval, options.election_timeout),
+        max_txn_ops=options.max_txn_ops,
+        clock=time.monotonic,
+        watch_progress_interval=options.watch_progress_notify_interval,
+        quota_bytes=options.quota_backend_bytes,
+        max_request_bytes=options.max_request_bytes,
+        auth_token_ttl=options.auth_token_ttl,
+        client_urls=options.advertise_client_urls,
+        member_name=options.name,
+        peer_urls=options.initial_advertise_peer_urls,
+    )
+
+
+def _warn(log: EtcdLog | None, message: str) -> None:
+    if log is None:
+        print(f"fake-etcd: {message}", file=sys.stderr)
+    else:
+        log.warn(message)
+
+
+def _print_version(etcd: str) -> None:
+    """Of fake-etcd or, for who asks `etcd`, of the etcd that it stands for, as etcd says it."""
+    ours = f"fake-etcd {installed_version('etcd-lockstep')}"
+    print(f"etcd Version: {etcd}\nGit SHA: {ours}" if etcd else ours)
+
+
+def _tls(options: argparse.Namespace, resources: ExitStack) -> Tls:
+    """The certificates to use: those that are named, or new ones. ValueError where those can't be."""
+    given = Tls(options.cert_file, options.key_file, options.trusted_ca_file, options.client_cert_auth)
+    folder = options.dev_tls
+    if folder and (given.cert_file or given.key_file or given.trusted_ca_file):
         raise ValueError(
             "--dev-tls makes certificates, so --cert-file, --key-file and --trusted-ca-file don't go with it"
         )
+    if not folder and options.auto_tls and not given.cert_file:
+        folder = resources.enter_context(TemporaryDirectory(prefix="fake-etcd-"))
+    if not folder:
+        return given
     try:
-        made = certificates(options.dev_tls)
+        made = certificates(folder)
         made.client("root")
     except ModuleNotFoundError as error:
-        raise ValueError("--dev-tls needs the package trustme: pip install 'etcd-lockstep[tls]'") from error
+        raise ValueError(
+            "--dev-tls and --auto-tls need the package trustme: pip install 'etcd-lockstep[tls]'"
+        ) from error
     except OSError as error:
-        raise ValueError(f"can't write to {options.dev_tls}: {error.strerror}") from error
+        raise ValueError(f"can't write to {folder}: {error.strerror}") from error
     return made.tls(client_cert_auth=options.client_cert_auth)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="fake-etcd", description="An in-memory etcd for tests, behind etcd's own gRPC API.")
-    parser.add_argument("--version", action="version", version=f"fake-etcd {installed_version('etcd-lockstep')}")
+    parser = _Parser(
+        prog="fake-etcd",
+        description="An in-memory etcd for tests, behind etcd's own gRPC API.",
+        epilog="All other flags of etcd are accepted: those that change nothing here are named at the start, and those "
+        "whose neglect would be a lie are refused. Flags may be set in the environment as etcd's are, such as "
+        f"ETCD_MAX_TXN_OPS; {VERSION_VARIABLE} sets --etcd-version.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--version", metavar="", type=etcd_flags.boolean, default=False, help="say the version and exit"
+    )
     flags.add_listening(parser)
     parser.add_argument(
         "--etcd-version",
@@ -93,6 +185,15 @@ def _parser() -> argparse.ArgumentParser:
         default="3.5.16",
         help="the etcd release to behave like (default: %(default)s)",
     )
+    parser.add_argument(
+        "--as-etcd",
+        metavar="",
+        type=etcd_flags.boolean,
+        default=False,
+        help="print what etcd prints: nothing to stdout, and to stderr its line when it is ready; so it is for "
+        "a link to this program that is called etcd",
+    )
     flags.add_tls(parser)
     flags.add_settings(parser)
+    etcd_flags.add_ignored(parser)
     return parser

@@ -1,5 +1,6 @@
-"""A clock for tests: time goes by when a test says so."""
+"""Clocks for tests: time goes by when a test says so, or by itself and when a test says so."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakMethod
@@ -29,3 +30,10 @@ class VirtualClock:
     def follow(self, tick: Callable[[], Any]) -> None:
         """Call this method at every advance, as long as its object lives."""
         self._followers.append(WeakMethod(tick))
+
+
+class RunningClock(VirtualClock):
+    """The machine's monotonic time, and what `advance` adds to it."""
+
+    def __call__(self) -> float:
+        return time.monotonic() + super().__call__()

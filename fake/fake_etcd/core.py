@@ -46,6 +46,9 @@ class EngineSettings:
     """Seconds from a token's last use to its end."""
     client_urls: tuple[str, ...]
     """What clients are told to find the server at; without any, it is where servers of the engine listen."""
+    member_name: str
+    peer_urls: tuple[str, ...]
+    """What MemberList reports of the one member."""
 
     @property
     def max_frame_bytes(self) -> int:

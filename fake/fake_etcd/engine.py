@@ -11,6 +11,7 @@ from fake_etcd.backend import DEFAULT_QUOTA_BYTES
 from fake_etcd.clock import VirtualClock
 from fake_etcd.core import Core, EngineSettings
 from fake_etcd.errors import EtcdError
+from fake_etcd.in_use import InUse, in_use
 from fake_etcd.quirks import quirks_of
 from fake_etcd.services import SERVICES
 from fake_etcd.services.service import Handler, StepsHandler
@@ -40,12 +41,14 @@ class Engine:
         max_request_bytes: int = MAX_REQUEST_BYTES,
         auth_token_ttl: float = 300,
         client_urls: Sequence[str] = (),
+        member_name: str = "default",
+        peer_urls: Sequence[str] = ("http://localhost:2380",),
     ) -> None:
         """`clock` reports seconds that never go back; without one, time stands still at 0. A quota of 0 is etcd's own,
         and a negative one is none.
 
-        TTLs and the interval are in seconds of that clock. `client_urls` is what MemberList reports; without any, it
-        is where the engine's servers listen.
+        TTLs and the interval are in seconds of that clock. `client_urls`, `member_name` and `peer_urls` are what
+        MemberList reports; without client URLs, it is where the engine's servers listen.
         """
         settings = EngineSettings(
             min_lease_ttl=min_lease_ttl,
@@ -56,6 +59,8 @@ class Engine:
             max_request_bytes=max_request_bytes,
             auth_token_ttl=auth_token_ttl,
             client_urls=tuple(client_urls),
+            member_name=member_name,
+            peer_urls=tuple(peer_urls),
         )
         self._core = Core(quirks_of(version), settings)
         self._lock = self._core.lock
@@ -82,6 +87,18 @@ class Engine:
         """Do what has become due by the clock: every call does it first, and `serve` every now and then."""
         with self._lock:
             self._core.tick()
+
+    def in_use(self) -> list[InUse]:
+        """What clients hold of it now: leases, watches, and calls that wait."""
+        with self._lock:
+            self._core.tick()
+            return list(in_use(self._core))
+
+    def next_expiry(self) -> float | None:
+        """When the next lease runs out, in seconds of the clock, unless it is renewed. None where there is no lease."""
+        with self._lock:
+            leases = self._core.lessor.by_expiry()
+            return leases[0].expiry if leases else None
 
     def listens(self, url: str) -> None:
         """A server of this engine listens at a URL from now on."""
@@ -120,7 +137,7 @@ class Engine:
         waiting = self._waiting.get(path)
         if waiting is None:
             raise self.refusal(path)
-        *_, last = steps_of(self._core, waiting(request, token), cancelled)
+        *_, last = steps_of(self._core, path, waiting(request, token), cancelled)
         assert last.answer is not None
         return last.answer
 
@@ -129,7 +146,7 @@ class Engine:
         stream = self._streams.get(path)
         if stream is None:
             raise self.refusal(path)
-        steps = steps_of(self._core, stream(request, token), cancelled)
+        steps = steps_of(self._core, path, stream(request, token), cancelled)
         return (step.answer for step in steps if step.answer is not None)
 
     def task(self, path: str, request: Message, token: str, wake: Callable[[], None]) -> Task:
@@ -137,7 +154,7 @@ class Engine:
         handler = self._waiting.get(path) or self._streams.get(path)
         if handler is None:
             raise self.refusal(path)
-        return Task(self._core, handler(request, token), wake)
+        return Task(self._core, path, handler(request, token), wake)
 
     def watch(self, token: str = "", on_ready: Callable[[], None] | None = None) -> WatchStream:
         """A stream of Watch.Watch; `on_ready` is told when it has something where it had nothing."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import SplitResult, urlsplit
 
+from fake_etcd.etcd_flags import boolean
 from fake_etcd.sizes import MAX_REQUEST_BYTES
 from fake_etcd.tls import Tls
 
@@ -23,9 +24,10 @@ def add_listening(parser: argparse.ArgumentParser) -> None:
     """Where the server is found."""
     parser.add_argument(
         "--listen-client-urls",
-        metavar="URL",
+        metavar="URLS",
         default="http://127.0.0.1:2379",
-        help="where to listen; port 0 picks a free one (default: %(default)s)",
+        help="where to listen, separated by commas; port 0 picks a free one, unix://PATH is a socket "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--advertise-client-urls",
@@ -33,6 +35,20 @@ def add_listening(parser: argparse.ArgumentParser) -> None:
         type=_urls,
         default=(),
         help="what MemberList says that clients find the server at (default: where it listens)",
+    )
+    parser.add_argument("--name", default="default", help="what MemberList calls the member (default: %(default)s)")
+    parser.add_argument(
+        "--initial-advertise-peer-urls",
+        metavar="URLS",
+        type=_urls,
+        default=("http://localhost:2380",),
+        help="what MemberList says that other members would find it at (default: http://localhost:2380)",
+    )
+    parser.add_argument(
+        "--initial-cluster",
+        metavar="NAME=URL",
+        default="",
+        help="accepted if the one member is all of it",
     )
 
 
@@ -118,8 +134,17 @@ def add_tls(parser: argparse.ArgumentParser) -> None:
     add("--trusted-ca-file", metavar="FILE", default="", help="clients must have a certificate that this CA signed")
     add(
         "--client-cert-auth",
-        action="store_true",
+        metavar="",
+        type=boolean,
+        default=False,
         help="the common name of a client's certificate is the user of calls without a token",
+    )
+    add(
+        "--auto-tls",
+        metavar="",
+        type=boolean,
+        default=False,
+        help="make throw-away certificates for https:// URLs, as --cert-file is not given",
     )
     add(
         "--dev-tls",
@@ -130,13 +155,32 @@ def add_tls(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def listening_at(url: str, tls: Tls) -> tuple[str, Tls | None]:
-    """`host:port` of a URL to listen at, and its TLS, if any; a ValueError says what is wrong with it.
+def of_etcd(parser: argparse.ArgumentParser) -> list[str]:
+    """The names of the parser's flags that are etcd's too, but for those that say something and exit."""
+    ours = ("as-etcd", "dev-tls", "etcd-version", "help", "version")
+    return [name for action in parser._actions for name in _names(action) if name not in ours]
 
-    etcd: server/embed/etcd.go configureClientListeners.
+
+def switches(parser: argparse.ArgumentParser) -> list[str]:
+    """The names of the flags that are true or false."""
+    return [name for action in parser._actions if action.type is boolean for name in _names(action)]
+
+
+def _names(action: argparse.Action) -> list[str]:
+    return [option.removeprefix("--") for option in action.option_strings if option.startswith("--")]
+
+
+def listening_at(urls: str, tls: Tls) -> list[tuple[str, Tls | None]]:
+    """The addresses that URLs name, as `GrpcServer` takes them, each with its TLS, if any.
+
+    A ValueError says what is wrong with a URL. etcd: server/embed/etcd.go configureClientListeners.
     """
-    if "," in url:
-        raise ValueError(f"--listen-client-urls takes one URL so far, not several: {url}")
+    return [_listening_at(url.strip(), tls) for url in urls.split(",")]
+
+
+def _listening_at(url: str, tls: Tls) -> tuple[str, Tls | None]:
+    if url.startswith("unix://") and len(url) > len("unix://"):
+        return f"unix:{url.removeprefix('unix://')}", None
     parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https"):
         raise ValueError(f"--listen-client-urls is not a URL like http://127.0.0.1:2379: {url}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
-from threading import Condition, Thread, Timer
+from threading import Condition, Thread, Timer, current_thread
 from typing import Any, NamedTuple
 
 import grpc
@@ -33,6 +33,7 @@ class RunningCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]  # generic 
         self._code: grpc.StatusCode | None = None
         self._details = ""
         self._at_end: list[Callable[[], Any]] = []
+        self._thread: Thread | None = None
         self._timer: Timer | None = None
         if timeout is not None:
             self._timer = Timer(timeout, self.end, (grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded"))
@@ -42,6 +43,15 @@ class RunningCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]  # generic 
         """Start what runs besides: last of all, as the time may be over at once."""
         if self._timer is not None:
             self._timer.start()
+
+    def _run_besides(self, function: Callable[[], None], name: str) -> None:
+        self._thread = Thread(target=function, name=name, daemon=True)
+        self._thread.start()
+
+    def join(self, timeout: float) -> None:
+        """Wait so many seconds for the call's thread: it ends with the call, unless the client's requests block."""
+        if self._thread is not None and self._thread is not current_thread():
+            self._thread.join(max(0.0, timeout))
 
     def end(self, code: grpc.StatusCode, details: str = "") -> bool:
         """End the call; whoever is first decides how. False if it was over."""
@@ -153,7 +163,7 @@ class WaitingCall(RunningCall):
 
     def begin(self) -> None:
         super().begin()
-        Thread(target=self._run, name="fake-etcd-call", daemon=True).start()
+        self._run_besides(self._run, "fake-etcd-call")
 
     def answer(self) -> Any:
         """Block until it is there; however the call ends otherwise is raised as gRPC raises it, cancelling too."""
@@ -211,7 +221,7 @@ class AnswerStream(_Stream):
 
     def begin(self) -> None:
         super().begin()
-        Thread(target=self._run, name="fake-etcd-stream", daemon=True).start()
+        self._run_besides(self._run, "fake-etcd-stream")
 
     def _run(self) -> None:
         try:
@@ -252,7 +262,7 @@ class WatchCall(_Stream):
 
     def begin(self) -> None:
         super().begin()
-        Thread(target=self._feed, name="fake-etcd-watch", daemon=True).start()
+        self._run_besides(self._feed, "fake-etcd-watch")
 
     def _feed(self) -> None:
         """The end of the requests is not the end of the stream."""

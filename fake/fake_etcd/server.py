@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
+from pathlib import Path
 from threading import Thread
 from types import TracebackType
 
@@ -22,6 +24,8 @@ _MOST_RECEIVED_BYTES = 64 * 1024 * 1024
 
 _NO_LIMIT = 2**31 - 1
 
+_UNIX = "unix:"
+
 
 class GrpcServer:
     """A running server of an engine; a context manager that stops it. It has one thread, whatever is open."""
@@ -34,7 +38,7 @@ class GrpcServer:
         tls: Tls | None = None,
         keepalive_min_time: float = 5,
     ) -> None:
-        """Listen on `host:port`, where port 0 picks a free one; CannotListenError if that can't be.
+        """Listen on `host:port`, where port 0 picks a free one, or on `unix:PATH`; CannotListenError if that can't be.
 
         With TLS, BadCertificateError says what is wrong with a file.
 
@@ -58,11 +62,17 @@ class GrpcServer:
             engine.tick,
             _TICK,
         )
+        port = self._core.listen(address, credentials)
+        secure = "s" if tls is not None else ""
+        self._socket = Path(address.removeprefix(_UNIX)) if address.startswith(_UNIX) else None
         host = address.rpartition(":")[0]
-        self.port = self._core.listen(address, credentials)
-        """The port, also where 0 was asked for."""
-        self.address = f"{host}:{self.port}"
-        self._url = f"{'http' if tls is None else 'https'}://{_reachable(host)}:{self.port}"
+        self.port = port if self._socket is None else 0
+        """The port, also where 0 was asked for; 0 for a socket's path."""
+        self.address = f"{host}:{port}" if self._socket is None else address
+        """As gRPC takes it."""
+        self.url = f"http{secure}://{host}:{port}" if self._socket is None else f"unix{secure}://{self._socket}"
+        """As etcd's clients take it."""
+        self._url = self.url if self._socket else f"http{secure}://{_reachable(host)}:{port}"
         self._engine = engine
         engine.listens(self._url)
         self._core.start()
@@ -85,6 +95,8 @@ class GrpcServer:
         self._thread.join(0 if grace is None else grace)
         self._core.cancel_all()
         self._thread.join()
+        if self._socket is not None:
+            self._socket.unlink(missing_ok=True)
 
     def __enter__(self) -> GrpcServer:
         return self
@@ -107,6 +119,9 @@ def _reachable(host: str) -> str:
 
 def _try_to_listen(address: str) -> None:
     """Find out with a plain socket: gRPC reports the reason only to its log."""
+    if address.startswith(_UNIX):
+        _try_to_listen_at_path(address, Path(address.removeprefix(_UNIX)))
+        return
     host, _, port = address.rpartition(":")
     if not (host and port.isdecimal() and int(port) < 2**16):
         raise CannotListenError(f"can't listen on {address!r}: an address is a host and a port, as in 127.0.0.1:0")
@@ -119,3 +134,16 @@ def _try_to_listen(address: str) -> None:
             probe.listen()
     except OSError as error:
         raise CannotListenError(f"can't listen on {address}: {error.strerror}") from error
+
+
+def _try_to_listen_at_path(address: str, path: Path) -> None:
+    """A socket that nobody listens at any more is removed (etcd: client/pkg/transport/unix_listener.go)."""
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            if path.exists() and stat.S_ISSOCK(path.stat().st_mode) and probe.connect_ex(str(path)) != 0:
+                path.unlink()
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.bind(str(path))
+        path.unlink()
+    except OSError as error:
+        raise CannotListenError(f"can't listen on {address}: {error.strerror or error}") from error

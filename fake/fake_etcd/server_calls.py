@@ -1,9 +1,9 @@
-"""What happens to a call over the network, by the shape of its method: it never occupies a thread."""
+"""What happens to a call from outside, by the shape of its method: it never occupies a thread."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from google.protobuf.message import Message
 from grpc import StatusCode
@@ -11,12 +11,36 @@ from grpc import StatusCode
 from fake_etcd.auth_tokens import NAMELESS, CertificateName
 from fake_etcd.engine import WATCH, Engine
 from fake_etcd.errors import EtcdError, internal_error
-from fake_etcd.grpc_core import Handler, IncomingCall
+from fake_etcd.grpc_core import Handler
 from fake_etcd.waiting import Task
 from fake_etcd.watch import StreamClosed
 from fake_etcd.wire.methods import METHODS, Method
 
 _STOPPED = (StatusCode.UNAVAILABLE, "etcdserver: server stopped")
+
+
+class IncomingCall(Protocol):
+    """A call of a client's, over the network (`grpc_core.IncomingCall`) or on an event loop (`aio_calls`)."""
+
+    path: str
+    metadata: Iterable[tuple[str, Any]]
+    is_finished: bool
+    """Whether its status was sent, or nobody is there to receive it."""
+
+    def common_name(self) -> str:
+        """Of the client's certificate; "" where it has none."""
+
+    def receive(self, then: Callable[[bytes | None], None]) -> None:
+        """Get the next message, or None where there is none any more; one at a time."""
+
+    def send(self, message: bytes, then: Callable[[], None]) -> None:
+        """Send a message of a stream; one at a time."""
+
+    def finish(self, code: StatusCode = StatusCode.OK, details: str = "", message: bytes | None = None) -> None:
+        """End the call, with its one answer where it has one. More than once is not heard."""
+
+    def wake(self) -> None:
+        """Have the handler told `ready`, soon. Any thread may call this."""
 
 
 def token_of(metadata: Iterable[tuple[str, Any]] | None) -> str:

@@ -33,8 +33,11 @@ class Stubs:
     health: Service
 
 
-def stubs(channel: grpc.Channel) -> Stubs:
-    """Stubs of every method on a channel: `stubs(channel).kv.Range(messages.RangeRequest(key=b"a"))`."""
+def stubs(channel: grpc.Channel | grpc.aio.Channel) -> Stubs:
+    """Stubs of every method on a channel: `stubs(channel).kv.Range(messages.RangeRequest(key=b"a"))`.
+
+    On a channel of `grpc.aio`, the calls are awaited.
+    """
     calls: dict[str, dict[str, Callable[..., Any]]] = {}
     for method in METHODS:
         service = method.service.rpartition(".")[2].lower()
@@ -45,7 +48,7 @@ def stubs(channel: grpc.Channel) -> Stubs:
     return made
 
 
-def bind(channel: grpc.Channel, method: Method) -> Callable[..., Any]:
+def bind(channel: grpc.Channel | grpc.aio.Channel, method: Method) -> Callable[..., Any]:
     """One method on a channel, as generated stubs bind it."""
     kinds: dict[tuple[bool, bool], Callable[..., Callable[..., Any]]] = {
         (False, False): channel.unary_unary,

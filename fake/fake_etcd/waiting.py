@@ -47,8 +47,10 @@ class Step(NamedTuple):
 class Task:
     """A call that is under way. Its owner calls `step`, and again whenever it was woken, until it is over."""
 
-    def __init__(self, core: Core, steps: Steps, wake: Callable[[], None]) -> None:
+    def __init__(self, core: Core, path: str, steps: Steps, wake: Callable[[], None]) -> None:
         """`wake` is called with the engine's lock held, by whoever lets the call go on: it must not block."""
+        self.path = path
+        """Of the call's method."""
         self._core = core
         self._steps = steps
         self._wake = wake
@@ -57,6 +59,11 @@ class Task:
         self._over = False
         with core.lock:
             core.hub.open(self)
+
+    @property
+    def waits_for(self) -> bytes:
+        """The key that a write is waited for, if there is one."""
+        return b"" if self._watcher is None else self._watcher.key
 
     def step(self) -> Step:
         """Go on until the next answer, the end, or something to wait for. Raises EtcdError where etcd refuses."""
@@ -153,14 +160,14 @@ class Cancellation(Event):
             wake()
 
 
-def steps_of(core: Core, steps: Steps, cancelled: Event | None) -> Iterator[Step]:
+def steps_of(core: Core, path: str, steps: Steps, cancelled: Event | None) -> Iterator[Step]:
     """A call on this thread: it blocks while the call waits. Raises CANCELLED once `cancelled` is set."""
     woken = Event()
     patience = None if cancelled is None and not core.timed else _PATIENCE
     if isinstance(cancelled, Cancellation):
         cancelled.wakes(woken.set)
         patience = _PATIENCE if core.timed else None
-    task = Task(core, steps, woken.set)
+    task = Task(core, path, steps, woken.set)
     try:
         while True:
             woken.clear()

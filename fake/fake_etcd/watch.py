@@ -101,6 +101,10 @@ class WatchStream:
         with self._core.lock:
             return self._outbox.full
 
+    def watched(self) -> list[tuple[bytes, bytes]]:
+        """Key and range_end of each watcher, in the order of their creation. With the engine's lock held."""
+        return [(watcher.key, watcher.range_end) for watcher in self._watchers.values()]
+
     def close(self) -> None:
         """End the stream and all its watchers. Once is enough, more do no harm."""
         with self._core.lock:

@@ -44,7 +44,7 @@ def find_divergences(
 
     `target`: a subclass of `Target`, what makes one when called without arguments, or the name of a target that
     `etcd-lockstep targets` lists. `etcd`: where the real etcd comes from, as for `--etcd`; `none` goes without.
-    `seconds` of searching in all (10 where neither is given), or `examples` of Hypothesis for each workload. The same
+    `seconds` of searching in all (10 where neither is given), or `examples` for each workload. The same
     `seed` draws the same sequences. `ignore`: fields of answers that are not compared, such as `create_revision` or
     `error.message`.
 
@@ -170,7 +170,6 @@ def _searched(
             seconds=10.0 if seconds is None and examples is None else seconds,
             examples=examples,
             seed=random.randrange(2**32) if seed is None else seed,
-            remember=False,
             ignored=check_fields(ignore),
             accepted=accepted,
         )

@@ -1,4 +1,4 @@
-"""The pytest plugin: a real etcd, a fake one, a search for divergences, and the corpus as tests.
+"""The pytest plugin: a real etcd, a fake one, clients of either, a search for divergences, and the corpus as tests.
 
 pytest loads this module in every test suite of an environment in which etcd-lockstep is installed. What the fixtures
 need is therefore imported where they are used.
@@ -7,9 +7,8 @@ need is therefore imported where they are used.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +18,19 @@ import pytest
 if TYPE_CHECKING:
     from etcd_lockstep.filing.replaying import Replayer
     from etcd_lockstep.servers import EtcdSource, RunningEtcd
-    from fake_etcd import GrpcServer
+    from etcd_lockstep.suites.real_etcd import RealEtcd
+    from fake_etcd import FakeEtcd, GrpcServer
 
 ETCD_SOURCE_VARIABLE = "ETCD_LOCKSTEP_ETCD_SOURCE"
 """The environment variable that stands for `--etcd-source`."""
+
+_BACKENDS = ("fake", "real")
+_ABOUT_LEFTOVERS = ("warn", "fail", "ignore")
+
+
+class LeftBehindWarning(pytest.PytestWarning):
+    """A test has left leases, watches, waiting calls or threads behind."""
+
 
 _resources = pytest.StashKey[ExitStack]()
 _replayer = pytest.StashKey["Replayer"]()
@@ -53,6 +61,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the target on which the corpus is replayed besides the model, the fake and etcd, as for `etcd-lockstep "
         "replay --against` (default: the ini option etcd_lockstep_target)",
     )
+    group.addoption(
+        "--etcd-backend",
+        metavar="BACKEND",
+        choices=_BACKENDS,
+        help="what the fixtures etcd_backend, etcd3_client and aetcd_client run on: fake, or real, the etcd of "
+        "--etcd-source (default: the ini option etcd_backend, or else fake)",
+    )
+    group.addoption(
+        "--etcd-leftovers",
+        metavar="WHAT",
+        choices=_ABOUT_LEFTOVERS,
+        help="what is done about a test that leaves leases, watches, waiting calls or threads behind: warn, fail or "
+        "ignore (default: the ini option etcd_leftovers, or else warn)",
+    )
+    parser.addini("etcd_backend", "fake or real: what the fixture etcd_backend runs on", default="fake")
+    parser.addini("etcd_leftovers", "warn, fail or ignore: about what a test leaves behind", default="warn")
     parser.addini("etcd_source", "where the real etcd comes from", default=None)
     parser.addini("etcd_lockstep_corpus", "a folder of corpus files to replay", type="paths", default=[])
     parser.addini("etcd_lockstep_target", "the target on which the corpus is replayed", default=None)
@@ -63,6 +87,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_resources] = ExitStack()
     if _source_text(config) is not None:
         _check_source(config)
+    _chosen(config, "etcd_backend", _BACKENDS)
+    _chosen(config, "etcd_leftovers", _ABOUT_LEFTOVERS)
     folder = config.getoption("--etcd-lockstep-corpus")
     if folder is not None and not Path(folder).is_dir():
         raise pytest.UsageError(f"--etcd-lockstep-corpus {folder}: there is no such folder")
@@ -79,6 +105,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     how = config.stash.get(_etcd_in_use, None)
     if how is not None:
         terminalreporter.write_line(f"the real etcd: {how}")
+
+
+def _chosen(config: pytest.Config, name: str, accepted: tuple[str, ...]) -> str:
+    """An option that is also an ini option; UsageError where the latter is none of what is accepted."""
+    chosen: str = config.getoption(f"--{name.replace('_', '-')}") or config.getini(name)
+    if chosen not in accepted:
+        raise pytest.UsageError(f"{name} is {', '.join(accepted[:-1])} or {accepted[-1]}, not {chosen!r}")
+    return chosen
 
 
 # The real etcd
@@ -135,21 +169,93 @@ def real_etcd(request: pytest.FixtureRequest) -> Iterator[RunningEtcd]:
         yield running
 
 
-@pytest.fixture
-def fake_etcd(request: pytest.FixtureRequest) -> Iterator[GrpcServer]:
-    """The fake as a gRPC server on loopback, empty, for one test: `address` is its HOST:PORT.
+# The fake, and what runs on either
 
-    It emulates the release that the ini option `fake_etcd_version` names.
+
+@pytest.fixture
+def fake_etcd(request: pytest.FixtureRequest) -> Iterator[FakeEtcd]:
+    """A `fake_etcd.FakeEtcd`, empty, for one test: in-process clients of it, and `address`, where it is a server.
+
+    It emulates the release that the ini option `fake_etcd_version` names. Its time goes by by itself, and by `advance`.
     """
-    from fake_etcd import Engine, serve
+    from fake_etcd import FakeEtcd, RunningClock
 
     version = request.config.getini("fake_etcd_version")
     try:
-        engine = Engine(*filter(None, [version]), clock=time.monotonic)
+        fake = FakeEtcd(*filter(None, [version]), clock=RunningClock())
     except ValueError as error:
         pytest.fail(f"fake_etcd_version: {error}", pytrace=False)
-    with serve(engine) as server:
-        yield server
+    with _told_of_leftovers(request, fake):
+        yield fake
+
+
+@pytest.fixture
+def fake_etcd_server(fake_etcd: FakeEtcd) -> GrpcServer:
+    """The same fake as a gRPC server on loopback: `address` is its HOST:PORT."""
+    return fake_etcd.serve()
+
+
+@pytest.fixture
+def etcd_backend(request: pytest.FixtureRequest) -> Iterator[FakeEtcd | RealEtcd]:
+    """The fake or, with `--etcd-backend real`, a real etcd that is emptied before the test.
+
+    Both have `address`, `version`, `channel()`, `aio_channel()`, `etcd3_client()`, `aetcd_client()` and `advance()`,
+    which waits where the etcd is real. A test that asks for `fake_etcd` too gets that one.
+    """
+    if _chosen(request.config, "etcd_backend", _BACKENDS) == "fake" or "fake_etcd" in request.fixturenames:
+        yield request.getfixturevalue("fake_etcd")
+        return
+    running = request.getfixturevalue("real_etcd")
+    from etcd_lockstep.suites.real_etcd import RealEtcd
+    from etcd_lockstep.target import TargetDied
+
+    try:
+        real = RealEtcd(running)
+    except TargetDied as error:
+        pytest.fail(str(error), pytrace=False)
+    with _told_of_leftovers(request, real):
+        yield real
+
+
+@pytest.fixture
+def etcd3_client(etcd_backend: FakeEtcd | RealEtcd) -> Any:
+    """A client of the package etcd3, for the `etcd_backend`; it is closed after the test."""
+    return _or_fail(etcd_backend.etcd3_client)
+
+
+@pytest.fixture
+def aetcd_client(etcd_backend: FakeEtcd | RealEtcd) -> Any:
+    """A client of the package aetcd, for the `etcd_backend`. It connects at its first call; the test closes it."""
+    return _or_fail(etcd_backend.aetcd_client)
+
+
+def _or_fail(client: Callable[[], Any]) -> Any:
+    try:
+        return client()
+    except ImportError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@contextmanager
+def _told_of_leftovers(request: pytest.FixtureRequest, etcd: FakeEtcd | RealEtcd) -> Iterator[None]:
+    """Close an etcd after a test, and tell what the test has left behind in it: by then, its fixtures have ended."""
+    from etcd_lockstep.suites.left_behind import Threads, left_behind, settled
+
+    threads = Threads()
+    yield
+    what = _chosen(request.config, "etcd_leftovers", _ABOUT_LEFTOVERS)
+    held = [] if what == "ignore" else settled(etcd.in_use)
+    etcd.close()
+    if what == "ignore":
+        return
+    left = left_behind(held, threads.new())
+    if left and what == "fail":
+        pytest.fail(f"{request.node.name} has left behind: {left}", pytrace=False)
+    if left:
+        request.node.warn(LeftBehindWarning(f"{request.node.name} has left behind: {left}"))
+
+
+# Lies, and the corpus
 
 
 @pytest.fixture
@@ -159,9 +265,6 @@ def etcd_lockstep(request: pytest.FixtureRequest) -> Callable[..., None]:
     from etcd_lockstep.api import assert_matches_etcd
 
     return partial(assert_matches_etcd, etcd=_source_text(request.config) or "auto")
-
-
-# The corpus
 
 
 def _corpus_folders(config: pytest.Config) -> list[Path]:

@@ -17,10 +17,8 @@ from fake_etcd.errors import (
 from fake_etcd.services.service import Handler, Service
 from fake_etcd.wire import messages as pb
 
-_NAME = "default"
 _CLIENT_URLS = ("http://localhost:2379",)
 """Where a real server listens if nobody says anything else; so it is said where no server is."""
-_PEER_URLS = ("http://localhost:2380",)
 
 
 class Cluster(Service):
@@ -31,10 +29,10 @@ class Cluster(Service):
 
     def __init__(self, core: Core) -> None:
         super().__init__(core)
-        self._peer_urls: tuple[str, ...] = _PEER_URLS
+        self._peer_urls = core.settings.peer_urls
 
     def reset(self) -> None:
-        self._peer_urls = _PEER_URLS
+        self._peer_urls = self.core.settings.peer_urls
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
@@ -79,7 +77,7 @@ class Cluster(Service):
 
     def _member(self) -> pb.Member:
         urls = self.core.settings.client_urls or self.core.listening or _CLIENT_URLS
-        return pb.Member(ID=MEMBER_ID, name=_NAME, peerURLs=self._peer_urls, clientURLs=urls)
+        return pb.Member(ID=MEMBER_ID, name=self.core.settings.member_name, peerURLs=self._peer_urls, clientURLs=urls)
 
 
 def _header() -> pb.ResponseHeader:

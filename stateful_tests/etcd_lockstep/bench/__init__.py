@@ -8,10 +8,11 @@ test: an aim that is missed is shown as missed, and the exit code is 0.
   same requests sent to the same etcd through bare client stubs, one after the other. The requests
   are those that the run has just made, their messages built beforehand. A reset is no step, but the
   requests that it makes are among them: both sides make as many calls, and count the same steps.
-- *Driver*: operations per second of the model and the fake, as the fuzz driver runs them without a
-  server, over rule calls per second of a state machine whose one rule does nothing, with as many
-  rule calls an example as the driver makes operations. The driver makes `BURST` operations to a
-  rule call, so what one step costs is not the same on both sides, and the row says so. In processor time.
+- *Driver*: steps per second of the model and the fake, as the fuzz driver runs them without a server,
+  over the same operations, applied to both with nothing in between: no drawing, no comparison, no
+  counting. In processor time.
+- *Machine*: steps per second of `LockstepMachine`, which Hypothesis drives, over those of the driver on
+  the same targets.
 - *Fake*: puts per second on the fake in this process over those on a real etcd on loopback, through
   the same client stubs: on `InProcessChannel` there, on a gRPC channel here.
 - *Many keys*: what a key costs the fake in memory, and its puts per second there over those with

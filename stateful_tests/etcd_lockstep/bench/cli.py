@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from etcd_lockstep import servers
-from etcd_lockstep.bench.driver import driver_over_hypothesis, lockstep_over_stubs
+from etcd_lockstep.bench.driver import driver_over_bare_loop, lockstep_over_stubs
 from etcd_lockstep.bench.fake import FEW_KEYS, fake_over_etcd, many_keys
 from etcd_lockstep.bench.figures import Figure, Sizes
 from etcd_lockstep.bench.histories import check_speed
@@ -38,7 +38,7 @@ def measure(console: Console, source: servers.WantedEtcd, sizes: Sizes) -> list[
         with console.status("lockstep"):
             figures.append(lockstep_over_stubs(run, sizes))
         with console.status("driver"):
-            figures.append(driver_over_hypothesis(run, sizes))
+            figures.append(driver_over_bare_loop(run, sizes))
         with console.status("machine"):
             figures.append(machine_over_driver(run, sizes))
             figures.append(machine_over_driver_on_etcd(run, sizes))

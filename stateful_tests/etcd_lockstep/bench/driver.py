@@ -1,33 +1,31 @@
-"""The fuzz driver: in lockstep with a real etcd, over bare stubs; and without a server, over Hypothesis alone."""
+"""The fuzz driver: in lockstep with a real etcd, over bare stubs; and without a server, over a bare loop."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 import grpc
 from google.protobuf.message import Message
-from hypothesis import HealthCheck, Phase, Verbosity, settings
-from hypothesis import seed as with_seed
-from hypothesis.errors import Flaky
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from etcd_lockstep import servers
 from etcd_lockstep.bench.figures import Figure, Sizes, ratio
 from etcd_lockstep.codec import encode
-from etcd_lockstep.searching.driver import BURST, ROUND, STEPS, TimeUp, fuzz
+from etcd_lockstep.searching.driver import fuzz
 from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.search import Search
 from etcd_lockstep.servers import Access
 from etcd_lockstep.strategies.workloads import STORE
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.etcd import EtcdTarget
+from etcd_lockstep.targets.fake import FakeTarget
+from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.targets.wire import Wire
+from etcd_model import Server
 from etcd_model.operations import Compact, Compare, CompareTarget, LeaseGrant, Operation, Range, Txn
+from etcd_model.quirks import release_of
 from etcd_model.results import LeaseGrantResult, Result
 from fake_etcd.stubs import bind
 from fake_etcd.wire.methods import METHOD
@@ -136,68 +134,96 @@ def lockstep_over_stubs(run: Participants, sizes: Sizes) -> Figure:
         channel.close()
 
 
-# The fuzz driver over Hypothesis alone
+# The fuzz driver over a bare loop of the model and the fake
+
+
+Asked = list[Operation | None]
+"""What a target was asked. None stands for a reset."""
+
+
+def _granted(operation: Operation, result: Result) -> Operation:
+    """The operation; that of a grant with the id that it brought, which later requests name."""
+    if isinstance(operation, LeaseGrant) and isinstance(result, LeaseGrantResult):
+        return replace(operation, id=result.id)
+    return operation
+
+
+class RecordingModel(ModelTarget):
+    """The model, with all that it was asked."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self.asked: Asked = []
+
+    def reset(self) -> int:
+        self.asked.append(None)
+        return super().reset()
+
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        self.asked.append(_granted(operation, result))
+        return result
+
+
+class RecordingFake(FakeTarget):
+    """The fake, with all that it was asked."""
+
+    def __init__(self, version: str, server: Server) -> None:
+        self.asked: Asked = []
+        super().__init__(version, server.min_lease_ttl, max_txn_ops=server.max_txn_ops)
+
+    def reset(self) -> int | None:
+        self.asked.append(None)
+        return super().reset()
+
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        self.asked.append(_granted(operation, result))
+        return result
+
+
+def ask_again(target: Target, asked: Asked) -> None:
+    """Ask a target what was asked before, and nothing else."""
+    for operation in asked:
+        if operation is None:
+            target.reset()
+        else:
+            target.apply(operation)
+
+
+def driver_over_bare_loop(run: Participants, sizes: Sizes) -> Figure:
+    server = run.model.server
+    release = release_of(run.version)
+    model, fake = RecordingModel(server), RecordingFake(release, server)
+    steps = 0
+
+    def driver(number: int) -> float:
+        nonlocal steps
+        model.asked.clear()
+        fake.asked.clear()
+        steps, seconds = drive(run, [fake], sizes.seconds, number, time.process_time, model)
+        return steps / seconds
+
+    def bare(_number: int) -> float:
+        started = time.process_time()
+        ask_again(ModelTarget(server), model.asked)
+        ask_again(FakeTarget(release, server.min_lease_ttl, max_txn_ops=server.max_txn_ops), fake.asked)
+        return steps / (time.process_time() - started)
+
+    return ratio("driver: model and fake ÷ bare loop of the two", driver, bare, 0.5, "steps", sizes.repetitions)
 
 
 def drive(
-    run: Participants, others: Sequence[Target], seconds: float, seed: int, clock: Callable[[], float]
+    run: Participants,
+    others: Sequence[Target],
+    seconds: float,
+    seed: int,
+    clock: Callable[[], float],
+    model: ModelTarget | None = None,
 ) -> tuple[int, float]:
     """Fuzz the model and some others; the steps that were made, each one operation, and what that took by a clock."""
-    search = Search(run.model, others)  # without second_instances: all take part in every sequence
+    search = Search(model or run.model, others)  # without second_instances: all take part in every sequence
     operations = STORE.operations(REQUESTS, run.capabilities)
     started = clock()
-    fuzz(search, STORE, operations, run.keys, seconds=seconds, examples=None, seed=seed, remember=False)
+    fuzz(search, STORE, operations, run.keys, seconds=seconds, examples=None, seed=seed)
     return max(search.steps, 1), clock() - started
-
-
-def drive_nothing(seconds: float, seed: int) -> float:
-    """Rule calls per second of processor time of a machine that does nothing, with
-    as many rule calls an example as `fuzz` makes operations."""
-    calls = 0
-    end = time.monotonic() + seconds
-
-    class Nothing(RuleBasedStateMachine):
-        @rule()
-        def call(self) -> None:
-            nonlocal calls
-            calls += 1
-            if time.monotonic() > end:
-                raise TimeUp
-
-    options = settings(
-        settings.get_profile("default"),
-        max_examples=ROUND,
-        stateful_step_count=STEPS,
-        phases=[Phase.generate],
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        verbosity=Verbosity.quiet,
-        database=None,
-    )
-    started = time.process_time()
-    with suppress(TimeUp, Flaky):  # Flaky: what ran out of time had run to its end before
-        for number in count(seed):
-            run_state_machine_as_test(with_seed(number)(Nothing), settings=options)  # type: ignore[no-untyped-call, unused-ignore]  # on Python 3.10
-    return calls / (time.process_time() - started)
-
-
-def driver_over_hypothesis(run: Participants, sizes: Sizes) -> Figure:
-    fakes = [target for target in run.others if target.name == "fake"]
-
-    def driver(number: int) -> float:
-        steps, seconds = drive(run, fakes, sizes.seconds, number, time.process_time)
-        return steps / seconds
-
-    def hypothesis(number: int) -> float:
-        return drive_nothing(sizes.seconds, number)
-
-    return ratio(
-        "driver: model and fake ÷ empty machine",
-        driver,
-        hypothesis,
-        0.6,
-        "operations",
-        sizes.repetitions,
-        other_what="rule calls",
-        note=f"an operation is 1/{BURST} of a rule call",
-    )

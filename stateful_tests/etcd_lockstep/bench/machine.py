@@ -16,10 +16,16 @@ from hypothesis.stateful import run_state_machine_as_test
 from etcd_lockstep.bench.driver import drive
 from etcd_lockstep.bench.figures import Figure, Sizes, ratio
 from etcd_lockstep.machine import LockstepMachine
-from etcd_lockstep.searching.driver import ROUND, TimeUp
 from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.session import session_of
 from etcd_lockstep.targets.etcd import EtcdTarget
+
+ROUND = 200
+"""Examples to a round. Hypothesis remembers all that it drew in one, so rounds are kept short."""
+
+
+class TimeUp(BaseException):
+    """The time of a measurement is over. Not an Exception, so that Hypothesis does not take it for a failure."""
 
 
 def machine_over_driver(run: Participants, sizes: Sizes) -> Figure:

@@ -101,6 +101,9 @@ class Lockstep:
         self._references = [target.name for target in self.targets if target.name in REFERENCES]
         self._guides = [_Guide(release, model.server) for release in sorted({one.release for one in others} - {""})]
         """Models of the releases that targets are of, for what is not to be asked. Their answers are not compared."""
+        self._everyone = (*self.targets, *self._guides)
+        self._choosy = [target for target in self.targets if type(target).can_express is not Target.can_express]
+        """The targets that have no words for some operations."""
         self._views: dict[str, View] = {}
         self._revisions: list[int] = []
         self._keep_history = [target.name for target in others if target.keeps_history]
@@ -116,7 +119,7 @@ class Lockstep:
 
     def start(self) -> None:
         """Begin a new sequence. Raises `Died`."""
-        for target in (*self.targets, *self._guides):
+        for target in self._everyone:
             try:
                 revision = target.reset()
                 base = _first_revision(target) if revision is None else revision
@@ -133,11 +136,10 @@ class Lockstep:
 
         Raises `Skipped`, in which case there was no step; `Died`; `Inconclusive`.
         """
-        symbolic = bool(symbols(operation))
-        concrete = {
-            target.name: self._concrete(operation, target) if symbolic else operation
-            for target in (*self.targets, *self._guides)
-        }
+        if symbols(operation):
+            concrete = {target.name: self._concrete(operation, target) for target in self._everyone}
+        else:
+            concrete = {target.name: operation for target in self._everyone}
         self.refuse_inexpressible(operation)
         self._refuse_open(concrete)
         self._revisions.append(0)
@@ -145,9 +147,10 @@ class Lockstep:
         for target in self.targets:
             observations[target.name] = self._ask(target, concrete[target.name]).observation
         self._revisions[-1] = self._model.state.revision
-        self._follow(concrete, observations[self._model.name])
-        elapsed = time.monotonic() - self._started
         expected = observations[self._model.name]
+        if self._guides:
+            self._follow(concrete, expected)
+        elapsed = time.monotonic() - self._started
         if isinstance(expected, LeaseGrantResult):
             self._soonest_expiry = min(self._soonest_expiry, expected.ttl)
         if elapsed >= self._soonest_expiry:
@@ -166,7 +169,7 @@ class Lockstep:
             isinstance(one, RevisionAt) and self._revisions[one.step] + one.plus <= 1 for one in symbols(operation)
         ):
             raise Inexpressible(f"{beyond[0]} has no such revision, or has more than that")
-        for target in self.targets:
+        for target in self._choosy:
             try:
                 expressible = target.can_express(operation)
             except Exception as error:
@@ -240,7 +243,8 @@ class Lockstep:
 
     def _vote(self, observations: Mapping[str, Observation]) -> tuple[Divergence, ...]:
         consensus = observations[self._model.name]
-        if all(observation == consensus for observation in observations.values()):
+        answers = list(observations.values())
+        if answers.count(consensus) == len(answers):
             return ()
         found: list[Divergence] = []
         odd, consensus = _odd_reference({name: observations[name] for name in self._references})

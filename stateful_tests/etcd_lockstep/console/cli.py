@@ -152,7 +152,6 @@ def _search(
                 examples=options.examples,
                 steps=options.steps,
                 seed=random.randrange(2**32) if options.seed is None else options.seed,
-                remember=options.seed is None,
                 allow_destroy=options.allow_destroy,
                 call_timeout=options.call_timeout,
                 ignored=check_fields(options.ignore),
@@ -162,6 +161,7 @@ def _search(
             json_file=options.json,
             reports=[(path, report) for path, report in reports if path is not None],
             corpus=options.corpus,
+            try_corpus=options.seed is None,  # with one, the same sequences are run whatever is filed
             baseline=baseline,
             accepted=accepted,
             new_baseline=options.write_baseline,
@@ -289,7 +289,7 @@ def _search_options() -> _Parser:
         "--examples",
         type=positive,
         metavar="N",
-        help="how many examples of Hypothesis to run instead, in each workload",
+        help="how many examples to run instead in each workload; one holds a sequence or several short ones",
     )
     search.add_argument(
         "--steps",

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from etcd_lockstep.searching.search import Search
 from etcd_lockstep.stressing.run import Tally
+from etcd_lockstep.targets.deadline import waiting_for
 
 _LINE_EVERY = 10.0
 """Seconds between two lines where the output is no terminal."""
@@ -30,6 +31,8 @@ class ProgressLine(ABC):
         self._console = console
         self._started = time.monotonic()
         self._done = threading.Event()
+        self._next_line = self._started + _LINE_EVERY
+        """When the next is printed: it may be entered and left many times meanwhile."""
         self._live = Live(get_renderable=self._line, console=console, refresh_per_second=4, transient=True)
 
     @property
@@ -45,7 +48,8 @@ class ProgressLine(ABC):
         return Text(self.line().rstrip(), style="cyan", overflow="ellipsis", no_wrap=True)
 
     def _print_lines(self) -> None:
-        while not self._done.wait(_LINE_EVERY):
+        while not self._done.wait(max(self._next_line - time.monotonic(), 0)):
+            self._next_line = time.monotonic() + _LINE_EVERY
             self._console.print(self._line())
 
     def __enter__(self: Self) -> Self:
@@ -88,7 +92,7 @@ class Progress(ProgressLine):
         line = f"{sequences:,} sequences  {steps:,} steps  {rate:,.0f} steps/s  {number}"
         if self._seconds is not None:
             line += f"  {max(self._seconds - elapsed, 0):.0f} s left"
-        return f"{line}  {self._doing}"
+        return "  ".join(filter(None, (line, self._doing, waiting_for())))
 
 
 class StressProgress(ProgressLine):

@@ -51,7 +51,6 @@ def _search(quirks: Quirks, quirk: str, workload: Workload, seed: int) -> Sequen
         seconds=SECONDS,
         examples=None,
         seed=seed,
-        remember=False,
         until=lambda: bool(search.findings),
     )
     return search.findings

@@ -36,10 +36,11 @@ class Measured:
 
 def measure(program: Program, seconds: float, seed: int, progress: Callable[[str], None]) -> Measured:
     """Fuzz every family against one version. Raises what `Run` does."""
-    run = Run(RunOptions(Binary(program.path), seconds=seconds, seed=seed, remember=False), progress=progress)
+    run = Run(RunOptions(Binary(program.path), seconds=seconds, seed=seed), progress=progress)
     coverage = Coverage()
     for stage in run.stages():
-        progress(f"etcd {program.version}, {stage.workload.name}: {stage.seconds:.0f} s")
+        if stage.turns == 1:
+            progress(f"etcd {program.version}, {stage.workload.name}: {stage.seconds:.0f} s")
         run.fuzz(stage)
     for search in run.searches:
         coverage.add(search.coverage)

@@ -30,7 +30,8 @@ def headline(finding: Finding, operations: Sequence[str] = ()) -> str:
     about = _about(finding, operations or [name_of(finding.trace[-1])])
     odd, kind = finding.odd_one_out, finding.signature.kind
     if kind == DIED.kind:
-        return f"{odd} dies of a {finding.signature.operation}"
+        hangs = finding.note.startswith("it hangs")
+        return f"{odd} {'hangs on' if hangs else 'dies of'} a {finding.signature.operation}"
     match odd:
         case "etcd":
             return f"etcd surprises: {about}"

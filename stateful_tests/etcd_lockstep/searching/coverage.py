@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from itertools import compress
+from operator import attrgetter
 from typing import Any
 
 from etcd_lockstep.comparing.observation import Observation
 from etcd_lockstep.names import operation_name, snake_case
-from etcd_lockstep.trace import Symbol, bare
+from etcd_lockstep.trace import bare
 from etcd_model.errors import Error
 from etcd_model.operations import (
+    OPERATIONS,
     Compare,
     CompareTarget,
+    LeaderKey,
     Operation,
+    Permission,
     Txn,
     UserAdd,
     WatchCancel,
@@ -73,37 +77,71 @@ class Coverage:
         }
 
 
-@lru_cache(maxsize=8192)
 def fields_used(operation: Operation) -> frozenset[str]:
     """The fields that are set in an operation and its parts, each with what it is a field of: `put.lease`."""
-    return frozenset(_fields(bare(operation)))
+    found: set[str] = set()
+    _note_fields(bare(operation), found)
+    return frozenset(found)
 
 
-def _fields(value: Any) -> Iterator[str]:
-    name = snake_case(type(value).__name__)
-    for one in fields(value):
-        held = getattr(value, one.name)
-        if held or name == "compare":
-            yield f"{name}.{one.name}"
-        for part in held if isinstance(held, tuple) else (held,):
-            if is_dataclass(part) and not isinstance(part, Symbol):
-                yield from _fields(part)
-    match value:
-        case Compare(target=target):
-            yield f"compare.{_OPERANDS[CompareTarget(target)]}"
-        case WatchCreate():
-            yield "watch.create_request"
-        case WatchCancel():
-            yield "watch.cancel_request"
-        case WatchProgress():
-            yield "watch.progress_request"
-        case UserAdd(no_password=True):
-            yield "user_add.options"
-        case Txn(success=success, failure=failure):
-            for request in (*success, *failure):
-                yield f"request_op.request_{snake_case(type(request).__name__)}"
+class _Shape:
+    """What the fields of one class of operations, or of parts of them, are called."""
+
+    __slots__ = ("name", "names", "parts", "values")
+
+    def __init__(self, kind: type) -> None:
+        declared = fields(kind)
+        self.name = snake_case(kind.__name__)
+        self.names = [f"{self.name}.{field.name}" for field in declared]
+        self.values: Callable[[Any], Iterable[Any]] = _reader([field.name for field in declared])
+        self.parts = tuple(at for at, field in enumerate(declared) if field.name in _HOLD_PARTS)
 
 
+_HOLD_PARTS = frozenset({"compare", "success", "failure", "leader", "perm"})
+"""The fields whose values have fields of their own."""
+
+
+def _reader(names: Sequence[str]) -> Callable[[Any], Iterable[Any]]:
+    if not names:
+        return lambda _value: ()
+    read = attrgetter(*names)
+    return read if len(names) > 1 else lambda value: (read(value),)
+
+
+_SHAPES = {kind: _Shape(kind) for kind in (*OPERATIONS, Compare, LeaderKey, Permission)}
+_REQUEST_OPS = {kind: f"request_op.request_{shape.name}" for kind, shape in _SHAPES.items()}
+
+
+def _note_fields(value: Any, found: set[str]) -> None:
+    kind = type(value)
+    shape = _SHAPES[kind]
+    values = tuple(shape.values(value))
+    if kind is Compare:
+        found.update(shape.names)
+        found.add(f"compare.{_OPERANDS[CompareTarget(value.target)]}")
+        return
+    found.update(compress(shape.names, values))
+    for at in shape.parts:
+        held = values[at]
+        if isinstance(held, tuple):
+            for part in held:
+                _note_fields(part, found)
+        elif held is not None:
+            _note_fields(held, found)
+    if kind is Txn:
+        for request in (*value.success, *value.failure):
+            found.add(_REQUEST_OPS[type(request)])
+    elif kind is UserAdd and value.no_password:
+        found.add("user_add.options")
+    elif kind in _WATCH_REQUESTS:
+        found.add(_WATCH_REQUESTS[kind])
+
+
+_WATCH_REQUESTS = {
+    WatchCreate: "watch.create_request",
+    WatchCancel: "watch.cancel_request",
+    WatchProgress: "watch.progress_request",
+}
 _OPERANDS = {
     CompareTarget.VERSION: "version",
     CompareTarget.CREATE: "create_revision",

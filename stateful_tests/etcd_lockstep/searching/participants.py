@@ -82,10 +82,8 @@ class Participants:
         self._release = release_of(self.version)
         for number in range(max(len(etcds), 1)):
             self._add_worker(etcds[number] if etcds else None, against)
-            if any(
-                target.shared_store and not isinstance(target, EtcdTarget | FakeServerTarget) for target in self.others
-            ):
-                break  # a store of the user's is there once
+            if self._has_store_of_user:
+                break  # it is there once
         self.capabilities = frozenset.intersection(*(target.capabilities for target in self.others))
         """The operations that every target knows."""
         wished = dict.fromkeys(key for target in self.others for key in target.keys)
@@ -100,6 +98,21 @@ class Participants:
     def others(self) -> Sequence[Target]:
         """Every target beside the model; of the first worker."""
         return self.workers[0].others
+
+    @property
+    def has_the_only_store(self) -> bool:
+        """Whether a store of these is there once, so that no other participants of the run may use theirs meanwhile."""
+        return (
+            self._has_store_of_user
+            or (self.etcd is not None and not self.etcd.owned)
+            or any(isinstance(target, EtcdTarget) and not target.owned for target in self.others)
+        )
+
+    @property
+    def _has_store_of_user(self) -> bool:
+        return any(
+            target.shared_store and not isinstance(target, EtcdTarget | FakeServerTarget) for target in self.others
+        )
 
     def _etcds(self, source: EtcdSource, number: int) -> list[RunningEtcd]:
         if isinstance(source, NoEtcd):
@@ -119,10 +132,11 @@ class Participants:
             self._stack.callback(real.close)
         over_quota, quota = is_over_quota(self._settings), self._settings.quota_bytes
         min_lease_ttl = real.min_lease_ttl() if real and not over_quota else Server().min_lease_ttl
-        model = ModelTarget(Server(quirks_of(self._release), min_lease_ttl, over_quota=over_quota))
+        ops = real.max_txn_ops() if real and not real.owned else Server().max_txn_ops
+        model = ModelTarget(Server(quirks_of(self._release), min_lease_ttl, ops, over_quota))
         first = not self.workers
         self.workers.append(Worker(model, []))
-        self._add(FakeTarget(self._release, min_lease_ttl, quota))
+        self._add(FakeTarget(self._release, min_lease_ttl, quota, ops))
         if real and not client_alone:
             self._add(real)
         for wanted in against:
@@ -130,7 +144,9 @@ class Participants:
                 target = self._own(wanted, model.server)
                 self._add(target, second_instance=self._second(wanted, target, model.server) if first else None)
             elif wanted == "fake-server":
-                self._add(*(FakeServerTarget(self._release, min_lease_ttl, quota) for _ in range(2 if first else 1)))
+                self._add(
+                    *(FakeServerTarget(self._release, min_lease_ttl, quota, ops) for _ in range(2 if first else 1))
+                )
             elif isinstance(wanted, str):
                 self._add(self._etcd3())
             else:

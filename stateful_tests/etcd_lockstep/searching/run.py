@@ -1,14 +1,16 @@
-"""A fuzz run: workload by workload, each for its share of the time."""
+"""A fuzz run: the workloads take turns, each for its share of the time."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from etcd_lockstep.catalogue import UserTarget
 from etcd_lockstep.names import name_of
-from etcd_lockstep.searching.driver import STEPS, fuzz
+from etcd_lockstep.searching.driver import STEPS, Driver
 from etcd_lockstep.searching.findings import Finding, Signature
 from etcd_lockstep.searching.known_quirks import KnownQuirks, quirk_of
 from etcd_lockstep.searching.participants import Participants
@@ -21,6 +23,9 @@ from etcd_lockstep.target import ALL
 from etcd_lockstep.targets.deadline import CALL_TIMEOUT
 from etcd_lockstep.targets.etcd import EtcdTarget
 from etcd_lockstep.trace import Trace, takes_time
+
+TURN = 1.0
+"""Seconds that a workload is searched before the next has its turn: what only the last can find is not waited for."""
 
 
 def _silent(line: str) -> None:
@@ -81,8 +86,8 @@ class RunOptions:
     """Of each workload."""
     steps: int = STEPS
     seed: int = 0
-    remember: bool = True
-    """Whether Hypothesis's database of earlier runs is read and written."""
+    traces: Sequence[Trace] = ()
+    """Those that are tried before the search, in every workload that knows their operations."""
     allow_destroy: bool = False
     call_timeout: float = CALL_TIMEOUT
     """Seconds that a target of the user's may take for one call."""
@@ -99,7 +104,7 @@ class RunOptions:
         return not any(isinstance(held, UserTarget | Endpoint | str) for held in ours)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Stage:
     """One workload of a run, its targets started."""
 
@@ -107,7 +112,25 @@ class Stage:
     participants: Participants
     search: Search
     operations: tuple[str, ...]
+    driver: Driver
     seconds: float | None
+    """Its share of the time."""
+    turn: float = float("inf")
+    """How much of it the workload has at a time, in seconds."""
+    turns: int = 0
+    """How many it has had, with the one that it has now."""
+    searched: float = 0.0
+    """The seconds that it was searched in them."""
+
+    @property
+    def used(self) -> float:
+        """The seconds that it has had, or has now."""
+        return max(self.turns * self.turn, self.searched)
+
+    @property
+    def is_last_turn(self) -> bool:
+        """Whether it has no other turn after this one."""
+        return self.seconds is None or self.used >= self.seconds
 
     @property
     def drawn(self) -> list[str]:
@@ -120,7 +143,7 @@ class Stage:
 
 
 class Run:
-    """The stages of a run, one after the other, and what they have found so far."""
+    """The stages of a run, and what they have found so far."""
 
     def __init__(
         self,
@@ -148,20 +171,39 @@ class Run:
         return [finding for search in self.searches for finding in search.findings]
 
     def stages(self) -> Iterator[Stage]:
-        """Each stage, to be run before the next is asked for. Raises `NothingToDo`, and what `Participants` does."""
+        """Each stage, to be run (`fuzz`) before the next is asked for: again and again, a turn at a time, until its
+        share of the time is over. Where there is a store that all stages share, or no time to share, each stage has
+        one turn. Raises `NothingToDo`, and what `Participants` does."""
+        with ExitStack() as running:
+            stages: list[Stage] = []
+            for stage in self._new_stages(running):
+                stages.append(stage)
+                stage.turns = 1
+                yield stage
+            while waiting := [stage for stage in stages if not stage.is_last_turn]:
+                stage = min(waiting, key=lambda one: one.used / one.workload.share)
+                stage.turns += 1
+                yield stage
+
+    def _new_stages(self, running: ExitStack) -> Iterator[Stage]:
+        """The stages, each with its targets just started; those of the one before stay if they take turns."""
         families = self.plan.families
         wanted = [workload for workload in WORKLOADS if set(workload.families) & set(families)]
         asked = [workload for workload in wanted if self.plan.starts_all or not workload.settled]
         known: frozenset[str] = ALL
+        turn = float("inf")
         for number, workload in enumerate(asked):
             if not workload.operations(families, known):
                 continue
-            with self._started(workload) as participants:
-                known = participants.capabilities  # the targets are the same everywhere, and so is what they know
-                operations = workload.operations(families, known)
-                if operations:
-                    left = [one for one in asked[number:] if one.operations(families, known)]
-                    yield self._stage(workload, participants, operations, left)
+            if turn == float("inf"):
+                running.close()
+            participants = running.enter_context(self._started(workload))
+            known = participants.capabilities  # the targets are the same everywhere, and so is what they know
+            operations = workload.operations(families, known)
+            if operations:
+                turn = float("inf") if self.plan.seconds is None or participants.has_the_only_store else TURN
+                left = [one for one in asked[number:] if one.operations(families, known)]
+                yield self._stage(workload, participants, operations, left, turn)
         for workload in wanted:
             if workload not in asked and workload.operations(families, known):
                 self._progress(f"{workload.name}: left out, for not every store of this run is one that it starts")
@@ -169,36 +211,53 @@ class Run:
             raise NothingToDo(f"no target of this run knows an operation of {', '.join(families)}")
 
     def _stage(
-        self, workload: Workload, participants: Participants, operations: tuple[str, ...], left: Sequence[Workload]
+        self,
+        workload: Workload,
+        participants: Participants,
+        operations: tuple[str, ...],
+        left: Sequence[Workload],
+        turn: float,
     ) -> Stage:
         """The first of the workloads that are left."""
         seconds = None
         if self._seconds_left is not None:
             seconds = self._seconds_left * workload.share / sum(one.share for one in left)
             self._seconds_left -= seconds
-        return Stage(
-            workload, participants, self._search(participants, timed="advance" in operations), operations, seconds
+        search = self._search(participants, timed="advance" in operations)
+        driver = Driver(
+            search,
+            workload,
+            operations,
+            participants.keys,
+            final_check="hash_kv" in participants.capabilities,
+            seed=self.plan.seed,
+            steps=self.plan.steps,
         )
+        return Stage(workload, participants, search, operations, driver, seconds, turn)
 
     def fuzz(self, stage: Stage) -> None:
-        """Run one stage. Raises `TargetGone`."""
+        """Run a stage for a turn. Raises `TargetGone`."""
+        if stage.turns == 1:
+            self._prepare(stage)
+        started = time.monotonic()
+        if stage.seconds is not None:
+            stage.search.deadline = started + stage.seconds - stage.searched
+        if stage.turns == 1:
+            stage.driver.try_traces(
+                trace for trace in self.plan.traces if set(map(name_of, trace)) <= set(stage.operations)
+            )
+        stage.driver.run(lambda: time.monotonic() - started >= stage.turn, self.plan.examples)
+        stage.searched += time.monotonic() - started
+        if stage.is_last_turn:
+            stage.driver.flush()
+
+    def _prepare(self, stage: Stage) -> None:
+        """What comes before the search."""
         self._on_busy("replaying accepted findings" if self.accepted.unchecked else "")
         self.accepted.check(stage.search, stage.participants, timed="advance" in stage.operations)
         self._on_busy("looking for known quirks")
         self._quirks.look_for(stage.search, stage.participants)
         self._on_busy("")
-        fuzz(
-            stage.search,
-            stage.workload,
-            stage.operations,
-            stage.participants.keys,
-            final_check="hash_kv" in stage.participants.capabilities,
-            seconds=stage.seconds,
-            examples=self.plan.examples,
-            seed=self.plan.seed,
-            steps=self.plan.steps,
-            remember=self.plan.remember,
-        )
 
     def _started(self, workload: Workload) -> Participants:
         return Participants(
@@ -218,7 +277,7 @@ class Run:
             "etcd": participants.version if participants.etcd else "",
             "quirk_of": lambda trace, seen: _quirk_of(trace, seen, participants),
             "known": [*self.accepted.showing, *self.findings],
-            "on_finding": lambda finding: self._on_finding(finding, participants),
+            "on_finding": lambda finding: self._found(finding, participants),
             "on_shrinking": lambda what: self._on_busy(f"shrinking: {what}" if what else ""),
         }
         search = (
@@ -228,3 +287,9 @@ class Run:
         )
         self.searches.append(search)
         return search
+
+    def _found(self, finding: Finding, participants: Participants) -> None:
+        for search in self.searches:
+            if not any(one is finding for one in search.findings):
+                search.triage.know(finding)
+        self._on_finding(finding, participants)

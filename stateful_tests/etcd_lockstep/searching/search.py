@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cache
 
 from etcd_lockstep.comparing.lockstep import (
     REFERENCES,
@@ -21,6 +20,7 @@ from etcd_lockstep.comparing.lockstep import (
 from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.coverage import Coverage
 from etcd_lockstep.searching.findings import DIED, Finding, Signature, features, signature
+from etcd_lockstep.searching.situations import Situation, situation
 from etcd_lockstep.searching.triage import TargetGone, TraceRunner, Triage
 from etcd_lockstep.strategies.operation_table import reads_only
 from etcd_lockstep.target import Target
@@ -32,9 +32,12 @@ SHRINK_SECONDS = 20.0
 """How long one finding may be shrunk. A target in the same process needs a fraction of a second; one that dies of
 the trace and is started again each time needs it all."""
 
-JUDGED = 4
-"""Where targets are searched that are in this process, or have a second instance: the real etcd, which takes several
+JUDGED = 16
+"""Where targets are searched that are in this process, or have a second instance: the real etcd, which takes many
 times as long as all of them, runs along in one of so many sequences. It judges every finding all the same."""
+
+_AT_MOST = 4
+"""What it has not met yet is run again with it, as long as that makes no more than one in so many sequences."""
 
 
 class NewFinding(Exception):
@@ -43,12 +46,6 @@ class NewFinding(Exception):
     def __init__(self, finding: Finding) -> None:
         super().__init__(str(finding.signature))
         self.finding = finding
-
-
-@cache
-def new_finding(seen: Signature) -> type[NewFinding]:
-    """An exception type for each failure signature, so that Hypothesis takes each for a bug of its own."""
-    return type("NewFinding", (NewFinding,), {"__doc__": str(seen)})
 
 
 def _spoils(operation: Operation, seen: Signature) -> bool:
@@ -78,11 +75,10 @@ class Search:
     ) -> None:
         """`others` take part beside the model. `second_instances`, by name, are more of some of them, to run
         parts of a trace on while its own sequence goes on; without one, the sequence ends there. The real etcd, if
-        there is one beside second instances, runs along in one of `judged` sequences. The other options are those of
-        `Triage`."""
+        there is one beside second instances, runs along in one of `judged` sequences, and some others are run again
+        with it, in which something is new. The other options are those of `Triage`."""
         self.targets: tuple[Target, ...] = (model, *others)
-        self.examples = 0
-        """Of Hypothesis; one holds one sequence or several."""
+        self._model = model
         self.sequences = 0
         self.steps = 0
         self.deadline = float("inf")
@@ -116,37 +112,52 @@ class Search:
         near = [other for other in others if other.name != "etcd"]
         self._near = lockstep(model, near, ignored) if second_instances and near != list(others) else self._all
         self._current = self._all
+        self._met: set[Situation] = set()
+        """By sequences in which the real etcd took part."""
+        self._with_etcd = 0
+        """How many there were."""
+        self._is_new = False
+        """Whether this sequence, in which it does not take part, met something else."""
         self._trace: Trace = ()
         self._gone: TargetGone | None = None
         """Why nothing can be run any more."""
-        self._raised: dict[tuple[Signature, Trace], Finding] = {}
-        """What was raised in this round: Hypothesis runs such a sequence once more, and must see it raised again."""
 
     @property
     def findings(self) -> list[Finding]:
         """All that were made."""
         return self.triage.findings
 
-    def new_round(self) -> None:
-        """Hypothesis starts afresh: what was raised for it is not raised again."""
-        self._raised.clear()
-
     # One sequence
 
     def start(self) -> None:
         """Begin a sequence. Raises `NewFinding` where a target died, and `TargetGone` where it stays dead."""
         if self._gone is not None:
-            raise self._gone  # Hypothesis runs a sequence that failed once more
+            raise self._gone  # Hypothesis runs a sequence of `LockstepMachine` that failed once more
+        if self._is_new and self._with_etcd * _AT_MOST < self.sequences:
+            self._run_again()
+        self._is_new = False
+        self._begin(self._near if (self.sequences + 1) % self._judged else self._all)
+
+    def _begin(self, lockstep: Lockstep) -> None:
         before, self._trace = self._trace, ()
         self.sequences += 1
         self.over = True
+        self._current = lockstep
+        self._with_etcd += lockstep is self._all
         try:
-            self._current = self._near if self.sequences % self._judged else self._all
             self._current.start()
         except Died as died:
             self._died(died, before)
         else:
             self.over = False
+
+    def _run_again(self) -> None:
+        """Run the last sequence as one more, with the real etcd. Raises `NewFinding` and `TargetGone`."""
+        self._is_new = False
+        trace = self._trace
+        self._begin(self._all)
+        for operation in trace:
+            self.step(operation)
 
     def step(self, operation: Operation) -> bool:
         """One step of the sequence, and whether it was taken: none is once the sequence is over.
@@ -181,13 +192,24 @@ class Search:
             step = judged if judged.divergences else step
             self.over = True
         if not step.divergences:
-            self.coverage.agreed(operation, step.observations[self.targets[0].name])
+            answer = step.observations[self._model.name]
+            self.coverage.agreed(operation, answer)
+            if self._near is not self._all:
+                self._note_situation(situation(operation, answer, self._model.state))
         for divergence in step.divergences:
             self._judge(operation, divergence)
         return True
 
+    def _note_situation(self, met: Situation) -> None:
+        if self._current is self._all:
+            self._met.add(met)
+        else:
+            self._is_new |= met not in self._met
+
     def flush(self) -> None:
-        """Run what was drawn and not yet run: nothing, where each step is run as it is drawn."""
+        """Run what was drawn and not yet run. Raises `NewFinding` and `TargetGone`."""
+        if self._is_new and time.monotonic() <= self.deadline:
+            self._run_again()
 
     def _skipped(self, operation: Operation, reason: Skipped | FoundInexpressible) -> None:
         if isinstance(reason, Inexpressible | FoundInexpressible):
@@ -218,7 +240,7 @@ class Search:
             finding = self._finding(seen, patience)
             if finding is not None:
                 self.over = True
-                raise new_finding(seen)(finding)
+                raise NewFinding(finding)
             if _spoils(operation, seen):
                 # From here on the store is known to be wrong: what follows would show that over and over.
                 self.over = True
@@ -228,7 +250,4 @@ class Search:
 
     def _finding(self, seen: Signature, patience: float) -> Finding | None:
         """What the last step showed, if it is to be raised."""
-        finding = self._raised.get((seen, self._trace)) or self.triage.finding(self._trace, seen, patience)
-        if finding is not None:
-            self._raised[seen, self._trace] = finding
-        return finding
+        return self.triage.finding(self._trace, seen, patience)

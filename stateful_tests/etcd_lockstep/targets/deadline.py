@@ -19,6 +19,9 @@ T = TypeVar("T")
 CALL_TIMEOUT = 10.0
 """Seconds that a target may take for one call, unless it is said otherwise."""
 
+_LONG = 2.0
+"""Seconds after which a call is worth a word to those who wait."""
+
 _INTERVAL = 0.1
 """Seconds between two looks at the call of the main thread."""
 
@@ -36,18 +39,28 @@ class _Watchdog:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._deadline = float("inf")
+        self._called = 0.0
+        self._what = ""
         self._started = False
 
-    def call(self, seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Raises `Overdue`."""
+    def waiting_for(self) -> str:
+        """What has not returned for some seconds; empty where nothing is waited for."""
+        what, seconds = self._what, time.monotonic() - self._called
+        return f"waiting for {what}, {seconds:.0f} s" if what and seconds > _LONG else ""
+
+    def call(self, seconds: float, what: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Raises `Overdue`. `what` is called, for those who ask what is waited for."""
         if not self._started:
             self._started = True
             signal.signal(signal.SIGURG, self._end_call)
             threading.Thread(target=self._watch, name="deadlines of calls", daemon=True).start()
-        self._deadline = time.monotonic() + seconds
+        self._called = time.monotonic()
+        self._deadline = self._called + seconds
+        self._what = what
         try:
             return function(*args, **kwargs)
         finally:
+            self._what = ""
             with self._lock:
                 self._deadline = float("inf")
 
@@ -68,10 +81,13 @@ class _Watchdog:
 _watchdog = _Watchdog()
 
 
-def _call(seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+waiting_for = _watchdog.waiting_for
+
+
+def _call(seconds: float, what: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Raises `Overdue`. In another thread than the main one, the call is left to go on for ever."""
     if threading.current_thread() is threading.main_thread():
-        return _watchdog.call(seconds, function, *args, **kwargs)
+        return _watchdog.call(seconds, what, function, *args, **kwargs)
     outcomes: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
 
     def run() -> None:
@@ -99,6 +115,7 @@ class DeadlineTarget(Target):
         self._make = make
         self._call_timeout = call_timeout
         self._hangs = ""
+        self.name = "a target"
         self._target: Target = self._call("its constructor", make)
         self.name = self._target.name
         self.capabilities = self._target.capabilities
@@ -110,7 +127,7 @@ class DeadlineTarget(Target):
         if self._hangs:
             raise TargetDied(self._hangs)
         try:
-            return _call(self._call_timeout, function, *args, **kwargs)
+            return _call(self._call_timeout, f"{what} of {self.name}", function, *args, **kwargs)
         except Overdue:
             self._hangs = f"it hangs: {what} has not returned after {self._call_timeout:g} s"
             raise TargetDied(self._hangs) from None

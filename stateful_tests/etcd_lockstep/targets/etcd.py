@@ -12,11 +12,16 @@ from etcd_lockstep.targets.probing import CALLS, implements, with_those_that_fol
 from etcd_lockstep.targets.unimplemented import Unimplemented
 from etcd_lockstep.targets.wire import WireTarget, empty_store
 from etcd_model import Operation, Result, Server
-from etcd_model.operations import AuthOperation, LeaseGrant, LeaseRevoke
+from etcd_model.errors import TOO_MANY_OPS
+from etcd_model.operations import AuthOperation, LeaseGrant, LeaseRevoke, Range, Txn
 from etcd_model.quirks import quirks_of, release_of
 from etcd_model.results import LeaseGrantResult
 
 _ABOUT_USERS = frozenset({"as", *map(operation_name, get_args(AuthOperation))})
+
+
+_MOST_OPS = 1 << 14
+"""From how many operations in a txn on no limit is looked for."""
 
 
 class EtcdTarget(WireTarget):
@@ -116,3 +121,19 @@ class EtcdTarget(WireTarget):
             raise TargetDied(f"it grants no lease: {granted}")
         self.apply(LeaseRevoke(granted.id))
         return granted.ttl
+
+    def max_txn_ops(self) -> int:
+        """How many operations a txn may have (etcd's --max-txn-ops), found out by txns that only read."""
+        usual = Server().max_txn_ops
+        if "txn" not in self.capabilities or (self._takes(usual) and not self._takes(usual + 1)):
+            return usual
+        fits, too_many = (usual, 2 * usual) if self._takes(usual) else (0, usual)
+        while too_many < _MOST_OPS and self._takes(too_many):
+            fits, too_many = too_many, 2 * too_many
+        while too_many - fits > 1:
+            middle = (fits + too_many) // 2
+            fits, too_many = (middle, too_many) if self._takes(middle) else (fits, middle)
+        return fits
+
+    def _takes(self, number: int) -> bool:
+        return self._applied(Txn(success=(Range(b"a"),) * number)) != TOO_MANY_OPS

@@ -17,7 +17,6 @@ import grpc
 from etcd_lockstep.codec import decode
 from etcd_lockstep.servers import Access, open_channel
 from etcd_lockstep.target import BASIC, Target, TargetDied
-from etcd_lockstep.targets.etcd3_messages import import_etcd3
 from etcd_lockstep.targets.wire import Wire, empty_store
 from etcd_model import operations as op
 from etcd_model.errors import Code, Error
@@ -34,6 +33,7 @@ from etcd_model.results import (
     Result,
     TxnResult,
 )
+from fake_etcd.compat.etcd3 import import_etcd3
 
 _SORT_ORDERS = {op.SortOrder.NONE: None, op.SortOrder.ASCEND: "ascend", op.SortOrder.DESCEND: "descend"}
 _SORT_TARGETS = {target: target.name.lower() for target in op.SortTarget}

@@ -13,12 +13,14 @@ from etcd_lockstep.target import ALL, Target
 from etcd_lockstep.targets.client import Client
 from etcd_lockstep.targets.watching import Duplex, StreamEnded
 from etcd_lockstep.targets.wire import WireTarget
-from etcd_model import Error, Operation, Result
+from etcd_model import Error, Operation, Result, Server
 from etcd_model.errors import Code
 from etcd_model.operations import Campaign, Compact, Lock, Observe
 from etcd_model.results import Waiting
 from fake_etcd import Engine, EtcdError, StreamClosed, VirtualClock, WatchStream, serve
 from fake_etcd.wire import messages
+
+MAX_TXN_OPS = Server().max_txn_ops
 
 
 class FakeTarget(Target):
@@ -27,9 +29,17 @@ class FakeTarget(Target):
     name = "fake"
     capabilities = ALL
 
-    def __init__(self, version: str, min_lease_ttl: int, quota_bytes: int | None = None) -> None:
+    def __init__(
+        self, version: str, min_lease_ttl: int, quota_bytes: int | None = None, max_txn_ops: int = MAX_TXN_OPS
+    ) -> None:
         clock = VirtualClock()
-        self._engine = Engine(version, min_lease_ttl=min_lease_ttl, clock=clock, quota_bytes=quota_bytes or 0)
+        self._engine = Engine(
+            version,
+            min_lease_ttl=min_lease_ttl,
+            clock=clock,
+            quota_bytes=quota_bytes or 0,
+            max_txn_ops=max_txn_ops,
+        )
         self._client = _InProcess(self._engine, clock)
 
     def reset(self) -> int | None:
@@ -124,8 +134,16 @@ def _answer(error: EtcdError) -> Error:
 class FakeServerTarget(WireTarget):
     """The fake behind gRPC, on a loopback port of its own."""
 
-    def __init__(self, version: str, min_lease_ttl: int, quota_bytes: int | None = None) -> None:
-        engine = Engine(version, min_lease_ttl=min_lease_ttl, clock=time.monotonic, quota_bytes=quota_bytes or 0)
+    def __init__(
+        self, version: str, min_lease_ttl: int, quota_bytes: int | None = None, max_txn_ops: int = MAX_TXN_OPS
+    ) -> None:
+        engine = Engine(
+            version,
+            min_lease_ttl=min_lease_ttl,
+            clock=time.monotonic,
+            quota_bytes=quota_bytes or 0,
+            max_txn_ops=max_txn_ops,
+        )
         self._server = serve(engine, "127.0.0.1:0")
         super().__init__("fake-server", self._server.address)
 

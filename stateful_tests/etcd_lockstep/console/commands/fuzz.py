@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -16,6 +16,7 @@ from etcd_lockstep.console.commands.exits import Exit
 from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.console.progress import Progress
 from etcd_lockstep.filing.baseline import AcceptedFinding, save_baseline
+from etcd_lockstep.filing.corpus import BadFile, load
 from etcd_lockstep.filing.filed import FiledFindings
 from etcd_lockstep.filing.writing import write_whole
 from etcd_lockstep.reporting.as_json import json_report
@@ -25,6 +26,7 @@ from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.run import Run, RunOptions, Stage
 from etcd_lockstep.searching.triage import TargetGone
 from etcd_lockstep.target import TargetDied, described
+from etcd_lockstep.trace import Trace
 
 SCRATCH = Path("lies-found")
 """Where lies are filed unless a corpus is named."""
@@ -46,6 +48,8 @@ class FuzzOptions:
     reports: Sequence[tuple[Path, Callable[[RunSummary], str]]] = ()
     """What else is to be written where."""
     corpus: Path | None = None
+    try_corpus: bool = False
+    """Whether the traces that are filed there are tried before the search."""
     baseline: Path | None = None
     """Where accepted findings are read from."""
     accepted: Sequence[AcceptedFinding] = ()
@@ -64,7 +68,10 @@ def _run_fuzz(console: Console, options: FuzzOptions, interrupts: Interrupts) ->
     plan = options.plan
     if options.corpus is not None:
         options.corpus.mkdir(parents=True, exist_ok=True)
-    filed = FiledFindings(options.corpus or SCRATCH)
+    folder = options.corpus or SCRATCH
+    if options.try_corpus:
+        plan = replace(plan, traces=_traces_in(folder, console))
+    filed = FiledFindings(folder)
     run = Run(
         plan,
         progress=console.print,
@@ -81,8 +88,9 @@ def _run_fuzz(console: Console, options: FuzzOptions, interrupts: Interrupts) ->
                 print_participants(console, stage.participants)
                 console.print(f"seed {plan.seed}", style="dim")
                 started = time.monotonic()
-            stages.append(stage)
-            console.print(f"{stage.workload.name}: {', '.join(stage.drawn)}", style="dim")
+            if stage.turns == 1:
+                stages.append(stage)
+                console.print(f"{stage.workload.name}: {', '.join(stage.drawn)}", style="dim")
             with progress:
                 run.fuzz(stage)
     except TargetGone as gone:
@@ -92,7 +100,7 @@ def _run_fuzz(console: Console, options: FuzzOptions, interrupts: Interrupts) ->
         if not stages or isinstance(error, (OSError, *_BEFORE_A_STAGE)):
             raise
         if interrupts.signal:
-            code = Exit(interrupts.exit_code)  # Hypothesis, where it was just beginning, raises something else
+            code = Exit(interrupts.exit_code)
         else:
             console.print(f"the run failed {_where(error)}", style="bold red", soft_wrap=True)
             code = Exit.FAILED
@@ -121,6 +129,17 @@ def _run_fuzz(console: Console, options: FuzzOptions, interrupts: Interrupts) ->
     if code is not None:
         return code
     return Exit.LIES if run.findings and not options.new_baseline else Exit.AGREED
+
+
+def _traces_in(folder: Path, console: Console) -> list[Trace]:
+    """The traces of a folder's corpus files. One that can't be read is named, and does not stop the run."""
+    traces = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            traces.append(load(path).trace)
+        except BadFile as error:
+            console.print(f"not tried: {error}", style="yellow", soft_wrap=True)
+    return traces
 
 
 _BEFORE_A_STAGE = (servers.EtcdUnavailable, servers.NotEmpty, UnknownTarget, TargetDied)

@@ -1,0 +1,66 @@
+"""What ends a run of a simulation, and what a client of one is thrown."""
+
+from __future__ import annotations
+
+import grpc
+
+from fake_etcd.calls import InProcessRpcError
+
+
+class Crashed(BaseException):
+    """The client was crashed: thrown in each of its threads, at every further call. No `Exception`, so that the
+    program doesn't handle it by accident."""
+
+
+class InjectedError(InProcessRpcError):
+    """An RPC whose request, answer or stream the schedule dropped, or whose deadline passed."""
+
+
+def dropped(what: str) -> InjectedError:
+    """What gRPC tells a client whose connection broke: nobody knows whether the request was carried out."""
+    return InjectedError(grpc.StatusCode.UNAVAILABLE, f"the schedule dropped the {what}")
+
+
+def deadline_exceeded() -> InjectedError:
+    """gRPC's own words."""
+    return InjectedError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+
+
+class SimulationFailed(AssertionError):
+    """A run did not go well; the text says why, and then shows the timeline."""
+
+
+class InvariantBroken(SimulationFailed):
+    """An invariant does not hold; its own exception is the cause."""
+
+
+class ClientFailed(SimulationFailed):
+    """A client raised an exception that no fault explains; it is the cause."""
+
+
+class Deadlock(SimulationFailed):
+    """Clients wait, and nothing will ever wake them."""
+
+
+class NotFinished(SimulationFailed):
+    """The run took more steps than it may."""
+
+
+class BlockedOutside(SimulationFailed):
+    """A thread of a client waits for something that the schedule does not know of, or computes for too long."""
+
+
+class SwallowedCrash(SimulationFailed):
+    """A thread of a client goes on after it was crashed: it catches `BaseException`, and tries again."""
+
+
+def explained_by_fault(error: BaseException) -> bool:
+    """Whether an exception comes of a fault of the schedule: a program that dies of it is a program that crashed."""
+    seen: set[int] = set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        if isinstance(one, InjectedError):
+            return True
+        seen.add(id(one))
+        one = one.__cause__ or one.__context__
+    return False

@@ -1,0 +1,206 @@
+"""The threads of a simulation's clients, of which one at a time runs, until it waits at a gate.
+
+The thread that runs the simulation resumes one of them, and waits until it waits again. So nothing happens at the same
+time as anything else, and what happens next is the simulation's to say.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+
+from etcd_lockstep.simulation.errors import BlockedOutside, Crashed, SwallowedCrash
+from fake_etcd import VirtualClock
+
+_allocate_lock = threading.Lock
+"""The real ones: `patches` replaces the name in `threading`."""
+
+_RAISES = 100
+"""How often a thread is told that it crashed before it counts as one that doesn't listen."""
+_LOOKS = 20
+"""How many times one looks whether a thread still computes that has not come to a gate, each half the patience long."""
+_JOIN_SECONDS = 5
+
+
+@dataclass(slots=True)
+class Gate:
+    """What a thread waits for."""
+
+    words: str
+    """For reports, as in `a lock`."""
+    ready: Callable[[], bool]
+    wake_at: float | None = None
+    """The time at which it goes on in any case."""
+
+    def is_open(self, now: float) -> bool:
+        """Whether the thread can go on."""
+        return (self.wake_at is not None and self.wake_at <= now) or self.ready()
+
+
+class Task:
+    """One thread of a client."""
+
+    def __init__(self, client: int, name: str, *, daemon: bool) -> None:
+        """`client` is the client's index, and `daemon` whether the client is over without it."""
+        self.client = client
+        self.name = name
+        self.daemon = daemon
+        self.gate: Gate | None = Gate("its start", lambda: True)
+        self.over = False
+        self.condemned = False
+        self.error: BaseException | None = None
+        """What it ended with, if that isn't a crash."""
+        self.thread: threading.Thread | None = None
+        self.baton = _allocate_lock()
+        self.baton.acquire()
+        self.raises = 0
+
+    def condemn(self) -> None:
+        """Throw `Crashed` at its gate, and at each that it comes to from now on."""
+        self.condemned = True
+
+
+class Scheduler:
+    """All tasks of a run, in the order in which they came to be."""
+
+    def __init__(self, clock: VirtualClock, patience: float) -> None:
+        """A task that doesn't come to a gate for `patience` seconds, on the wall, is blocked outside."""
+        self.clock = clock
+        self.tasks: list[Task] = []
+        self._patience = patience
+        self._turn = _allocate_lock()
+        self._turn.acquire()
+        self._of_thread: dict[int, Task] = {}
+
+    # For the tasks' own threads
+
+    def current(self) -> Task | None:
+        """The task whose thread this is."""
+        return self._of_thread.get(threading.get_ident())
+
+    def task_of(self, thread: threading.Thread) -> Task | None:
+        """The task that a thread is."""
+        return next((task for task in self.tasks if task.thread is thread), None)
+
+    def wait(self, gate: Gate) -> None:
+        """Stand at a gate until the simulation opens it. Raises `Crashed`."""
+        task = self._of_thread[threading.get_ident()]
+        self._raise_if_condemned(task)
+        task.gate = gate
+        self._turn.release()
+        task.baton.acquire()
+        self._raise_if_condemned(task)
+        task.gate = None
+
+    def _raise_if_condemned(self, task: Task) -> None:
+        if not task.condemned:
+            return
+        task.raises += 1
+        if task.raises > _RAISES:
+            task.gate = Gate("nothing", lambda: False)
+            self._turn.release()
+            while True:
+                task.baton.acquire()  # it can't be ended, but held: as a daemon, until the process ends
+        raise Crashed
+
+    def run(self, task: Task, body: Callable[[], object]) -> None:
+        """What a task's thread does from its start to its end."""
+        __tracebackhide__ = True
+        task.baton.acquire()
+        self._of_thread[threading.get_ident()] = task
+        try:
+            if not task.condemned:
+                task.gate = None
+                body()
+        except Crashed:
+            pass
+        except BaseException as error:
+            if not task.condemned:
+                task.error = error
+        finally:
+            del self._of_thread[threading.get_ident()]
+            task.over = True
+            self._turn.release()
+
+    # For the thread that runs the simulation
+
+    def start(self, task: Task, body: Callable[[], object]) -> None:
+        """Give a new task its thread; it stands at its first gate."""
+        task.thread = threading.Thread(target=self.run, args=(task, body), name=f"simulated {task.name}", daemon=True)
+        self.tasks.append(task)
+        task.thread.start()
+
+    def resume(self, task: Task) -> None:
+        """Let a task run until it stands at a gate or is over. Raises `BlockedOutside`, `SwallowedCrash`."""
+        task.baton.release()
+        if not self._turn.acquire(timeout=self._patience) and not self._turn_after_all(task):
+            raise BlockedOutside(
+                f"{task.name} blocks where the schedule doesn't see it, for more than {self._patience:g} s:\n"
+                f"{_where(task)}"
+            )
+        if task.raises > _RAISES:
+            raise SwallowedCrash(f"{task.name} was crashed, and catches it again and again:\n{_where(task)}")
+
+    def _turn_after_all(self, task: Task) -> bool:
+        """Wait longer for a task that moves, such as one on a machine that is busy."""
+        before = _progress(task)
+        for _ in range(_LOOKS):
+            if self._turn.acquire(timeout=self._patience / 2):
+                return True
+            now = _progress(task)
+            if now == before:
+                return False
+            before = now
+        return False
+
+    def end(self, task: Task) -> None:
+        """Crash a task, and have it clean up behind itself."""
+        if task.over:
+            return
+        task.condemn()
+        self.resume(task)
+
+    def end_all(self) -> list[Task]:
+        """End every task and its thread. Returns those that can't be ended."""
+        left = []
+        for task in self.tasks:
+            if task.over:
+                continue
+            try:
+                if task.raises <= _RAISES:
+                    self.end(task)
+            except (BlockedOutside, SwallowedCrash):
+                left.append(task)
+        for task in self.tasks:
+            if task.over and task.thread is not None:
+                task.thread.join(_JOIN_SECONDS)
+        return left
+
+
+def _frame(task: Task) -> FrameType | None:
+    ident = task.thread.ident if task.thread is not None else None
+    return sys._current_frames().get(ident) if ident is not None else None
+
+
+def _progress(task: Task) -> float:
+    """What changes while a thread computes: its processor time, or where there is none, the place where it is."""
+    ident = task.thread.ident if task.thread is not None else None
+    if ident is not None and hasattr(time, "pthread_getcpuclockid"):
+        return time.clock_gettime(time.pthread_getcpuclockid(ident))
+    frame = _frame(task)
+    return frame.f_lasti if frame is not None else 0
+
+
+def _where(task: Task) -> str:
+    """The program's own part of the stack."""
+    frame = _frame(task)
+    if frame is None:
+        return "  (its stack is unknown)"
+    ours = (__file__, threading.__file__)
+    lines = [one for one in traceback.extract_stack(frame) if one.filename not in ours]
+    return "".join(traceback.format_list(lines)).rstrip()

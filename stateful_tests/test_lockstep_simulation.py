@@ -1,0 +1,497 @@
+"""Programs under drawn schedules: what a run is, what can happen in it, and what a failure says."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+import pytest
+from hypothesis import Phase, example, settings
+
+from etcd_lockstep.simulation import (
+    BlockedOutside,
+    Client,
+    ClientFailed,
+    Deadlock,
+    InvariantBroken,
+    NotFinished,
+    Simulation,
+    SwallowedCrash,
+    World,
+    simulate,
+)
+from etcd_lockstep.simulation.running import BREAK_WATCH, CLOCK, CRASH, DROP_ANSWER, DROP_REQUEST
+from fake_etcd.wire import messages as pb
+
+_real_sleep = time.sleep
+_really_locked = threading.Lock()
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    left = {thread for thread in threading.enumerate() if thread.name != "simulated stubborn"}
+    assert left <= before
+
+
+def _count(me: Client) -> None:
+    """Reads, adds one and writes: what loses an update."""
+    value, _ = me.etcd.get("/n")
+    me.etcd.put("/n", str(int(value) + 1))
+
+
+def _with_put(key: str) -> Any:
+    def putter(me: Client) -> None:
+        me.etcd.put(key, "1")
+
+    return putter
+
+
+def _simulation(test: Any) -> Simulation:
+    made: Simulation = test.simulation
+    return made
+
+
+def _nothing(world: World) -> None:
+    """A set-up without any invariant."""
+
+
+@simulate(clients=[_count, _count], faults=())
+def _counting(world: World) -> None:
+    world.etcd.put("/n", "0")
+
+    @world.at_end
+    def nothing_is_lost() -> None:
+        assert world.etcd.get("/n")[0] == b"2"
+
+
+# The schedule
+
+
+def test_in_the_plainest_run_each_client_runs_to_its_end_in_turn() -> None:
+    run = _simulation(_counting).run()
+    assert run.failure is None
+    assert run.timeline == (
+        "   _count 1         _count 2\n"
+        "1  get /n → /n = 0\n"
+        "2  put /n = 1 → ok\n"
+        "3                   get /n → /n = 1\n"
+        "4                   put /n = 2 → ok"
+    )
+
+
+def test_a_lost_update_is_found_and_shrunk_to_one_deviation() -> None:
+    run = _simulation(_counting).shortest_failure()
+    assert run is not None
+    assert isinstance(run.failure, InvariantBroken)
+    assert run.schedule == [(2, 0)]
+    assert str(run.failure).splitlines()[0] == "nothing is lost: assert b'1' == b'2'"
+    assert run.timeline == (
+        "   _count 1           _count 2\n"
+        "1  get /n\n"
+        "2                     get /n → /n = 0\n"
+        "3                     put /n = 1 → ok\n"
+        "4  (get /n) → /n = 0\n"
+        "5  put /n = 1 → ok"
+    )
+
+
+def test_the_same_schedule_gives_the_same_run_a_thousand_times() -> None:
+    @simulate(clients=[_watcher, _count, _with_put("/n")])
+    def watched(world: World) -> None:
+        world.etcd.put("/n", "0")
+
+    schedule = [(1, 3), (2, 1), (0, 16), (3, 2), (1, 4), (0, 19), (2, 0)]
+    runs = {(run.timeline, str(run.failure)) for run in (_simulation(watched).run(schedule) for _ in range(1000))}
+    assert len(runs) == 1
+
+
+def test_hypothesis_runs_it_as_a_test_and_reports_the_timeline() -> None:
+    test = settings(max_examples=300, derandomize=True, database=None)(_counting)
+    with pytest.raises(InvariantBroken, match="nothing is lost") as failed:
+        test()
+    assert "(get /n) → /n = 0" in str(failed.value)
+
+
+def test_an_invariant_is_checked_after_each_step() -> None:
+    seen: list[bytes | None] = []
+
+    @simulate(clients=[_count], faults=())
+    def counting(world: World) -> None:
+        world.etcd.put("/n", "0")
+
+        @world.invariant
+        def look() -> None:
+            seen.append(world.etcd.get("/n")[0])
+
+    assert _simulation(counting).run().failure is None
+    # at the start, started, let through, delivered, let through, delivered
+    assert seen == [b"0", b"0", b"0", b"0", b"1", b"1"]
+
+
+# Faults
+
+
+def _failing_put(me: Client) -> None:
+    try:
+        me.stubs.kv.Put(pb.PutRequest(key=b"/k", value=b"1"))
+    except grpc.RpcError as error:
+        me.note(f"told {error.code().name}")
+    read = me.stubs.kv.Range(pb.RangeRequest(key=b"/k"))
+    me.note(f"there are {read.count}")
+
+
+def test_a_dropped_request_is_unavailable_and_did_not_happen() -> None:
+    run = _simulation(simulate(clients=[_failing_put], faults=[DROP_REQUEST])(_nothing)).run([(0, 16)])
+    assert run.failure is None
+    assert run.timeline == (
+        "   _failing_put\n"
+        "1  put /k = 1 → UNAVAILABLE: the schedule dropped the request\n"
+        "2  told UNAVAILABLE\n"
+        "3  get /k → nothing\n"
+        "4  there are 0"
+    )
+
+
+def test_a_dropped_answer_is_unavailable_and_did_happen() -> None:
+    run = _simulation(simulate(clients=[_failing_put], faults=[DROP_ANSWER])(_nothing)).run([(0, 16)])
+    assert run.failure is None
+    assert "the schedule dropped the answer" in run.timeline
+    assert run.timeline.endswith("told UNAVAILABLE\n3  get /k → /k = 1\n4  there are 1")
+
+
+def test_a_program_that_dies_of_a_fault_is_no_failure() -> None:
+    run = _simulation(simulate(clients=[_with_put("/k")], faults=[DROP_REQUEST])(_nothing)).run([(0, 16)])
+    assert run.failure is None
+    assert "dies: ConnectionFailedError" in run.timeline
+
+
+def test_a_program_that_raises_of_itself_is_one() -> None:
+    def wrong(me: Client) -> None:
+        me.etcd.put("/k", "1")
+        raise KeyError("oh")
+
+    failure = _simulation(simulate(clients=[wrong])(_nothing)).run().failure
+    assert isinstance(failure, ClientFailed)
+    assert str(failure).startswith("wrong raised KeyError: 'oh'\n")
+    assert isinstance(failure.__cause__, KeyError)
+
+
+def test_a_client_may_die_of_what_one_says_it_may() -> None:
+    def refused(me: Client) -> None:
+        me.etcd.put("/k", "1", lease=1234)
+
+    run = _simulation(simulate(clients=[refused], may_raise=(grpc.RpcError,))(_nothing)).run()
+    assert run.failure is None
+    assert run.timeline.endswith("dies: NOT_FOUND: etcdserver: requested lease not found")
+
+
+def test_a_crashed_client_does_nothing_any_more_and_can_be_started_again() -> None:
+    cleaned_up = []
+
+    def careful(me: Client) -> None:
+        try:
+            me.etcd.put("/k", str(me.start))
+            me.etcd.put("/done", str(me.start))
+        except Exception:
+            me.note("handles it")  # a crash is no Exception
+        finally:
+            try:
+                me.etcd.delete("/k")
+            except BaseException:
+                cleaned_up.append("no")
+                raise
+
+    simulation = _simulation(simulate(clients=[careful], faults=[CRASH])(_nothing))
+    crashed = simulation.run([(2, 16)])
+    assert crashed.failure is None
+    assert crashed.timeline == "   careful\n1  put /k = 1\n2  crashes"
+    assert cleaned_up == ["no"]
+    again = simulation.run([(2, 16), (0, 0)])  # else it is over: nobody waits for it
+    assert again.timeline.startswith("   careful\n1  put /k = 1\n2  crashes\n3  starts again\n4  put /k = 2 → ok\n")
+
+
+def test_a_crashed_client_that_others_wait_for_is_started_again() -> None:
+    def waits(me: Client) -> None:
+        while me.etcd.get("/k")[0] is None:
+            time.sleep(25)
+
+    run = _simulation(simulate(clients=[waits, _with_put("/k")], faults=[CRASH])(_nothing)).run([(3, 17)])
+    assert run.failure is None
+    assert "10 s go by\n" in run.timeline
+    assert "starts again" in run.timeline
+
+
+def test_a_thread_that_swallows_its_crash_is_named() -> None:
+    stop = threading.Event()
+
+    def stubborn(me: Client) -> None:
+        while not stop.is_set():
+            try:
+                me.etcd.put("/k", "1")
+            except BaseException:
+                me.note("tries again")
+
+    before = set(threading.enumerate())
+    failure = _simulation(simulate(clients=[stubborn], faults=[CRASH])(_nothing)).run([(2, 16)]).failure
+    assert isinstance(failure, SwallowedCrash)
+    assert "stubborn was crashed, and catches it again and again" in str(failure)
+    assert "in stubborn" in str(failure)
+    (left,) = set(threading.enumerate()) - before
+    assert left.daemon
+
+
+# Time
+
+
+def test_time_goes_by_when_nobody_can_go_on() -> None:
+    times: list[float] = []
+
+    def sleeper(_: Client) -> None:
+        begun = time.monotonic()
+        time.sleep(3600)
+        times.append(time.monotonic() - begun)
+
+    assert _simulation(simulate(clients=[sleeper, sleeper])(_nothing)).run().failure is None
+    assert times == [3600, 3600]
+
+
+def test_a_lease_runs_out_where_the_schedule_says_so() -> None:
+    def holder(me: Client) -> None:
+        lease = me.etcd.lease(10)
+        me.etcd.put("/k", "1", lease=lease)
+        me.note(f"{me.etcd.get('/k')[0]}")
+
+    simulation = _simulation(simulate(clients=[holder], faults=[CLOCK])(_nothing))
+    assert simulation.run().timeline.endswith("4  b'1'")
+    late = simulation.run([(3, 0)])
+    assert late.timeline.endswith(
+        "3  — holder stands still, and 10 s go by: lease 1 runs out\n4  get /k → nothing\n5  None"
+    )
+
+
+def test_a_call_has_a_deadline_of_the_clock() -> None:
+    def waits(me: Client) -> None:
+        me.stubs.lock.Lock(pb.LockRequest(name=b"l", lease=me.etcd.lease(60).id))
+        with pytest.raises(grpc.RpcError, match="Deadline"):
+            me.stubs.lock.Lock(pb.LockRequest(name=b"l", lease=me.etcd.lease(60).id), timeout=5)
+        assert time.monotonic() == 5
+
+    assert _simulation(simulate(clients=[waits])(_nothing)).run().failure is None
+
+
+def test_a_lock_of_etcds_is_waited_for() -> None:
+    def locks(me: Client) -> None:
+        lease = me.etcd.lease(60).id
+        key = me.stubs.lock.Lock(pb.LockRequest(name=b"l", lease=lease)).key
+        me.note("in")
+        me.stubs.lock.Unlock(pb.UnlockRequest(key=key))
+
+    run = _simulation(simulate(clients=[locks, locks], faults=())(_nothing)).run([(5, 0)])
+    assert run.failure is None
+    assert run.timeline.count("  in") == 2
+
+
+# Watches
+
+
+def _watcher(me: Client) -> None:
+    arrived: queue.Queue[Any] = queue.Queue()
+    me.etcd.add_watch_callback("/n", arrived.put)
+    response = arrived.get()
+    events = getattr(response, "events", None)
+    me.note(f"saw {events[0].value.decode()}" if events else "saw an error")
+
+
+def test_a_watch_delivers_its_events_one_step_at_a_time() -> None:
+    run = _simulation(simulate(clients=[_watcher, _with_put("/n")], faults=())(_nothing)).run()
+    assert run.failure is None
+    assert run.timeline == (
+        "   _watcher            putter\n"
+        "1  watch /n\n"
+        "2  the watch is there\n"
+        "3                      put /n = 1 → ok\n"
+        "4  watch: PUT /n = 1\n"
+        "5  saw 1"
+    )
+
+
+def test_a_watch_breaks_where_the_schedule_says_so() -> None:
+    def watches(me: Client) -> None:
+        stream = me.stubs.watch.Watch(iter([pb.WatchRequest(create_request=pb.WatchCreateRequest(key=b"/n"))]))
+        with pytest.raises(grpc.RpcError, match="the schedule dropped the watch stream"):
+            next(stream)
+
+    run = _simulation(simulate(clients=[watches], faults=[BREAK_WATCH])(_nothing)).run([(0, 16)])
+    assert run.failure is None
+    assert run.timeline == "   watches\n1  the watch breaks"
+
+
+def test_a_program_on_etcd3_is_told_of_a_broken_watch() -> None:
+    @simulate(clients=[_watcher, _with_put("/n")], faults=[BREAK_WATCH])
+    def watching(_: World) -> None: ...
+
+    before, afterwards = (_simulation(watching).run([(after, 16)]) for after in (5, 6))
+    assert "the watch breaks\n4  dies: ConnectionFailedError" in before.timeline
+    assert "the watch breaks\n4  saw an error" in afterwards.timeline
+
+
+def test_a_watch_that_is_registered_late_is_a_deadlock() -> None:
+    @simulate(clients=[_watcher, _with_put("/n")], faults=())
+    def watching(_: World) -> None: ...
+
+    run = _simulation(watching).shortest_failure(expected=Deadlock)
+    assert run is not None
+    assert run.timeline == (
+        "   _watcher            putter\n1                      put /n = 1 → ok\n2  watch /n\n3  the watch is there"
+    )
+
+
+# Blocking
+
+
+def test_locks_events_queues_and_threads_of_a_program_take_part() -> None:
+    def busy(me: Client) -> None:
+        done = threading.Event()
+        results: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+        def background() -> None:
+            me.etcd.put("/k", "1")
+            results.put(1)
+            done.set()
+
+        thread = threading.Thread(target=background)
+        thread.start()
+        assert done.wait()
+        assert results.get() == 1
+        thread.join()
+        assert not thread.is_alive()
+        with ThreadPoolExecutor(2) as pool:
+            assert list(pool.map(lambda key: me.etcd.get(key)[0], ["/k", "/missing"])) == [b"1", None]
+        assert not threading.Event().wait(5)
+        with pytest.raises(queue.Empty):
+            queue.Queue[int]().get(timeout=5)
+        assert time.monotonic() == 10
+
+    simulation = _simulation(simulate(clients=[busy, busy], faults=())(_nothing))
+    assert simulation.run().failure is None
+    assert simulation.shortest_failure(examples=100) is None
+
+
+def test_a_daemon_thread_ends_with_its_client() -> None:
+    def keeps_alive(me: Client) -> None:
+        lease = me.etcd.lease(10)
+
+        def keep() -> None:
+            while True:
+                time.sleep(3)
+                lease.refresh()
+
+        threading.Thread(target=keep, daemon=True).start()
+        time.sleep(20)
+        assert lease.remaining_ttl > 0
+
+    assert _simulation(simulate(clients=[keeps_alive], faults=())(_nothing)).run().failure is None
+
+
+def test_who_waits_for_ever_is_named() -> None:
+    def waits(_: Client) -> None:
+        threading.Event().wait()
+
+    failure = _simulation(simulate(clients=[waits])(_nothing)).run().failure
+    assert isinstance(failure, Deadlock)
+    assert "nothing will ever happen again: waits waits for a lock" in str(failure)
+
+
+def test_a_program_that_blocks_outside_is_told_where() -> None:
+    def blocks(_: Client) -> None:
+        _really_locked.acquire()
+
+    with _really_locked:
+        failure = _simulation(simulate(clients=[blocks], patience=0.05)(_nothing)).run().failure
+    assert isinstance(failure, BlockedOutside)
+    assert "blocks blocks where the schedule doesn't see it" in str(failure)
+    assert "_really_locked.acquire()" in str(failure)
+    while any(thread.name == "simulated blocks" for thread in threading.enumerate()):
+        _real_sleep(0.01)  # it has the lock now, and comes to its end
+    _really_locked.release()
+
+
+def test_a_program_that_is_slow_is_waited_for() -> None:
+    def computes(_: Client) -> None:
+        until = time.perf_counter() + 0.3
+        while time.perf_counter() < until:
+            sum(range(100))
+
+    assert _simulation(simulate(clients=[computes], patience=0.1)(_nothing)).run().failure is None
+
+
+def test_a_run_that_does_not_end_fails() -> None:
+    def polls(me: Client) -> None:
+        while me.etcd.get("/stop")[0] is None:
+            time.sleep(1)
+
+    failure = _simulation(simulate(clients=[polls], max_steps=50)(_nothing)).run().failure
+    assert isinstance(failure, NotFinished)
+    assert str(failure).startswith("the run is not over after 50 steps")
+
+
+# Its edges
+
+
+def test_a_client_can_make_its_own_etcd3_client() -> None:
+    def own(_: Client) -> None:
+        import etcd3
+
+        etcd3.client().put("/k", "1")
+
+    @simulate(clients=[own])
+    def putting(world: World) -> None:
+        @world.at_end
+        def it_is_there() -> None:
+            assert world.etcd.get("/k")[0] == b"1"
+
+    assert _simulation(putting).run().failure is None
+
+
+def test_what_is_patched_is_real_again_afterwards() -> None:
+    before = (threading.Lock, threading.RLock, threading.Thread.start, time.sleep, time.monotonic, queue.SimpleQueue)
+    _simulation(_counting).run()
+    after = (threading.Lock, threading.RLock, threading.Thread.start, time.sleep, time.monotonic, queue.SimpleQueue)
+    assert before == after
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"clients": []}, "a simulation needs clients"),
+        ({"clients": [_count], "backend": "redis"}, "no such backend: 'redis'; there are fake, real"),
+        ({"clients": [_count], "faults": ["fire"]}, "no such fault: fire; there are break-watch, clock, crash"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        simulate(**wrong)
+
+
+@example(schedule=[(2, 0)])
+@settings(max_examples=1, phases=[Phase.explicit], database=None)
+@simulate(clients=[_count, _count], faults=())
+def _with_example(world: World, request: pytest.FixtureRequest) -> None:
+    assert request.node.name == "test_a_schedule_can_be_given_as_an_example"
+    world.etcd.put("/n", "0")
+
+    @world.at_end
+    def nothing_is_lost() -> None:
+        assert world.etcd.get("/n")[0] == b"2"
+
+
+def test_a_schedule_can_be_given_as_an_example(request: pytest.FixtureRequest) -> None:
+    with pytest.raises(InvariantBroken, match="nothing is lost"):
+        _with_example(request=request)
