@@ -233,6 +233,7 @@ class Run:
             workload,
             operations,
             participants.keys,
+            txns=participants.txns,
             final_check="hash_kv" in participants.capabilities,
             seed=self.plan.seed,
             steps=self.plan.steps,
