@@ -58,7 +58,7 @@ dist-check: $(READY) ## build the wheel, look into it, and run the suite from it
 	@$(BIN)/python .ci/dist_check.py --etcd-source $(ETCD)
 
 clean: ## remove what the verbs made
-	rm -rf $(VENV) .nox dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis lies-found
+	rm -rf $(VENV) .nox dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis lies-found violations-found
 	rm -f fake/fake_etcd/wire/messages.binpb fake/fake_etcd/wire/messages.pyi
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 

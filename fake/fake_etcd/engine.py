@@ -112,17 +112,17 @@ class Engine:
             return error.message == Compacted().message
         return True
 
-    def in_use(self) -> list[InUse]:
-        """What clients hold of it now: leases, watches, and calls that wait."""
-        with self._lock:
-            self._core.tick()
-            return list(in_use(self._core))
-
     def next_expiry(self) -> float | None:
         """When the next lease runs out, in seconds of the clock, unless it is renewed. None where there is no lease."""
         with self._lock:
             leases = self._core.lessor.by_expiry()
             return leases[0].expiry if leases else None
+
+    def in_use(self) -> list[InUse]:
+        """What clients hold of it now: leases, watches, and calls that wait."""
+        with self._lock:
+            self._core.tick()
+            return list(in_use(self._core))
 
     def listens(self, url: str) -> None:
         """A server of this engine listens at a URL from now on."""

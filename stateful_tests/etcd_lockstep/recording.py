@@ -8,9 +8,10 @@ from threading import Lock
 
 import grpc
 
-from etcd_lockstep.codec import decode_event, encode_watch
+from etcd_lockstep.codec import Malformed, decode_event, encode_watch
 from etcd_lockstep.histories import Account, Call, Indefinite, Outcome, Watch, WatchResponse
 from etcd_lockstep.target import Target, TargetDied
+from etcd_lockstep.targets.client import Client
 from etcd_lockstep.targets.transport import CALL_TIMEOUT, WatchCall, definite
 from etcd_model.operations import Operation, WatchCreate
 from etcd_model.ranges import FROM_KEY
@@ -32,15 +33,17 @@ class Recorder:
         self.calls: list[Call] = []
         self._lock = Lock()
 
-    def apply(self, client: int, target: Target, operation: Operation) -> Outcome:
-        """Apply an operation, and record when, and what came of it. What becomes of a call whose target dies is not
-        known."""
+    def apply(self, client: int, target: Target | Client, operation: Operation) -> Outcome:
+        """Apply an operation, and record when, and what came of it. What becomes of a call whose target dies, or
+        whose answer is none of etcd's, is not known."""
         outcome: Outcome
         invoked = time.monotonic_ns()
         try:
             outcome = target.apply(operation)
         except TargetDied as died:
             outcome = Indefinite(str(died))
+        except Malformed as malformed:
+            outcome = Indefinite(f"not an answer of etcd's: {malformed}")
         returned = time.monotonic_ns()
         with self._lock:
             self.calls.append(Call(client, operation, invoked, returned, outcome))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import math
 import os
 import random
 import sys
@@ -18,8 +17,10 @@ from rich.console import Console
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UnknownTarget, UserTarget, find, find_two
 from etcd_lockstep.comparing.ignoring import UnknownField, check_fields
+from etcd_lockstep.console.argument_types import check_corpus, check_output, positive, seconds, seed
 from etcd_lockstep.console.commands import Exit, FuzzOptions, run_check, run_fuzz, run_replay, run_targets
 from etcd_lockstep.console.interrupts import Interrupts
+from etcd_lockstep.console.stress_arguments import add_stress
 from etcd_lockstep.filing.baseline import load_baseline
 from etcd_lockstep.filing.corpus import BadFile
 from etcd_lockstep.reporting.html import NoJinja2, check_jinja2, html_report
@@ -122,9 +123,9 @@ def _diff(console: Console, options: argparse.Namespace) -> Exit:
 def _search(
     console: Console, options: argparse.Namespace, source: EtcdSource, against: Sequence[str | UserTarget | EtcdSource]
 ) -> Exit:
-    seconds = options.seconds
-    if seconds is None and options.examples is None:
-        seconds = DEFAULT_SECONDS
+    how_long: float | None = options.seconds
+    if how_long is None and options.examples is None:
+        how_long = DEFAULT_SECONDS
     reports: list[tuple[Path | None, Callable[[RunSummary], str]]] = [
         (options.html, html_report),
         (options.junit, junit_report),
@@ -132,12 +133,10 @@ def _search(
         (options.markdown, markdown_report),
     ]
     for option in ("json", "html", "junit", "sarif", "markdown", "write_baseline"):
-        _check_output(f"--{option.replace('_', '-')}", getattr(options, option))
+        check_output(f"--{option.replace('_', '-')}", getattr(options, option))
     if options.html is not None:
         check_jinja2()
-    corpus: Path | None = options.corpus
-    if corpus is not None and corpus.exists() and not (corpus.is_dir() and os.access(corpus, os.W_OK | os.X_OK)):
-        raise NothingToDo(f"--corpus {corpus}: that is no folder, or it can't be written")
+    check_corpus(options.corpus)
     baseline: Path | None = options.baseline
     if baseline is None and options.write_baseline is not None and options.write_baseline.exists():
         baseline = options.write_baseline  # whose reasons would be lost otherwise
@@ -149,7 +148,7 @@ def _search(
                 source=source,
                 against=against,
                 families=options.families,
-                seconds=seconds,
+                seconds=how_long,
                 examples=options.examples,
                 steps=options.steps,
                 seed=random.randrange(2**32) if options.seed is None else options.seed,
@@ -170,16 +169,6 @@ def _search(
     )
 
 
-def _check_output(option: str, path: Path | None) -> None:
-    """Raises `NothingToDo` where a file can't be written there, before a run takes its time."""
-    if path is not None and not path.parent.is_dir():
-        raise NothingToDo(f"{option} {path}: there is no folder {path.parent}")
-    if path is not None and path.is_dir():
-        raise NothingToDo(f"{option} {path}: that is a folder")
-    if path is not None and not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise NothingToDo(f"{option} {path}: can't be written")
-
-
 def _replay(console: Console, options: argparse.Namespace) -> Exit:
     return run_replay(
         console,
@@ -192,7 +181,7 @@ def _replay(console: Console, options: argparse.Namespace) -> Exit:
 
 
 def _check(console: Console, options: argparse.Namespace) -> Exit:
-    _check_output("--json", options.json)
+    check_output("--json", options.json)
     return run_check(console, options.files, options.json)
 
 
@@ -219,7 +208,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="etcd-lockstep",
         description="Finds where an etcd mock, fake or look-alike differs from a real etcd.",
-        epilog=f"{_EPILOGUE}; of check, 4: it can't tell",
+        epilog=f"{_EPILOGUE}; of check and stress, 4: it can't tell",
     )
     parser.add_argument("--version", action="version", version=f"etcd-lockstep {version('etcd-lockstep')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -227,7 +216,7 @@ def _parser() -> argparse.ArgumentParser:
     running = _Parser(add_help=False)
     running.add_argument(
         "--call-timeout",
-        type=_seconds,
+        type=seconds,
         default=CALL_TIMEOUT,
         metavar="N",
         help=f"seconds after which a call of a target of your own counts as hanging (default {CALL_TIMEOUT:g})",
@@ -284,6 +273,8 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts there")
     check.set_defaults(command=_check)
 
+    add_stress(commands, running, _credentials)
+
     targets = commands.add_parser("targets", help="list targets and specimens")
     targets.set_defaults(command=_targets)
     return parser
@@ -292,22 +283,22 @@ def _parser() -> argparse.ArgumentParser:
 def _search_options() -> _Parser:
     search = _Parser(add_help=False)
     search.add_argument(
-        "--seconds", type=_seconds, metavar="N", help=f"how long to search (default {DEFAULT_SECONDS:.0f})"
+        "--seconds", type=seconds, metavar="N", help=f"how long to search (default {DEFAULT_SECONDS:.0f})"
     )
     search.add_argument(
         "--examples",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="how many examples to run instead in each workload; one holds a sequence or several short ones",
     )
     search.add_argument(
         "--steps",
-        type=_positive,
+        type=positive,
         default=STEPS,
         metavar="N",
         help=f"at most so many steps an example (default {STEPS})",
     )
-    search.add_argument("--seed", type=_seed, metavar="N", help="draw the same sequences as another run with this seed")
+    search.add_argument("--seed", type=seed, metavar="N", help="draw the same sequences as another run with this seed")
     search.add_argument(
         "--families",
         type=_families,
@@ -343,33 +334,6 @@ def _search_options() -> _Parser:
     )
     search.add_argument("--corpus", type=Path, metavar="DIR", help="file lies there, to be replayed from now on")
     return search
-
-
-def _positive(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return number
-
-
-def _seed(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from error
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not (seconds > 0 and math.isfinite(seconds)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
-    return seconds
 
 
 def _families(text: str) -> tuple[str, ...]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from etcd_lockstep.histories import Call, History, Indefinite, Linearizable, Unknown, Verdict, Violated, Violation
 from etcd_lockstep.reporting.wording import answer_fields, event_in_words, operation_in_words, printable, telling
+
+STYLES = {Linearizable: "bold green", Violated: "bold red", Unknown: "bold yellow"}
+"""How each verdict is printed."""
 
 _MOST_CALLS = 6
 """So many calls are shown with a violation."""
@@ -84,3 +88,26 @@ def _time(history: History, nanoseconds: int) -> str:
     """Since the first call."""
     start = min(call.invoked for call in history.calls)
     return f"{(nanoseconds - start) / 1e6:,.3f} ms"
+
+
+def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
+    """As `--json` has it. Calls and watches are counted from 1, as in the file."""
+    match verdict:
+        case Linearizable(unchecked=unchecked):
+            return {"verdict": "linearizable", "refusals_not_checked": unchecked}
+        case Violated(violations=violations):
+            return {
+                "verdict": "violation",
+                "violations": [
+                    {
+                        "name": violation.anomaly.value,
+                        "what": violation.what,
+                        "calls": [index + 1 for index in violation.calls],
+                        "watch": None if violation.watch is None else violation.watch + 1,
+                        "revision": violation.revision,
+                    }
+                    for violation in violations
+                ],
+            }
+        case Unknown(where=where, why=why, calls=calls):
+            return {"verdict": "unknown", "where": where, "why": why, "calls": [index + 1 for index in calls]}

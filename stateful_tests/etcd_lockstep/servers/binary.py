@@ -27,8 +27,12 @@ _LOG_BYTES = 2**18
 _TRIES = 5
 """How many times a server is started where another process takes its port first."""
 
-_CLEAN_UP = 'PATH="$PATH:/bin:/usr/bin"; [ -z "$2" ] || kill -s KILL -- "-$2"; rm -rf -- "$1"'
-"""With the data directory, and the pid of the server if it has been started."""
+_CLEAN_UP = (
+    'PATH="$PATH:/bin:/usr/bin"; directory=$1; shift; last=; for last; do :; done; '
+    '[ -z "$last" ] || kill -s KILL -- "-$last"; rm -rf -- "$directory"'
+)
+"""With the data directory, and the pids of the server, of which the last one may still run; none if it has not been
+started."""
 
 
 class BinaryEtcd(RunningEtcd):
@@ -43,6 +47,8 @@ class BinaryEtcd(RunningEtcd):
         self.directory: Path | None = None
         """Where its data and its log are, while it runs."""
         self._guard: Guard | None = None
+        self._command: list[str] = []
+        self._member = ""
         self._last_log = ""
         self._owner = os.getpid()
         atexit.register(self.stop)
@@ -65,6 +71,41 @@ class BinaryEtcd(RunningEtcd):
         self._end()
         atexit.unregister(self.stop)
 
+    def kill(self) -> None:
+        """SIGKILL, as a crash: the data stays as it was written to the operating system."""
+        if self._process is None:
+            return
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+        if self._guard is not None and self._guard.input is not None:
+            self._guard.input.write(b"\n")  # no process to kill any more
+            self._guard.input.flush()
+
+    def recover(self) -> None:
+        """Start it again on its data, at the same address, after `kill`. Raises `EtcdUnavailable`."""
+        if self._process is not None or self.directory is None:
+            raise EtcdUnavailable(f"etcd ({self._program.path}) is not one that was killed")
+        if not self._run():
+            log = self._log()
+            self.stop()
+            said = panic_or_end(log, 20).strip() or "no log"
+            raise EtcdUnavailable(f"etcd ({self._program.path}) did not start again on its data: {said}")
+
+    def pause(self) -> None:
+        """SIGSTOP: it keeps its connections, and answers nobody until `resume`."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT. On a server that was not paused it does nothing."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To the whole group, because a named binary may be a script around etcd."""
+        if self._process is not None and self._process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
     def log_tail(self, lines: int = 40) -> str:
         return panic_or_end(self._log(), lines)
 
@@ -86,25 +127,31 @@ class BinaryEtcd(RunningEtcd):
         self.directory = root / f"etcd-lockstep-{uuid4().hex}"
         self._guard = Guard("/bin/sh", "-c", _CLEAN_UP, "sh", os.fspath(self.directory))
         self.directory.mkdir(mode=0o700)
-        name = f"lockstep-{uuid4().hex[:12]}"
+        self._member = f"lockstep-{uuid4().hex[:12]}"
         client_port, peer_port = _free_ports()
         self.address = f"127.0.0.1:{client_port}"
-        command = [
+        self._command = [
             os.fspath(self._program.path),
             *etcd_flags(
-                name=name,
+                name=self._member,
                 data_dir=os.fspath(self.directory / "data"),
                 listen="127.0.0.1",
                 client_port=client_port,
                 peer_port=peer_port,
             ),
             *setting_flags(_with_quota(self._settings, root)),
-            *self._program.speedups,
+            *(() if self._settings.durable else self._program.speedups),
         ]
+        return self._run()
+
+    def _run(self) -> bool:
+        """Run the command. Returns whether the server became ready."""
+        assert self.directory is not None
+        assert self._guard is not None
         try:
-            with (self.directory / "log").open("wb") as log:
+            with (self.directory / "log").open("ab") as log:
                 self._process = subprocess.Popen(
-                    self._guard.under(command),
+                    self._guard.under(self._command),
                     stdin=self._guard.input or subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -115,7 +162,7 @@ class BinaryEtcd(RunningEtcd):
         except OSError as error:
             self.stop()
             raise EtcdUnavailable(f"{self._program.path} can't be run: {error.strerror}") from error
-        version = version_when_ready(self.address, name, self.is_alive)
+        version = version_when_ready(self.address, self._member, self.is_alive)
         if version is None or not self.is_alive():
             return False
         self.version = version

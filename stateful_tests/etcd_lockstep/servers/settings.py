@@ -20,6 +20,10 @@ class ServerSettings:
     Measured on 3.4.23 to 3.7.3: a fresh store accepts no put at 24 KiB, and accepts one of 1 KiB at 64 KiB.
     """
 
+    durable: bool = False
+    """Whether a binary syncs its data to disk, as etcd does by default. It costs time, and only matters for a server
+    that is to find its data again."""
+
     def __post_init__(self) -> None:
         if self.quota_bytes is not None and self.quota_bytes <= 0:  # to etcd, 0 is its default, and less is no quota
             raise ValueError(f"a quota is a number of bytes above 0, not {self.quota_bytes}")

@@ -147,6 +147,11 @@ class FakeServerTarget(WireTarget):
         self._server = serve(engine, "127.0.0.1:0")
         super().__init__("fake-server", self._server.address)
 
+    @property
+    def address(self) -> str:
+        """HOST:PORT."""
+        return self._server.address
+
     def close(self) -> None:
         super().close()
         self._server.stop()

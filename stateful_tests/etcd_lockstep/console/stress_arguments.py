@@ -1,0 +1,112 @@
+"""The command line of `stress`."""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from etcd_lockstep.console.argument_types import check_corpus, check_output, positive, seconds, seed
+from etcd_lockstep.console.commands import Exit, StressCommand, run_stress
+from etcd_lockstep.console.commands.stress import FOUND
+from etcd_lockstep.servers import Credentials
+from etcd_lockstep.stressing.nemesis import FAULTS
+from etcd_lockstep.stressing.run import StressOptions
+from etcd_lockstep.stressing.stores import find_stress_target
+
+_SECONDS = 60.0
+_CLIENTS = 6
+_MOST_CLIENTS = 200
+"""Each has a thread and a channel."""
+_FAULTS_TIMEOUT = 1.0
+"""Seconds after which a client gives a call up where there are faults: some pauses are longer."""
+
+_EPILOGUE = (
+    "exit codes: 0 every round is linearizable; 1 one has a violation; 2 usage, or refused; "
+    "3 a target can't be reached or started, or did not come back; 4 of a round the checker can't tell; "
+    "130, 143, 129 ended by a signal"
+)
+
+
+def add_stress(
+    commands: Any, running: argparse.ArgumentParser, credentials: Callable[[argparse.Namespace], Credentials]
+) -> None:
+    """Add the command to what `add_subparsers` returned. `running`: the options on how a target is reached, and
+    `credentials` what they say."""
+    stress = commands.add_parser(
+        "stress",
+        parents=[running],
+        epilog=_EPILOGUE,
+        help="let clients race on a store while faults happen, and check what they saw",
+    )
+    stress.add_argument(
+        "targets",
+        nargs="+",
+        metavar="TARGET",
+        help="an etcd (auto, container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:URL), fake-server, or "
+        "serve:COMMAND",
+    )
+    stress.add_argument(
+        "--seconds", type=seconds, metavar="N", help=f"how long, for each target (default {_SECONDS:.0f})"
+    )
+    stress.add_argument(
+        "--clients", type=_clients, default=_CLIENTS, metavar="N", help=f"how many clients race (default {_CLIENTS})"
+    )
+    stress.add_argument("--seed", type=seed, metavar="N", help="draw the same programs and faults as another run")
+    stress.add_argument(
+        "--faults",
+        type=_faults,
+        default=(),
+        metavar="A,B",
+        help=f"what is done to an etcd that the run starts, once a round: {','.join(FAULTS)} (default: nothing)",
+    )
+    stress.add_argument(
+        "--corpus",
+        type=Path,
+        default=FOUND,
+        metavar="DIR",
+        help=f"file a history there that is not linearizable (default {FOUND})",
+    )
+    stress.add_argument("--json", type=Path, metavar="FILE", help="write a summary there")
+    stress.set_defaults(command=lambda console, options: _stress(console, options, credentials(options)))
+
+
+def _stress(console: Console, options: argparse.Namespace, credentials: Credentials) -> Exit:
+    check_output("--json", options.json)
+    check_corpus(options.corpus)
+    timeout = min(options.call_timeout, _FAULTS_TIMEOUT) if options.faults else options.call_timeout
+    return run_stress(
+        console,
+        StressCommand(
+            [find_stress_target(name, credentials) for name in options.targets],
+            StressOptions(
+                seconds=_SECONDS if options.seconds is None else options.seconds,
+                clients=options.clients,
+                seed=random.randrange(2**32) if options.seed is None else options.seed,
+                faults=options.faults,
+                call_timeout=timeout,
+            ),
+            corpus=options.corpus,
+            json_file=options.json,
+            allow_destroy=options.allow_destroy,
+        ),
+    )
+
+
+def _clients(text: str) -> int:
+    number = positive(text)
+    if number > _MOST_CLIENTS:
+        raise argparse.ArgumentTypeError(f"{number} are too many clients: at most {_MOST_CLIENTS}")
+    return number
+
+
+def _faults(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if name not in FAULTS:
+            raise argparse.ArgumentTypeError(f"no fault is called {name!r}: there are {', '.join(FAULTS)}")
+    return names

@@ -1,0 +1,148 @@
+"""Programs that clients run: short, drawn, on few keys and few leases, so that clients meet.
+
+A program is a generator. It yields an operation, is sent what came of it, and goes on from that: what it refers to are
+its own earlier steps. Each value is written by one call only, so that a read tells whose write it shows.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator
+from typing import TypeAlias
+
+from etcd_lockstep.histories import Outcome
+from etcd_model.operations import (
+    Compare,
+    CompareResult,
+    CompareTarget,
+    DeleteRange,
+    LeaseGrant,
+    LeaseKeepAlive,
+    LeaseRevoke,
+    LeaseTimeToLive,
+    Operation,
+    Put,
+    Range,
+    RequestOp,
+    Txn,
+)
+from etcd_model.results import LeaseGrantResult, RangeResult
+
+Program: TypeAlias = "Generator[Operation, Outcome, None]"
+
+KEYS = (b"a", b"b", b"c")
+_WEIGHTS = (6, 3, 1)
+LEASES = (7, 8, 9)
+"""Shared by all clients: one revokes what another uses."""
+_TTLS = (60, 600)
+"""Seconds: longer than a round, so that what a lease's end deletes is a revoke's doing."""
+
+
+class Draw:
+    """Draws the programs of one client."""
+
+    def __init__(self, source: random.Random, client: str, capabilities: frozenset[str]) -> None:
+        """`client`: what each value begins with that it writes."""
+        self._source = source
+        self._client = client
+        self._values = 0
+        able = [(program, weight) for program, weight, needs in _PROGRAMS if needs <= capabilities]
+        self._programs = [program for program, _weight in able]
+        self._weights = [weight for _program, weight in able]
+
+    def program(self) -> Program | None:
+        """The next one; None where the store can do too little for any."""
+        if not self._programs:
+            return None
+        (draw,) = self._source.choices(self._programs, self._weights)
+        return draw(self)
+
+    def _key(self) -> bytes:
+        return self._source.choices(KEYS, _WEIGHTS)[0]
+
+    def _value(self) -> bytes:
+        self._values += 1
+        return f"{self._client}.{self._values}".encode()
+
+    def _put(self, key: bytes, lease: int = 0) -> Put:
+        return Put(key, self._value(), lease=lease, prev_kv=self._source.random() < 0.3)
+
+    def write(self) -> Program:
+        yield self._put(self._key())
+
+    def read(self) -> Program:
+        chance = self._source.random()
+        serializable = chance > 0.9
+        one = Range(self._key(), serializable=serializable)
+        yield one if chance < 0.5 else Range(b"a", b"d", serializable=serializable)
+
+    def read_again(self) -> Program:
+        """A read, and one of the same revision, which says the same."""
+        outcome = yield Range(b"a", b"d")
+        if isinstance(outcome, RangeResult) and outcome.revision > 0:
+            yield Range(b"a", b"d", revision=outcome.revision)
+
+    def delete(self) -> Program:
+        chance = self._source.random()
+        yield DeleteRange(b"a", b"c") if chance < 0.2 else DeleteRange(self._key(), prev_kv=chance > 0.7)
+
+    def change(self) -> Program:
+        """Read a key, and write it if nobody else did meanwhile."""
+        key = self._key()
+        outcome = yield Range(key)
+        if not isinstance(outcome, RangeResult):
+            return
+        seen = outcome.kvs[0].mod_revision if outcome.kvs else 0
+        unchanged = Compare(key, CompareTarget.MOD, CompareResult.EQUAL, seen)
+        yield Txn((unchanged,), (self._put(key),), (Range(key),))
+
+    def create(self) -> Program:
+        """Create a key if it is not there, as locks do, and delete it if it is still the own one."""
+        key, value = self._key(), self._value()
+        missing = Compare(key, CompareTarget.CREATE, CompareResult.EQUAL, 0)
+        yield Txn((missing,), (Put(key, value),), (Range(key),))
+        if self._source.random() < 0.7:
+            own = Compare(key, CompareTarget.VALUE, CompareResult.EQUAL, value)
+            yield Txn((own,), (DeleteRange(key),), ())
+
+    def several(self) -> Program:
+        """A txn that writes more than one key, and reads them."""
+        first, second = self._source.sample(KEYS, 2)
+        gone: RequestOp = DeleteRange(second) if self._source.random() < 0.3 else self._put(second)
+        there = Compare(first, CompareTarget.VERSION, CompareResult.GREATER, self._source.randint(0, 2))
+        guards = (there,) if self._source.random() < 0.5 else ()
+        yield Txn(guards, (self._put(first), gone, Range(b"a", b"d")), (Range(b"a", b"d"), self._put(second)))
+
+    def lease(self) -> Program:
+        """Grant a lease, attach keys to it, and mostly revoke it."""
+        lease_id = self._source.choice(LEASES)
+        outcome = yield LeaseGrant(self._source.choice(_TTLS), lease_id)
+        if not isinstance(outcome, LeaseGrantResult) and self._source.random() < 0.5:
+            return
+        for _ in range(self._source.randint(0, 2)):
+            yield self._put(self._key(), lease_id)
+        if self._source.random() < 0.7:
+            yield LeaseRevoke(lease_id)
+
+    def look_at_lease(self) -> Program:
+        lease_id = self._source.choice(LEASES)
+        if self._source.random() < 0.5:
+            yield LeaseKeepAlive(lease_id)
+        else:
+            yield LeaseTimeToLive(lease_id, keys=True)
+
+
+_TXN = frozenset({"range", "txn"})
+_LEASE = frozenset({"lease_grant", "lease_revoke", "put"})
+_PROGRAMS: tuple[tuple[Callable[[Draw], Program], int, frozenset[str]], ...] = (
+    (Draw.write, 20, frozenset({"put"})),
+    (Draw.read, 25, frozenset({"range"})),
+    (Draw.read_again, 4, frozenset({"range"})),
+    (Draw.delete, 6, frozenset({"delete_range"})),
+    (Draw.change, 14, _TXN),
+    (Draw.create, 10, _TXN | {"delete_range"}),
+    (Draw.several, 8, _TXN),
+    (Draw.lease, 8, _LEASE),
+    (Draw.look_at_lease, 3, frozenset({"lease_keep_alive", "lease_time_to_live"})),
+)
+"""Each with its weight, and the operations that the store must know."""

@@ -1,0 +1,101 @@
+"""A run: round after round until its time is over, or a history is no etcd's."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from etcd_lockstep.histories import Call, History, Indefinite, Linearizable, Unknown, Verdict, Violated, check
+from etcd_lockstep.stressing.nemesis import Nemesis
+from etcd_lockstep.stressing.rounds import Circumstances, Round
+from etcd_lockstep.stressing.stores import Store
+
+
+@dataclass(frozen=True, slots=True)
+class StressOptions:
+    """What a run does to its store."""
+
+    seconds: float
+    """At least one round is played, however little that is."""
+    clients: int
+    seed: int
+    """Draws the same programs and faults. How the clients meet is the machine's doing."""
+    faults: tuple[str, ...] = ()
+    """Of `nemesis.FAULTS`; only on a store with a `server`."""
+    call_timeout: float = 10.0
+    """Seconds after which a client gives a call up."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run did so far."""
+
+    seconds: float = 0.0
+    """Since the first round began."""
+    rounds: int = 0
+    calls: int = 0
+    indefinite: int = 0
+    without_account: int = 0
+    """Rounds in which the store's own account could not be had."""
+    unchecked: int = 0
+    """Refusals that were not checked (`Linearizable.unchecked`)."""
+    faults: Counter[str] = field(default_factory=Counter)
+    linearizable: int = 0
+    unknown: int = 0
+    violations: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A history that is not linearizable, or of which that is not known."""
+
+    round: int
+    history: History
+    verdict: Violated | Unknown
+
+
+def stress(
+    store: Store, options: StressOptions, tally: Tally, on_unknown: Callable[[Judged], None] = lambda _judged: None
+) -> Judged | None:
+    """Play rounds. Returns the first violation, with which a run ends; None where there was none.
+
+    `tally` is kept up to date, for whoever shows it meanwhile. Raises what `Round.play` does.
+    """
+    nemesis = None
+    if options.faults:
+        if store.server is None:
+            raise ValueError(f"{store.name} has no server that faults can be done to")
+        nemesis = Nemesis(store.server, options.faults)
+        tally.faults = nemesis.done
+    run = Circumstances(store, options.clients, options.seed, options.call_timeout, nemesis)
+    unsettled: list[Call] = []
+    started = time.monotonic()
+    while not tally.rounds or tally.seconds < options.seconds:
+        one = Round(run, tally.rounds + 1, unsettled)
+        history = one.play()
+        unsettled = one.unsettled()
+        tally.rounds += 1
+        tally.calls += len(one.calls)
+        tally.indefinite += sum(isinstance(call.outcome, Indefinite) for call in one.calls)
+        tally.without_account += history.account is None
+        verdict = check(history)
+        _count(tally, verdict)
+        tally.seconds = time.monotonic() - started
+        if isinstance(verdict, Violated):
+            return Judged(tally.rounds, history, verdict)
+        if isinstance(verdict, Unknown):
+            on_unknown(Judged(tally.rounds, history, verdict))
+    return None
+
+
+def _count(tally: Tally, verdict: Verdict) -> None:
+    match verdict:
+        case Linearizable(unchecked=unchecked):
+            tally.linearizable += 1
+            tally.unchecked += unchecked
+        case Violated():
+            tally.violations += 1
+        case Unknown():
+            tally.unknown += 1
