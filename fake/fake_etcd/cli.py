@@ -93,7 +93,7 @@ def _serve(
     engine: Engine, addresses: list[tuple[str, Tls | None]], options: argparse.Namespace, log: EtcdLog | None
 ) -> int:
     signals: SimpleQueue[int] = SimpleQueue()
-    """An Event's `set` would wait forever where the signal comes while its `wait` begins."""
+    # an Event's `set` would wait forever where the signal comes while its `wait` begins
     previous = {
         number: signal.signal(number, lambda received, _: signals.put(received))
         for number in (signal.SIGINT, signal.SIGTERM)
