@@ -48,7 +48,7 @@ def started(*arguments: str, environment: Mapping[str, str] | None = None, name:
                     break
             yield "".join(said)
             process.send_signal(signal.SIGTERM)
-            rest_of_stdout, rest_of_stderr = process.communicate(timeout=10)
+            rest_of_stdout, rest_of_stderr = process.communicate(timeout=30)
             assert process.returncode == 0, rest_of_stderr
             said += [rest_of_stdout, rest_of_stderr]
         finally:

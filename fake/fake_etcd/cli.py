@@ -6,12 +6,12 @@ import argparse
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import NoReturn
 
@@ -92,8 +92,12 @@ def _read(
 def _serve(
     engine: Engine, addresses: list[tuple[str, Tls | None]], options: argparse.Namespace, log: EtcdLog | None
 ) -> int:
-    stopped = threading.Event()
-    previous = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    signals: SimpleQueue[int] = SimpleQueue()
+    # an Event's `set` would wait forever where the signal comes while its `wait` begins
+    previous = {
+        number: signal.signal(number, lambda received, _: signals.put(received))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         with ExitStack() as servers:
             listening = [
@@ -107,7 +111,7 @@ def _serve(
                 print(f"fake-etcd serves etcd {options.etcd_version} at {urls}", flush=True)
             else:
                 log.is_ready([(server.address, server.url.startswith("https")) for server in listening])
-            stopped.wait()
+            signals.get()
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
