@@ -143,7 +143,12 @@ REFUSED = "fake-etcd can't do that:"
         (["--initial-cluster-state", "existing"], f"--initial-cluster-state existing: {REFUSED} it is a cluster of "),
         (["--initial-cluster", "default=http://a:1,b=c"], f"--initial-cluster default=http://a:1,b=c: {REFUSED} it "),
         (["--initial-cluster", "b=http://b:1"], 'couldn\'t find local name "default" in the initial cluster'),
-        (["--auto-compaction-retention", "1h"], f"--auto-compaction-retention 1h: {REFUSED} it compacts nothing"),
+        (["--auto-compaction-retention", "x"], "--auto-compaction-retention: not a duration like 10m or 1m30s: x"),
+        (
+            ["--auto-compaction-mode=revision", "--auto-compaction-retention=1h"],
+            "--auto-compaction-retention is not a number of revisions: 1h",
+        ),
+        (["--auto-compaction-mode", "x"], "--auto-compaction-mode is periodic or revision, not x"),
         (["--listen-metrics-urls", "http://a:1"], f"--listen-metrics-urls http://a:1: {REFUSED} it serves gRPC alone"),
         (["--config-file", "x"], f"--config-file x: {REFUSED} it reads no file"),
         (["--client-crl-file", "x"], f"--client-crl-file x: {REFUSED} it doesn't know revoked"),
@@ -168,7 +173,6 @@ def test_what_the_fake_cannot_do_is_refused(
     "arguments",
     [
         ["--auth-token", "simple"],
-        ["--auto-compaction-retention=0"],
         ["--auto-tls=false"],
         ["--discovery="],
         ["--tls-min-version", "TLS1.2"],

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+import etcd_lockstep.searching.run
 from etcd_lockstep.catalogue import UnknownTarget, UserTarget, find, find_two, user_target
 from etcd_lockstep.console.cli import main
 from etcd_lockstep.searching.findings import Finding
@@ -71,6 +72,16 @@ def test_workloads_take_turns_and_none_waits_for_the_end_of_another() -> None:
 def test_without_a_time_each_workload_has_one_turn() -> None:
     run = Run(RunOptions(NoEtcd(), examples=1, families=("kv", "auth")))
     assert [stage.workload.name for stage in run.stages()] == ["store", "auth"]
+
+
+def test_the_examples_are_those_of_all_turns_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(etcd_lockstep.searching.run, "TURN", 0.01)
+    run = Run(RunOptions(NoEtcd(), examples=12, seconds=60, families=("kv", "auth")))
+    turns = {}
+    for stage in run.stages():
+        run.fuzz(stage)
+        turns[stage.workload.name] = (stage.driver.examples, stage.turns > 1)
+    assert turns == {"store": (12, True), "auth": (12, True)}
 
 
 def test_a_store_that_is_there_once_is_not_shared_by_two_workloads() -> None:

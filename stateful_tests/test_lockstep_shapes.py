@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from etcd_lockstep import find_divergences
+from etcd_lockstep.catalogue import UnknownTarget
 from etcd_lockstep.comparing.lockstep import Lockstep, Skipped
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.strategies import kv
@@ -98,3 +99,39 @@ def test_a_store_that_takes_a_few_shapes_only_is_searched() -> None:
         assert isinstance(create, op.Txn)
         assert isinstance(delete, op.Txn)
         assert [type(one) for one in (*create.success, *delete.success)] == [op.Put, op.DeleteRange]
+
+
+SWAP = op.Txn(
+    (op.Compare(b"k", op.CompareTarget.VALUE, op.CompareResult.EQUAL, b"v"),), (op.Put(b"k", b"w"),), (op.Range(b"k"),)
+)
+
+
+class OnlySwaps(Specimen):
+    """Takes puts, reads, and one form of txn, in which it forgets the value."""
+
+    name = "only-swaps"
+    capabilities = frozenset({"range", "put", "txn"})
+    txns = (SWAP,)
+
+    def can_express(self, operation: op.Operation) -> bool:
+        return not isinstance(operation, op.Txn) or form(operation) == form(SWAP)
+
+    def apply(self, operation: op.Operation) -> Result:
+        if isinstance(operation, op.Txn):
+            (put,) = operation.success
+            assert isinstance(put, op.Put)
+            operation = replace(operation, success=(replace(put, value=b""),))
+        return super().apply(operation)
+
+
+def test_a_target_gives_examples_of_the_txns_that_it_takes() -> None:
+    findings = find_divergences(OnlySwaps, etcd="none", examples=30, seed=1, families=["kv", "txn"])
+    assert [finding.signature.field for finding in findings] == ["kvs.value"]
+
+
+def test_examples_that_are_no_txns_are_refused() -> None:
+    class Odd(OnlySwaps):
+        txns = (op.Put(b"a"),)  # type: ignore[assignment]  # which is the point
+
+    with pytest.raises(UnknownTarget, match="should be operations of the class Txn"):
+        find_divergences(Odd, etcd="none", examples=1)

@@ -11,7 +11,8 @@ from typing import Any
 
 import grpc
 import pytest
-from hypothesis import Phase, example, settings
+from hypothesis import HealthCheck, Phase, assume, example, settings
+from hypothesis.errors import Unsatisfiable
 
 from etcd_lockstep.simulation import (
     BlockedOutside,
@@ -458,6 +459,75 @@ def test_a_client_can_make_its_own_etcd3_client() -> None:
             assert world.etcd.get("/k")[0] == b"1"
 
     assert _simulation(putting).run().failure is None
+
+
+def test_a_client_that_uses_the_worlds_etcd_goes_by_its_gates_too() -> None:
+    shared: list[Any] = []
+
+    def count(_: Client) -> None:
+        value, _meta = shared[0].get("/n")
+        shared[0].put("/n", str(int(value) + 1))
+
+    @simulate(clients=[count, count], faults=())
+    def counting(world: World) -> None:
+        world.etcd.put("/n", "0")
+        shared[:] = [world.etcd]
+
+    timeline = _simulation(counting).run([(2, 0)]).timeline
+    assert [line.split() for line in timeline.splitlines()[1:3]] == [
+        ["1", "get", "/n"],
+        ["2", "get", "/n", "→", "/n", "=", "0"],
+    ]
+
+
+def test_an_assumption_in_an_invariant_makes_no_failure() -> None:
+    @settings(max_examples=5, database=None, suppress_health_check=list(HealthCheck))
+    @simulate(clients=[_failing_put])
+    def assuming(world: World) -> None:
+        @world.invariant
+        def assumed() -> None:
+            assume(False)
+
+    with pytest.raises(Unsatisfiable):
+        assuming()
+
+
+def test_a_thread_that_is_no_clients_is_refused() -> None:
+    def smuggles(me: Client) -> None:
+        _exchanges.append(me.stubs)
+
+    _exchanges: list[Any] = []
+    _simulation(simulate(clients=[smuggles])(_nothing)).run()
+    with pytest.raises(RuntimeError, match="this thread is none of the simulation's clients"):
+        _exchanges[0].kv.Put(pb.PutRequest(key=b"/k"))
+
+
+def test_etcd3s_iterator_of_watch_events_is_simulated_too() -> None:
+    def reads(me: Client) -> None:
+        events, cancel = me.etcd.watch("/n")
+        me.note(f"saw {next(events).value.decode()}")
+        cancel()
+
+    def writes(me: Client) -> None:
+        time.sleep(1)
+        me.etcd.put("/n", "1")
+
+    run = _simulation(simulate(clients=[reads, writes], faults=())(_nothing)).run()
+    assert run.failure is None
+    assert "saw 1" in run.timeline
+
+
+def test_closing_an_etcd3_client_ends_its_watches() -> None:
+    def closes(me: Client) -> None:
+        import etcd3
+
+        for client in me.etcd, etcd3.client():
+            heard: list[Any] = []
+            client.add_watch_callback("/n", heard.append)
+            client.close()
+            assert len(heard) <= 1  # that the stream is over
+
+    assert _simulation(simulate(clients=[closes], faults=())(_nothing)).run().failure is None
 
 
 def test_what_is_patched_is_real_again_afterwards() -> None:

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 from fake_etcd import etcd_flags, flags
+from fake_etcd.auto_compaction import AutoCompaction, auto_compaction
 from fake_etcd.engine import Engine
 from fake_etcd.etcd_log import EtcdLog
 from fake_etcd.server import CannotListenError, GrpcServer
@@ -126,7 +127,15 @@ def _engine(options: argparse.Namespace) -> Engine:
         client_urls=options.advertise_client_urls,
         member_name=options.name,
         peer_urls=options.initial_advertise_peer_urls,
+        auto_compaction=_auto_compaction(options),
     )
+
+
+def _auto_compaction(options: argparse.Namespace) -> AutoCompaction | None:
+    try:
+        return auto_compaction(options.auto_compaction_mode, options.auto_compaction_retention, flags.duration)
+    except argparse.ArgumentTypeError as error:
+        raise ValueError(f"--auto-compaction-retention: {error}") from error
 
 
 def _warn(log: EtcdLog | None, message: str) -> None:

@@ -7,13 +7,15 @@ from typing import Any
 from google.protobuf.message import Message
 
 from fake_etcd import wire_errors
+from fake_etcd.auto_compaction import AutoCompaction, Compactor, compactor
 from fake_etcd.backend import DEFAULT_QUOTA_BYTES
 from fake_etcd.clock import VirtualClock
 from fake_etcd.core import Core, EngineSettings
-from fake_etcd.errors import EtcdError
+from fake_etcd.errors import Compacted, EtcdError
 from fake_etcd.in_use import InUse, in_use
 from fake_etcd.quirks import quirks_of
 from fake_etcd.services import SERVICES
+from fake_etcd.services.kv import KV
 from fake_etcd.services.service import Handler, StepsHandler
 from fake_etcd.sizes import MAX_FRAME_BYTES, MAX_REQUEST_BYTES
 from fake_etcd.waiting import Task, steps_of
@@ -43,12 +45,14 @@ class Engine:
         client_urls: Sequence[str] = (),
         member_name: str = "default",
         peer_urls: Sequence[str] = ("http://localhost:2380",),
+        auto_compaction: AutoCompaction | None = None,
     ) -> None:
         """`clock` reports seconds that never go back; without one, time stands still at 0. A quota of 0 is etcd's own,
         and a negative one is none.
 
         TTLs and the interval are in seconds of that clock. `client_urls`, `member_name` and `peer_urls` are what
-        MemberList reports; without client URLs, it is where the engine's servers listen.
+        MemberList reports; without client URLs, it is where the engine's servers listen. The history is kept
+        whole unless `auto_compaction` says otherwise.
         """
         settings = EngineSettings(
             min_lease_ttl=min_lease_ttl,
@@ -64,6 +68,8 @@ class Engine:
         )
         self._core = Core(quirks_of(version), settings)
         self._lock = self._core.lock
+        self._auto_compaction = auto_compaction
+        self._compactor = self._new_compactor()
         self._timed = self._core.timed = clock is not None
         self._services = [service(self._core) for service in SERVICES]
         self._handlers: dict[str, Handler] = {}
@@ -80,25 +86,43 @@ class Engine:
         """Give everything back: an empty store at revision 1, no leases. Streams are closed."""
         with self._lock:
             self._core.reset()
+            self._compactor = self._new_compactor()
             for service in self._services:
                 service.reset()
 
     def tick(self) -> None:
         """Do what has become due by the clock: every call does it first, and `serve` every now and then."""
         with self._lock:
-            self._core.tick()
+            self._tick()
 
-    def in_use(self) -> list[InUse]:
-        """What clients hold of it now: leases, watches, and calls that wait."""
-        with self._lock:
-            self._core.tick()
-            return list(in_use(self._core))
+    def _tick(self) -> None:
+        self._core.tick()
+        if self._compactor is not None:
+            self._compactor.tick(self._core.settings.clock(), self._core.store.revision)
+
+    def _new_compactor(self) -> Compactor | None:
+        if self._auto_compaction is None:
+            return None
+        return compactor(self._auto_compaction, self._core.settings.clock(), self._compact)
+
+    def _compact(self, revision: int) -> bool:
+        try:
+            KV(self._core).compact_at(revision)
+        except EtcdError as error:
+            return error.message == Compacted().message
+        return True
 
     def next_expiry(self) -> float | None:
         """When the next lease runs out, in seconds of the clock, unless it is renewed. None where there is no lease."""
         with self._lock:
             leases = self._core.lessor.by_expiry()
             return leases[0].expiry if leases else None
+
+    def in_use(self) -> list[InUse]:
+        """What clients hold of it now: leases, watches, and calls that wait."""
+        with self._lock:
+            self._core.tick()
+            return list(in_use(self._core))
 
     def listens(self, url: str) -> None:
         """A server of this engine listens at a URL from now on."""
@@ -130,7 +154,7 @@ class Engine:
             return self._wait(path, request, token, cancelled)
         with self._lock:
             if self._timed:
-                self._core.tick()
+                self._tick()
             return handler(request, token)
 
     def _wait(self, path: str, request: Message, token: str, cancelled: Event | None) -> Message:

@@ -93,7 +93,6 @@ _NO_LOG_OR_HTTP = (
     "warning-unary-request-duration",
 )
 _NOT_NEEDED = (
-    "auto-compaction-mode",
     "bcrypt-cost",
     "feature-gates",
     "grpc-keepalive-interval",
@@ -148,7 +147,6 @@ _NO_TLS_CHOICE = "it leaves that to gRPC"
 
 REFUSED: Mapping[str, _Refused] = {
     "auth-token": _Refused("its tokens are simple ones", ("simple",)),
-    "auto-compaction-retention": _Refused("it compacts nothing by itself", ("0", "0h", "0m", "0s")),
     "cipher-suites": _Refused(_NO_TLS_CHOICE),
     "client-cert-allowed-hostname": _Refused("it doesn't check the hosts of clients"),
     "client-crl-file": _Refused("it doesn't know revoked certificates"),

@@ -71,10 +71,23 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         help="bytes that the database may have; 0 is etcd's default, 2 GiB, and a negative number is no quota",
     )
     add(
+        "--auto-compaction-mode",
+        metavar="MODE",
+        default="periodic",
+        help="periodic or revision: what the retention counts (default: %(default)s)",
+    )
+    add(
+        "--auto-compaction-retention",
+        metavar="N",
+        default="0",
+        help="hours, a duration, or a number of revisions, of which the history is kept; 0 keeps it whole "
+        "(default: %(default)s)",
+    )
+    add(
         "--watch-progress-notify-interval",
         "--experimental-watch-progress-notify-interval",
         metavar="DURATION",
-        type=_duration,
+        type=duration,
         default="10m",
         help="after which a watch without events reports progress, if asked to (default: %(default)s)",
     )
@@ -102,7 +115,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     add(
         "--grpc-keepalive-min-time",
         metavar="DURATION",
-        type=_duration,
+        type=duration,
         default="5s",
         help="clients that ping more often are cut off (default: %(default)s)",
     )
@@ -225,7 +238,7 @@ def _whole(least: int | None) -> Callable[[str], int]:
     return parse
 
 
-def _duration(text: str) -> float:
+def duration(text: str) -> float:
     """Seconds of a duration as Go writes it, such as 10m or 1m30s; it must be more than nothing."""
     parts = _DURATION.findall(text)
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)

@@ -16,6 +16,7 @@ from etcd_lockstep.target import ALL, Target, TargetDied, described
 from etcd_lockstep.targets.checked import CheckedTarget
 from etcd_lockstep.targets.deadline import Overdue
 from etcd_lockstep.targets.served import PREFIX, parse_served
+from etcd_model.operations import Txn
 
 REFERENCES = {
     "model": "the reference model; takes part in every run",
@@ -135,6 +136,8 @@ def _check_declared(target: Target, name: str) -> None:
         raise UnknownTarget(
             f"{name}: its capabilities are {target.capabilities!r:.60}, and should be a set of the names of operations"
         )
+    if not isinstance(target.txns, Collection) or any(not isinstance(txn, Txn) for txn in target.txns):
+        raise UnknownTarget(f"{name}: its txns are {target.txns!r:.60}, and should be operations of the class Txn")
     unknown = sorted(str(capability) for capability in set(target.capabilities) - ALL)
     if unknown:
         raise UnknownTarget(f"{name}: no operation is called {unknown[0]!r}, which its capabilities hold")

@@ -157,8 +157,10 @@ class LockstepMachine(RuleBasedStateMachine):
         """Begin a sequence on empty stores. Called at the start of an example, and again where an accepted divergence
         left the stores different. A subclass that keeps state of its own resets it here and calls this one."""
         invalid_inputs, defaults_only = _INPUTS[self._inputs]
-        keys = self._session.participants.keys
-        self.state = GeneratorState(keys, invalid_inputs=invalid_inputs, defaults_only=defaults_only)
+        drawn_from = self._session.participants
+        self.state = GeneratorState(
+            drawn_from.keys, txns=drawn_from.txns, invalid_inputs=invalid_inputs, defaults_only=defaults_only
+        )
         self._checked(self._search.start)
         for operation in self._prelude:
             self._take(operation)

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from etcd_lockstep.names import OPERATION_NAMED
-from etcd_model.operations import Operation
+from etcd_model.operations import Operation, Txn
 from etcd_model.results import Result
 
 BASIC = frozenset(
@@ -67,6 +67,10 @@ class Target(ABC):
 
     keys: ClassVar[tuple[bytes, ...]] = ()
     """Keys to draw from instead of the usual ones, where it treats some keys differently."""
+
+    txns: ClassVar[tuple[Txn, ...]] = ()
+    """Examples of the transactions that its clients send, where it takes few others: mostly txns of these forms are
+    drawn, with keys, values, leases and revisions of the sequence."""
 
     shared_store: bool = False
     """Whether two instances have one store, as two clients of one server have. Then there is but one instance."""

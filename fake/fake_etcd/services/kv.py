@@ -102,24 +102,28 @@ class KV(Service):
         that keep a tombstone at the compacted revision stop there when they look for what to keep of the key (etcd:
         server/storage/mvcc/key_index.go doCompact), and drop the put, though the key index still points at it.
         """
+        if self.core.quirks.compact_needs_root:
+            self.core.require_root(token)
+        self.compact_at(request.revision, token)
+        response = pb.CompactionResponse()
+        self.core.fill(response.header)
+        return response
+
+    def compact_at(self, revision: int, token: str = "") -> None:
+        """The same without asking who wants it."""
         core = self.core
-        if core.quirks.compact_needs_root:
-            core.require_root(token)
         core.propose(token=token)
         if core.alarms.raised:
             core.alarms.check(costs=False)
-        if request.revision <= core.store.compact_revision:
+        if revision <= core.store.compact_revision:
             raise Compacted()
-        if request.revision > core.store.revision:
+        if revision > core.store.revision:
             raise FutureRev()
         if core.quirks.compaction_keeps_tombstones:
-            lost = core.store.reborn_at(request.revision)
+            lost = core.store.reborn_at(revision)
             if lost is not None:
                 raise would_crash(core.quirks.version, f"it loses {lost!r}, whose next read is then fatal")
         core.backend.settle()
         if core.quirks.compactions_hashed:
-            core.hashes.compacting(core.store, request.revision, core.quirks)
-        core.store.compact(request.revision)
-        response = pb.CompactionResponse()
-        core.fill(response.header)
-        return response
+            core.hashes.compacting(core.store, revision, core.quirks)
+        core.store.compact(revision)

@@ -16,7 +16,7 @@ from etcd_lockstep.strategies.choices import BYTES, ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_lockstep.strategies.workloads import Swarm, Workload
 from etcd_lockstep.trace import Trace
-from etcd_model.operations import Operation, WatchRead
+from etcd_model.operations import Operation, Txn, WatchRead
 
 STEPS = 50
 
@@ -35,29 +35,31 @@ class Driver:
         operations: Sequence[str],
         keys: Sequence[bytes],
         *,
+        txns: Sequence[Txn] = (),
         final_check: bool = False,
         seed: int,
         steps: int = STEPS,
     ) -> None:
-        """`final_check`: a sequence ends with a hash over all that the stores hold. `steps`: of an example, besides
-        what a sequence begins and ends with."""
+        """`txns`: examples of those that are drawn mostly, if there are any. `final_check`: a sequence ends with a hash
+        over all that the stores hold. `steps`: of an example, besides what a sequence begins and ends with."""
+        self.examples = 0
+        """How many were drawn."""
         self._search = search
         self._workload = workload
         self._operations = operations
         self._keys = keys
+        self._txns = txns
         self._final_check = final_check
         self._steps = steps
         self._random = random.Random(seed)
         self._state = GeneratorState(keys)
 
     def run(self, until: Callable[[], bool], examples: int | None = None) -> None:
-        """Draw so many examples, or fewer if `until` says before one that it is enough, or if the time of the search
-        is over. What is found stands in `search.findings`. Raises `TargetGone`."""
-        left = examples
-        while (left is None or left > 0) and not self._is_time_up() and not until():
+        """Draw examples until there were so many in all turns together, `until` says before one that it is enough,
+        or the time of the search is over. What is found stands in `search.findings`. Raises `TargetGone`."""
+        while (examples is None or self.examples < examples) and not self._is_time_up() and not until():
+            self.examples += 1
             self._example()
-            if left is not None:
-                left -= 1
 
     def flush(self) -> None:
         """Run what was drawn and not yet run."""
@@ -91,7 +93,9 @@ class Driver:
         choices = self._choices()
         invalid_inputs, defaults_only = choices.pick(((True, False), (False, False), (False, True)))
         keys = choices.some(self._keys)
-        self._state = state = GeneratorState(keys, invalid_inputs=invalid_inputs, defaults_only=defaults_only)
+        self._state = state = GeneratorState(
+            keys, txns=self._txns, invalid_inputs=invalid_inputs, defaults_only=defaults_only
+        )
         swarm = Swarm(choices, self._workload, self._operations)
         length = choices.pick(self._workload.lengths)
         drawn = 0

@@ -88,6 +88,8 @@ class Participants:
         """The operations that every target knows."""
         wished = dict.fromkeys(key for target in self.others for key in target.keys)
         self.keys = tuple(wished)[:MOST_KEYS] or KEYS
+        self.txns = tuple(dict.fromkeys(txn for target in self.others for txn in target.txns))
+        """Examples of the txns that are to be drawn, beside those of any target."""
 
     @property
     def model(self) -> ModelTarget:

@@ -115,6 +115,8 @@ class Stage:
     driver: Driver
     seconds: float | None
     """Its share of the time."""
+    examples: int | None = None
+    """How many it has at most."""
     turn: float = float("inf")
     """How much of it the workload has at a time, in seconds."""
     turns: int = 0
@@ -130,6 +132,8 @@ class Stage:
     @property
     def is_last_turn(self) -> bool:
         """Whether it has no other turn after this one."""
+        if self.examples is not None and self.driver.examples >= self.examples:
+            return True
         return self.seconds is None or self.used >= self.seconds
 
     @property
@@ -229,11 +233,12 @@ class Run:
             workload,
             operations,
             participants.keys,
+            txns=participants.txns,
             final_check="hash_kv" in participants.capabilities,
             seed=self.plan.seed,
             steps=self.plan.steps,
         )
-        return Stage(workload, participants, search, operations, driver, seconds, turn)
+        return Stage(workload, participants, search, operations, driver, seconds, self.plan.examples, turn)
 
     def fuzz(self, stage: Stage) -> None:
         """Run a stage for a turn. Raises `TargetGone`."""
@@ -246,7 +251,7 @@ class Run:
             stage.driver.try_traces(
                 trace for trace in self.plan.traces if set(map(name_of, trace)) <= set(stage.operations)
             )
-        stage.driver.run(lambda: time.monotonic() - started >= stage.turn, self.plan.examples)
+        stage.driver.run(lambda: time.monotonic() - started >= stage.turn, stage.examples)
         stage.searched += time.monotonic() - started
         if stage.is_last_turn:
             stage.driver.flush()

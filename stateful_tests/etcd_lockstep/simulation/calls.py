@@ -175,14 +175,20 @@ class WatchedStream:
 
 
 class DirectExchange:
-    """How the simulation's own calls reach the store, in the set-up and in invariants: at once."""
+    """How the simulation's own calls reach the store, in the set-up and in invariants: at once.
 
-    def __init__(self, backend: Backend, suspended: Suspended) -> None:
+    A client that uses a channel of the set-up's goes by its own gates all the same.
+    """
+
+    def __init__(self, backend: Backend, suspended: Suspended, of_client: Callable[[], ClientExchange | None]) -> None:
+        """`of_client` knows the exchange of the client whose thread asks, if it is a client's."""
         self._backend = backend
         self._suspended = suspended
+        self._of_client = of_client
 
     def call(self, path: str, request: Message, token: str, timeout: float | None) -> Message:
-        del timeout
+        if (exchange := self._of_client()) is not None:
+            return exchange.call(path, request, token, timeout)
         with self._suspended():
             pending = self._backend.send(path, request, token)
             if not pending.poll():
@@ -191,5 +197,6 @@ class DirectExchange:
             return pending.answer()
 
     def watch(self, requests: Iterator[Any], token: str) -> Any:
-        del requests, token
+        if (exchange := self._of_client()) is not None:
+            return exchange.watch(requests, token)
         raise InProcessRpcError(grpc.StatusCode.UNIMPLEMENTED, "a set-up and an invariant don't watch: a client can")

@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.message import Message
 
 from etcd_lockstep.simulation.backends import WATCH
+from etcd_lockstep.simulation.errors import ChannelClosed
 from fake_etcd.calls import Answered, InProcessRpcError
 from fake_etcd.server_calls import token_of
 from fake_etcd.wire.methods import METHOD
@@ -36,6 +37,8 @@ class SimulatedChannel(grpc.Channel):
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._closed = False
+        self.watches: list[Any] = []
+        """The streams of watchers that were opened on it."""
 
     def unary_unary(
         self,
@@ -84,8 +87,10 @@ class SimulatedChannel(grpc.Channel):
         del callback
 
     def close(self) -> None:
-        """No new calls."""
+        """No new calls, and an end to watches."""
         self._closed = True
+        for stream in self.watches:
+            stream.end(grpc.StatusCode.CANCELLED, "Channel closed!")  # gRPC's own words
 
     def __enter__(self) -> SimulatedChannel:
         return self
@@ -96,7 +101,7 @@ class SimulatedChannel(grpc.Channel):
     def exchange(self) -> Exchange:
         """How calls reach the store, while the channel is open."""
         if self._closed:
-            raise ValueError("Cannot invoke RPC on closed channel!")  # gRPC's own words
+            raise ChannelClosed("Cannot invoke RPC on closed channel!")  # gRPC's own words
         return self._exchange
 
 
@@ -167,6 +172,7 @@ class _Streams(_Method, grpc.StreamStreamMultiCallable):  # type: ignore[type-ar
         token = token_of(metadata)
         if self.path == WATCH:
             stream = self.channel.exchange().watch(map(self.encode, request_iterator), token)
+            self.channel.watches.append(stream)
             return _Decoded(stream, self.decode)
         return _OneByOne(self, request_iterator, timeout, metadata)
 

@@ -16,6 +16,10 @@ class InjectedError(InProcessRpcError):
     """An RPC whose request, answer or stream the schedule dropped, or whose deadline passed."""
 
 
+class ChannelClosed(ValueError):
+    """What gRPC raises of a call on a closed channel; etcd3's thread for watches dies of it."""
+
+
 def dropped(what: str) -> InjectedError:
     """What gRPC tells a client whose connection broke: nobody knows whether the request was carried out."""
     return InjectedError(grpc.StatusCode.UNAVAILABLE, f"the schedule dropped the {what}")

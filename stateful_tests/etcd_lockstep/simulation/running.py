@@ -9,6 +9,7 @@ from functools import partial
 
 import grpc
 from google.protobuf.message import Message
+from hypothesis.errors import HypothesisException
 
 from etcd_lockstep.simulation.backends import Backend
 from etcd_lockstep.simulation.calls import (
@@ -22,6 +23,7 @@ from etcd_lockstep.simulation.calls import (
 from etcd_lockstep.simulation.channel import SimulatedChannel
 from etcd_lockstep.simulation.errors import (
     BlockedOutside,
+    ChannelClosed,
     ClientFailed,
     Deadlock,
     InvariantBroken,
@@ -90,7 +92,7 @@ class Running:
         self._backend = backend(self._clock)
         self._scheduler = Scheduler(self._clock, limits.patience)
         self._patches = Patches(self._scheduler, self._channel_of)
-        self._direct = DirectExchange(self._backend, self._patches.suspended)
+        self._direct = DirectExchange(self._backend, self._patches.suspended, self._exchange_of_client)
         self._reader = Reader(schedule)
         self._faults = faults
         self._may_raise = may_raise
@@ -307,21 +309,23 @@ class Running:
                 self._end(client)
 
     def _notice_error(self, task: Task, error: BaseException) -> None:
-        if isinstance(error, SystemExit):
+        is_main = task.name == self._processes[task.client].name
+        if isinstance(error, SystemExit) or (isinstance(error, ChannelClosed) and not is_main):
             return
         words = error_in_words(error)
         self.timeline.say(task.client, f"dies: {words}")
         if not explained_by_fault(error) and not isinstance(error, self._may_raise):
             raise ClientFailed(self._report(f"{task.name} raised {words}")) from error
-        process = self._processes[task.client]
-        if task.name == process.name:
-            process.restart_at = self._clock() + _RESTART_SECONDS
+        if is_main:
+            self._processes[task.client].restart_at = self._clock() + _RESTART_SECONDS
 
     def _check(self, checks: Sequence[Callable[[], object]]) -> None:
         __tracebackhide__ = True
         for check in checks:
             try:
                 check()
+            except HypothesisException:  # such as a failed assumption
+                raise
             except Exception as error:
                 name = getattr(check, "__name__", "an invariant").replace("_", " ")
                 said = f": {error}".splitlines()[0] if str(error) else ""
@@ -338,8 +342,13 @@ class Running:
         return f"nothing will ever happen again: {', '.join(waits)}"
 
     def _channel_of(self, task: Task | None) -> grpc.Channel:
-        if task is None:
-            return SimulatedChannel(self._direct)
+        return SimulatedChannel(self._direct if task is None else self._exchange_of(task))
+
+    def _exchange_of_client(self) -> ClientExchange | None:
+        task = self._scheduler.current()
+        return None if task is None else self._exchange_of(task)
+
+    def _exchange_of(self, task: Task) -> ClientExchange:
         exchange = self._processes[task.client].exchange
         assert exchange is not None
-        return SimulatedChannel(exchange)
+        return exchange

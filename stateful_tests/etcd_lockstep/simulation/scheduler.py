@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 from etcd_lockstep.simulation.errors import BlockedOutside, Crashed, SwallowedCrash
@@ -89,7 +89,9 @@ class Scheduler:
 
     def wait(self, gate: Gate) -> None:
         """Stand at a gate until the simulation opens it. Raises `Crashed`."""
-        task = self._of_thread[threading.get_ident()]
+        task = self.current()
+        if task is None:
+            raise RuntimeError("this thread is none of the simulation's clients, and can't wait for its schedule")
         self._raise_if_condemned(task)
         task.gate = gate
         self._turn.release()
@@ -153,7 +155,7 @@ class Scheduler:
             if self._turn.acquire(timeout=self._patience / 2):
                 return True
             now = _progress(task)
-            if now == before:
+            if now == before and not _is_waking(task):
                 return False
             before = now
         return False
@@ -187,13 +189,20 @@ def _frame(task: Task) -> FrameType | None:
     return sys._current_frames().get(ident) if ident is not None else None
 
 
-def _progress(task: Task) -> float:
-    """What changes while a thread computes: its processor time, or where there is none, the place where it is."""
-    ident = task.thread.ident if task.thread is not None else None
-    if ident is not None and hasattr(time, "pthread_getcpuclockid"):
-        return time.clock_gettime(time.pthread_getcpuclockid(ident))
+def _progress(task: Task) -> str:
+    """What changes while a thread computes: its processor time (Linux), or else the place where it is."""
+    native_id = task.thread.native_id if task.thread is not None else None
+    try:
+        return Path(f"/proc/self/task/{native_id}/schedstat").read_text()
+    except OSError:  # it is over meanwhile, or this is no Linux
+        frame = _frame(task)
+        return f"{frame.f_lasti}" if frame is not None else ""
+
+
+def _is_waking(task: Task) -> bool:
+    """Whether a thread was resumed, and the machine has not come to run it."""
     frame = _frame(task)
-    return frame.f_lasti if frame is not None else 0
+    return frame is not None and frame.f_code.co_filename == __file__
 
 
 def _where(task: Task) -> str:

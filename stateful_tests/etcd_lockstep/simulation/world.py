@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import grpc
 
 from fake_etcd import Stubs, stubs
-from fake_etcd.compat.etcd3 import import_etcd3
+from fake_etcd.compat.etcd3 import client_on, import_etcd3
 
 with suppress(ImportError):  # without it there are stubs
     import_etcd3()  # now, so that what it makes as it is imported is no run's
@@ -45,7 +45,7 @@ class World:
     @cached_property
     def etcd(self) -> Any:
         """An etcd3 client. It can't watch: what happens in between steps is the clients'."""
-        return on_channel(self._open_channel())
+        return client_on(self._open_channel())
 
     def invariant(self, check: C) -> C:
         """Check this after each step; a decorator. It holds as long as it does not raise, which an `assert` does."""
@@ -80,23 +80,8 @@ class Client:
     @cached_property
     def etcd(self) -> Any:
         """An etcd3 client. `etcd3.client()`, called by a client, gives one as well."""
-        return on_channel(self.channel)
+        return client_on(self.channel)
 
     def note(self, text: str) -> None:
         """Write a line into the client's column of the timeline."""
         self._note(text)
-
-
-def on_channel(channel: grpc.Channel) -> Any:
-    """An etcd3 client on a channel; etcd3 itself only makes channels to addresses."""
-    etcd3 = import_etcd3()
-
-    class OnChannel(etcd3.Etcd3Client):  # type: ignore[name-defined,misc]  # etcd3 ships no types
-        def __init__(self) -> None:
-            real, grpc.insecure_channel = grpc.insecure_channel, lambda *_, **__: channel
-            try:
-                super().__init__()
-            finally:
-                grpc.insecure_channel = real
-
-    return OnChannel()

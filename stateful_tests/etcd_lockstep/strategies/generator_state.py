@@ -50,9 +50,16 @@ class GeneratorState:
     """The state of one sequence. It grows with the sequence: leases are granted, revisions go by."""
 
     def __init__(
-        self, keys: Sequence[bytes] = KEYS, *, invalid_inputs: bool = True, defaults_only: bool = False
+        self,
+        keys: Sequence[bytes] = KEYS,
+        *,
+        txns: Sequence[Txn] = (),
+        invalid_inputs: bool = True,
+        defaults_only: bool = False,
     ) -> None:
         self.keys = tuple(keys)
+        self.txns = txns
+        """Examples of txns, of targets that take few others."""
         self.invalid_inputs = invalid_inputs
         """Whether requests may be invalid on purpose."""
         self.defaults_only = defaults_only

@@ -51,8 +51,8 @@ CLIENT_TXNS: tuple[op.Txn, ...] = (
 
 
 def client_txn(choices: ChoiceDecoder, state: GeneratorState) -> op.Txn:
-    """One in the shape of a real client's."""
-    shaped = like(choices.pick(CLIENT_TXNS), choices, state)
+    """One in the shape of a real client's, or of an example that a target gives."""
+    shaped = like(choices.pick(state.txns or CLIENT_TXNS), choices, state)
     assert isinstance(shaped, op.Txn)
     return shaped
 

@@ -28,7 +28,7 @@ def txn(choices: ChoiceDecoder, state: GeneratorState, depth: int = 0) -> Txn:
         return Txn((_guard(choices, state),) if choices.pick((False, True)) else (), (kv.put(choices, state),))
     if state.invalid_inputs and choices.one_in(150):
         return _around_the_limit(choices, state)
-    if depth == 0 and choices.one_in(3):
+    if depth == 0 and (choices.one_in(3) or (state.txns and choices.pick((True, True, False)))):
         return client_txn(choices, state)
     if choices.pick((False, False, True)):
         guard = _guard(choices, state)

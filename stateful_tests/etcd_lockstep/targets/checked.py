@@ -43,6 +43,7 @@ class CheckedTarget(Target):
         self.name = name
         self.capabilities = frozenset(own.capabilities)
         self.keys = tuple(own.keys)  # type: ignore[misc]  # one instance's, not the class's
+        self.txns = tuple(own.txns)  # type: ignore[misc]  # as above
         self.shared_store = own.shared_store
         self.real_time = own.real_time
         self._own = own

@@ -120,6 +120,7 @@ class DeadlineTarget(Target):
         self.name = self._target.name
         self.capabilities = self._target.capabilities
         self.keys = self._target.keys  # type: ignore[misc]  # one instance's, not the class's
+        self.txns = self._target.txns  # type: ignore[misc]  # as above
         self.shared_store = self._target.shared_store
         self.real_time = self._target.real_time
 
