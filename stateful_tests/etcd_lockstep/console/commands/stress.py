@@ -76,7 +76,11 @@ def run_stress(console: Console, command: StressCommand) -> Exit:
         except KeyboardInterrupt:
             interrupts.finish()
             code = Exit(interrupts.exit_code)
+            if not done:
+                console.print("interrupted before there was anything to stress")
             for one in done[-1:]:
+                if one.first is not None and one.file is None:
+                    _report(console, command, one, one.first)
                 _print_summary(console, one)
         interrupts.finish()
     if command.json_file is not None:
@@ -111,12 +115,16 @@ def _stress(console: Console, command: StressCommand, one: _Stressed) -> None:
         with StressProgress(console, one.tally, options.seconds):
             one.first = stress(one.store, options, one.tally, note_unknown) or one.first
     except (EtcdUnavailable, TargetDied) as failed:
-        one.failure = str(failed)
+        one.failure = f"{one.store.name} was lost: {failed}"
         console.print(one.failure, style="bold red", soft_wrap=True)
     if one.first is not None:
-        one.file = _file(command.corpus, one.store.name, one.first)
-        _print_judged(console, one.first, one.file)
+        _report(console, command, one, one.first)
     _print_summary(console, one)
+
+
+def _report(console: Console, command: StressCommand, one: _Stressed, judged: Judged) -> None:
+    one.file = _file(command.corpus, one.store.name, judged)
+    _print_judged(console, judged, one.file)
 
 
 def _file(folder: Path, name: str, judged: Judged) -> Path:
