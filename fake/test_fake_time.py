@@ -168,3 +168,17 @@ def test_renewals_and_revocations_leave_nothing_behind() -> None:
     assert len(lessor._expiries) < 400
     assert lessor.due(99.0) is None
     assert lessor.due(100.0) is not None
+
+
+def test_the_next_expiry_is_that_of_the_lease_that_runs_out_first() -> None:
+    clock = VirtualClock()
+    engine = Engine(clock=clock)
+    assert engine.next_expiry() is None
+    grant(engine, 1, 10)
+    grant(engine, 2, 5)
+    assert engine.next_expiry() == 5
+    clock.advance(4)
+    assert keep_alive(engine, 2) == 5
+    assert engine.next_expiry() == 9
+    clock.advance(5)
+    assert engine.next_expiry() == 10
