@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 
 def write_whole(path: Path, text: str, *, follow_links: bool = True) -> None:
@@ -18,11 +18,10 @@ def write_whole(path: Path, text: str, *, follow_links: bool = True) -> None:
     if target.exists() and not target.is_file():
         target.write_text(text, encoding="utf-8")  # a device or a pipe can't be replaced
         return
+    temporary = target.parent / f".{target.name}.{uuid4().hex}"  # known before it is made, so that no signal leaves it
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        temporary = Path(name)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with temporary.open("x", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
