@@ -484,7 +484,7 @@ def test_the_complete_example_of_the_page_runs_and_lies(elsewhere: Path) -> None
     example = examples()["my_target"]
     assert len(example.splitlines()) < 40
     (elsewhere / "my_target.py").write_text(example)
-    against = "--against my_target:MyMock --seconds 5 --json summary.json".split()  # noqa: SIM905  # as typed
+    against = ["--against", "my_target:MyMock", "--examples", "150", "--seed", "1", "--json", "summary.json"]
     ended = subprocess.run(
         [*PROGRAM, "fuzz", "--etcd", "none", *against], cwd=elsewhere, capture_output=True, timeout=120, check=False
     )
