@@ -228,7 +228,15 @@ def test_the_page_stands_alone() -> None:
     assert page.refers_to == []
     assert "http" not in text.replace("localhost", "")
     lies = json.loads(Path("run.json").read_text(encoding="utf-8"))["lies"]
-    causes = {(one["field"], one["difference"], one["fingerprint"].partition(" ")[0]) for one in lies}
+    causes = {
+        (
+            one["field"],
+            one["difference"],
+            one["fingerprint"].partition(" ")[0],
+            *sorted({step["op"] for step in one["trace"]}),
+        )
+        for one in lies
+    }
     assert len(page.articles) == len(causes)
     assert {article["data-severity"] for article in page.articles} == {one["severity"].upper() for one in lies}
 

@@ -1,6 +1,6 @@
 """A run as a SARIF 2.1.0 log, which code scanning shows: what `--sarif` writes.
 
-A rule is a failure signature, a result is a finding, and its location is its corpus file, as a path relative to the
+A rule is a cause, a result is a finding, and its location is its corpus file, as a path relative to the
 working directory where it lies below it.
 """
 
@@ -44,7 +44,7 @@ def sarif_report(summary: RunSummary) -> str:
 
 
 def _id(cause: Cause) -> str:
-    return f"{cause.signature.target}/{cause.signature}".replace(" ", "-")
+    return f"{cause.signature.target}/{cause.signature}/{'+'.join(cause.operations)}".replace(" ", "-")
 
 
 def _rule(cause: Cause) -> dict[str, Any]:

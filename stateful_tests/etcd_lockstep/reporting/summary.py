@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 from etcd_lockstep.comparing.lockstep import REFERENCES, UNDECIDED
@@ -44,9 +43,12 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Findings with the same failure signature, the shortest trace first: most often they have one cause."""
+    """Findings with the same failure signature after the same kinds of operations, the shortest trace first: most often
+    they have one cause."""
 
     signature: Signature
+    operations: tuple[str, ...]
+    """The names of those in the traces, each once, in alphabetical order."""
     findings: Sequence[Reported]
 
     @property
@@ -188,13 +190,13 @@ def reported(findings: Sequence[Finding], files: Mapping[str, Path]) -> list[Cau
 def _causes(
     findings: Sequence[Finding], seen_again: Counter[tuple[str, str, str]], files: Mapping[str, Path]
 ) -> list[Cause]:
-    by_signature = {
-        signature: sorted(alike, key=lambda finding: (len(finding.trace), finding.fingerprint))
-        for signature, alike in groupby(sorted(findings, key=_signature_order), key=lambda finding: finding.signature)
-    }
-    ordered = sorted(by_signature.items(), key=lambda item: _cause_order(*item))
+    by_kind: dict[tuple[Signature, tuple[str, ...]], list[Finding]] = {}
+    for finding in sorted(findings, key=lambda finding: (len(finding.trace), finding.fingerprint)):
+        kinds = tuple(sorted(set(map(name_of, finding.trace))))
+        by_kind.setdefault((finding.signature, kinds), []).append(finding)
+    ordered = sorted(by_kind.items(), key=lambda item: _cause_order(item[0][0], item[1]))
     causes, number = [], 0
-    for signature, alike in ordered:
+    for (signature, kinds), alike in ordered:
         members = []
         for finding in alike:
             number += 1
@@ -206,12 +208,8 @@ def _causes(
             operations = tuple(dict.fromkeys((name_of(finding.trace[-1]), *sorted(again))))
             file = files.get(file_name(finding))
             members.append(Reported(finding, number, sum(again.values()), operations, file))
-        causes.append(Cause(signature, members))
+        causes.append(Cause(signature, kinds, members))
     return causes
-
-
-def _signature_order(finding: Finding) -> tuple[str, str]:
-    return finding.odd_one_out, str(finding.signature)
 
 
 def _cause_order(signature: Signature, alike: Sequence[Finding]) -> tuple[bool, int, int, str]:

@@ -165,8 +165,10 @@ def print_findings(console: Console, causes: Sequence[Cause], detail: Detail = D
             for place, one in enumerate(cause.findings):
                 if detail is Detail.FULL or (detail is Detail.USUAL and place == 0):
                     _print_in_full(console, one)
-                else:
+                elif place == 0:
                     _print_line(console, one)
+                else:
+                    _print_as_the_same(console, one)
     if causes:
         console.print()
 
@@ -186,6 +188,14 @@ def _print_line(console: Console, one: Reported) -> None:
     where = f", in {one.file}" if one.file is not None else ""
     after = f"{steps} {'step' if steps == 1 else 'steps'}: {pattern(one.finding.trace)}"
     console.print(Text(f"   {after}{where}", style="dim"), soft_wrap=True)
+
+
+def _print_as_the_same(console: Console, one: Reported) -> None:
+    """A finding with the same cause as the one above it."""
+    where = f", in {one.file}" if one.file is not None else ""
+    console.print(
+        Text(f"{one.number}. the same after {pattern(one.finding.trace)}{where}", style="dim"), soft_wrap=True
+    )
 
 
 def _times(number: int) -> str:
