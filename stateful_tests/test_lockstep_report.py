@@ -21,8 +21,9 @@ from etcd_lockstep.comparing.observation import Observation, Raised
 from etcd_lockstep.console.cli import main
 from etcd_lockstep.filing.corpus import file_name
 from etcd_lockstep.names import operation_name
+from etcd_lockstep.reporting.finding_text import headline
 from etcd_lockstep.reporting.summary import reported
-from etcd_lockstep.reporting.text import Detail, headline, print_findings
+from etcd_lockstep.reporting.text import Detail, print_findings
 from etcd_lockstep.reporting.wording import answer_fields, operation_in_words
 from etcd_lockstep.searching.findings import DIED, Finding, Signature, signature
 from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, Trace

@@ -181,8 +181,8 @@ def test_what_xml_cannot_hold_is_replaced() -> None:
             raise RuntimeError("bell \x07 and surrogate \ud800")
 
     from etcd_lockstep.api import find_divergences
+    from etcd_lockstep.reporting.finding_text import report_text
     from etcd_lockstep.reporting.junit import _xml
-    from etcd_lockstep.reporting.text import report_text
 
     (found, *_) = find_divergences(Speaks, etcd="none", examples=3, families=["kv"], seed=1)
     assert any(isinstance(answer, Raised) for answer in found.answers.values())

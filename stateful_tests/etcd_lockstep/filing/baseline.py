@@ -27,7 +27,7 @@ from pathlib import Path
 from etcd_lockstep.filing.corpus import FORMAT, BadEntry, BadFile, check_format, parse_entry, read_object
 from etcd_lockstep.filing.notation import to_json
 from etcd_lockstep.filing.writing import write_whole
-from etcd_lockstep.reporting.text import headline
+from etcd_lockstep.reporting.finding_text import headline
 from etcd_lockstep.searching.findings import Finding
 
 

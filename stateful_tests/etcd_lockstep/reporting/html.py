@@ -6,9 +6,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from etcd_lockstep.reporting.compared_answers import compared_answers
+from etcd_lockstep.reporting.finding_text import headline
 from etcd_lockstep.reporting.snippets import snippets
 from etcd_lockstep.reporting.summary import RunSummary
-from etcd_lockstep.reporting.text import headline, limits, verdict
+from etcd_lockstep.reporting.text import limits, verdict
 from etcd_lockstep.reporting.wording import operation_in_words
 from etcd_lockstep.searching.findings import pattern
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+from etcd_lockstep.reporting.finding_text import headline, report_text
 from etcd_lockstep.reporting.summary import Cause, RunSummary
-from etcd_lockstep.reporting.text import headline, report_text
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 can't hold, escaped or not."""

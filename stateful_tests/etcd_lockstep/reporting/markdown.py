@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from etcd_lockstep.reporting.finding_text import headline, report_text
 from etcd_lockstep.reporting.summary import Cause, RunSummary
-from etcd_lockstep.reporting.text import headline, limits, report_text, verdict
+from etcd_lockstep.reporting.text import limits, verdict
 
 _REPORTS = 20
 """How many findings are shown in full: a GitHub summary may have 1 MiB."""

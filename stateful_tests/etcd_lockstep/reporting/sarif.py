@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from etcd_lockstep.reporting.finding_text import headline, report_text
 from etcd_lockstep.reporting.severity import Severity
 from etcd_lockstep.reporting.summary import Cause, Reported, RunSummary
-from etcd_lockstep.reporting.text import headline, report_text
 
 _LEVELS = {Severity.MISSING: "warning", Severity.MESSAGE: "note"}
 """Every other severity is an error."""

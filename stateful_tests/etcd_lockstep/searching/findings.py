@@ -196,7 +196,7 @@ class Finding:
         return fingerprint(self.signature, self.trace)
 
     def __str__(self) -> str:
-        from etcd_lockstep.reporting.text import (
+        from etcd_lockstep.reporting.finding_text import (
             report_text,  # which is about findings: imported first, it would need this module
         )
 

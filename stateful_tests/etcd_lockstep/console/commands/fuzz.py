@@ -20,8 +20,9 @@ from etcd_lockstep.filing.corpus import BadFile, load
 from etcd_lockstep.filing.filed import FiledFindings
 from etcd_lockstep.filing.writing import write_whole
 from etcd_lockstep.reporting.as_json import json_report
+from etcd_lockstep.reporting.finding_text import headline
 from etcd_lockstep.reporting.summary import RunSummary, summarize
-from etcd_lockstep.reporting.text import Detail, headline, print_findings, print_summary, verdict
+from etcd_lockstep.reporting.text import Detail, print_findings, print_summary, verdict
 from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.run import Run, RunOptions, Stage
 from etcd_lockstep.searching.triage import TargetGone
