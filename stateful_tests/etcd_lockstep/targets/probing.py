@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grpc
+from google.protobuf.message import Message
 
 from etcd_lockstep.codec import path_of
 from etcd_lockstep.names import OPERATION_NAMED
@@ -20,9 +21,14 @@ _SECONDS = 1.0
 """How long one call may take. One that takes longer is implemented, whatever else is wrong with it."""
 
 
-_REQUESTS = {"/etcdserverpb.KV/Compact": messages.CompactionRequest(revision=-1)}
-"""Where an empty request would do harm: a fresh etcd compacts at revision 0, remembers the hash made then, and returns
-it from then on for the current revision, which HashKV calls 0 too (etcd server/storage/mvcc/hash.go, HashByRev)."""
+_REQUESTS: dict[str, Message] = {
+    "/etcdserverpb.KV/Compact": messages.CompactionRequest(revision=-1),
+    _WATCH: messages.WatchRequest(create_request=messages.WatchCreateRequest(key=b"probe")),
+    "/v3electionpb.Election/Campaign": messages.CampaignRequest(name=b"probe"),
+}
+"""Where an empty request would do harm, or be waited for. A fresh etcd compacts at revision 0, remembers the hash made
+then, and returns it from then on for the current revision, which HashKV calls 0 too (etcd server/storage/mvcc/hash.go,
+HashByRev). An empty request to watch is not answered, and one who campaigns where a lock is taken waits for it."""
 
 
 def _calls() -> dict[str, frozenset[str]]:
