@@ -331,3 +331,24 @@ def test_a_ttl_that_the_time_explains_is_no_divergence_and_one_that_it_does_not_
         clock[0] += 2.5
         step = lockstep.step(LeaseTimeToLive(7))
         assert [divergence.odd_one_out for divergence in step.divergences] == alone, ttl
+
+
+@pytest.mark.parametrize(("release", "models"), [("3.5.16", ["model"]), ("3.4.23", ["model", "model of 3.4.23"])])
+def test_a_second_model_runs_only_where_a_target_s_release_behaves_otherwise(
+    release: str, models: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    apply = ModelTarget.apply
+
+    def noted(model: ModelTarget, operation: Operation) -> Result:
+        asked.append(model.name)
+        return apply(model, operation)
+
+    etcd = Scripted("etcd")
+    etcd.release = release
+    lockstep = Lockstep(ModelTarget(SERVER), [etcd])
+    lockstep.start()
+    monkeypatch.setattr(ModelTarget, "apply", noted)
+    lockstep.step(Put(b"a"))
+    asked.remove("model")  # Scripted has one of its own
+    assert asked == models

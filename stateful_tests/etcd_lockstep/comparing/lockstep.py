@@ -99,8 +99,10 @@ class Lockstep:
         self.targets: tuple[Target, ...] = (model, *others)
         self._model = model
         self._references = [target.name for target in self.targets if target.name in REFERENCES]
-        self._guides = [_Guide(release, model.server) for release in sorted({one.release for one in others} - {""})]
-        """Models of the releases that targets are of, for what is not to be asked. Their answers are not compared."""
+        guides = (_Guide(release, model.server) for release in sorted({one.release for one in others} - {""}))
+        self._guides = [guide for guide in guides if guide.server != model.server]
+        """Models of the releases that targets are of, where these behave in another way than the model, for what is not
+        to be asked. Their answers are not compared."""
         self._everyone = (*self.targets, *self._guides)
         self._choosy = [target for target in self.targets if type(target).can_express is not Target.can_express]
         """The targets that have no words for some operations."""
