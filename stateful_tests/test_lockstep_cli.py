@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from etcd_lockstep.catalogue import OTHERS, REFERENCES
 from etcd_lockstep.console.cli import main
-from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.filing.corpus import load
 from etcd_lockstep.names import OPERATION_NAMED
 from etcd_lockstep.specimens import SPECIMENS
@@ -427,95 +423,3 @@ def test_an_endpoint_is_asked_before_a_replay_too(etcd_address: str, elsewhere: 
 
     assert run("replay", "--etcd", source, "--allow-destroy", os.fspath(elsewhere / "lies-found")) == 0
     assert not is_there(etcd_address, b"theirs")
-
-
-# Ctrl-C
-
-
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=str
-)
-def test_a_signal_ends_a_run_which_prints_and_keeps_what_was_found(elsewhere: Path, number: int, code: int) -> None:
-    arguments = shlex.split("fuzz --etcd none --against slot-mock --seconds 600 --corpus found --json summary.json")
-    found = elsewhere / "found"
-    with subprocess.Popen([*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        try:
-            end = time.monotonic() + 60
-            while not (found.is_dir() and any(found.iterdir())) and time.monotonic() < end:
-                time.sleep(0.02)
-            process.send_signal(number)
-            out, err = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    reported = out.decode()
-    assert process.returncode == code
-    assert err == b""
-    assert re.search(r"^interrupted: \d+ lies?, filed in found$", reported, flags=re.MULTILINE)
-    files = {file.name for file in found.iterdir()}
-    assert files
-    assert set(re.findall(r"found/(\S+\.json)$", reported, flags=re.MULTILINE)) == files
-    assert {Path(finding["file"]).name for finding in json.loads(Path("summary.json").read_text())["lies"]} == files
-    for file in found.iterdir():
-        load(file)
-
-
-def test_signals_do_not_cut_the_report(elsewhere: Path) -> None:
-    arguments = shlex.split("fuzz --etcd none --against slot-mock --seconds 600 --corpus found --json summary.json")
-    found, printed, summary = elsewhere / "found", elsewhere / "printed", elsewhere / "summary.json"
-    program = [*PROGRAM, *arguments]
-    with printed.open("wb") as output, subprocess.Popen(program, stdout=output, stderr=output) as process:
-        try:
-            end = time.monotonic() + 60
-            while not (found.is_dir() and any(found.iterdir())) and time.monotonic() < end:
-                time.sleep(0.02)
-            process.send_signal(signal.SIGTERM)
-            while not summary.exists() and time.monotonic() < end:  # which is written when all is printed
-                process.send_signal(signal.SIGINT)
-                time.sleep(0.005)
-            process.wait(timeout=60)
-        finally:
-            process.kill()
-    reported = printed.read_text()
-    assert process.returncode in (143, 130), (
-        reported
-    )  # of signals that wait together, Python takes the lowest number first
-    assert "Traceback" not in reported
-    assert re.search(r"lies?, filed in found$", reported, flags=re.MULTILINE)
-    assert len(json.loads(summary.read_text())["lies"]) == len(list(found.iterdir()))
-
-
-def test_a_signal_that_is_ignored_stays_so() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with Interrupts() as interrupts:
-            signal.raise_signal(signal.SIGHUP)
-        assert interrupts.signal == 0
-    finally:
-        signal.signal(signal.SIGHUP, before)
-
-
-class InterruptedInACallback(Specimen):
-    """A Ctrl-C comes while the garbage collector is at work."""
-
-    name = "interrupted-in-a-callback"
-    left: ClassVar[int]
-
-    def apply(self, operation: Operation) -> Result:
-        InterruptedInACallback.left -= 1
-        if InterruptedInACallback.left == 0:
-            gc.callbacks.append(self.interrupt)
-            gc.collect()
-            gc.callbacks.remove(self.interrupt)
-        return super().apply(operation)
-
-    def interrupt(self, phase: str, _info: dict[str, int]) -> None:
-        if phase == "start":
-            signal.raise_signal(signal.SIGINT)
-
-
-def test_ctrl_c_while_the_garbage_collector_is_at_work_is_not_lost(elsewhere: Path) -> None:
-    InterruptedInACallback.left = 100
-    options = ["--examples", "1000000", "--seconds", "30", "--json", "summary.json"]
-    assert fuzz("--against", own("InterruptedInACallback"), *options) == 130
-    assert json.loads((elsewhere / "summary.json").read_text())["seconds"] < 30
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

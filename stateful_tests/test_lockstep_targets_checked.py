@@ -13,7 +13,6 @@ from typing import Any, get_args
 import pytest
 from grpc import StatusCode
 
-from etcd_lockstep.console.cli import main
 from etcd_lockstep.target import NotExpressible, Target, TargetDied
 from etcd_lockstep.targets import checked
 from etcd_lockstep.targets.checked import CheckedTarget
@@ -243,20 +242,6 @@ def test_a_run_ends_with_its_report(target: type[Fails], code: int, said: str, t
     assert ran.returncode == code, ran.stdout + ran.stderr
     assert said in " ".join((ran.stdout + ran.stderr).split())
     assert "Traceback" not in ran.stderr
-
-
-def test_an_error_of_ours_ends_a_run_with_what_was_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def broken(*_arguments: object) -> None:
-        raise RuntimeError("nobody expected this")
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("etcd_lockstep.searching.coverage.Coverage.agreed", broken)
-    assert main(["fuzz", "--etcd", "none", "--examples", "5", "--json", "run.json"]) == 5
-    said = " ".join(capsys.readouterr().out.split())
-    assert "the run failed with RuntimeError: nobody expected this at test_lockstep_targets_checked.py:" in said
-    assert (tmp_path / "run.json").is_file()
 
 
 def test_a_working_directory_that_is_gone_is_one_line(tmp_path: Path) -> None:

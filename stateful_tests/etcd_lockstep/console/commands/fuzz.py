@@ -35,7 +35,7 @@ SCRATCH = Path("lies-found")
 
 _CUT_SHORT = {
     **dict.fromkeys((Exit.INTERRUPTED, Exit.TERMINATED, Exit.HUNG_UP), "interrupted"),
-    **dict.fromkeys((Exit.UNREACHABLE, Exit.FAILED), "ended early"),
+    **dict.fromkeys((Exit.REFUSED, Exit.UNREACHABLE, Exit.FAILED), "ended early"),
 }
 
 
@@ -94,17 +94,12 @@ def _run_fuzz(console: Console, options: FuzzOptions, interrupts: Interrupts) ->
                 console.print(f"{stage.workload.name}: {', '.join(stage.drawn)}", style="dim")
             with progress:
                 run.fuzz(stage)
-    except TargetGone as gone:
-        console.print(str(gone), style="bold red")
-        code = Exit.UNREACHABLE
     except BaseException as error:
-        if not stages or isinstance(error, (OSError, *_BEFORE_A_STAGE)):
+        if not stages:
             raise
-        if interrupts.signal:
-            code = Exit(interrupts.exit_code)
-        else:
-            console.print(f"the run failed {_where(error)}", style="bold red", soft_wrap=True)
-            code = Exit.FAILED
+        code, reason = _ended_by(error, interrupts)
+        if reason:
+            console.print(reason, style="bold red", soft_wrap=True)
     interrupts.finish()
     seconds = time.monotonic() - started
     unfiled = filed.file_the_rest(run.findings)
@@ -143,8 +138,20 @@ def _traces_in(folder: Path, console: Console) -> list[Trace]:
     return traces
 
 
-_BEFORE_A_STAGE = (servers.EtcdUnavailable, servers.NotEmpty, UnknownTarget, TargetDied)
-"""What the start of a workload's targets raises, with a message of its own."""
+def _ended_by(error: BaseException, interrupts: Interrupts) -> tuple[Exit, str]:
+    """The exit code of a run that an error ended, and the reason in words, which is empty for a signal. What follows a
+    signal, such as the end of a program that received it too, counts as the signal."""
+    if interrupts.signal:
+        return Exit(interrupts.exit_code), ""
+    match error:
+        case TargetGone() | TargetDied() | servers.EtcdUnavailable():
+            return Exit.UNREACHABLE, str(error)
+        case servers.NotEmpty() | UnknownTarget():
+            return Exit.REFUSED, str(error)
+        case OSError(filename=filename, strerror=why) if filename:
+            return Exit.REFUSED, f"{filename}: {why}"
+        case _:
+            return Exit.FAILED, f"the run failed {_where(error)}"
 
 
 def _where(error: BaseException) -> str:
