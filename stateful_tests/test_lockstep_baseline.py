@@ -202,6 +202,15 @@ def test_a_file_keeps_its_permissions_and_a_link_its_place(tmp_path: Path) -> No
     assert (link.is_symlink(), path.read_text(), path.stat().st_mode & 0o777) == (True, "two", 0o600)
 
 
+def test_a_link_to_a_device_is_replaced_or_followed_as_is_asked(tmp_path: Path) -> None:
+    link = tmp_path / "link.json"
+    link.symlink_to("/dev/null")
+    write_whole(link, "to the device")
+    assert (link.is_symlink(), link.read_text()) == (True, "")
+    write_whole(link, ["in its ", "place"], follow_links=False)
+    assert (link.is_symlink(), link.read_text()) == (False, "in its place")
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -123,10 +123,10 @@ def call_from_json(line: Mapping[str, Any]) -> Call:
         case _:
             outcome = Indefinite(_text("indefinite", line["indefinite"]))
     return Call(
-        _int("client", _needed(line, "client")),
+        int_from_json("client", _needed(line, "client")),
         operation,
-        _int("invoked", _needed(line, "invoked")),
-        None if returned is None else _int("returned", returned),
+        int_from_json("invoked", _needed(line, "invoked")),
+        None if returned is None else int_from_json("returned", returned),
         outcome,
     )
 
@@ -139,10 +139,10 @@ def watch_from_json(line: Mapping[str, Any]) -> Watch:
         raise BadNotation("a watch is begun by a watch_create")
     created = line.get("created")
     return Watch(
-        _int("client", _needed(line, "client")),
+        int_from_json("client", _needed(line, "client")),
         request,
-        _int("invoked", _needed(line, "invoked")),
-        None if created is None else _int("created", created),
+        int_from_json("invoked", _needed(line, "invoked")),
+        None if created is None else int_from_json("created", created),
         tuple(_response(one) for one in _list("responses", line.get("responses", []))),
     )
 
@@ -151,12 +151,12 @@ def _response(value: object) -> WatchResponse:
     given = _object("a response", value)
     _only(given, "a response", "received", "revision", "events", "fragment", "canceled", "compact_revision")
     return WatchResponse(
-        _int("received", _needed(given, "received")),
-        _int("revision", _needed(given, "revision")),
+        int_from_json("received", _needed(given, "received")),
+        int_from_json("revision", _needed(given, "revision")),
         tuple(map(event_from_json, _list("events", given.get("events", [])))),
         _bool("fragment", given.get("fragment", False)),
         _bool("canceled", given.get("canceled", False)),
-        _int("compact_revision", given.get("compact_revision", 0)),
+        int_from_json("compact_revision", given.get("compact_revision", 0)),
     )
 
 
@@ -201,10 +201,10 @@ def kv_from_json(name: str, value: object) -> KeyValue:
         return KeyValue(
             _bytes("key", given["key"]),
             _bytes("value", given["value"]),
-            _int("create_revision", given["create_revision"]),
-            _int("mod_revision", given["mod_revision"]),
-            _int("version", given["version"]),
-            _int("lease", given.get("lease", 0)),
+            int_from_json("create_revision", given["create_revision"]),
+            int_from_json("mod_revision", given["mod_revision"]),
+            int_from_json("version", given["version"]),
+            int_from_json("lease", given.get("lease", 0)),
         )
     except KeyError as error:
         raise BadNotation(f"a key-value needs {error.args[0]!r}") from error
@@ -221,7 +221,8 @@ def _error(value: object) -> Error:
     return Error(Code[code], _text("message", _needed(given, "message")))
 
 
-def _int(name: str, value: object) -> int:
+def int_from_json(name: str, value: object) -> int:
+    """Raises `BadNotation`."""
     if type(value) is int and value in _INT64:
         return value
     raise BadNotation(f"{name} is a whole number of 64 bits, not {_shown(value)}")
@@ -299,7 +300,7 @@ _DECODERS: dict[str, Decode] = {
     "prev_kv": _kv_or_none,
     "responses": _many(lambda _name, value: answer_from_json(value)),
     "keys": _many(_bytes),
-    "leases": _many(_int),
+    "leases": _many(int_from_json),
     "errors": _many(_text),
     "more": _bool,
     "succeeded": _bool,
@@ -312,7 +313,7 @@ _DECODERS: dict[str, Decode] = {
 
 _FIELDS: dict[type, tuple[dict[str, Decode], list[str]]] = {
     kind: (
-        {field.name: _DECODERS.get(field.name, _int) for field in fields(kind)},
+        {field.name: _DECODERS.get(field.name, int_from_json) for field in fields(kind)},
         [field.name for field in fields(kind) if field.default is MISSING],
     )
     for kind in _ANSWERS

@@ -7,20 +7,19 @@ well (`jepsen`).
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from etcd_lockstep.filing.bad_file import BadFile
 from etcd_lockstep.filing.notation import BadNotation, Json, to_json
+from etcd_lockstep.filing.writing import write_whole
 from etcd_lockstep.histories.encoding import (
     call_from_json,
     call_to_json,
     event_from_json,
     event_to_json,
+    int_from_json,
     kv_from_json,
     watch_from_json,
     watch_to_json,
@@ -39,22 +38,7 @@ _EVENTS_A_LINE = 100
 
 def save_history(history: History, path: Path) -> None:
     """Write a history, whole or not at all. Raises `OSError`, which names the file."""
-    target = Path(os.path.realpath(path))
-    try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                for line in history_lines(history):
-                    file.write(json.dumps(line, separators=(",", ":")) + "\n")
-            Path(name).chmod(0o644)
-            Path(name).replace(target)
-        except BaseException:
-            with suppress(OSError):
-                Path(name).unlink()
-            raise
-    except OSError as error:
-        error.filename = str(path)
-        raise
+    write_whole(path, (json.dumps(line, separators=(",", ":")) + "\n" for line in history_lines(history)))
 
 
 def history_lines(history: History) -> Iterator[Json]:
@@ -170,7 +154,7 @@ class _Reader:
         return (
             _beginning(content.get("beginning", {})),
             etcd,
-            None if least is None else _number("min_lease_ttl", least),
+            None if least is None else int_from_json("min_lease_ttl", least),
         )
 
     def _add(self, content: Json) -> None:
@@ -184,7 +168,7 @@ class _Reader:
             account = content["account"]
             if account.keys() != {"asked", "until"}:
                 raise BadNotation("an account has 'asked' and 'until'")
-            self._account = _number("asked", account["asked"]), _number("until", account["until"])
+            self._account = int_from_json("asked", account["asked"]), int_from_json("until", account["until"])
         else:
             raise BadNotation("a line has 'call', 'watch', 'account' (once) or 'account_events'")
 
@@ -199,16 +183,10 @@ def _beginning(given: object) -> Beginning:
     for lease in leases:
         if not isinstance(lease, dict) or lease.keys() != {"id", "ttl"}:
             raise BadNotation("a lease of the beginning is an object with 'id' and 'ttl'")
-        held[_number("id", lease["id"])] = _number("ttl", lease["ttl"])
+        held[int_from_json("id", lease["id"])] = int_from_json("ttl", lease["ttl"])
     return Beginning(
-        _number("revision", given.get("revision", 1)),
+        int_from_json("revision", given.get("revision", 1)),
         tuple(kv_from_json("kvs", kv) for kv in kvs),
         held,
-        _number("compact_revision", given.get("compact_revision", -1)),
+        int_from_json("compact_revision", given.get("compact_revision", -1)),
     )
-
-
-def _number(name: str, value: object) -> int:
-    if type(value) is int and value in range(-(2**63), 2**63):
-        return value
-    raise BadNotation(f"{name} is a whole number of 64 bits, not {str(value)[:60]!r}")
