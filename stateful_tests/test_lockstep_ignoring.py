@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +45,23 @@ def test_a_number_that_is_wrong_in_every_read_hides_nothing() -> None:
     assert "range kvs.create_revision too high after put, range" in fingerprints
     assert "range kvs unexpected after put, range(count_only)" in fingerprints
     assert sum("create_revision too" in fingerprint for fingerprint in fingerprints) == 1
+
+
+def test_a_number_that_is_accepted_hides_nothing_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    target = f"{__name__}:{CountsOtherwise.__name__}"
+    search = shlex.split(f"fuzz --etcd none --against {target} --seed 1 --examples 150 --families kv")
+    assert main([*search, "--write-baseline", "baseline.json"]) == 0
+    baseline = json.loads(Path("baseline.json").read_text())
+    [number] = [one for one in baseline["accepted"] if one["field"] == "kvs.create_revision"]
+    again = {**number, "trace": [{"op": "put", "key": "b"}, *number["trace"]]}
+    Path("baseline.json").write_text(json.dumps({**baseline, "accepted": [number, again]}))
+    assert main([*search, "--baseline", "baseline.json", "--json", "run.json"]) == 1
+    run = json.loads(Path("run.json").read_text())
+    assert [one["status"] for one in run["accepted"]] == ["shows", "shows"]
+    fields = [lie["field"] for lie in run["lies"]]
+    assert "kvs" in fields
+    assert not any("create_revision" in field for field in fields)
 
 
 def test_an_ignored_field_is_not_compared() -> None:

@@ -118,11 +118,11 @@ class Triage:
         self._known = KnownFindings(self._shows)
         self._reported: list[Finding] = []
         """Those of other searches, and its own."""
-        for finding in known:
-            self.know(finding)
         self._wrong_fields: dict[tuple[str, str], KnownFinding] = {}
         """By target and field: what is known to be wrong in every key-value."""
         self._patience = float("inf")
+        for finding in known:
+            self.know(finding)
 
     def finding(self, trace: Trace, seen: Signature, patience: float) -> Finding | None:
         """What the last step of a trace showed, as a finding with its shortest trace; None where known ones explain it.
@@ -166,30 +166,31 @@ class Triage:
 
     def accept(self, finding: Finding) -> bool:
         """Take an accepted finding for known, if its trace still shows it; and whether it does. Raises `TargetGone`."""
-        self._patience = float("inf")
-        shows = self._shows(finding.trace, finding.signature)
+        shows = finding.signature in self._runner.signatures(finding.trace, finding.signature.target)
         if shows:
-            self._known.add(KnownFinding(finding.signature, finding.trace))
+            self._remember(finding)
         return shows
 
     def know(self, finding: Finding) -> None:
-        """Take a finding of another search in the same targets for known: it is not reported again."""
+        """Take a finding for known, such as one of another search in the same targets: it is not reported again."""
         self._reported.append(finding)
-        self._known.add(KnownFinding(finding.signature, finding.trace))
+        self._remember(finding)
 
     def record(self, finding: Finding) -> Finding:
         """Remember a finding that needs no shrinking."""
         return self._keep(finding)
 
-    def _note_if_systematic(self, finding: Finding) -> None:
-        """A number that is wrong in a plain read of a key that was put once is wrong in all key-values, and in whatever
-        way: it is one finding, and the comparison goes on past it."""
-        container, _, field = finding.signature.field.rpartition(".")
-        match finding.trace:
+    def _remember(self, finding: Finding) -> None:
+        """From now on it explains what is like it. A number that is wrong in a plain read of a key that was put once is
+        wrong in all key-values, and in whatever way: it is one finding, and the comparison goes on past it."""
+        known = KnownFinding(finding.signature, finding.trace)
+        self._known.add(known)
+        container, _, field = known.signature.field.rpartition(".")
+        match known.trace:
             case (op.Put() as put, op.Range() as read) if (
                 container == "kvs" and field in NUMBERS and not features(read) and features(put) <= {"no lease"}
             ):
-                self._wrong_fields[finding.signature.target, field] = KnownFinding(finding.signature, finding.trace)
+                self._wrong_fields[known.signature.target, field] = known
 
     def record_as_seen(self, seen: Signature, trace: Trace, why: str) -> Finding:
         """Remember a finding whose trace was not shrunk, with the reason."""
@@ -209,9 +210,7 @@ class Triage:
     def _keep(self, finding: Finding) -> Finding:
         finding = replace(finding, etcd=self._etcd, over_quota=self._over_quota)
         self.findings.append(finding)
-        self._reported.append(finding)
-        self._note_if_systematic(finding)
-        self._known.add(KnownFinding(finding.signature, finding.trace))
+        self.know(finding)
         self._on_finding(finding)
         return finding
 
