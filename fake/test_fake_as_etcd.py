@@ -133,6 +133,12 @@ def test_flags_that_change_nothing_are_taken_as_go_takes_them() -> None:
     assert etcd_flags.ignored(parser.parse_args([])) == []
 
 
+def test_a_value_that_is_called_like_a_switch_stays_a_value() -> None:
+    parser = cli._parser()
+    options = parser.parse_args(etcd_flags.as_go_reads_them(["--name", "pre-vote"], flags.switches(parser)))
+    assert options.name == "pre-vote"
+
+
 REFUSED = "fake-etcd can't do that:"
 
 

@@ -224,7 +224,7 @@ def as_go_reads_them(arguments: Sequence[str], switches: Sequence[str]) -> list[
     for argument in arguments:
         if len(argument) > 2 and argument[0] == "-" and argument[1].isalpha():
             argument = f"-{argument}"
-        read.append(f"{argument}=true" if argument.removeprefix("--") in switches and argument != "" else argument)
+        read.append(f"{argument}=true" if argument.startswith("--") and argument[2:] in switches else argument)
     return read
 
 
