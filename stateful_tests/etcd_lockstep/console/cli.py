@@ -38,9 +38,8 @@ from etcd_lockstep.targets.deadline import CALL_TIMEOUT
 
 DEFAULT_SECONDS = 60.0
 _EPILOGUE = (
-    "exit codes: 0 agreed; 1 lies found; 2 usage, or refused; 3 a target can't be reached or started; 5 an error of "
-    "etcd-lockstep's own; "
-    "130, 143, 129 ended by a signal"
+    "exit codes: 0 agreed; 1 lies found; 2 usage, or refused; 3 a target can't be reached or started; "
+    "5 an error of etcd-lockstep's own; 130, 143, 129 ended by a signal"
 )
 
 _CHECK_EPILOGUE = (

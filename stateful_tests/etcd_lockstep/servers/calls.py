@@ -85,11 +85,14 @@ def explain(error: grpc.RpcError) -> str:
     return str(error)
 
 
-def is_not_implemented(error: grpc.RpcError) -> bool:
-    """Whether a server says of a method that it has none such; some say so with another code than gRPC's own."""
-    if not isinstance(error, grpc.Call):
-        return False
-    code, said = error.code(), (error.details() or "").lower()
-    return code == grpc.StatusCode.UNIMPLEMENTED or (
-        code == grpc.StatusCode.UNKNOWN and any(words in said for words in ("not supported", "not implemented"))
-    )
+def means_unimplemented(code: int, text: str) -> bool:
+    """Whether an error with this code of gRPC's says that a server has no such method or option; some say so with
+    UNKNOWN."""
+    if code == grpc.StatusCode.UNKNOWN.value[0]:
+        return any(words in text.lower() for words in ("not supported", "unsupported", "not implemented"))
+    return bool(code == grpc.StatusCode.UNIMPLEMENTED.value[0])
+
+
+def is_unimplemented(error: grpc.RpcError) -> bool:
+    """Whether a call failed because the server has no such method."""
+    return isinstance(error, grpc.Call) and means_unimplemented(error.code().value[0], error.details() or "")

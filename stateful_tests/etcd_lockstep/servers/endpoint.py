@@ -7,7 +7,7 @@ import grpc
 from google.protobuf.message import Message
 
 from etcd_lockstep.servers.access import Access, open_channel
-from etcd_lockstep.servers.calls import Response, call, explain, is_not_implemented, status
+from etcd_lockstep.servers.calls import Response, call, explain, is_unimplemented, status
 from etcd_lockstep.servers.running import EtcdUnavailable, RunningEtcd
 from etcd_lockstep.servers.sources import Endpoint
 from etcd_model.quirks import DEFAULT_VERSION
@@ -43,7 +43,7 @@ class EndpointEtcd(RunningEtcd):
         try:
             answer = status(channel)
         except grpc.RpcError as error:
-            if not is_not_implemented(error):
+            if not is_unimplemented(error):
                 raise
             self.version = DEFAULT_VERSION
             self.how = f"a server at endpoint {self.address}, which has no Status; compared with etcd {self.version}"
@@ -64,7 +64,7 @@ class EndpointEtcd(RunningEtcd):
             with open_channel(self._access) as channel:
                 status(channel)
         except grpc.RpcError as error:
-            return is_not_implemented(error)
+            return is_unimplemented(error)
         return True
 
     def stop(self) -> None:
@@ -212,7 +212,7 @@ def _listed(channel: grpc.Channel, path: str, request: Message, response: type[R
     try:
         return call(channel, path, request, response)
     except grpc.RpcError as error:
-        if is_not_implemented(error):
+        if is_unimplemented(error):
             return response()
         raise
 

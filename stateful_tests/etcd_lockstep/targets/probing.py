@@ -7,8 +7,8 @@ from google.protobuf.message import Message
 
 from etcd_lockstep.codec import path_of
 from etcd_lockstep.names import OPERATION_NAMED
+from etcd_lockstep.servers.calls import means_unimplemented
 from etcd_lockstep.targets.transport import definite
-from etcd_lockstep.targets.unimplemented import is_unimplemented
 from fake_etcd.stubs import bind
 from fake_etcd.wire import messages
 from fake_etcd.wire.methods import METHOD
@@ -80,5 +80,6 @@ def implements(channel: grpc.Channel, path: str) -> bool:
         next(iter(stream), None)
         stream.cancel()
     except grpc.RpcError as error:
-        return not is_unimplemented(definite(error))
+        refusal = definite(error)
+        return not means_unimplemented(refusal.code, refusal.message)
     return True

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.findings import features
+from etcd_lockstep.servers.calls import means_unimplemented
 from etcd_lockstep.target import NotExpressible
 from etcd_lockstep.trace import bare
 from etcd_model import Error, Operation, Result
-from etcd_model.errors import Code
 from etcd_model.operations import WatchProgress
-
-
-def is_unimplemented(error: Error) -> bool:
-    """Whether an error says that a server has no such method or option; some say so with UNKNOWN."""
-    if error.code is Code.UNKNOWN:
-        return any(words in error.message.lower() for words in ("not supported", "unsupported", "not implemented"))
-    return error.code is Code.UNIMPLEMENTED
 
 
 class Unimplemented:
@@ -31,7 +24,7 @@ class Unimplemented:
 
     def learn(self, operation: Operation, result: Result) -> None:
         """Look at an answer. Raises `NotExpressible` where it is UNIMPLEMENTED."""
-        if isinstance(result, Error) and is_unimplemented(result):
+        if isinstance(result, Error) and means_unimplemented(result.code, result.message):
             if not isinstance(bare(operation), WatchProgress):
                 self._refused.setdefault(name_of(operation), []).append(features(operation))
             raise NotExpressible(result.message)
