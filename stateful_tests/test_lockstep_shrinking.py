@@ -93,7 +93,7 @@ def test_what_refers_to_a_lease_still_does_when_steps_before_it_are_gone() -> No
         (
             op.Range(b"k", b"z", limit=2, revision=RevisionAt(0, -7), keys_only=True),
             lambda operation: isinstance(operation, op.Range) and bool(operation.limit),
-            op.Range(b"a", limit=2),
+            op.Range(b"a", limit=1),
         ),
         (
             op.Range(b"k", revision=RevisionAt(0, 7)),

@@ -33,6 +33,8 @@ def range_(operation: op.Range) -> Iterator[op.Operation]:
     yield from _without_options(
         operation, *(field.name for field in fields(operation) if field.name not in ("key", "revision"))
     )
+    if operation.limit > 1:
+        yield replace(operation, limit=1)
     yield from _simpler_revisions(operation, "revision")
     if operation.range_end == FROM_KEY and operation.key:
         yield replace(operation, range_end=operation.key + b"\xff")
