@@ -25,25 +25,8 @@ from etcd_lockstep.histories import (
     WatchResponse,
 )
 from etcd_model import errors
+from etcd_model import operations as op
 from etcd_model.errors import Code, Error
-from etcd_model.operations import (
-    AuthEnable,
-    Compact,
-    Compare,
-    CompareResult,
-    CompareTarget,
-    DeleteRange,
-    LeaseGrant,
-    LeaseKeepAlive,
-    LeaseLeases,
-    LeaseRevoke,
-    LeaseTimeToLive,
-    Operation,
-    Put,
-    Range,
-    Txn,
-    WatchCreate,
-)
 from etcd_model.results import (
     AuthResult,
     CompactResult,
@@ -64,7 +47,7 @@ SECOND = 1_000_000_000
 A, B = b"a", b"b"
 
 
-def call(client: int, start: int, end: int | None, operation: Operation, outcome: Outcome) -> Call:
+def call(client: int, start: int, end: int | None, operation: op.Operation, outcome: Outcome) -> Call:
     return Call(client, operation, start, end, outcome)
 
 
@@ -109,21 +92,21 @@ def test_nothing_at_all_is_linearizable() -> None:
 
 
 def test_calls_that_overlap_may_have_happened_in_either_order() -> None:
-    write = call(1, 0, 10, Put(A, b"1"), PutResult(2))
-    agreed([write, call(2, 5, 8, Range(A), one(1))])
-    agreed([write, call(2, 5, 8, Range(A), one(2, kv(A, b"1", 2, 2, 1)))])
+    write = call(1, 0, 10, op.Put(A, b"1"), PutResult(2))
+    agreed([write, call(2, 5, 8, op.Range(A), one(1))])
+    agreed([write, call(2, 5, 8, op.Range(A), one(2, kv(A, b"1", 2, 2, 1)))])
 
 
 def test_a_call_that_begins_when_another_returns_overlaps_it() -> None:
-    agreed([call(1, 0, 10, Put(A, b"1"), PutResult(2)), call(2, 10, 20, Range(A), one(1))])
+    agreed([call(1, 0, 10, op.Put(A, b"1"), PutResult(2)), call(2, 10, 20, op.Range(A), one(1))])
 
 
 def test_an_indefinite_call_may_have_happened_or_not_and_also_later() -> None:
-    lost = call(1, 0, 10, Put(A, b"1"), LOST)
-    agreed([lost, call(2, 20, 30, Range(A), one(1))])
-    agreed([lost, call(2, 20, 30, Range(A), one(2, kv(A, b"1", 2, 2, 1)))])
+    lost = call(1, 0, 10, op.Put(A, b"1"), LOST)
+    agreed([lost, call(2, 20, 30, op.Range(A), one(1))])
+    agreed([lost, call(2, 20, 30, op.Range(A), one(2, kv(A, b"1", 2, 2, 1)))])
     agreed(
-        [lost, call(2, 20, 30, Range(A), one(1)), call(2, 40, 50, Range(A), one(2, kv(A, b"1", 2, 2, 1)))],
+        [lost, call(2, 20, 30, op.Range(A), one(1)), call(2, 40, 50, op.Range(A), one(2, kv(A, b"1", 2, 2, 1)))],
     )
 
 
@@ -131,22 +114,22 @@ def test_a_history_may_begin_with_keys_and_leases() -> None:
     held = kv(A, b"1", 4, 7, 3, lease=5)
     beginning = Beginning(9, (held,), {5: 60})
     calls = [
-        call(1, 0, 1, Range(A), one(9, held)),
-        call(1, 2, 3, LeaseRevoke(5), LeaseRevokeResult(10)),
-        call(1, 4, 5, Range(A), one(10)),
+        call(1, 0, 1, op.Range(A), one(9, held)),
+        call(1, 2, 3, op.LeaseRevoke(5), LeaseRevokeResult(10)),
+        call(1, 4, 5, op.Range(A), one(10)),
     ]
     assert check_history(History(calls, beginning=beginning)) == Linearizable()
 
 
 def test_a_refusal_for_a_reason_beyond_the_keys_and_leases_is_counted() -> None:
     crowded = Error(Code.RESOURCE_EXHAUSTED, "etcdserver: too many requests")
-    verdict = check_history(History([call(1, 0, 1, Put(A, b"1"), crowded), call(1, 2, 3, Range(A), one(1))]))
+    verdict = check_history(History([call(1, 0, 1, op.Put(A, b"1"), crowded), call(1, 2, 3, op.Range(A), one(1))]))
     assert verdict == Linearizable(unchecked=1)
 
 
 def test_a_serializable_read_may_be_behind() -> None:
-    written = call(1, 0, 10, Put(A, b"1"), PutResult(2))
-    agreed([written, call(2, 20, 30, Range(A, serializable=True), one(1))])
+    written = call(1, 0, 10, op.Put(A, b"1"), PutResult(2))
+    agreed([written, call(2, 20, 30, op.Range(A, serializable=True), one(1))])
 
 
 # Writes
@@ -154,9 +137,9 @@ def test_a_serializable_read_may_be_behind() -> None:
 
 def test_lost_write_is_one_that_the_account_has_not() -> None:
     calls = [
-        call(1, 0, 10, Put(A, b"1"), PutResult(2)),
-        call(1, 20, 30, Put(B, b"1"), PutResult(3)),
-        call(1, 40, 50, Put(B, b"2"), PutResult(4)),
+        call(1, 0, 10, op.Put(A, b"1"), PutResult(2)),
+        call(1, 20, 30, op.Put(B, b"1"), PutResult(3)),
+        call(1, 40, 50, op.Put(B, b"2"), PutResult(4)),
     ]
     events = (put(A, b"1", 2, 2, 1), put(B, b"1", 3, 3, 1), put(B, b"2", 3, 4, 2))
     agreed(calls, account(4, *events))
@@ -168,79 +151,81 @@ def test_lost_write_is_one_that_the_account_has_not() -> None:
 
 
 def test_lost_write_is_one_that_the_account_ends_before() -> None:
-    calls = [call(1, 0, 10, Put(A, b"1"), PutResult(2)), call(1, 20, 30, Put(A, b"2"), PutResult(3))]
+    calls = [call(1, 0, 10, op.Put(A, b"1"), PutResult(2)), call(1, 20, 30, op.Put(A, b"2"), PutResult(3))]
     assert found(check_history(History(calls, account=account(2, put(A, b"1", 2, 2, 1))))) is Anomaly.LOST_WRITE
 
 
 def test_lost_write_is_one_whose_revision_another_write_made() -> None:
-    calls = [call(1, 0, 10, Put(A, b"1"), PutResult(2)), call(2, 20, None, Put(B, b"2"), LOST)]
+    calls = [call(1, 0, 10, op.Put(A, b"1"), PutResult(2)), call(2, 20, None, op.Put(B, b"2"), LOST)]
     assert found(check_history(History(calls, account=account(2, put(B, b"2", 2, 2, 1))))) is Anomaly.LOST_WRITE
 
 
 def test_lost_write_is_one_that_every_later_read_misses() -> None:
     calls = [
-        call(1, 0, 10, Put(A, b"1"), PutResult(2)),
-        call(1, 20, 30, Put(B, b"1"), PutResult(3)),
-        call(2, 40, 50, Range(A), one(3)),
-        call(3, 60, 70, Range(A), one(3)),
+        call(1, 0, 10, op.Put(A, b"1"), PutResult(2)),
+        call(1, 20, 30, op.Put(B, b"1"), PutResult(3)),
+        call(2, 40, 50, op.Range(A), one(3)),
+        call(3, 60, 70, op.Range(A), one(3)),
     ]
     assert found(check_history(History(calls))) is Anomaly.LOST_WRITE
 
 
 def test_phantom_write_is_one_that_nobody_asked_for() -> None:
     calls = [
-        call(1, 0, 10, Put(A, b"1"), PutResult(2)),
-        call(1, 20, 30, Range(A), one(3, kv(A, b"9", 2, 3, 2))),
+        call(1, 0, 10, op.Put(A, b"1"), PutResult(2)),
+        call(1, 20, 30, op.Range(A), one(3, kv(A, b"9", 2, 3, 2))),
     ]
     events = (put(A, b"1", 2, 2, 1), put(A, b"9", 2, 3, 2))
     assert found(check_history(History(calls))) is Anomaly.PHANTOM_WRITE
     assert found(check_history(History(calls, account=account(3, *events)))) is Anomaly.PHANTOM_WRITE
-    agreed([*calls, call(2, 0, None, Put(A, b"9"), LOST)], account(3, *events))
+    agreed([*calls, call(2, 0, None, op.Put(A, b"9"), LOST)], account(3, *events))
 
 
 def test_phantom_write_is_one_whose_call_came_too_late() -> None:
     calls = [
-        call(1, 0, 10, Range(A), one(2, kv(A, b"1", 2, 2, 1))),
-        call(2, 20, None, Put(A, b"1"), LOST),
+        call(1, 0, 10, op.Range(A), one(2, kv(A, b"1", 2, 2, 1))),
+        call(2, 20, None, op.Put(A, b"1"), LOST),
     ]
     assert found(check_history(History(calls))) is Anomaly.PHANTOM_WRITE
     agreed([calls[0], replace(calls[1], invoked=5)])
 
 
 def test_phantom_write_is_a_second_one_of_one_call() -> None:
-    calls = [call(1, 0, None, Put(A, b"1"), LOST)]
+    calls = [call(1, 0, None, op.Put(A, b"1"), LOST)]
     twice = account(3, put(A, b"1", 2, 2, 1), put(A, b"1", 2, 3, 2))
     assert found(check_history(History(calls, account=twice))) is Anomaly.PHANTOM_WRITE
-    agreed([*calls, call(2, 0, None, Put(A, b"1"), LOST)], twice)
+    agreed([*calls, call(2, 0, None, op.Put(A, b"1"), LOST)], twice)
 
 
 def test_a_revision_is_given_to_the_call_that_leaves_the_other_one_its_own() -> None:
     """The txn could have made both revisions, the put only the first."""
-    either = Txn((Compare(B, CompareTarget.CREATE, CompareResult.EQUAL, 0),), (Put(A, b"1"),), (Put(B, b"2"),))
+    either = op.Txn(
+        (op.Compare(B, op.CompareTarget.CREATE, op.CompareResult.EQUAL, 0),), (op.Put(A, b"1"),), (op.Put(B, b"2"),)
+    )
     calls = [
         call(1, 0, None, either, LOST),
-        call(2, 1, None, Put(A, b"1"), LOST),
-        call(3, 2, 9, Put(B, b"1"), PutResult(3)),
+        call(2, 1, None, op.Put(A, b"1"), LOST),
+        call(3, 2, 9, op.Put(B, b"1"), PutResult(3)),
     ]
     events = (put(A, b"1", 2, 2, 1), put(B, b"1", 3, 3, 1), put(B, b"2", 3, 4, 2))
     agreed(calls, account(4, *events))
 
 
 def test_two_writes_at_one_revision() -> None:
-    calls = [call(1, 0, 10, Put(A, b"1"), PutResult(2)), call(2, 5, 15, Put(B, b"1"), PutResult(2))]
+    calls = [call(1, 0, 10, op.Put(A, b"1"), PutResult(2)), call(2, 5, 15, op.Put(B, b"1"), PutResult(2))]
     assert found(check_history(History(calls))) is Anomaly.TWO_WRITES
     assert found(check_history(History(calls, account=account(2, put(A, b"1", 2, 2, 1))))) is Anomaly.TWO_WRITES
 
 
 def test_real_time_order_broken() -> None:
-    calls = [call(1, 0, 10, Put(A, b"1"), PutResult(3)), call(2, 20, 30, Put(B, b"1"), PutResult(2))]
+    calls = [call(1, 0, 10, op.Put(A, b"1"), PutResult(3)), call(2, 20, 30, op.Put(B, b"1"), PutResult(2))]
     verdict = check_history(History(calls, account=account(3, put(B, b"1", 2, 2, 1), put(A, b"1", 3, 3, 1))))
     assert found(verdict) is Anomaly.REAL_TIME
     assert isinstance(verdict, Violated)
     assert verdict.first.calls == (1, 0)
 
 
-TRANSFER = Txn((), (Put(A, b"1"), Put(B, b"1")))
+TRANSFER = op.Txn((), (op.Put(A, b"1"), op.Put(B, b"1")))
 TRANSFERRED = TxnResult(2, succeeded=True, responses=(PutResult(2), PutResult(2)))
 
 
@@ -253,16 +238,16 @@ def test_torn_txn_is_one_of_which_the_account_has_a_part() -> None:
 def test_torn_txn_is_one_of_which_a_read_shows_a_part() -> None:
     calls = [
         call(1, 0, 10, TRANSFER, TRANSFERRED),
-        call(2, 20, 30, Range(A, b"c"), one(2, kv(A, b"1", 2, 2, 1))),
+        call(2, 20, 30, op.Range(A, b"c"), one(2, kv(A, b"1", 2, 2, 1))),
     ]
     assert found(check_history(History(calls))) is Anomaly.TORN_TXN
 
 
 def test_torn_txn_is_one_whose_parts_see_different_revisions() -> None:
-    both = Txn((), (Range(A), Range(B)))
+    both = op.Txn((), (op.Range(A), op.Range(B)))
     calls = [
-        call(1, 0, 10, Put(A, b"1"), PutResult(2)),
-        call(1, 20, 30, Put(B, b"1"), PutResult(3)),
+        call(1, 0, 10, op.Put(A, b"1"), PutResult(2)),
+        call(1, 20, 30, op.Put(B, b"1"), PutResult(3)),
         call(1, 40, 50, both, TxnResult(3, succeeded=True, responses=(one(3), one(3, kv(B, b"1", 3, 3, 1))))),
     ]
     assert found(check_history(History(calls))) is Anomaly.TORN_TXN
@@ -272,15 +257,15 @@ def test_torn_txn_is_one_whose_parts_see_different_revisions() -> None:
 
 
 HISTORY = (
-    call(1, 0, 10, Put(A, b"1"), PutResult(2)),
-    call(1, 20, 30, Put(A, b"2"), PutResult(3)),
-    call(1, 40, 50, Put(A, b"3"), PutResult(4)),
-    call(1, 60, 70, Put(A, b"4"), PutResult(5)),
+    call(1, 0, 10, op.Put(A, b"1"), PutResult(2)),
+    call(1, 20, 30, op.Put(A, b"2"), PutResult(3)),
+    call(1, 40, 50, op.Put(A, b"3"), PutResult(4)),
+    call(1, 60, 70, op.Put(A, b"4"), PutResult(5)),
 )
 
 
 def read(start: int, end: int, revision: int, *kvs: KeyValue) -> Call:
-    return call(2, start, end, Range(A), one(revision, *kvs))
+    return call(2, start, end, op.Range(A), one(revision, *kvs))
 
 
 @pytest.mark.parametrize("header", [3, 4])
@@ -307,26 +292,26 @@ def test_wrong_answer_was_right_at_no_revision() -> None:
 
 def test_wrong_answer_of_a_write() -> None:
     before = kv(A, b"1", 2, 2, 1)
-    calls = [HISTORY[0], call(1, 20, 30, DeleteRange(A, prev_kv=True), DeleteRangeResult(3, 1, (before,)))]
+    calls = [HISTORY[0], call(1, 20, 30, op.DeleteRange(A, prev_kv=True), DeleteRangeResult(3, 1, (before,)))]
     agreed(calls)
     wrong = replace(calls[1], outcome=DeleteRangeResult(3, 1, (replace(before, version=2),)))
     assert found(check_history(History([calls[0], wrong]))) is Anomaly.WRONG_ANSWER
 
 
 def test_wrong_answer_of_a_txn_that_took_the_wrong_branch() -> None:
-    guarded = Txn((Compare(A, CompareTarget.VALUE, CompareResult.EQUAL, b"9"),), (Put(A, b"5"),))
+    guarded = op.Txn((op.Compare(A, op.CompareTarget.VALUE, op.CompareResult.EQUAL, b"9"),), (op.Put(A, b"5"),))
     calls = [HISTORY[0], call(1, 20, 30, guarded, TxnResult(3, succeeded=True, responses=(PutResult(3),)))]
     assert found(check_history(History(calls))) is Anomaly.WRONG_ANSWER
 
 
 def test_a_txn_that_writes_on_what_was_overwritten_is_a_stale_read() -> None:
-    guarded = Txn((Compare(A, CompareTarget.VALUE, CompareResult.EQUAL, b"1"),), (Put(A, b"9"),))
+    guarded = op.Txn((op.Compare(A, op.CompareTarget.VALUE, op.CompareResult.EQUAL, b"1"),), (op.Put(A, b"9"),))
     calls = [*HISTORY[:2], call(2, 20, 60, guarded, TxnResult(4, succeeded=True, responses=(PutResult(4),)))]
     assert found(check_history(History(calls))) is Anomaly.STALE_READ
 
 
 def test_a_read_of_the_past_shows_the_past() -> None:
-    past = call(2, 80, 90, Range(A, revision=3), one(5, kv(A, b"2", 2, 3, 2)))
+    past = call(2, 80, 90, op.Range(A, revision=3), one(5, kv(A, b"2", 2, 3, 2)))
     agreed([*HISTORY, past])
     wrong = replace(past, outcome=one(5, kv(A, b"4", 2, 5, 4)))
     assert isinstance(check_history(History([*HISTORY, wrong])), Violated)
@@ -335,45 +320,45 @@ def test_a_read_of_the_past_shows_the_past() -> None:
 # Refusals, leases and compaction
 
 
-def refused(start: int, end: int, operation: Operation, error: Error) -> Call:
+def refused(start: int, end: int, operation: op.Operation, error: Error) -> Call:
     return call(3, start, end, operation, error)
 
 
 def test_a_refusal_must_be_due_at_some_moment_of_the_call() -> None:
-    missing = Put(A, ignore_value=True)
+    missing = op.Put(A, ignore_value=True)
     agreed([*HISTORY, refused(0, 5, missing, errors.KEY_NOT_FOUND)])
     verdict = check_history(History([*HISTORY, refused(15, 25, missing, errors.KEY_NOT_FOUND)]))
     assert found(verdict) is Anomaly.WRONG_ANSWER
 
 
-GRANT = call(1, 0, 10, LeaseGrant(60, 7), LeaseGrantResult(1, 7, 60))
+GRANT = call(1, 0, 10, op.LeaseGrant(60, 7), LeaseGrantResult(1, 7, 60))
 
 
 def test_a_lease_is_there_from_its_grant_to_its_end() -> None:
-    attached = call(1, 20, 30, Put(A, b"1", lease=7), PutResult(2))
-    revoked = call(1, 40, 50, LeaseRevoke(7), LeaseRevokeResult(3))
-    gone = call(2, 60, 70, Range(A), one(3))
+    attached = call(1, 20, 30, op.Put(A, b"1", lease=7), PutResult(2))
+    revoked = call(1, 40, 50, op.LeaseRevoke(7), LeaseRevokeResult(3))
+    gone = call(2, 60, 70, op.Range(A), one(3))
     agreed([GRANT, attached, revoked, gone])
-    agreed([GRANT, attached, revoked, refused(45, 60, Put(B, b"1", lease=7), errors.LEASE_NOT_FOUND)])
+    agreed([GRANT, attached, revoked, refused(45, 60, op.Put(B, b"1", lease=7), errors.LEASE_NOT_FOUND)])
     for wrong in (
         [attached, revoked, gone],
         [GRANT, attached, gone],
-        [GRANT, attached, refused(35, 38, Put(B, b"1", lease=7), errors.LEASE_NOT_FOUND)],
-        [GRANT, attached, revoked, call(1, 60, 70, Put(B, b"1", lease=7), PutResult(4))],
-        [GRANT, attached, revoked, call(1, 60, 70, LeaseRevoke(7), LeaseRevokeResult(3))],
+        [GRANT, attached, refused(35, 38, op.Put(B, b"1", lease=7), errors.LEASE_NOT_FOUND)],
+        [GRANT, attached, revoked, call(1, 60, 70, op.Put(B, b"1", lease=7), PutResult(4))],
+        [GRANT, attached, revoked, call(1, 60, 70, op.LeaseRevoke(7), LeaseRevokeResult(3))],
         [GRANT, attached, replace(revoked, outcome=LeaseRevokeResult(2))],
-        [GRANT, refused(20, 30, LeaseRevoke(7), errors.LEASE_NOT_FOUND)],
-        [refused(20, 30, LeaseGrant(60, 7), errors.LEASE_EXIST)],
-        [GRANT, call(1, 20, 30, LeaseGrant(60, 7), LeaseGrantResult(1, 7, 60))],
+        [GRANT, refused(20, 30, op.LeaseRevoke(7), errors.LEASE_NOT_FOUND)],
+        [refused(20, 30, op.LeaseGrant(60, 7), errors.LEASE_EXIST)],
+        [GRANT, call(1, 20, 30, op.LeaseGrant(60, 7), LeaseGrantResult(1, 7, 60))],
     ):
         assert isinstance(check_history(History(wrong)), Violated), wrong
 
 
 def test_what_is_told_of_a_lease_is_so_at_some_moment_of_the_call() -> None:
-    attached = call(1, 20, 30, Put(A, b"1", lease=7), PutResult(2))
-    told = call(2, 40, 50, LeaseTimeToLive(7, keys=True), LeaseTimeToLiveResult(2, 7, 59, 60, (A,)))
-    alive = call(2, 60, 70, LeaseKeepAlive(7), LeaseKeepAliveResult(2, 7, 60))
-    listed = call(2, 80, 90, LeaseLeases(), LeaseLeasesResult(2, (7,)))
+    attached = call(1, 20, 30, op.Put(A, b"1", lease=7), PutResult(2))
+    told = call(2, 40, 50, op.LeaseTimeToLive(7, keys=True), LeaseTimeToLiveResult(2, 7, 59, 60, (A,)))
+    alive = call(2, 60, 70, op.LeaseKeepAlive(7), LeaseKeepAliveResult(2, 7, 60))
+    listed = call(2, 80, 90, op.LeaseLeases(), LeaseLeasesResult(2, (7,)))
     agreed([GRANT, attached, told, alive, listed])
     for wrong in (
         [GRANT, attached, replace(told, outcome=LeaseTimeToLiveResult(2, 7, -1))],
@@ -388,37 +373,39 @@ def test_what_is_told_of_a_lease_is_so_at_some_moment_of_the_call() -> None:
 
 
 def test_a_lease_expires_when_its_time_is_over_and_not_before() -> None:
-    calls = [GRANT, call(1, 20, 30, Put(A, b"1", lease=7), PutResult(2))]
+    calls = [GRANT, call(1, 20, 30, op.Put(A, b"1", lease=7), PutResult(2))]
     late, early = 61 * SECOND, 59 * SECOND
-    agreed([*calls, call(2, late, late + 1, Range(A), one(3))])
-    agreed([*calls, call(2, late, late + 1, Range(A), one(2, kv(A, b"1", 2, 2, 1, 7)))])
-    assert found(check_history(History([*calls, call(2, early, early + 1, Range(A), one(3))]))) is Anomaly.PHANTOM_WRITE
-    renewed = call(2, 50 * SECOND, 50 * SECOND + 1, LeaseKeepAlive(7), LeaseKeepAliveResult(2, 7, 60))
-    verdict = check_history(History([*calls, renewed, call(2, late, late + 1, Range(A), one(3))]))
+    agreed([*calls, call(2, late, late + 1, op.Range(A), one(3))])
+    agreed([*calls, call(2, late, late + 1, op.Range(A), one(2, kv(A, b"1", 2, 2, 1, 7)))])
+    assert (
+        found(check_history(History([*calls, call(2, early, early + 1, op.Range(A), one(3))]))) is Anomaly.PHANTOM_WRITE
+    )
+    renewed = call(2, 50 * SECOND, 50 * SECOND + 1, op.LeaseKeepAlive(7), LeaseKeepAliveResult(2, 7, 60))
+    verdict = check_history(History([*calls, renewed, call(2, late, late + 1, op.Range(A), one(3))]))
     assert found(verdict) is Anomaly.PHANTOM_WRITE
 
 
 def test_a_lease_without_keys_expires_without_a_revision() -> None:
     late = 61 * SECOND
-    agreed([GRANT, refused(late, late + 1, LeaseRevoke(7), errors.LEASE_NOT_FOUND)])
-    early = call(2, 20, 30, LeaseTimeToLive(7), LeaseTimeToLiveResult(1, 7, -1))
+    agreed([GRANT, refused(late, late + 1, op.LeaseRevoke(7), errors.LEASE_NOT_FOUND)])
+    early = call(2, 20, 30, op.LeaseTimeToLive(7), LeaseTimeToLiveResult(1, 7, -1))
     assert found(check_history(History([GRANT, early]))) is Anomaly.WRONG_ANSWER
 
 
 def test_what_is_compacted_can_not_be_read_and_everything_else_can() -> None:
-    compacted = call(2, 80, 90, Compact(4), CompactResult(5))
-    old, kept = Range(A, revision=3), Range(A, revision=4)
+    compacted = call(2, 80, 90, op.Compact(4), CompactResult(5))
+    old, kept = op.Range(A, revision=3), op.Range(A, revision=4)
     right = one(5, kv(A, b"2", 2, 3, 2))
     agreed([*HISTORY, compacted, refused(85, 95, old, errors.COMPACTED), call(1, 72, 85, old, right)])
     agreed([*HISTORY, compacted, call(1, 95, 99, kept, one(5, kv(A, b"3", 2, 4, 3)))])
-    agreed([*HISTORY, refused(80, 90, Range(A, revision=6), errors.FUTURE_REVISION)])
-    agreed([*HISTORY, compacted, refused(95, 99, Compact(4), errors.COMPACTED)])
+    agreed([*HISTORY, refused(80, 90, op.Range(A, revision=6), errors.FUTURE_REVISION)])
+    agreed([*HISTORY, compacted, refused(95, 99, op.Compact(4), errors.COMPACTED)])
     for wrong in (
         [*HISTORY, refused(80, 90, old, errors.COMPACTED)],
         [*HISTORY, compacted, call(1, 95, 99, old, right)],
         [*HISTORY, compacted, refused(95, 99, kept, errors.COMPACTED)],
-        [*HISTORY, refused(80, 90, Range(A, revision=5), errors.FUTURE_REVISION)],
-        [*HISTORY, call(2, 80, 90, Compact(7), CompactResult(5))],
+        [*HISTORY, refused(80, 90, op.Range(A, revision=5), errors.FUTURE_REVISION)],
+        [*HISTORY, call(2, 80, 90, op.Compact(7), CompactResult(5))],
     ):
         assert isinstance(check_history(History(wrong)), Violated), wrong
 
@@ -431,7 +418,7 @@ EVENTS = (put(A, b"1", 2, 2, 1), put(A, b"2", 2, 3, 2), put(A, b"3", 2, 4, 3), p
 def watched(*events: Event, progress: int = 0, key: bytes = A, start: int = 2) -> History:
     responses = [WatchResponse(100, event.kv.mod_revision, (event,)) for event in events]
     responses += [WatchResponse(100, progress)] if progress else []
-    return History(HISTORY, (Watch(9, WatchCreate(key, start_revision=start), 0, 1, tuple(responses)),))
+    return History(HISTORY, (Watch(9, op.WatchCreate(key, start_revision=start), 0, 1, tuple(responses)),))
 
 
 def test_a_watch_may_be_behind() -> None:
@@ -468,7 +455,7 @@ def test_a_watch_is_sent_what_happened() -> None:
 
 
 def test_watch_lost_the_second_half_of_a_revision() -> None:
-    request = WatchCreate(b"\0", b"\0", start_revision=2)
+    request = op.WatchCreate(b"\0", b"\0", start_revision=2)
     halves = (put(A, b"1", 2, 2, 1), put(B, b"1", 2, 2, 1))
 
     def of(*responses: WatchResponse) -> History:
@@ -488,27 +475,27 @@ def silent(value: bytes | None) -> RangeResult:
 
 def writes(*values: bytes) -> list[Call]:
     return [
-        call(1, 100 * number, 100 * number + 10, Put(A, value), PutResult(0)) for number, value in enumerate(values)
+        call(1, 100 * number, 100 * number + 10, op.Put(A, value), PutResult(0)) for number, value in enumerate(values)
     ]
 
 
 def test_without_revisions_an_order_is_searched() -> None:
-    seen = call(2, 50, 60, Range(A), silent(b"1"))
-    overlapping = call(2, 5, 120, Range(A), silent(None))
+    seen = call(2, 50, 60, op.Range(A), silent(b"1"))
+    overlapping = call(2, 5, 120, op.Range(A), silent(None))
     assert check_history(History([*writes(b"1", b"2"), seen, overlapping])) == Linearizable()
 
 
 @pytest.mark.parametrize(
     ("value", "more", "anomaly"),
     [
-        (b"1", [call(3, 120, 130, Range(A), silent(b"2"))], Anomaly.STALE_READ),
+        (b"1", [call(3, 120, 130, op.Range(A), silent(b"2"))], Anomaly.STALE_READ),
         (b"1", [], Anomaly.LOST_WRITE),
         (b"9", [], Anomaly.PHANTOM_WRITE),
         (b"3", [], Anomaly.FUTURE_READ),
     ],
 )
 def test_without_revisions_a_violation_is_named_by_the_values(value: bytes, more: list[Call], anomaly: Anomaly) -> None:
-    calls = [*writes(b"1", b"2", b"3"), *more, call(2, 150, 160, Range(A), silent(value))]
+    calls = [*writes(b"1", b"2", b"3"), *more, call(2, 150, 160, op.Range(A), silent(value))]
     assert found(check_history(History(calls))) is anomaly
 
 
@@ -517,9 +504,9 @@ def test_without_revisions_keys_are_searched_apart() -> None:
     calls: list[Call] = []
     for number in range(40):
         key = b"%d" % number
-        calls += [call(number, at, None, Put(key, b"%d" % at), LOST) for at in range(5)]
+        calls += [call(number, at, None, op.Put(key, b"%d" % at), LOST) for at in range(5)]
         shown = RangeResult(0, (KeyValue(key, b"3", 0, 0, 0),), count=1)
-        calls += [call(number, 50, 60, Range(key), shown), call(number, 70, 80, Range(key), shown)]
+        calls += [call(number, 50, 60, op.Range(key), shown), call(number, 70, 80, op.Range(key), shown)]
     assert check_history(History(calls)) == Linearizable()
 
 
@@ -527,36 +514,37 @@ def test_without_revisions_keys_are_searched_apart() -> None:
 
 
 def test_unknown_where_an_operation_is_not_checked() -> None:
-    verdict = check_history(History([call(1, 0, 1, AuthEnable(), AuthResult(1))]))
+    verdict = check_history(History([call(1, 0, 1, op.AuthEnable(), AuthResult(1))]))
     assert isinstance(verdict, Unknown)
     assert "auth_enable" in verdict.why
 
 
 def test_unknown_where_a_request_kills_etcd() -> None:
-    deadly = Range(A, b"b", sort_order=1, sort_target=9)
+    deadly = op.Range(A, b"b", sort_order=1, sort_target=9)
     verdict = check_history(History([call(1, 0, 1, deadly, one(1))], version="3.5.16"))
     assert isinstance(verdict, Unknown)
     assert "sort_target" in verdict.why
 
 
 def test_unknown_where_a_serializable_read_is_of_before_the_beginning() -> None:
-    old = call(1, 0, 1, Range(A, serializable=True), one(5))
+    old = call(1, 0, 1, op.Range(A, serializable=True), one(5))
     assert isinstance(check_history(History([old], beginning=Beginning(9))), Unknown)
     assert (
-        found(check_history(History([call(1, 0, 1, Range(A), one(5))], beginning=Beginning(9)))) is Anomaly.STALE_READ
+        found(check_history(History([call(1, 0, 1, op.Range(A), one(5))], beginning=Beginning(9))))
+        is Anomaly.STALE_READ
     )
 
 
 def test_a_revision_that_is_far_too_high_is_one_that_nobody_made() -> None:
-    calls = [HISTORY[0], call(2, 5, None, Put(A, b"2"), LOST), call(3, 5, None, Put(B, b"3"), LOST)]
-    calls += [call(2, 60, 70, Range(A), one(10**15, kv(A, b"1", 2, 2, 1)))]
+    calls = [HISTORY[0], call(2, 5, None, op.Put(A, b"2"), LOST), call(3, 5, None, op.Put(B, b"3"), LOST)]
+    calls += [call(2, 60, 70, op.Range(A), one(10**15, kv(A, b"1", 2, 2, 1)))]
     assert isinstance(check_history(History(calls)), Violated)
 
 
 def test_unknown_where_a_search_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("etcd_lockstep.histories.whole.BUDGET", 50)
-    calls = [call(number, 0, 1000, Put(A, b"%d" % number), PutResult(0)) for number in range(12)]
-    calls += [call(20, 2000, 2001, Range(A), silent(b"nobody's"))]
+    calls = [call(number, 0, 1000, op.Put(A, b"%d" % number), PutResult(0)) for number in range(12)]
+    calls += [call(20, 2000, 2001, op.Range(A), silent(b"nobody's"))]
     verdict = check_history(History(calls))
     assert isinstance(verdict, Unknown)
     assert "50 steps" in verdict.why
@@ -566,10 +554,10 @@ def test_unknown_where_a_search_takes_too_long(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     "bad",
     [
-        History([call(1, 10, 5, Range(A), one(1))]),
-        History([call(1, 10, None, Range(A), one(1))]),
-        History([call(1, 10, 20, Range(A), PutResult(2))]),
-        History([call(1, 10, 20, Range(A), one(-1))]),
+        History([call(1, 10, 5, op.Range(A), one(1))]),
+        History([call(1, 10, None, op.Range(A), one(1))]),
+        History([call(1, 10, 20, op.Range(A), PutResult(2))]),
+        History([call(1, 10, 20, op.Range(A), one(-1))]),
         History([], account=Account(0, 2, (put(A, b"1", 3, 3, 1),))),
         History([], account=Account(0, 3, (put(A, b"1", 2, 3, 2), put(A, b"1", 2, 2, 1)))),
     ],
@@ -582,9 +570,9 @@ def test_what_can_not_have_been_recorded_is_refused(bad: History) -> None:
 def test_a_refusal_that_needs_a_lease_needs_it_while_it_is_right() -> None:
     """The key is missing only before revision 2, and the lease is there only after it."""
     calls = [
-        call(1, 0, 90, LeaseGrant(60, 8), LeaseGrantResult(2, 8, 60)),
-        refused(20, 60, Put(A, lease=8, ignore_value=True), errors.KEY_NOT_FOUND),
-        call(2, 30, 90, Put(A, b"3"), PutResult(2)),
+        call(1, 0, 90, op.LeaseGrant(60, 8), LeaseGrantResult(2, 8, 60)),
+        refused(20, 60, op.Put(A, lease=8, ignore_value=True), errors.KEY_NOT_FOUND),
+        call(2, 30, 90, op.Put(A, b"3"), PutResult(2)),
     ]
     end = account(2, put(A, b"3", 2, 2, 1))
     assert found(check_history(History(calls, account=end))) is Anomaly.WRONG_ANSWER

@@ -185,7 +185,7 @@ def fake_etcd(request: pytest.FixtureRequest) -> Iterator[FakeEtcd]:
         fake = FakeEtcd(*filter(None, [version]), clock=RunningClock())
     except ValueError as error:
         pytest.fail(f"fake_etcd_version: {error}", pytrace=False)
-    with _told_of_leftovers(request, fake):
+    with _leftovers_reported(request, fake):
         yield fake
 
 
@@ -213,7 +213,7 @@ def etcd_backend(request: pytest.FixtureRequest) -> Iterator[FakeEtcd | RealEtcd
         real = RealEtcd(running)
     except TargetDied as error:
         pytest.fail(str(error), pytrace=False)
-    with _told_of_leftovers(request, real):
+    with _leftovers_reported(request, real):
         yield real
 
 
@@ -237,8 +237,8 @@ def _or_fail(client: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def _told_of_leftovers(request: pytest.FixtureRequest, etcd: FakeEtcd | RealEtcd) -> Iterator[None]:
-    """Close an etcd after a test, and tell what the test has left behind in it: by then, its fixtures have ended."""
+def _leftovers_reported(request: pytest.FixtureRequest, etcd: FakeEtcd | RealEtcd) -> Iterator[None]:
+    """Close an etcd after a test, and report what the test has left behind in it: by then, its fixtures have ended."""
     from etcd_lockstep.suites.left_behind import Threads, left_behind, settled
 
     threads = Threads()

@@ -12,7 +12,7 @@ from etcd_lockstep.histories.verdicts import Anomaly, Violation
 from etcd_lockstep.histories.words import quoted
 from etcd_model.errors import Error
 from etcd_model.operations import Operation, Range, SortOrder, SortTarget, Txn
-from etcd_model.results import KeyValue, RangeResult, Result, TxnResult
+from etcd_model.results import DeleteRangeResult, KeyValue, PutResult, RangeResult, Result, TxnResult
 
 SORTED_STABLY = 6
 """Up to so many results, ties of a sort are in the order of their keys in every release (`etcd_model.ranges`)."""
@@ -194,17 +194,17 @@ def _seen(calls: Iterable[Call]) -> set[int]:
 
 def kvs_in(result: Any) -> Iterator[KeyValue]:
     """Every key-value in an answer, previous ones too."""
-    kind = type(result).__name__
-    if kind == "RangeResult":
-        yield from result.kvs
-    elif kind == "PutResult":
-        if result.prev_kv is not None:
-            yield result.prev_kv
-    elif kind == "DeleteRangeResult":
-        yield from result.prev_kvs
-    elif kind == "TxnResult":
-        for response in result.responses:
-            yield from kvs_in(response)
+    match result:
+        case RangeResult():
+            yield from result.kvs
+        case PutResult():
+            if result.prev_kv is not None:
+                yield result.prev_kv
+        case DeleteRangeResult():
+            yield from result.prev_kvs
+        case TxnResult():
+            for response in result.responses:
+                yield from kvs_in(response)
 
 
 _LONGEST = 160

@@ -98,8 +98,8 @@ class Compactions:
         )
 
     def refused(self, index: int, revision: int, low: int, high: int, *, itself: bool = False) -> None:
-        """A call was told that a revision is compacted, between two places. `itself`: the compacted revision is, too,
-        which is so for another compaction, but not for a read."""
+        """A call was refused between two places, because a revision is compacted. `itself`: the compacted revision is
+        refused too, which is so for another compaction, but not for a read."""
         call = self._calls[index]
         self._entries.append(
             Entry(

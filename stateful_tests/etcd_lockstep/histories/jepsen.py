@@ -3,7 +3,7 @@
     INFO  jepsen.util - 3    :invoke    :cas    [4 0]
     INFO  jepsen.util - 3    :ok        :cas    [4 0]
 
-A register is one key. No revision is told, so such a history is searched. The time of a line is its number.
+A register is one key. A log has no revisions, so such a history is searched. The time of a line is its number.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def looks_like_a_log(first: str) -> bool:
 
 
 def read_log(lines: Sequence[str]) -> History:
-    """The history that a log tells. Raises `BadLog`."""
+    """The history that a log records. Raises `BadLog`."""
     calls: list[Call] = []
     pending: dict[int, tuple[Operation, int]] = {}
     for number, line in enumerate(lines, 1):

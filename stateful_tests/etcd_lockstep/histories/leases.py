@@ -3,8 +3,8 @@
 Grants and ends of leases without keys make no revision. So for each lease its calls are ordered by a search of their
 own, on a state that is nothing but whether there is such a lease, within the places that their headers and real time
 leave to them: 2R is the write that made revision R, and 2R + 1 is between it and the next one. Where a call lists all
-leases, all are searched together. Of calls that concern different leases, and tell no exact revision, the order is not
-looked at.
+leases, all are searched together. Of calls that concern different leases, and whose answers have no exact revision, the
+order is not looked at.
 
 A lease expires when its TTL is over since it was granted or kept alive, or later, never before.
 """
@@ -190,7 +190,7 @@ class Leases:
         lease_id: int = operation.id  # type: ignore[union-attr]  # a LeaseTimeToLive
         there = result.ttl >= 0
         if result.id != lease_id:
-            self._never(index, f"it was told of lease {result.id}, and asked for {lease_id}")
+            self._never(index, f"it is answered about lease {result.id}, and asked for {lease_id}")
         if there and result.ttl > result.granted_ttl:
             self._never(index, f"{result.ttl} s are left of a lease of {result.granted_ttl} s")
         if there and operation.keys:  # type: ignore[union-attr]  # as above

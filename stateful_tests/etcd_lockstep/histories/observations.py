@@ -1,6 +1,6 @@
 """What later answers show of a key: which events of a revision that nobody reported can't have been.
 
-A key-value tells when it was last written, and how often since it was created. So a write between two sightings of its
+A key-value shows when it was last written, and how often since it was created. So a write between two sightings of its
 key is either counted in the later one, or was not there.
 """
 

@@ -24,40 +24,26 @@ from array import array
 from dataclasses import dataclass, field
 
 from etcd_lockstep.histories.history import FOREVER, Call, History, Indefinite
+from etcd_model import operations as op
 from etcd_model.errors import Error
-from etcd_model.operations import (
-    Compact,
-    DeleteRange,
-    LeaseGrant,
-    LeaseKeepAlive,
-    LeaseLeases,
-    LeaseRevoke,
-    LeaseTimeToLive,
-    Operation,
-    Put,
-    Range,
-    RequestOp,
-    Status,
-    Txn,
-)
 from etcd_model.results import DeleteRangeResult, PutResult, ResponseOp, Result, TxnResult
 
 CHECKED = (
-    Range,
-    Put,
-    DeleteRange,
-    Txn,
-    Compact,
-    LeaseGrant,
-    LeaseRevoke,
-    LeaseKeepAlive,
-    LeaseTimeToLive,
-    LeaseLeases,
-    Status,
+    op.Range,
+    op.Put,
+    op.DeleteRange,
+    op.Txn,
+    op.Compact,
+    op.LeaseGrant,
+    op.LeaseRevoke,
+    op.LeaseKeepAlive,
+    op.LeaseTimeToLive,
+    op.LeaseLeases,
+    op.Status,
 )
 """The operations whose calls can be placed."""
 
-_WRITING = (Put, DeleteRange, Txn, LeaseRevoke)
+_WRITING = (op.Put, op.DeleteRange, op.Txn, op.LeaseRevoke)
 
 
 def wrote(result: Result | ResponseOp) -> bool:
@@ -72,21 +58,21 @@ def wrote(result: Result | ResponseOp) -> bool:
     return False
 
 
-def may_write(operation: Operation | RequestOp) -> bool:
+def may_write(operation: op.Operation | op.RequestOp) -> bool:
     """Whether an operation writes on some path."""
     match operation:
-        case Txn():
+        case op.Txn():
             return any(map(may_write, (*operation.success, *operation.failure)))
     return isinstance(operation, _WRITING)
 
 
-def serializable(operation: Operation) -> bool:
+def serializable(operation: op.Operation) -> bool:
     """Whether a read may be answered from an old revision (txn/txn.go, IsTxnSerializable)."""
     match operation:
-        case Range():
+        case op.Range():
             return operation.serializable
-        case Txn(success=success, failure=failure) if success or failure:
-            return all(isinstance(request, Range) and request.serializable for request in (*success, *failure))
+        case op.Txn(success=success, failure=failure) if success or failure:
+            return all(isinstance(request, op.Range) and request.serializable for request in (*success, *failure))
     return False
 
 
@@ -143,27 +129,27 @@ _KINDS = frozenset(CHECKED)
 
 
 def _place_answered(placed: Placed, index: int, call: Call, kind: type, revision: int) -> None:
-    if kind is Put:
+    if kind is op.Put:
         placed.claims.setdefault(revision, []).append(index)
         placed.writes[index] = 1
-    elif kind is Range:
+    elif kind is op.Range:
         placed.reads.append(index)
         if call.operation.serializable:  # type: ignore[union-attr]  # a Range
             placed.stale[index] = 1
-    elif kind is Txn or kind is DeleteRange:
+    elif kind is op.Txn or kind is op.DeleteRange:
         if wrote(call.outcome):  # type: ignore[arg-type]  # an answer
             placed.claims.setdefault(revision, []).append(index)
             placed.writes[index] = 1
         else:
             placed.reads.append(index)
             placed.stale[index] = serializable(call.operation)
-    elif kind is LeaseRevoke:
+    elif kind is op.LeaseRevoke:
         placed.revokes.setdefault(revision, []).append(index)
-    elif kind is LeaseGrant:
+    elif kind is op.LeaseGrant:
         placed.grants.append(index)
     else:
         placed.stale[index] = 1
-        if kind is not Status:
+        if kind is not op.Status:
             placed.loose.append(index)
 
 

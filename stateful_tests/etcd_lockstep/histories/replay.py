@@ -52,7 +52,7 @@ class Replay:
     @property
     def open_ended(self) -> bool:
         """Whether there may be revisions after the last one that anybody was answered at: without an account of the
-        very end, nobody would know. A refusal, which tells no revision, may be due to one of these."""
+        very end, nobody would know. A refusal, which has no revision, may be due to one of these."""
         account = self._history.account
         return account is None or any(account.asked < (call.returned or 0) for call in self._calls)
 

@@ -1,7 +1,7 @@
 """The model, revision by revision: the keys as they are, and a history of each of them.
 
 `etcd_model` keeps all keys of each revision, which a history of a million calls can't afford. So a call is put to it
-with an excerpt of the state: the keys that the call names, at the revision at hand. What is `plain` is not put to it.
+with an excerpt of the state: the keys that the call names, at the current revision. What is `plain` is not put to it.
 """
 
 from __future__ import annotations

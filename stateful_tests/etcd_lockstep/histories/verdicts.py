@@ -24,11 +24,11 @@ class Anomaly(Enum):
     TORN_TXN = "torn txn"
     """A txn was carried out, or seen, in part."""
     TWO_WRITES = "two writes at one revision"
-    """Two calls were told that theirs is the same revision."""
+    """Two writes were acknowledged with the same revision."""
     REAL_TIME = "real-time order broken"
     """A write has a lower revision than one that had returned before it was invoked."""
     WATCH_LOST = "watch lost"
-    """A watcher was not sent an event, and was sent a later one or told that it had all."""
+    """A watcher was not sent an event, and was sent a later one, or its progress is reported as beyond it."""
     WATCH_REPEATED = "watch repeated"
     """A watcher was sent an event twice."""
     WATCH_OUT_OF_ORDER = "watch out of order"
@@ -79,7 +79,7 @@ class Violated:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The checker can't tell."""
+    """The checker can't decide."""
 
     where: str
     """The part of the history that it is about."""

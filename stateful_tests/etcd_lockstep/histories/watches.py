@@ -15,7 +15,6 @@ from etcd_lockstep.histories.store import Store
 from etcd_lockstep.histories.verdicts import Anomaly, Violation
 from etcd_lockstep.histories.words import quoted
 from etcd_model.operations import FilterType, WatchCreate
-from etcd_model.ranges import FROM_KEY
 from etcd_model.results import Event, KeyValue
 
 
@@ -55,15 +54,15 @@ class Watches:
                     return
                 missing = [one for one in owed[position:skipped] if not self._may_be_gone(one)]
                 if missing:
-                    self._lost(number, watch, response, event, missing, owed)
+                    self._lost(number, watch, response, event, missing)
                     return
                 sent.add(_key(event))
                 position = skipped + 1
             if not response.events and not response.canceled:
                 while position < len(owed) and owed[position].kv.mod_revision <= response.revision:
                     if not self._may_be_gone(owed[position]):
-                        what = f"it was told that it has everything up to revision {response.revision}"
-                        what = f"{what}, and lacks {_named(owed[position])}"
+                        what = f"its progress is reported as revision {response.revision}"
+                        what = f"{what}, and it was not sent {_named(owed[position])}"
                         self._report(number, Anomaly.WATCH_LOST, what, owed[position])
                         return
                     position += 1
@@ -111,17 +110,8 @@ class Watches:
                 number, Anomaly.WRONG_ANSWER, f"it was sent {_named(event)}, which is not what happened", event
             )
 
-    def _lost(
-        self,
-        number: int,
-        watch: Watch,
-        response: WatchResponse,
-        event: Event,
-        missing: Sequence[Event],
-        owed: Sequence[Event],
-    ) -> None:
+    def _lost(self, number: int, watch: Watch, response: WatchResponse, event: Event, missing: Sequence[Event]) -> None:
         """Events were skipped: they came later, or never."""
-        del owed
         rest = watch.responses[watch.responses.index(response) :]
         later = {_key(one) for sent in rest for one in sent.events}
         if any(_key(one) in later for one in missing):
@@ -161,7 +151,7 @@ class Watches:
 def owed_events(store: Store, request: WatchCreate) -> list[Event]:
     """The events of a watcher's keys that its filters let pass, in order."""
     found: list[Event] = []
-    for key in store.known(request.key or b"\x00", _range_end(request)):
+    for key in store.known(request.key or b"\x00", request.range_end):
         for kv in store.history_of(key):
             kind = PUT if kv.version else DELETE
             if (FilterType.NOPUT if kind == PUT else FilterType.NODELETE) not in request.filters:
@@ -174,11 +164,6 @@ def _order(store: Store, event: Event) -> int:
     """The position of an event in its revision."""
     together = store.together.get(event.kv.mod_revision)
     return together.index(event.kv.key) if together else 0
-
-
-def _range_end(request: WatchCreate) -> bytes:
-    """An end of one zero byte is every key from the first on."""
-    return FROM_KEY if request.range_end == FROM_KEY else request.range_end
 
 
 def _is(event: Event, other: Event) -> bool:

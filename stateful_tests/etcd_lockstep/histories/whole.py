@@ -1,7 +1,7 @@
-"""The search over a whole history, for stores that tell no revisions, and for gaps that several calls can have made.
+"""The search over a whole history, for answers without revisions, and for gaps that several calls can have made.
 
-Every call is a step of the model, on a state of its own. Where no revision is told, calls that share no key and no
-lease can be ordered apart from each other: a history is linearizable if and only if each of its objects is (Herlihy
+Every call is a step of the model, on a state of its own. Where answers have no revisions, calls that share no key and
+no lease can be ordered apart from each other: a history is linearizable if and only if each of its objects is (Herlihy
 and Wing).
 """
 
@@ -21,20 +21,10 @@ from etcd_lockstep.histories.store import refuse_crashing, reported
 from etcd_lockstep.histories.verdicts import Unknown, Violation
 from etcd_lockstep.histories.whole_naming import name
 from etcd_lockstep.histories.wing_gong import BUDGET, Entry, Found, Impossible, find_order
+from etcd_model import operations as op
 from etcd_model import step
 from etcd_model.errors import Error
 from etcd_model.lease import expire
-from etcd_model.operations import (
-    Compact,
-    Compare,
-    CompareTarget,
-    LeaseGrant,
-    LeaseTimeToLive,
-    Operation,
-    Range,
-    SortTarget,
-    Txn,
-)
 from etcd_model.results import (
     Event,
     KeyValue,
@@ -47,8 +37,8 @@ from etcd_model.state import Commit, Lease, Server, State
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a store tells: fields that are 0 in every answer of a history are not looked at."""
+class Shown:
+    """What the answers of a store show: fields that are 0 in every answer of a history are not looked at."""
 
     headers: bool
     fields: tuple[str, ...]
@@ -61,8 +51,8 @@ class Told:
 _FIELDS = ("create_revision", "mod_revision", "version", "lease")
 
 
-def told_by(calls: Sequence[Call]) -> Told:
-    """What the answers of a history tell."""
+def shown_by(calls: Sequence[Call]) -> Shown:
+    """What the answers of a history show."""
     missing = set(_FIELDS)
     headers = False
     for call in calls:
@@ -70,7 +60,7 @@ def told_by(calls: Sequence[Call]) -> Told:
         if missing:
             for kv in kvs_in(call.outcome):
                 missing -= {field for field in missing if getattr(kv, field)}
-    return Told(headers, tuple(field for field in _FIELDS if field not in missing))
+    return Shown(headers, tuple(field for field in _FIELDS if field not in missing))
 
 
 class _Node:
@@ -94,13 +84,13 @@ class WholeSearch:
         self._history = history
         self._calls = history.calls
         self._placed = placed
-        self._told = told_by(history.calls)
+        self._shown = shown_by(history.calls)
         if not placed.unrevealed:
-            self._told = Told(headers=True, fields=_FIELDS)
-        self._sent = _sent(history) if self._told.headers else {}
+            self._shown = Shown(headers=True, fields=_FIELDS)
+        self._sent = _sent(history) if self._shown.headers else {}
         self._keeps_history = any(_looks_back(call.operation) for call in history.calls)
-        self._needs_numbers = self._told.revisions or self._keeps_history
-        self._needs_versions = "version" in self._told.fields or any(map(_looks_at_numbers, history.calls))
+        self._needs_numbers = self._shown.revisions or self._keeps_history
+        self._needs_versions = "version" in self._shown.fields or any(map(_looks_at_numbers, history.calls))
         self._nodes: dict[Hashable, _Node] = {}
         self._pasts: dict[Hashable, int] = {}
         self._runs: dict[Callable[[_Node], _Node | None], Callable[[State], State | None]] = {}
@@ -110,12 +100,12 @@ class WholeSearch:
         self.unchecked = sum(history.calls[index].outcome not in DUE_TO_THE_STORE for index in placed.refused)
         """How many refusals had a reason outside of what is checked."""
         self.account: Account | None = None
-        """What the order that was found makes, where the store tells its revisions."""
+        """What the order that was found makes, where answers have revisions."""
 
     def check(self) -> None:
         """Search each part of the history that is independent of the others."""
         everything = range(len(self._calls))
-        groups = [list(everything)] if self._told.revisions else objects(self._calls)
+        groups = [list(everything)] if self._shown.revisions else objects(self._calls)
         for group in groups:
             self._search(group)
 
@@ -124,7 +114,7 @@ class WholeSearch:
         entries += [*self._headers(group), *self._expiries(group)]
         match find_order(entries, self._initial, id, BUDGET):
             case Found(order=order):
-                if self._told.headers:
+                if self._shown.headers:
                     self.account = self._account(entries, order)
             case Impossible(stuck=stuck):
                 calls = [entries[at].call for at in stuck if entries[at].call >= 0 and not entries[at].optional]
@@ -170,7 +160,7 @@ class WholeSearch:
             if revision >= 0 and self._is_loose(index):
                 run = self._remembered(("at", revision), _stands_at(revision))
                 yield Entry(run, 0, returned(self._calls[index]), call=index)
-        for watch in self._history.watches if self._told.headers else ():
+        for watch in self._history.watches if self._shown.headers else ():
             for response in watch.responses:
                 if response.events:
                     revision = response.events[-1].kv.mod_revision
@@ -185,7 +175,7 @@ class WholeSearch:
         operation, outcome = call.operation, call.outcome
         if isinstance(outcome, Error) and outcome not in DUE_TO_THE_STORE:
             return lambda node: node  # it had no effect; why it was refused is not known here
-        if isinstance(operation, LeaseGrant) and not operation.id and isinstance(outcome, LeaseGrantResult):
+        if isinstance(operation, op.LeaseGrant) and not operation.id and isinstance(outcome, LeaseGrantResult):
             operation = replace(operation, id=outcome.id)
         if isinstance(outcome, Indefinite):
             return self._remembered(index, lambda state: self._unless_claimed(state, operation))
@@ -230,11 +220,11 @@ class WholeSearch:
             node = self._nodes[key] = _Node(state, past)
         return node
 
-    def _unless_claimed(self, state: State, operation: Operation) -> State | None:
+    def _unless_claimed(self, state: State, operation: op.Operation) -> State | None:
         """An indefinite call did not make a revision that a completed one claims."""
         refuse_crashing(operation, state)
         after, _result = step(state, operation)
-        if self._told.headers and after.revision != state.revision and after.revision in self._claimed:
+        if self._shown.headers and after.revision != state.revision and after.revision in self._claimed:
             return None
         return after
 
@@ -243,7 +233,7 @@ class WholeSearch:
         ends: list[tuple[int, int]] = []
         for index in group:
             call = self._calls[index]
-            if isinstance(call.operation, LeaseGrant) and not isinstance(call.outcome, Error):
+            if isinstance(call.operation, op.LeaseGrant) and not isinstance(call.outcome, Error):
                 granted = call.outcome if isinstance(call.outcome, LeaseGrantResult) else None
                 lease_id = granted.id if granted else call.operation.id
                 ttl = granted.ttl if granted else max(call.operation.ttl, 1)
@@ -256,8 +246,8 @@ class WholeSearch:
 
     # What of an answer is compared
 
-    def _observed(self, operation: Operation, result: Any) -> Any:
-        """An answer without what the store does not tell, and without what depends on clocks."""
+    def _observed(self, operation: op.Operation, result: Any) -> Any:
+        """An answer without the fields that the store does not fill in, and without what depends on clocks."""
         match result:
             case Error():
                 return result
@@ -266,20 +256,20 @@ class WholeSearch:
             case LeaseKeepAliveResult(ttl=ttl):
                 return "alive", ttl > 0
             case LeaseTimeToLiveResult(ttl=ttl, granted_ttl=granted, keys=keys):
-                asked = isinstance(operation, LeaseTimeToLive) and operation.keys
+                asked = isinstance(operation, op.LeaseTimeToLive) and operation.keys
                 return "left", ttl >= 0, granted, sorted(keys) if asked else []
             case LeaseLeasesResult(leases=leases):
                 return "leases", sorted(leases)
-        if isinstance(operation, Compact):
+        if isinstance(operation, op.Compact):
             return "compacted"
         return self._bare(result)
 
     def _revision(self, result: Any) -> int:
-        return result.revision if self._told.headers else 0
+        return result.revision if self._shown.headers else 0
 
     def _bare(self, result: Any) -> Any:
         if isinstance(result, KeyValue):
-            return (result.key, result.value, *(getattr(result, field) for field in self._told.fields))
+            return (result.key, result.value, *(getattr(result, field) for field in self._shown.fields))
         if isinstance(result, tuple):
             return tuple(map(self._bare, result))
         if not hasattr(result, "__slots__"):
@@ -332,12 +322,12 @@ def _looks_at_numbers(call: Call) -> bool:
 
 def _reads_numbers(operation: Any) -> bool:
     match operation:
-        case Compare(target=target, operand=operand):
-            return target not in (CompareTarget.VALUE, CompareTarget.LEASE) and operand != 0
-        case Range():
-            sorts = operation.sort_target in (SortTarget.VERSION, SortTarget.CREATE, SortTarget.MOD)
+        case op.Compare(target=target, operand=operand):
+            return target not in (op.CompareTarget.VALUE, op.CompareTarget.LEASE) and operand != 0
+        case op.Range():
+            sorts = operation.sort_target in (op.SortTarget.VERSION, op.SortTarget.CREATE, op.SortTarget.MOD)
             return sorts or any(getattr(operation, name) for name in _FILTERS)
-        case Txn():
+        case op.Txn():
             return any(map(_reads_numbers, (*operation.compare, *operation.success, *operation.failure)))
     return False
 
@@ -347,10 +337,10 @@ _FILTERS = ("min_mod_revision", "max_mod_revision", "min_create_revision", "max_
 
 def _looks_back(operation: Any) -> bool:
     match operation:
-        case Compact():
+        case op.Compact():
             return True
-        case Range(revision=revision):
+        case op.Range(revision=revision):
             return revision > 0
-        case Txn():
+        case op.Txn():
             return any(map(_looks_back, (*operation.success, *operation.failure)))
     return False

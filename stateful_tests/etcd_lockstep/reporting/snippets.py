@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 from etcd_lockstep.codec import encode
 from etcd_lockstep.names import enum_of, name_of
+from etcd_lockstep.reporting.etcdctl import etcdctl_snippet
 from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.trace import LeaseOf, RevisionAt, Symbol, TokenOf, Trace, bare, substitute, symbols
 from etcd_model import operations as op
@@ -102,6 +103,10 @@ class _Program:
 
     unknown: ClassVar[frozenset[type]] = frozenset({op.Advance, op.Snapshot, op.Observe, op.Lock, op.Campaign})
     """Operations that are more than a request and its response."""
+    lease: ClassVar[str]
+    token: ClassVar[str]
+    revision: ClassVar[str]
+    """Expressions for what a step was answered, with a place for its number."""
 
     def __init__(self, trace: Trace) -> None:
         self.requests = [_Request(operation, self.expression) for operation in trace]
@@ -117,7 +122,15 @@ class _Program:
         )
 
     def expression(self, symbol: Symbol) -> str:
-        raise NotImplementedError
+        """What stands for a symbol."""
+        match symbol:
+            case LeaseOf(step=step):
+                return self.lease.format(step)
+            case TokenOf(step=step):
+                return self.token.format(step)
+            case RevisionAt(step=step, plus=plus):
+                return self.revision.format(step) + (f" {_signed(plus)}" if plus else "")
+        raise AssertionError(symbol)
 
     def value(self, field: FieldDescriptor, value: Any, request: _Request) -> str:
         raise NotImplementedError
@@ -132,15 +145,7 @@ def _quoted(text: str) -> str:
 
 
 class _Python(_Program):
-    def expression(self, symbol: Symbol) -> str:
-        match symbol:
-            case LeaseOf(step=step):
-                return f"step_{step}.ID"
-            case TokenOf(step=step):
-                return f"step_{step}.token"
-            case RevisionAt(step=step, plus=plus):
-                return f"revision_{step} {_signed(plus)}" if plus else f"revision_{step}"
-        raise AssertionError(symbol)
+    lease, token, revision = "step_{}.ID", "step_{}.token", "revision_{}"
 
     def source(self) -> str:
         lines = [
@@ -153,7 +158,7 @@ class _Python(_Program):
             "",
             "",
             "def ask(call, request, token=None):",
-            "    metadata = [('token', token)] if token else None".replace("'", '"'),
+            '    metadata = [("token", token)] if token else None',
             "    try:",
             "        answer = call(request, timeout=5, metadata=metadata)",
             "    except grpc.RpcError as error:",
@@ -203,16 +208,7 @@ def python_snippet(finding: Finding) -> str | None:
 class _Go(_Program):
     unknown = _Program.unknown | {op.Unlock, op.Proclaim, op.Leader, op.Resign}
     """The lock and election services are in another module of etcd's than its client."""
-
-    def expression(self, symbol: Symbol) -> str:
-        match symbol:
-            case LeaseOf(step=step):
-                return f"step{step}.GetID()"
-            case TokenOf(step=step):
-                return f"step{step}.GetToken()"
-            case RevisionAt(step=step, plus=plus):
-                return f"revision{step} {_signed(plus)}" if plus else f"revision{step}"
-        raise AssertionError(symbol)
+    lease, token, revision = "step{}.GetID()", "step{}.GetToken()", "revision{}"
 
     def source(self) -> str:
         body: list[str] = []
@@ -343,8 +339,6 @@ def _is_repeated(field: FieldDescriptor) -> bool:
 
 def snippets(finding: Finding) -> Mapping[str, str]:
     """By the name of the language or tool; those that can't show the trace are left out."""
-    from etcd_lockstep.reporting.etcdctl import etcdctl_snippet
-
     made: dict[str, Snippet] = {
         "pytest": pytest_snippet,
         "Python": python_snippet,

@@ -1,4 +1,4 @@
-"""Situations: what an operation met, and in what state of the store, so that what is new can be told."""
+"""Situations: what an operation met, and in what state of the store, so that what is new can be recognized."""
 
 from __future__ import annotations
 

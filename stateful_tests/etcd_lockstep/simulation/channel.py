@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from etcd_lockstep.simulation.backends import WATCH
 from etcd_lockstep.simulation.errors import ChannelClosed
 from fake_etcd.calls import Answered, InProcessRpcError
+from fake_etcd.errors import unknown_method
 from fake_etcd.server_calls import token_of
 from fake_etcd.wire.methods import METHOD
 
@@ -120,9 +121,8 @@ class _Method:
     def encode(self, request: Any) -> Any:
         """A client's request as the wire's own message."""
         if self._method is None:
-            service, _, name = self.path[1:].rpartition("/")
-            details = f"unknown method {name} for service {service}"
-            raise InProcessRpcError(grpc.StatusCode.UNIMPLEMENTED, details)
+            refusal = unknown_method(self.path)
+            raise InProcessRpcError(refusal.code, refusal.message)
         data = self._serialize(request) if self._serialize else request
         return self._method.request.FromString(data)  # a copy: the client may go on with its own
 
@@ -178,7 +178,7 @@ class _Streams(_Method, grpc.StreamStreamMultiCallable):  # type: ignore[type-ar
 
 
 class _Call(grpc.Call):
-    """What a stream tells of itself."""
+    """What can be asked of a stream."""
 
     def code(self) -> grpc.StatusCode:
         return grpc.StatusCode.OK

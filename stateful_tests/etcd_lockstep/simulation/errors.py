@@ -21,7 +21,7 @@ class ChannelClosed(ValueError):
 
 
 def dropped(what: str) -> InjectedError:
-    """What gRPC tells a client whose connection broke: nobody knows whether the request was carried out."""
+    """What gRPC raises for a client whose connection broke: nobody knows whether the request was carried out."""
     return InjectedError(grpc.StatusCode.UNAVAILABLE, f"the schedule dropped the {what}")
 
 

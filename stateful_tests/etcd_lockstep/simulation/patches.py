@@ -3,7 +3,7 @@
 Conditions, events, semaphores, queues, timers and pools of threads are made of `threading.Lock` by code in Python, so
 that the lock alone takes part in the schedule. Whoever is no thread of the clients gets what is real, and so does a
 module that is being imported. What a module imported by name before (`from time import sleep`) stays real; a program
-that blocks there is told so.
+that blocks there fails, with the line.
 """
 
 from __future__ import annotations

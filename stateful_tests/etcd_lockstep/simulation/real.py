@@ -16,11 +16,12 @@ import grpc
 from google.protobuf.message import Message
 
 from etcd_lockstep.servers import Access, open_channel
-from etcd_lockstep.simulation.backends import Answered, Pending, Stream
+from etcd_lockstep.simulation.backends import WATCH, Answered, Pending, Stream
 from etcd_lockstep.target import TargetDied
 from etcd_lockstep.targets.transport import CALL_TIMEOUT, WatchCall, token_metadata
 from etcd_lockstep.targets.wire import Wire, empty_store
 from etcd_model.errors import Error
+from etcd_model.lease import MAX_TTL
 from fake_etcd import VirtualClock
 from fake_etcd.calls import InProcessRpcError
 from fake_etcd.stubs import bind
@@ -28,10 +29,7 @@ from fake_etcd.wire import messages as pb
 from fake_etcd.wire.methods import METHOD
 
 _EXTRA_SECONDS = 86_400
-_MAX_TTL = 9_000_000_000
-"""etcd: server/lease/lessor.go MaxLeaseTTL."""
 _LEASE = "/etcdserverpb.Lease/Lease"
-_WATCH = "/etcdserverpb.Watch/Watch"
 _WAITS = ("/v3lockpb.Lock/Lock", "/v3electionpb.Election/Campaign")
 _WAIT_SECONDS = 0.1
 """For which a call that waits is given, after each write, to be answered."""
@@ -77,7 +75,7 @@ class RealBackend:
     def _answer(self, path: str, request: Any, token: str) -> Any:
         now = self._clock()
         asked = request.TTL if path == f"{_LEASE}Grant" else 0
-        if path == f"{_LEASE}Grant" and asked + _EXTRA_SECONDS <= _MAX_TTL:
+        if path == f"{_LEASE}Grant" and asked + _EXTRA_SECONDS <= MAX_TTL:
             request = pb.LeaseGrantRequest(ID=request.ID, TTL=asked + _EXTRA_SECONDS)
         answer: Any = self._exchange(path, request, token)
         if path == f"{_LEASE}Grant":
@@ -103,7 +101,7 @@ class RealBackend:
         self.revision = max(self.revision, answer.header.revision)
 
     def watch(self, token: str) -> Stream:
-        return _RealStream(self, WatchCall(bind(self._channel, METHOD[_WATCH]), token_metadata(token)))
+        return _RealStream(self, WatchCall(bind(self._channel, METHOD[WATCH]), token_metadata(token)))
 
     def next_expiry(self) -> float | None:
         return min((lease.expiry for lease in self._leases.values()), default=None)

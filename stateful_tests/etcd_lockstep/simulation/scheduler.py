@@ -21,7 +21,7 @@ _allocate_lock = threading.Lock
 """The real ones: `patches` replaces the name in `threading`."""
 
 _RAISES = 100
-"""How often a thread is told that it crashed before it counts as one that doesn't listen."""
+"""How often `Crashed` is raised in a thread before it counts as one that catches it."""
 _LOOKS = 20
 """How many times one looks whether a thread still computes that has not come to a gate, each half the patience long."""
 _JOIN_SECONDS = 5

@@ -54,7 +54,7 @@ class Words:
         return "cancel a watch" if request.WhichOneof("request_union") == "cancel_request" else "ask for progress"
 
     def answer(self, path: str, answer: Any) -> str:
-        """What it was told."""
+        """What it was answered."""
         match path.rpartition("/")[2]:
             case "Range":
                 return self._kvs(answer)

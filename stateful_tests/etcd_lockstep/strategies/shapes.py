@@ -41,8 +41,8 @@ CLIENT_TXNS: tuple[op.Txn, ...] = (
     op.Txn((_if(_CREATE, _SOME),), (op.DeleteRange(_K),)),
     # its software transactional memory: what was read is as it was (client/v3/concurrency/stm.go)
     op.Txn((_if(_MOD, _SOME), _if(_MOD, _SOME, b"j")), (op.Put(_K, b"v"), op.DeleteRange(b"j")), (op.Range(_K),)),
-    # etcd3 for Python: a lock is taken and given back, a value replaced, a key put once (etcd3/locks.py, client.py)
-    op.Txn((_if(_CREATE, 0),), (op.Put(_K, b"v", _SOME),), (op.Range(_K),)),
+    # etcd3 for Python: a lock is given back, a value replaced, a key put once (etcd3/locks.py, client.py); it takes a
+    # lock as one campaigns
     op.Txn((_if(op.CompareTarget.VALUE, b"v"),), (op.DeleteRange(_K),), (op.Range(_K),)),
     op.Txn((_if(op.CompareTarget.VALUE, b"v"),), (op.Put(_K, b"w"),)),
     op.Txn((_if(op.CompareTarget.VERSION, 0),), (op.Put(_K, b"v"),)),

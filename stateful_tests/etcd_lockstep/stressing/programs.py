@@ -1,7 +1,7 @@
 """Programs that clients run: short, drawn, on few keys and few leases, so that clients meet.
 
 A program is a generator. It yields an operation, is sent what came of it, and goes on from that: what it refers to are
-its own earlier steps. Each value is written by one call only, so that a read tells whose write it shows.
+its own earlier steps. Each value is written by one call only, so that a read shows whose write it saw.
 """
 
 from __future__ import annotations
@@ -11,24 +11,10 @@ from collections.abc import Callable, Generator
 from typing import TypeAlias
 
 from etcd_lockstep.histories import Outcome
-from etcd_model.operations import (
-    Compare,
-    CompareResult,
-    CompareTarget,
-    DeleteRange,
-    LeaseGrant,
-    LeaseKeepAlive,
-    LeaseRevoke,
-    LeaseTimeToLive,
-    Operation,
-    Put,
-    Range,
-    RequestOp,
-    Txn,
-)
+from etcd_model import operations as op
 from etcd_model.results import LeaseGrantResult, RangeResult
 
-Program: TypeAlias = "Generator[Operation, Outcome, None]"
+Program: TypeAlias = "Generator[op.Operation, Outcome, None]"
 
 KEYS = (b"a", b"b", b"c")
 _WEIGHTS = (6, 3, 1)
@@ -64,8 +50,8 @@ class Draw:
         self._values += 1
         return f"{self._client}.{self._values}".encode()
 
-    def _put(self, key: bytes, lease: int = 0) -> Put:
-        return Put(key, self._value(), lease=lease, prev_kv=self._source.random() < 0.3)
+    def _put(self, key: bytes, lease: int = 0) -> op.Put:
+        return op.Put(key, self._value(), lease=lease, prev_kv=self._source.random() < 0.3)
 
     def write(self) -> Program:
         yield self._put(self._key())
@@ -73,63 +59,63 @@ class Draw:
     def read(self) -> Program:
         chance = self._source.random()
         serializable = chance > 0.9
-        one = Range(self._key(), serializable=serializable)
-        yield one if chance < 0.5 else Range(b"a", b"d", serializable=serializable)
+        one = op.Range(self._key(), serializable=serializable)
+        yield one if chance < 0.5 else op.Range(b"a", b"d", serializable=serializable)
 
     def read_again(self) -> Program:
         """A read, and one of the same revision, which says the same."""
-        outcome = yield Range(b"a", b"d")
+        outcome = yield op.Range(b"a", b"d")
         if isinstance(outcome, RangeResult) and outcome.revision > 0:
-            yield Range(b"a", b"d", revision=outcome.revision)
+            yield op.Range(b"a", b"d", revision=outcome.revision)
 
     def delete(self) -> Program:
         chance = self._source.random()
-        yield DeleteRange(b"a", b"c") if chance < 0.2 else DeleteRange(self._key(), prev_kv=chance > 0.7)
+        yield op.DeleteRange(b"a", b"c") if chance < 0.2 else op.DeleteRange(self._key(), prev_kv=chance > 0.7)
 
     def change(self) -> Program:
         """Read a key, and write it if nobody else did meanwhile."""
         key = self._key()
-        outcome = yield Range(key)
+        outcome = yield op.Range(key)
         if not isinstance(outcome, RangeResult):
             return
         seen = outcome.kvs[0].mod_revision if outcome.kvs else 0
-        unchanged = Compare(key, CompareTarget.MOD, CompareResult.EQUAL, seen)
-        yield Txn((unchanged,), (self._put(key),), (Range(key),))
+        unchanged = op.Compare(key, op.CompareTarget.MOD, op.CompareResult.EQUAL, seen)
+        yield op.Txn((unchanged,), (self._put(key),), (op.Range(key),))
 
     def create(self) -> Program:
         """Create a key if it is not there, as locks do, and delete it if it is still the own one."""
         key, value = self._key(), self._value()
-        missing = Compare(key, CompareTarget.CREATE, CompareResult.EQUAL, 0)
-        yield Txn((missing,), (Put(key, value),), (Range(key),))
+        missing = op.Compare(key, op.CompareTarget.CREATE, op.CompareResult.EQUAL, 0)
+        yield op.Txn((missing,), (op.Put(key, value),), (op.Range(key),))
         if self._source.random() < 0.7:
-            own = Compare(key, CompareTarget.VALUE, CompareResult.EQUAL, value)
-            yield Txn((own,), (DeleteRange(key),), ())
+            own = op.Compare(key, op.CompareTarget.VALUE, op.CompareResult.EQUAL, value)
+            yield op.Txn((own,), (op.DeleteRange(key),), ())
 
     def several(self) -> Program:
         """A txn that writes more than one key, and reads them."""
         first, second = self._source.sample(KEYS, 2)
-        gone: RequestOp = DeleteRange(second) if self._source.random() < 0.3 else self._put(second)
-        there = Compare(first, CompareTarget.VERSION, CompareResult.GREATER, self._source.randint(0, 2))
+        gone: op.RequestOp = op.DeleteRange(second) if self._source.random() < 0.3 else self._put(second)
+        there = op.Compare(first, op.CompareTarget.VERSION, op.CompareResult.GREATER, self._source.randint(0, 2))
         guards = (there,) if self._source.random() < 0.5 else ()
-        yield Txn(guards, (self._put(first), gone, Range(b"a", b"d")), (Range(b"a", b"d"), self._put(second)))
+        yield op.Txn(guards, (self._put(first), gone, op.Range(b"a", b"d")), (op.Range(b"a", b"d"), self._put(second)))
 
     def lease(self) -> Program:
         """Grant a lease, attach keys to it, and mostly revoke it."""
         lease_id = self._source.choice(LEASES)
-        outcome = yield LeaseGrant(self._source.choice(_TTLS), lease_id)
+        outcome = yield op.LeaseGrant(self._source.choice(_TTLS), lease_id)
         if not isinstance(outcome, LeaseGrantResult) and self._source.random() < 0.5:
             return
         for _ in range(self._source.randint(0, 2)):
             yield self._put(self._key(), lease_id)
         if self._source.random() < 0.7:
-            yield LeaseRevoke(lease_id)
+            yield op.LeaseRevoke(lease_id)
 
     def look_at_lease(self) -> Program:
         lease_id = self._source.choice(LEASES)
         if self._source.random() < 0.5:
-            yield LeaseKeepAlive(lease_id)
+            yield op.LeaseKeepAlive(lease_id)
         else:
-            yield LeaseTimeToLive(lease_id, keys=True)
+            yield op.LeaseTimeToLive(lease_id, keys=True)
 
 
 _TXN = frozenset({"range", "txn"})

@@ -64,13 +64,13 @@ class RealEtcd:
         time.sleep(seconds)
 
     def in_use(self) -> list[HeldLease]:
-        """The leases; what else clients hold, a real etcd doesn't tell."""
+        """The leases; what else clients hold, a real etcd doesn't report."""
         lease = stubs(self.channel()).lease
         held = []
         for one in lease.LeaseLeases(pb.LeaseLeasesRequest()).leases:
-            told = lease.LeaseTimeToLive(pb.LeaseTimeToLiveRequest(ID=one.ID, keys=True))
-            if told.TTL != -1:  # or it has expired meanwhile
-                held.append(HeldLease(one.ID, told.grantedTTL, tuple(sorted(told.keys))))
+            answer = lease.LeaseTimeToLive(pb.LeaseTimeToLiveRequest(ID=one.ID, keys=True))
+            if answer.TTL != -1:  # or it has expired meanwhile
+                held.append(HeldLease(one.ID, answer.grantedTTL, tuple(sorted(answer.keys))))
         return held
 
     def close(self) -> None:

@@ -284,7 +284,7 @@ class ServedTarget(WireTarget):
         return True
 
     def _counts_from_0(self) -> bool:
-        """Whether an empty store is at revision 0, which no header can tell from none; its first put then is at 1."""
+        """Whether an empty store is at revision 0, which a header shows as none; its first put then is at 1."""
         if not {"range", "put"} <= self._learned.operations:
             return False
         with suppress(TargetDied, Malformed):

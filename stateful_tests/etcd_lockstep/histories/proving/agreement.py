@@ -28,7 +28,7 @@ class Tally:
     verdicts: Counter[str] = field(default_factory=Counter)
     """By verdict, and by what the oracle says."""
     disagreements: list[int] = field(default_factory=list)
-    """The seeds of histories on which the two differ. Where the checker can't tell, it does not differ."""
+    """The seeds of histories on which the two differ. Where the checker can't decide, it does not differ."""
 
     def add(self, other: Tally) -> None:
         self.verdicts += other.verdicts

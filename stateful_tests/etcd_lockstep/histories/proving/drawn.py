@@ -12,25 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from etcd_lockstep.histories.history import Account, Call, History, Indefinite, Watch, WatchResponse
 from etcd_model import State, step
+from etcd_model import operations as op
 from etcd_model.lease import expire
-from etcd_model.operations import (
-    Compact,
-    Compare,
-    CompareResult,
-    CompareTarget,
-    DeleteRange,
-    LeaseGrant,
-    LeaseKeepAlive,
-    LeaseLeases,
-    LeaseRevoke,
-    LeaseTimeToLive,
-    Operation,
-    Put,
-    Range,
-    RequestOp,
-    Txn,
-    WatchCreate,
-)
 from etcd_model.results import Event, KeyValue, LeaseTimeToLiveResult, Result
 from etcd_model.state import Commit, PutEvent
 
@@ -40,7 +23,7 @@ LEASES = (7, 8)
 SECOND = 1_000_000_000
 
 
-def draw_operation(source: random.Random, revision: int) -> Operation:
+def draw_operation(source: random.Random, revision: int) -> op.Operation:
     """An operation on few keys, few values and few leases, so that calls meet."""
     draw = source.choices(_DRAWS, weights=_WEIGHTS)[0]
     return draw(source, revision)
@@ -50,80 +33,80 @@ def _key(source: random.Random) -> bytes:
     return source.choices(KEYS, weights=(6, 3, 1))[0]
 
 
-def _put(source: random.Random, _revision: int) -> Put:
+def _put(source: random.Random, _revision: int) -> op.Put:
     key = _key(source)
     options = source.random()
     if options < 0.06:
-        return Put(key, lease=source.choice((0, *LEASES)), ignore_value=True)
+        return op.Put(key, lease=source.choice((0, *LEASES)), ignore_value=True)
     if options < 0.1:
-        return Put(key, source.choice(VALUES), ignore_lease=True)
+        return op.Put(key, source.choice(VALUES), ignore_lease=True)
     lease = source.choice(LEASES) if source.random() < 0.25 else 0
-    return Put(key, source.choice(VALUES), lease=lease, prev_kv=source.random() < 0.3)
+    return op.Put(key, source.choice(VALUES), lease=lease, prev_kv=source.random() < 0.3)
 
 
-def _range(source: random.Random, revision: int) -> Range:
+def _range(source: random.Random, revision: int) -> op.Range:
     chance = source.random()
     past = max(1, revision + source.randint(-3, 1)) if source.random() < 0.15 else 0
     serializable = source.random() < 0.1
     if chance < 0.6:
-        return Range(_key(source), revision=past, serializable=serializable)
+        return op.Range(_key(source), revision=past, serializable=serializable)
     if chance < 0.9:
-        return Range(b"a", b"c", revision=past, serializable=serializable)
-    return Range(b"a", b"\0", limit=source.randint(0, 2), count_only=source.random() < 0.3)
+        return op.Range(b"a", b"c", revision=past, serializable=serializable)
+    return op.Range(b"a", b"\0", limit=source.randint(0, 2), count_only=source.random() < 0.3)
 
 
-def _delete(source: random.Random, _revision: int) -> DeleteRange:
+def _delete(source: random.Random, _revision: int) -> op.DeleteRange:
     if source.random() < 0.7:
-        return DeleteRange(_key(source), prev_kv=source.random() < 0.3)
-    return DeleteRange(b"a", b"c")
+        return op.DeleteRange(_key(source), prev_kv=source.random() < 0.3)
+    return op.DeleteRange(b"a", b"c")
 
 
-def _txn(source: random.Random, revision: int) -> Txn:
+def _txn(source: random.Random, revision: int) -> op.Txn:
     compares = tuple(_compare(source, revision) for _ in range(source.randint(0, 2)))
-    return Txn(compares, _branch(source, revision), _branch(source, revision))
+    return op.Txn(compares, _branch(source, revision), _branch(source, revision))
 
 
-def _compare(source: random.Random, revision: int) -> Compare:
+def _compare(source: random.Random, revision: int) -> op.Compare:
     key = _key(source)
     match source.randint(0, 3):
         case 0:
-            return Compare(key, CompareTarget.VALUE, CompareResult.EQUAL, source.choice(VALUES))
+            return op.Compare(key, op.CompareTarget.VALUE, op.CompareResult.EQUAL, source.choice(VALUES))
         case 1:
-            return Compare(key, CompareTarget.CREATE, CompareResult.EQUAL, 0)
+            return op.Compare(key, op.CompareTarget.CREATE, op.CompareResult.EQUAL, 0)
         case 2:
-            return Compare(key, CompareTarget.MOD, CompareResult.LESS, revision)
+            return op.Compare(key, op.CompareTarget.MOD, op.CompareResult.LESS, revision)
         case _:
-            return Compare(key, CompareTarget.VERSION, CompareResult.GREATER, source.randint(0, 2), b"c")
+            return op.Compare(key, op.CompareTarget.VERSION, op.CompareResult.GREATER, source.randint(0, 2), b"c")
 
 
-def _branch(source: random.Random, revision: int) -> tuple[RequestOp, ...]:
-    requests: list[RequestOp] = []
+def _branch(source: random.Random, revision: int) -> tuple[op.RequestOp, ...]:
+    requests: list[op.RequestOp] = []
     written: set[bytes] = set()
     for _ in range(source.choices((0, 1, 2, 3), weights=(2, 5, 4, 1))[0]):
         match source.randint(0, 3):
             case 0:
                 requests.append(_range(source, revision))
             case 1:
-                requests.append(DeleteRange(_key(source)))
+                requests.append(op.DeleteRange(_key(source)))
             case _:
                 key = _key(source)
                 if key not in written:
-                    requests.append(Put(key, source.choice(VALUES)))
+                    requests.append(op.Put(key, source.choice(VALUES)))
                     written.add(key)
     return tuple(requests)
 
 
-_DRAWS: tuple[Callable[[random.Random, int], Operation], ...] = (
+_DRAWS: tuple[Callable[[random.Random, int], op.Operation], ...] = (
     _put,
     _range,
     _delete,
     _txn,
-    lambda source, revision: Compact(max(0, revision + source.randint(-2, 1))),
-    lambda source, _revision: LeaseGrant(source.choice((2, 60)), source.choice(LEASES)),
-    lambda source, _revision: LeaseRevoke(source.choice(LEASES)),
-    lambda source, _revision: LeaseKeepAlive(source.choice(LEASES)),
-    lambda source, _revision: LeaseTimeToLive(source.choice(LEASES), keys=source.random() < 0.5),
-    lambda _source, _revision: LeaseLeases(),
+    lambda source, revision: op.Compact(max(0, revision + source.randint(-2, 1))),
+    lambda source, _revision: op.LeaseGrant(source.choice((2, 60)), source.choice(LEASES)),
+    lambda source, _revision: op.LeaseRevoke(source.choice(LEASES)),
+    lambda source, _revision: op.LeaseKeepAlive(source.choice(LEASES)),
+    lambda source, _revision: op.LeaseTimeToLive(source.choice(LEASES), keys=source.random() < 0.5),
+    lambda _source, _revision: op.LeaseLeases(),
 )
 _WEIGHTS = (30, 25, 8, 15, 2, 6, 3, 1, 2, 1)
 
@@ -133,7 +116,7 @@ class _Pending:
     """A call under way."""
 
     client: int
-    operation: Operation
+    operation: op.Operation
     invoked: int
     result: Result | None = None
     gives_up: bool = False
@@ -206,7 +189,7 @@ def _is_due(calls: Sequence[Call | _Pending], lease_id: int, ttl: int, now: int)
     asked = [
         call.invoked
         for call in calls
-        if isinstance(call.operation, LeaseGrant | LeaseKeepAlive) and call.operation.id == lease_id
+        if isinstance(call.operation, op.LeaseGrant | op.LeaseKeepAlive) and call.operation.id == lease_id
     ]
     return bool(asked) and max(asked) + ttl * SECOND < now
 
@@ -251,4 +234,4 @@ def _watch(source: random.Random, run: _Run, now: int) -> Watch:
             responses.append(WatchResponse(now + 1, commit.revision, events))
     if source.random() < 0.5:
         responses.append(WatchResponse(now + 2, read))
-    return Watch(99, WatchCreate(key, range_end, start_revision=1), 0, 1, tuple(responses))
+    return Watch(99, op.WatchCreate(key, range_end, start_revision=1), 0, 1, tuple(responses))
