@@ -75,7 +75,7 @@ def _counting(world: World) -> None:
 # The schedule
 
 
-def test_in_the_plainest_run_each_client_runs_to_its_end_in_turn() -> None:
+def test_in_the_simplest_run_each_client_runs_to_its_end_in_turn() -> None:
     run = _simulation(_counting).run()
     assert run.failure is None
     assert run.timeline == (

@@ -273,7 +273,7 @@ func TestAKeepAliveOfNoLeaseHasATTLOf0(t *testing.T) {
 	}
 }
 
-// counter counts its puts as revisions, and tells its one watcher of them.
+// counter counts its puts as revisions, and sends them to its one watcher.
 type counter struct {
 	revision int64
 	events   chan clientv3.WatchResponse
@@ -336,7 +336,7 @@ func TestAFactoryThatPanicsFailsTheReset(t *testing.T) {
 	}
 }
 
-func TestAWatcherIsToldOfEvents(t *testing.T) {
+func TestAWatcherIsSentEvents(t *testing.T) {
 	connection := connect(t, func() any { return &counter{} })
 	kv := pb.NewKVClient(connection)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -369,8 +369,8 @@ func TestAWatcherIsToldOfEvents(t *testing.T) {
 	if _, err := kv.Put(ctx, &pb.PutRequest{Key: []byte("k")}); err != nil {
 		t.Fatal(err)
 	}
-	if told := receive(); told.WatchId != 9 || len(told.Events) != 1 || told.Events[0].Kv.ModRevision != 1 {
-		t.Error(told)
+	if sent := receive(); sent.WatchId != 9 || len(sent.Events) != 1 || sent.Events[0].Kv.ModRevision != 1 {
+		t.Error(sent)
 	}
 	send(create)
 	if again := receive(); !again.Canceled || again.WatchId != -1 {

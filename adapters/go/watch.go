@@ -48,7 +48,7 @@ func (s *watchServer) Watch(server pb.Watch_WatchServer) error {
 	}
 	ctx, cancel := context.WithCancel(server.Context())
 	defer cancel()
-	// By the metadata of its context, a real client tells what goes over one stream.
+	// A real client sends over one stream what has the same metadata in its context.
 	ctx = metadata.AppendToOutgoingContext(ctx, "etcd-lockstep-stream", fmt.Sprint(s.streams.Add(1)))
 	stream := &watchStream{ctx: ctx, instance: i, value: value, server: server, watchers: map[int64]*watcher{}}
 	for {
@@ -179,7 +179,7 @@ func (s *watchStream) read(w *watcher, responses clientv3.WatchChan) {
 	}
 }
 
-// forward sends what a watcher was told. The stream is locked.
+// forward sends what came from a watcher's channel. The stream is locked.
 func (s *watchStream) forward(w *watcher, r *clientv3.WatchResponse) error {
 	header := headerOf(&r.Header)
 	s.instance.seen(header)

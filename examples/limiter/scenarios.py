@@ -89,7 +89,7 @@ def s2_a_run_that_is_over_blocks_the_repository(make_queue: MakeQueue) -> Simula
 
         @world.at_end
         def one_after_the_other_is_admitted() -> None:
-            assert admitted == [True, True], f"they were told {admitted}"
+            assert admitted == [True, True], f"the answers were {admitted}"
 
     return _simulation([worker], set_up)
 
@@ -144,19 +144,19 @@ def s5_two_at_once_exceed_the_limit(make_queue: MakeQueue) -> Simulation:
 
 
 def s6_a_slot_that_one_holds_is_refused(make_queue: MakeQueue) -> Simulation:
-    """A run whose acquiring was not answered can acquire again, and is told that it has its slot."""
-    repository, told = _repository(3), []
+    """A run whose acquiring was not answered can acquire again, and has its slot."""
+    repository, admitted = _repository(3), []
 
     def worker(me: Client) -> None:
         queue = make_queue(me.etcd)
-        told.append(_insist(partial(queue.start, repository, "run", threading.Event())))
+        admitted.append(_insist(partial(queue.start, repository, "run", threading.Event())))
 
     def set_up(world: World) -> None:
-        told.clear()
+        admitted.clear()
 
         @world.at_end
-        def who_has_a_slot_is_told_so() -> None:
-            assert told == [bool(_slots(world, repository))], f"it was told {told}"
+        def who_has_a_slot_acquires_it_again() -> None:
+            assert admitted == [bool(_slots(world, repository))], f"the answer was {admitted}"
 
     return _simulation([worker], set_up, "drop-answer")
 

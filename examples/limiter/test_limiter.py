@@ -11,11 +11,11 @@ from limiter.scenarios import SCENARIOS
 
 SHOWN = {
     "S1": ([], "both are admitted: {'worker 1': True, 'worker 2': False}"),
-    "S2": ([], "one after the other is admitted: they were told [True, False]"),
+    "S2": ([], "one after the other is admitted: the answers were [True, False]"),
     "S3": ([], "runs alone are listed: 2 are listed"),
     "S4": ([(8, 16)], "worker raised NOT_FOUND: etcdserver: requested lease not found"),
     "S5": ([(4, 0)], "at most one run has a slot: two have one"),
-    "S6": ([(2, 0)], "who has a slot is told so: it was told [False]"),
+    "S6": ([(2, 0)], "who has a slot acquires it again: the answer was [False]"),
     "S7": ([], "a run that goes on has its slot: it has none"),
     "S8": ([], "every lease has a slot: 1 leases, 0 slots"),
 }

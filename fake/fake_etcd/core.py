@@ -45,7 +45,7 @@ class EngineSettings:
     auth_token_ttl: float
     """Seconds from a token's last use to its end."""
     client_urls: tuple[str, ...]
-    """What clients are told to find the server at; without any, it is where servers of the engine listen."""
+    """Where clients find the server, for MemberList; without any, it is where servers of the engine listen."""
     member_name: str
     peer_urls: tuple[str, ...]
     """What MemberList reports of the one member."""

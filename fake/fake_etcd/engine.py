@@ -181,7 +181,7 @@ class Engine:
         return Task(self._core, path, handler(request, token), wake)
 
     def watch(self, token: str = "", on_ready: Callable[[], None] | None = None) -> WatchStream:
-        """A stream of Watch.Watch; `on_ready` is told when it has something where it had nothing."""
+        """A stream of Watch.Watch; `on_ready` is called when it has something where it had nothing."""
         return WatchStream(self._core, token, on_ready)
 
     def decode(self, path: str, data: bytes) -> Any:

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from fake_etcd.quirks import quirks_of
 
 _CAPNSLOG = {"info": "I", "warn": "W"}
-"""How etcd 3.4 calls the levels; it logs in JSON only if it is told to. Measured: 3.4.23, 3.5.30, 3.6.16."""
+"""How etcd 3.4 calls the levels; it logs in JSON only with --logger=zap. Measured: 3.4.23, 3.5.30, 3.6.16."""
 
 
 class EtcdLog:

@@ -116,7 +116,7 @@ class IncomingCall:
         self._batch(operations, self._completed)
 
     def wake(self) -> None:
-        """Have the handler told `ready` on the server's thread, soon. Any thread may call this."""
+        """Call the handler's `ready` on the server's thread, soon. Any thread may call this."""
         self._server.enqueue(self)
 
     def _initial_metadata(self) -> Any:
@@ -188,7 +188,7 @@ class CoreServer:
         tick: Callable[[], None],
         tick_seconds: float,
     ) -> None:
-        """`accept` is told of each call, and `tick` called every so many seconds, both on the server's thread."""
+        """`accept` is called with each call, and `tick` called every so many seconds, both on the server's thread."""
         self._accept = accept
         self._tick = tick
         self._tick_seconds = tick_seconds

@@ -40,7 +40,7 @@ class IncomingCall(Protocol):
         """End the call, with its one answer where it has one. More than once is not heard."""
 
     def wake(self) -> None:
-        """Have the handler told `ready`, soon. Any thread may call this."""
+        """Call the handler's `ready`, soon. Any thread may call this."""
 
 
 def token_of(metadata: Iterable[tuple[str, Any]] | None) -> str:

@@ -1,6 +1,6 @@
 """Calls that wait for something to happen, or have many answers: a service writes them as generators.
 
-Nobody's thread is needed for one that waits: it is told when one of the keys that it waits for was written.
+Nobody's thread is needed for one that waits: it is called when one of the keys that it waits for was written.
 """
 
 from __future__ import annotations

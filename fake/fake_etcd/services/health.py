@@ -11,7 +11,7 @@ from fake_etcd.wire import messages as pb
 
 
 class Health(Service):
-    """The server as a whole is the service "", and serves; etcd tells of no other. Nobody needs a token to ask."""
+    """The server as a whole is the service "", and serves; etcd knows no other. Nobody needs a token to ask."""
 
     def handlers(self) -> Mapping[str, Handler]:
         return {"/grpc.health.v1.Health/Check": self.check}

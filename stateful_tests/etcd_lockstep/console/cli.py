@@ -44,7 +44,7 @@ _EPILOGUE = (
 
 _CHECK_EPILOGUE = (
     "exit codes: 0 every history is linearizable; 1 one has a violation; 2 usage, or a file can't be read; "
-    "4 of one the checker can't tell; 130, 143, 129 ended by a signal"
+    "4 one is unknown; 130, 143, 129 ended by a signal"
 )
 
 
@@ -207,7 +207,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="etcd-lockstep",
         description="Finds where an etcd mock, fake or look-alike differs from a real etcd.",
-        epilog=f"{_EPILOGUE}; of check and stress, 4: it can't tell",
+        epilog=f"{_EPILOGUE}; of check and stress, 4: a history is unknown",
     )
     parser.add_argument("--version", action="version", version=f"etcd-lockstep {version('etcd-lockstep')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -27,7 +27,7 @@ _FAULTS_TIMEOUT = 1.0
 
 _EPILOGUE = (
     "exit codes: 0 every round is linearizable; 1 one has a violation; 2 usage, or refused; "
-    "3 a target can't be reached or started, or did not come back; 4 of a round the checker can't tell; "
+    "3 a target can't be reached or started, or did not come back; 4 a round's history is unknown; "
     "130, 143, 129 ended by a signal"
 )
 

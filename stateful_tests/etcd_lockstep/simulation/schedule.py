@@ -1,6 +1,6 @@
-"""Schedules: where a run differs from the plainest one, as data that Hypothesis draws and shrinks.
+"""Schedules: where a run differs from the simplest one, as data that Hypothesis draws and shrinks.
 
-In the plainest run, whose schedule is empty, each client runs for as long as it can, one after the other, and nothing
+In the simplest run, whose schedule is empty, each client runs for as long as it can, one after the other, and nothing
 fails.
 """
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def schedules() -> st.SearchStrategy[list[Deviation]]:
-    """All schedules; the plainest is the simplest."""
+    """All schedules; the empty one is the simplest."""
     after = st.sampled_from((*_SOON, *_SOON, *range(_AFTER + 1)))  # most programs are short
     return st.lists(st.tuples(after, st.integers(0, FAULT + _FAULTS - 1)), max_size=_LONGEST)
 

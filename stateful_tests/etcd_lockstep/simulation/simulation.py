@@ -55,7 +55,7 @@ class Simulation:
     limits: Limits
 
     def run(self, schedule: Schedule = (), backend: Callable[[VirtualClock], Backend] | None = None) -> Run:
-        """Run it once; without a schedule, the plainest way. `backend` makes the store, which else is a new fake.
+        """Run it once; without a schedule, the simplest run. `backend` makes the store, which else is a new fake.
 
         Raises what the set-up raises.
         """

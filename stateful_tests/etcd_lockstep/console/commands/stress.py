@@ -49,7 +49,7 @@ class _Stressed:
     store: Store
     tally: Tally = field(default_factory=Tally)
     first: Judged | None = None
-    """The first violation; without one, the first history of which the checker could not tell."""
+    """The first violation; without one, the first unknown history."""
     file: Path | None = None
     failure: str = ""
     """Why the store was lost."""
