@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,74 +14,36 @@ from etcd_lockstep.histories import (
     Beginning,
     Call,
     History,
-    Indefinite,
     Linearizable,
-    Outcome,
     Unknown,
-    Verdict,
     Violated,
-    Watch,
-    WatchResponse,
 )
-from etcd_model import errors
+from etcd_lockstep.histories.proving.written import (
+    HISTORY,
+    LOST,
+    TRANSFER,
+    TRANSFERRED,
+    A,
+    B,
+    account,
+    agreed,
+    call,
+    found,
+    kv,
+    one,
+    put,
+)
 from etcd_model import operations as op
 from etcd_model.errors import Code, Error
 from etcd_model.results import (
     AuthResult,
-    CompactResult,
     DeleteRangeResult,
-    Event,
     KeyValue,
-    LeaseGrantResult,
-    LeaseKeepAliveResult,
-    LeaseLeasesResult,
     LeaseRevokeResult,
-    LeaseTimeToLiveResult,
     PutResult,
     RangeResult,
     TxnResult,
 )
-
-SECOND = 1_000_000_000
-A, B = b"a", b"b"
-
-
-def call(client: int, start: int, end: int | None, operation: op.Operation, outcome: Outcome) -> Call:
-    return Call(client, operation, start, end, outcome)
-
-
-def kv(key: bytes, value: bytes, create: int, mod: int, version: int, lease: int = 0) -> KeyValue:
-    return KeyValue(key, value, create, mod, version, lease)
-
-
-def put(key: bytes, value: bytes, create: int, mod: int, version: int, lease: int = 0) -> Event:
-    return Event(0, kv(key, value, create, mod, version, lease))
-
-
-def deletion(key: bytes, mod: int) -> Event:
-    return Event(1, kv(key, b"", 0, mod, 0))
-
-
-def one(revision: int, *kvs: KeyValue) -> RangeResult:
-    return RangeResult(revision, kvs, count=len(kvs))
-
-
-LOST = Indefinite("UNAVAILABLE")
-
-
-def found(verdict: Verdict) -> Anomaly:
-    assert isinstance(verdict, Violated), verdict
-    return verdict.first.anomaly
-
-
-def agreed(calls: Sequence[Call], account: Account | None = None) -> None:
-    verdict = check_history(History(calls, account=account))
-    assert verdict == Linearizable(), verdict
-
-
-def account(until: int, *events: Event) -> Account:
-    return Account(1000, until, events)
-
 
 # Right ones
 
@@ -225,10 +186,6 @@ def test_real_time_order_broken() -> None:
     assert verdict.first.calls == (1, 0)
 
 
-TRANSFER = op.Txn((), (op.Put(A, b"1"), op.Put(B, b"1")))
-TRANSFERRED = TxnResult(2, succeeded=True, responses=(PutResult(2), PutResult(2)))
-
-
 def test_torn_txn_is_one_of_which_the_account_has_a_part() -> None:
     calls = [call(1, 0, 10, TRANSFER, TRANSFERRED)]
     agreed(calls, account(2, put(A, b"1", 2, 2, 1), put(B, b"1", 2, 2, 1)))
@@ -254,14 +211,6 @@ def test_torn_txn_is_one_whose_parts_see_different_revisions() -> None:
 
 
 # Reads
-
-
-HISTORY = (
-    call(1, 0, 10, op.Put(A, b"1"), PutResult(2)),
-    call(1, 20, 30, op.Put(A, b"2"), PutResult(3)),
-    call(1, 40, 50, op.Put(A, b"3"), PutResult(4)),
-    call(1, 60, 70, op.Put(A, b"4"), PutResult(5)),
-)
 
 
 def read(start: int, end: int, revision: int, *kvs: KeyValue) -> Call:
@@ -317,156 +266,7 @@ def test_a_read_of_the_past_shows_the_past() -> None:
     assert isinstance(check_history(History([*HISTORY, wrong])), Violated)
 
 
-# Refusals, leases and compaction
-
-
-def refused(start: int, end: int, operation: op.Operation, error: Error) -> Call:
-    return call(3, start, end, operation, error)
-
-
-def test_a_refusal_must_be_due_at_some_moment_of_the_call() -> None:
-    missing = op.Put(A, ignore_value=True)
-    agreed([*HISTORY, refused(0, 5, missing, errors.KEY_NOT_FOUND)])
-    verdict = check_history(History([*HISTORY, refused(15, 25, missing, errors.KEY_NOT_FOUND)]))
-    assert found(verdict) is Anomaly.WRONG_ANSWER
-
-
-GRANT = call(1, 0, 10, op.LeaseGrant(60, 7), LeaseGrantResult(1, 7, 60))
-
-
-def test_a_lease_is_there_from_its_grant_to_its_end() -> None:
-    attached = call(1, 20, 30, op.Put(A, b"1", lease=7), PutResult(2))
-    revoked = call(1, 40, 50, op.LeaseRevoke(7), LeaseRevokeResult(3))
-    gone = call(2, 60, 70, op.Range(A), one(3))
-    agreed([GRANT, attached, revoked, gone])
-    agreed([GRANT, attached, revoked, refused(45, 60, op.Put(B, b"1", lease=7), errors.LEASE_NOT_FOUND)])
-    for wrong in (
-        [attached, revoked, gone],
-        [GRANT, attached, gone],
-        [GRANT, attached, refused(35, 38, op.Put(B, b"1", lease=7), errors.LEASE_NOT_FOUND)],
-        [GRANT, attached, revoked, call(1, 60, 70, op.Put(B, b"1", lease=7), PutResult(4))],
-        [GRANT, attached, revoked, call(1, 60, 70, op.LeaseRevoke(7), LeaseRevokeResult(3))],
-        [GRANT, attached, replace(revoked, outcome=LeaseRevokeResult(2))],
-        [GRANT, refused(20, 30, op.LeaseRevoke(7), errors.LEASE_NOT_FOUND)],
-        [refused(20, 30, op.LeaseGrant(60, 7), errors.LEASE_EXIST)],
-        [GRANT, call(1, 20, 30, op.LeaseGrant(60, 7), LeaseGrantResult(1, 7, 60))],
-    ):
-        assert isinstance(check_history(History(wrong)), Violated), wrong
-
-
-def test_what_is_told_of_a_lease_is_so_at_some_moment_of_the_call() -> None:
-    attached = call(1, 20, 30, op.Put(A, b"1", lease=7), PutResult(2))
-    told = call(2, 40, 50, op.LeaseTimeToLive(7, keys=True), LeaseTimeToLiveResult(2, 7, 59, 60, (A,)))
-    alive = call(2, 60, 70, op.LeaseKeepAlive(7), LeaseKeepAliveResult(2, 7, 60))
-    listed = call(2, 80, 90, op.LeaseLeases(), LeaseLeasesResult(2, (7,)))
-    agreed([GRANT, attached, told, alive, listed])
-    for wrong in (
-        [GRANT, attached, replace(told, outcome=LeaseTimeToLiveResult(2, 7, -1))],
-        [GRANT, attached, replace(told, outcome=LeaseTimeToLiveResult(2, 7, 59, 60, ()))],
-        [GRANT, attached, replace(told, outcome=LeaseTimeToLiveResult(2, 7, 59, 90, (A,)))],
-        [GRANT, attached, replace(told, outcome=LeaseTimeToLiveResult(2, 7, 61, 60, (A,)))],
-        [GRANT, attached, replace(alive, outcome=LeaseKeepAliveResult(2, 7, 0))],
-        [GRANT, attached, replace(listed, outcome=LeaseLeasesResult(2, ()))],
-        [GRANT, attached, replace(listed, outcome=LeaseLeasesResult(2, (7, 8)))],
-    ):
-        assert found(check_history(History(wrong))) is Anomaly.WRONG_ANSWER, wrong
-
-
-def test_a_lease_expires_when_its_time_is_over_and_not_before() -> None:
-    calls = [GRANT, call(1, 20, 30, op.Put(A, b"1", lease=7), PutResult(2))]
-    late, early = 61 * SECOND, 59 * SECOND
-    agreed([*calls, call(2, late, late + 1, op.Range(A), one(3))])
-    agreed([*calls, call(2, late, late + 1, op.Range(A), one(2, kv(A, b"1", 2, 2, 1, 7)))])
-    assert (
-        found(check_history(History([*calls, call(2, early, early + 1, op.Range(A), one(3))]))) is Anomaly.PHANTOM_WRITE
-    )
-    renewed = call(2, 50 * SECOND, 50 * SECOND + 1, op.LeaseKeepAlive(7), LeaseKeepAliveResult(2, 7, 60))
-    verdict = check_history(History([*calls, renewed, call(2, late, late + 1, op.Range(A), one(3))]))
-    assert found(verdict) is Anomaly.PHANTOM_WRITE
-
-
-def test_a_lease_without_keys_expires_without_a_revision() -> None:
-    late = 61 * SECOND
-    agreed([GRANT, refused(late, late + 1, op.LeaseRevoke(7), errors.LEASE_NOT_FOUND)])
-    early = call(2, 20, 30, op.LeaseTimeToLive(7), LeaseTimeToLiveResult(1, 7, -1))
-    assert found(check_history(History([GRANT, early]))) is Anomaly.WRONG_ANSWER
-
-
-def test_what_is_compacted_can_not_be_read_and_everything_else_can() -> None:
-    compacted = call(2, 80, 90, op.Compact(4), CompactResult(5))
-    old, kept = op.Range(A, revision=3), op.Range(A, revision=4)
-    right = one(5, kv(A, b"2", 2, 3, 2))
-    agreed([*HISTORY, compacted, refused(85, 95, old, errors.COMPACTED), call(1, 72, 85, old, right)])
-    agreed([*HISTORY, compacted, call(1, 95, 99, kept, one(5, kv(A, b"3", 2, 4, 3)))])
-    agreed([*HISTORY, refused(80, 90, op.Range(A, revision=6), errors.FUTURE_REVISION)])
-    agreed([*HISTORY, compacted, refused(95, 99, op.Compact(4), errors.COMPACTED)])
-    for wrong in (
-        [*HISTORY, refused(80, 90, old, errors.COMPACTED)],
-        [*HISTORY, compacted, call(1, 95, 99, old, right)],
-        [*HISTORY, compacted, refused(95, 99, kept, errors.COMPACTED)],
-        [*HISTORY, refused(80, 90, op.Range(A, revision=5), errors.FUTURE_REVISION)],
-        [*HISTORY, call(2, 80, 90, op.Compact(7), CompactResult(5))],
-    ):
-        assert isinstance(check_history(History(wrong)), Violated), wrong
-
-
-# Watches
-
-EVENTS = (put(A, b"1", 2, 2, 1), put(A, b"2", 2, 3, 2), put(A, b"3", 2, 4, 3), put(A, b"4", 2, 5, 4))
-
-
-def watched(*events: Event, progress: int = 0, key: bytes = A, start: int = 2) -> History:
-    responses = [WatchResponse(100, event.kv.mod_revision, (event,)) for event in events]
-    responses += [WatchResponse(100, progress)] if progress else []
-    return History(HISTORY, (Watch(9, op.WatchCreate(key, start_revision=start), 0, 1, tuple(responses)),))
-
-
-def test_a_watch_may_be_behind() -> None:
-    for number in range(len(EVENTS) + 1):
-        assert check_history(watched(*EVENTS[:number])) == Linearizable()
-    assert check_history(watched(*EVENTS[2:], start=4)) == Linearizable()
-    assert check_history(watched(progress=5, key=B)) == Linearizable()
-
-
-def test_watch_lost_an_event_before_one_that_it_was_sent() -> None:
-    assert found(check_history(watched(EVENTS[0], EVENTS[2]))) is Anomaly.WATCH_LOST
-
-
-def test_watch_lost_an_event_before_its_progress() -> None:
-    assert check_history(watched(EVENTS[0], progress=2)) == Linearizable()
-    verdict = check_history(watched(EVENTS[0], progress=3))
-    assert found(verdict) is Anomaly.WATCH_LOST
-    assert isinstance(verdict, Violated)
-    assert (verdict.first.watch, verdict.first.revision) == (0, 3)
-
-
-def test_watch_repeated_an_event() -> None:
-    assert found(check_history(watched(EVENTS[0], EVENTS[1], EVENTS[0], EVENTS[2]))) is Anomaly.WATCH_REPEATED
-    assert found(check_history(watched(EVENTS[0], EVENTS[1], EVENTS[1]))) is Anomaly.WATCH_REPEATED
-
-
-def test_watch_out_of_order() -> None:
-    assert found(check_history(watched(EVENTS[0], EVENTS[2], EVENTS[1]))) is Anomaly.WATCH_OUT_OF_ORDER
-
-
-def test_a_watch_is_sent_what_happened() -> None:
-    assert found(check_history(watched(EVENTS[0], put(A, b"9", 2, 3, 2)))) is Anomaly.WRONG_ANSWER
-    assert found(check_history(watched(EVENTS[0], deletion(A, 3)))) is Anomaly.WRONG_ANSWER
-
-
-def test_watch_lost_the_second_half_of_a_revision() -> None:
-    request = op.WatchCreate(b"\0", b"\0", start_revision=2)
-    halves = (put(A, b"1", 2, 2, 1), put(B, b"1", 2, 2, 1))
-
-    def of(*responses: WatchResponse) -> History:
-        return History([call(1, 0, 10, TRANSFER, TRANSFERRED)], (Watch(9, request, 0, 1, responses),))
-
-    assert check_history(of(WatchResponse(20, 2, halves))) == Linearizable()
-    assert check_history(of(WatchResponse(20, 2, halves[:1], fragment=True))) == Linearizable()
-    assert found(check_history(of(WatchResponse(20, 2, halves[:1])))) is Anomaly.WATCH_LOST
-
-
-# Stores that tell no revisions
+# Stores whose answers have no revisions
 
 
 def silent(value: bytes | None) -> RangeResult:
@@ -565,16 +365,3 @@ def test_unknown_where_a_search_takes_too_long(monkeypatch: pytest.MonkeyPatch) 
 def test_what_can_not_have_been_recorded_is_refused(bad: History) -> None:
     with pytest.raises(BadHistory):
         check_history(bad)
-
-
-def test_a_refusal_that_needs_a_lease_needs_it_while_it_is_right() -> None:
-    """The key is missing only before revision 2, and the lease is there only after it."""
-    calls = [
-        call(1, 0, 90, op.LeaseGrant(60, 8), LeaseGrantResult(2, 8, 60)),
-        refused(20, 60, op.Put(A, lease=8, ignore_value=True), errors.KEY_NOT_FOUND),
-        call(2, 30, 90, op.Put(A, b"3"), PutResult(2)),
-    ]
-    end = account(2, put(A, b"3", 2, 2, 1))
-    assert found(check_history(History(calls, account=end))) is Anomaly.WRONG_ANSWER
-    early = replace(calls[0], outcome=LeaseGrantResult(1, 8, 60))
-    agreed([early, *calls[1:]], end)
