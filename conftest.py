@@ -1,9 +1,12 @@
-"""Fixtures of every suite: the targets, on the real etcd of the plugin of etcd_lockstep, and Hypothesis' profiles."""
+"""Fixtures of every suite: a folder to run in, and the targets, on the real etcd of the plugin of etcd_lockstep; and
+Hypothesis' profiles."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -30,6 +33,15 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("ci" if os.environ.get("CI") else "dev")  # --hypothesis-profile is applied after this
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own to run in, `sys.path` as it was, and room for long lines."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from google.protobuf.message import Message
 
 from etcd_lockstep import servers
 from etcd_lockstep.console.cli import main
@@ -28,20 +23,10 @@ from etcd_lockstep.target import Target, TargetDied
 from etcd_model import Operation, Result
 from etcd_model.operations import DeleteRange, LeaseGrant, Put, Range
 from etcd_model.results import DeleteRangeResult, PutResult, RangeResult
-from fake_etcd import Engine, serve
-from fake_etcd.wire import messages
-
-PROGRAM = (sys.executable, "-c", "import sys; from etcd_lockstep.console.cli import main; sys.exit(main())")
 
 Capture = pytest.CaptureFixture[str]
 
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setenv("COLUMNS", "200")
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def fuzz(target: type[Target], *arguments: str, code: int = 1) -> list[dict[str, Any]]:
@@ -405,131 +390,6 @@ def test_a_target_s_keys_are_drawn_and_what_it_has_no_words_for_is_not_asked() -
     keys = {operation.key for operation in ByItself.asked if isinstance(operation, Put)}
     assert keys - {b""} == {b"/one", b"/two"}
     assert not any(isinstance(operation, Range) and operation.limit for operation in ByItself.asked)
-
-
-# What was filed before
-
-RARE_MOCK = """
-from etcd_lockstep.specimens.specimen import Specimen
-from etcd_model.operations import Range
-from etcd_model.results import RangeResult
-
-class Rare(Specimen):
-    name = "rare"
-
-    def apply(self, operation):
-        result = super().apply(operation)
-        match operation, result:
-            case Range(key=b"a" | b"b", limit=0x7FFFFFFFFFFFFFFF), RangeResult():
-                return RangeResult(result.revision, result.kvs, not result.more, result.count)
-        return result
-"""
-"""It lies about reads with one limit, and of two keys: few examples show it, a few hundred all but surely."""
-
-
-def in_a_process(folder: Path, *arguments: str) -> dict[str, Any]:
-    command = [*PROGRAM, "fuzz", "--etcd", "none", "--against", "rare_mock:Rare", "--families", "kv"]
-    (folder / "rare_mock.py").write_text(RARE_MOCK)
-    ended = subprocess.run(
-        [*command, "--json", "summary.json", *arguments], cwd=folder, capture_output=True, timeout=120, check=False
-    )
-    assert ended.stderr == b""
-    reported: dict[str, Any] = json.loads((folder / "summary.json").read_text())
-    assert ended.returncode == (1 if reported["lies"] else 0)
-    return reported
-
-
-def test_a_lie_found_before_is_found_first(elsewhere: Path) -> None:
-    (first,) = in_a_process(elsewhere, "--seed", "1", "--examples", "400")["lies"]
-    (again,) = in_a_process(elsewhere, "--examples", "1", "--steps", "1")["lies"]
-    assert again["fingerprint"] == first["fingerprint"]
-
-
-def test_a_lie_filed_in_the_corpus_of_the_run_is_found_first(elsewhere: Path) -> None:
-    assert in_a_process(elsewhere, "--seed", "1", "--examples", "400", "--corpus", "ours")["lies"]
-    assert in_a_process(elsewhere, "--examples", "1", "--steps", "1", "--corpus", "theirs")["lies"] == []
-    assert in_a_process(elsewhere, "--examples", "1", "--steps", "1", "--corpus", "ours")["lies"]
-
-
-def test_a_file_that_can_not_be_read_is_named_and_the_run_goes_on(elsewhere: Path, capsys: Capture) -> None:
-    (elsewhere / "lies-found").mkdir()
-    (elsewhere / "lies-found" / "cut.json").write_text("{")
-    assert main(["fuzz", "--etcd", "none", "--examples", "1", "--families", "kv"]) == 0
-    assert "not tried: lies-found/cut.json:1: not JSON" in capsys.readouterr().out
-
-
-def test_with_a_seed_what_is_filed_is_not_tried(elsewhere: Path) -> None:
-    def reported(folder: Path) -> dict[str, Any]:
-        folder.mkdir(exist_ok=True)
-        whole = in_a_process(folder, "--seed", "1", "--examples", "1", "--steps", "10")
-        return {name: value for name, value in whole.items() if name not in ("seconds", "steps_per_second")}
-
-    (elsewhere / "old").mkdir()
-    assert in_a_process(elsewhere / "old", "--seed", "2", "--examples", "400")["lies"]
-    assert reported(elsewhere / "old") == reported(elsewhere / "new")
-
-
-# The page that says how to bring a target of one's own
-
-PAGE = Path(__file__).parents[1] / "docs" / "targets.md"
-
-
-def examples() -> dict[str, str]:
-    """The page's modules by their name, which their first line says."""
-    blocks = re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```$", PAGE.read_text(), flags=re.MULTILINE | re.DOTALL)
-    return dict(blocks)
-
-
-def test_the_complete_example_of_the_page_runs_and_lies(elsewhere: Path) -> None:
-    example = examples()["my_target"]
-    assert len(example.splitlines()) < 40
-    (elsewhere / "my_target.py").write_text(example)
-    against = ["--against", "my_target:MyMock", "--examples", "150", "--seed", "1", "--json", "summary.json"]
-    ended = subprocess.run(
-        [*PROGRAM, "fuzz", "--etcd", "none", *against], cwd=elsewhere, capture_output=True, timeout=120, check=False
-    )
-    assert ended.stderr == b""
-    assert ended.returncode == 1
-    whole = json.loads((elsewhere / "summary.json").read_text())
-    reported = {(finding["odd_one_out"], finding["fingerprint"].split(" after ")[0]) for finding in whole["lies"]}
-    assert reported >= {
-        ("my-mock", "put error accepted (etcdserver: key is not provided)"),
-        ("my-mock", "* kv.version missing"),
-        ("my-mock", "put prev_kv missing"),
-    }
-    assert not any(finding["difference"].startswith("raised") for finding in whole["lies"])
-
-
-def test_the_server_of_the_page_is_reached(elsewhere: Path, capsys: Capture) -> None:
-    class CountsOneMore(Engine):
-        def call(
-            self, path: str, request: Message, token: str = "", cancelled: threading.Event | None = None
-        ) -> Message:
-            answer = super().call(path, request, token, cancelled)
-            if isinstance(answer, messages.RangeResponse):
-                answer.count += 1
-            return answer
-
-    example = examples()["my_server"]
-    with serve(CountsOneMore(), "127.0.0.1:0") as server:
-        (elsewhere / "my_server.py").write_text(example.replace("127.0.0.1:23790", server.address))
-        arguments = ["--etcd", "none", "--seed", "1", "--examples", "15", "--against", "my_server:MyServer"]
-        assert main(["fuzz", *arguments]) == 1
-    reported = capsys.readouterr().out
-    headlines = re.findall(r"^\d+\. (.*)$", reported, flags=re.MULTILINE)
-    assert "my-server lies: range: count unexpected" in headlines
-    assert all(headline.startswith("my-server lies: range") and "count" in headline for headline in headlines)
-    assert "seen once" not in reported
-
-
-@pytest.mark.usefixtures("elsewhere")
-def test_a_server_of_the_page_that_is_emptied_in_another_way(capsys: Capture) -> None:
-    example = examples()["without_leases"]
-    with serve(Engine(), "127.0.0.1:0") as server:
-        Path("without_leases.py").write_text(example.replace("127.0.0.1:23790", server.address))
-        arguments = ["--etcd", "none", "--seed", "1", "--examples", "15", "--against", "without_leases:WithoutLeases"]
-        assert main(["fuzz", *arguments]) == 0
-    assert "every answer agreed" in capsys.readouterr().out
 
 
 class KeepsText(Specimen):

