@@ -6,7 +6,6 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -14,31 +13,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, example, settings
 from hypothesis.errors import Unsatisfiable
 
-from etcd_lockstep.simulation import (
-    BlockedOutside,
-    Client,
-    ClientFailed,
-    Deadlock,
-    InvariantBroken,
-    NotFinished,
-    Simulation,
-    SwallowedCrash,
-    World,
-    simulate,
-)
+from etcd_lockstep.simulation import Client, ClientFailed, Deadlock, InvariantBroken, Simulation, World, simulate
 from etcd_lockstep.simulation.running import BREAK_WATCH, CLOCK, CRASH, DROP_ANSWER, DROP_REQUEST
 from fake_etcd.wire import messages as pb
-
-_real_sleep = time.sleep
-_really_locked = threading.Lock()
 
 
 @pytest.fixture(autouse=True)
 def _no_thread_is_left() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
-    left = {thread for thread in threading.enumerate() if thread.name != "simulated stubborn"}
-    assert left <= before
+    assert set(threading.enumerate()) <= before
 
 
 def _count(me: Client) -> None:
@@ -143,7 +127,7 @@ def _failing_put(me: Client) -> None:
     try:
         me.stubs.kv.Put(pb.PutRequest(key=b"/k", value=b"1"))
     except grpc.RpcError as error:
-        me.note(f"told {error.code().name}")
+        me.note(f"got {error.code().name}")
     read = me.stubs.kv.Range(pb.RangeRequest(key=b"/k"))
     me.note(f"there are {read.count}")
 
@@ -154,7 +138,7 @@ def test_a_dropped_request_is_unavailable_and_did_not_happen() -> None:
     assert run.timeline == (
         "   _failing_put\n"
         "1  put /k = 1 → UNAVAILABLE: the schedule dropped the request\n"
-        "2  told UNAVAILABLE\n"
+        "2  got UNAVAILABLE\n"
         "3  get /k → nothing\n"
         "4  there are 0"
     )
@@ -164,7 +148,7 @@ def test_a_dropped_answer_is_unavailable_and_did_happen() -> None:
     run = _simulation(simulate(clients=[_failing_put], faults=[DROP_ANSWER])(_nothing)).run([(0, 16)])
     assert run.failure is None
     assert "the schedule dropped the answer" in run.timeline
-    assert run.timeline.endswith("told UNAVAILABLE\n3  get /k → /k = 1\n4  there are 1")
+    assert run.timeline.endswith("got UNAVAILABLE\n3  get /k → /k = 1\n4  there are 1")
 
 
 def test_a_program_that_dies_of_a_fault_is_no_failure() -> None:
@@ -227,25 +211,6 @@ def test_a_crashed_client_that_others_wait_for_is_started_again() -> None:
     assert run.failure is None
     assert "10 s go by\n" in run.timeline
     assert "starts again" in run.timeline
-
-
-def test_a_thread_that_swallows_its_crash_is_named() -> None:
-    stop = threading.Event()
-
-    def stubborn(me: Client) -> None:
-        while not stop.is_set():
-            try:
-                me.etcd.put("/k", "1")
-            except BaseException:
-                me.note("tries again")
-
-    before = set(threading.enumerate())
-    failure = _simulation(simulate(clients=[stubborn], faults=[CRASH])(_nothing)).run([(2, 16)]).failure
-    assert isinstance(failure, SwallowedCrash)
-    assert "stubborn was crashed, and catches it again and again" in str(failure)
-    assert "in stubborn" in str(failure)
-    (left,) = set(threading.enumerate()) - before
-    assert left.daemon
 
 
 # Time
@@ -334,7 +299,7 @@ def test_a_watch_breaks_where_the_schedule_says_so() -> None:
     assert run.timeline == "   watches\n1  the watch breaks"
 
 
-def test_a_program_on_etcd3_is_told_of_a_broken_watch() -> None:
+def test_a_program_on_etcd3_notices_a_broken_watch() -> None:
     @simulate(clients=[_watcher, _with_put("/n")], faults=[BREAK_WATCH])
     def watching(_: World) -> None: ...
 
@@ -352,95 +317,6 @@ def test_a_watch_that_is_registered_late_is_a_deadlock() -> None:
     assert run.timeline == (
         "   _watcher            putter\n1                      put /n = 1 → ok\n2  watch /n\n3  the watch is there"
     )
-
-
-# Blocking
-
-
-def test_locks_events_queues_and_threads_of_a_program_take_part() -> None:
-    def busy(me: Client) -> None:
-        done = threading.Event()
-        results: queue.SimpleQueue[int] = queue.SimpleQueue()
-
-        def background() -> None:
-            me.etcd.put("/k", "1")
-            results.put(1)
-            done.set()
-
-        thread = threading.Thread(target=background)
-        thread.start()
-        assert done.wait()
-        assert results.get() == 1
-        thread.join()
-        assert not thread.is_alive()
-        with ThreadPoolExecutor(2) as pool:
-            assert list(pool.map(lambda key: me.etcd.get(key)[0], ["/k", "/missing"])) == [b"1", None]
-        assert not threading.Event().wait(5)
-        with pytest.raises(queue.Empty):
-            queue.Queue[int]().get(timeout=5)
-        assert time.monotonic() == 10
-
-    simulation = _simulation(simulate(clients=[busy, busy], faults=())(_nothing))
-    assert simulation.run().failure is None
-    assert simulation.shortest_failure(examples=100) is None
-
-
-def test_a_daemon_thread_ends_with_its_client() -> None:
-    def keeps_alive(me: Client) -> None:
-        lease = me.etcd.lease(10)
-
-        def keep() -> None:
-            while True:
-                time.sleep(3)
-                lease.refresh()
-
-        threading.Thread(target=keep, daemon=True).start()
-        time.sleep(20)
-        assert lease.remaining_ttl > 0
-
-    assert _simulation(simulate(clients=[keeps_alive], faults=())(_nothing)).run().failure is None
-
-
-def test_who_waits_for_ever_is_named() -> None:
-    def waits(_: Client) -> None:
-        threading.Event().wait()
-
-    failure = _simulation(simulate(clients=[waits])(_nothing)).run().failure
-    assert isinstance(failure, Deadlock)
-    assert "nothing will ever happen again: waits waits for a lock" in str(failure)
-
-
-def test_a_program_that_blocks_outside_is_told_where() -> None:
-    def blocks(_: Client) -> None:
-        _really_locked.acquire()
-
-    with _really_locked:
-        failure = _simulation(simulate(clients=[blocks], patience=0.05)(_nothing)).run().failure
-    assert isinstance(failure, BlockedOutside)
-    assert "blocks blocks where the schedule doesn't see it" in str(failure)
-    assert "_really_locked.acquire()" in str(failure)
-    while any(thread.name == "simulated blocks" for thread in threading.enumerate()):
-        _real_sleep(0.01)  # it has the lock now, and comes to its end
-    _really_locked.release()
-
-
-def test_a_program_that_is_slow_is_waited_for() -> None:
-    def computes(_: Client) -> None:
-        until = time.perf_counter() + 0.3
-        while time.perf_counter() < until:
-            sum(range(100))
-
-    assert _simulation(simulate(clients=[computes], patience=0.1)(_nothing)).run().failure is None
-
-
-def test_a_run_that_does_not_end_fails() -> None:
-    def polls(me: Client) -> None:
-        while me.etcd.get("/stop")[0] is None:
-            time.sleep(1)
-
-    failure = _simulation(simulate(clients=[polls], max_steps=50)(_nothing)).run().failure
-    assert isinstance(failure, NotFinished)
-    assert str(failure).startswith("the run is not over after 50 steps")
 
 
 # Its edges
@@ -492,16 +368,6 @@ def test_an_assumption_in_an_invariant_makes_no_failure() -> None:
         assuming()
 
 
-def test_a_thread_that_is_no_clients_is_refused() -> None:
-    def smuggles(me: Client) -> None:
-        _exchanges.append(me.stubs)
-
-    _exchanges: list[Any] = []
-    _simulation(simulate(clients=[smuggles])(_nothing)).run()
-    with pytest.raises(RuntimeError, match="this thread is none of the simulation's clients"):
-        _exchanges[0].kv.Put(pb.PutRequest(key=b"/k"))
-
-
 def test_etcd3s_iterator_of_watch_events_is_simulated_too() -> None:
     def reads(me: Client) -> None:
         events, cancel = me.etcd.watch("/n")
@@ -528,13 +394,6 @@ def test_closing_an_etcd3_client_ends_its_watches() -> None:
             assert len(heard) <= 1  # that the stream is over
 
     assert _simulation(simulate(clients=[closes], faults=())(_nothing)).run().failure is None
-
-
-def test_what_is_patched_is_real_again_afterwards() -> None:
-    before = (threading.Lock, threading.RLock, threading.Thread.start, time.sleep, time.monotonic, queue.SimpleQueue)
-    _simulation(_counting).run()
-    after = (threading.Lock, threading.RLock, threading.Thread.start, time.sleep, time.monotonic, queue.SimpleQueue)
-    assert before == after
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,171 @@
+"""The threads of simulated programs: what they block on takes part in the schedule, and what does not is named."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from etcd_lockstep.simulation import (
+    BlockedOutside,
+    Client,
+    Deadlock,
+    NotFinished,
+    Simulation,
+    SwallowedCrash,
+    World,
+    simulate,
+)
+from etcd_lockstep.simulation.running import CRASH
+from fake_etcd.wire import messages as pb
+
+_real_sleep = time.sleep
+_really_locked = threading.Lock()
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    left = {thread for thread in threading.enumerate() if thread.name != "simulated stubborn"}
+    assert left <= before
+
+
+def _simulation(test: Any) -> Simulation:
+    made: Simulation = test.simulation
+    return made
+
+
+def _nothing(world: World) -> None:
+    """A set-up without any invariant."""
+
+
+def test_a_thread_that_swallows_its_crash_is_named() -> None:
+    stop = threading.Event()
+
+    def stubborn(me: Client) -> None:
+        while not stop.is_set():
+            try:
+                me.etcd.put("/k", "1")
+            except BaseException:
+                me.note("tries again")
+
+    before = set(threading.enumerate())
+    failure = _simulation(simulate(clients=[stubborn], faults=[CRASH])(_nothing)).run([(2, 16)]).failure
+    assert isinstance(failure, SwallowedCrash)
+    assert "stubborn was crashed, and catches it again and again" in str(failure)
+    assert "in stubborn" in str(failure)
+    (left,) = set(threading.enumerate()) - before
+    assert left.daemon
+
+
+def test_locks_events_queues_and_threads_of_a_program_take_part() -> None:
+    def busy(me: Client) -> None:
+        done = threading.Event()
+        results: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+        def background() -> None:
+            me.etcd.put("/k", "1")
+            results.put(1)
+            done.set()
+
+        thread = threading.Thread(target=background)
+        thread.start()
+        assert done.wait()
+        assert results.get() == 1
+        thread.join()
+        assert not thread.is_alive()
+        with ThreadPoolExecutor(2) as pool:
+            assert list(pool.map(lambda key: me.etcd.get(key)[0], ["/k", "/missing"])) == [b"1", None]
+        assert not threading.Event().wait(5)
+        with pytest.raises(queue.Empty):
+            queue.Queue[int]().get(timeout=5)
+        assert time.monotonic() == 10
+
+    simulation = _simulation(simulate(clients=[busy, busy], faults=())(_nothing))
+    assert simulation.run().failure is None
+    assert simulation.shortest_failure(examples=100) is None
+
+
+def test_a_daemon_thread_ends_with_its_client() -> None:
+    def keeps_alive(me: Client) -> None:
+        lease = me.etcd.lease(10)
+
+        def keep() -> None:
+            while True:
+                time.sleep(3)
+                lease.refresh()
+
+        threading.Thread(target=keep, daemon=True).start()
+        time.sleep(20)
+        assert lease.remaining_ttl > 0
+
+    assert _simulation(simulate(clients=[keeps_alive], faults=())(_nothing)).run().failure is None
+
+
+def test_who_waits_for_ever_is_named() -> None:
+    def waits(_: Client) -> None:
+        threading.Event().wait()
+
+    failure = _simulation(simulate(clients=[waits])(_nothing)).run().failure
+    assert isinstance(failure, Deadlock)
+    assert "nothing will ever happen again: waits waits for a lock" in str(failure)
+
+
+def test_a_program_that_blocks_outside_is_named_with_the_line() -> None:
+    def blocks(_: Client) -> None:
+        _really_locked.acquire()
+
+    with _really_locked:
+        failure = _simulation(simulate(clients=[blocks], patience=0.05)(_nothing)).run().failure
+    assert isinstance(failure, BlockedOutside)
+    assert "blocks blocks where the schedule doesn't see it" in str(failure)
+    assert "_really_locked.acquire()" in str(failure)
+    while any(thread.name == "simulated blocks" for thread in threading.enumerate()):
+        _real_sleep(0.01)  # it has the lock now, and comes to its end
+    _really_locked.release()
+
+
+def test_a_program_that_is_slow_is_waited_for() -> None:
+    def computes(_: Client) -> None:
+        until = time.perf_counter() + 0.3
+        while time.perf_counter() < until:
+            sum(range(100))
+
+    assert _simulation(simulate(clients=[computes], patience=0.1)(_nothing)).run().failure is None
+
+
+def test_a_run_that_does_not_end_fails() -> None:
+    def polls(me: Client) -> None:
+        while me.etcd.get("/stop")[0] is None:
+            time.sleep(1)
+
+    failure = _simulation(simulate(clients=[polls], max_steps=50)(_nothing)).run().failure
+    assert isinstance(failure, NotFinished)
+    assert str(failure).startswith("the run is not over after 50 steps")
+
+
+def test_a_thread_that_is_no_clients_is_refused() -> None:
+    def smuggles(me: Client) -> None:
+        _exchanges.append(me.stubs)
+
+    _exchanges: list[Any] = []
+    _simulation(simulate(clients=[smuggles])(_nothing)).run()
+    with pytest.raises(RuntimeError, match="this thread is none of the simulation's clients"):
+        _exchanges[0].kv.Put(pb.PutRequest(key=b"/k"))
+
+
+def _sleeps(_me: Client) -> None:
+    time.sleep(1)
+
+
+def test_what_is_patched_is_real_again_afterwards() -> None:
+    before = (threading.Lock, threading.RLock, threading.Thread.start, time.sleep, time.monotonic, queue.SimpleQueue)
+    _simulation(simulate(clients=[_sleeps], faults=())(_nothing)).run()
+    after = (threading.Lock, threading.RLock, threading.Thread.start, time.sleep, time.monotonic, queue.SimpleQueue)
+    assert before == after
