@@ -8,7 +8,7 @@ from types import TracebackType
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UnknownTarget, UserTarget
-from etcd_lockstep.searching.reset_check import UnfitTarget, check_reset
+from etcd_lockstep.searching.reset_check import check_reset, find_way_to_reset
 from etcd_lockstep.searching.workers import Worker
 from etcd_lockstep.servers import USUAL, EtcdSource, NoEtcd, RunningEtcd, ServerSettings
 from etcd_lockstep.specimens.specimen import Specimen
@@ -19,7 +19,7 @@ from etcd_lockstep.targets.etcd import EtcdTarget
 from etcd_lockstep.targets.etcd3 import Etcd3Target
 from etcd_lockstep.targets.fake import FakeServerTarget, FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.targets.served import ServedTarget, Way
+from etcd_lockstep.targets.served import ServedTarget
 from etcd_model.quirks import DEFAULT_VERSION, quirks_of, release_of
 from etcd_model.state import Server
 
@@ -176,16 +176,10 @@ class Participants:
         return target
 
     def _prepare(self, target: ServedTarget) -> None:
-        """Find a way to reset a program that was started. Raises `UnfitTarget` where there is none."""
+        """Raises `UnfitTarget` where a program can't be reset."""
         target.limit_calls(self._call_timeout)
         try:
-            try:
-                check_reset(target)
-            except UnfitTarget:
-                if target.way is Way.RESTARTING:
-                    raise
-                target.reset_by_restarting()
-                check_reset(target)
+            find_way_to_reset(target)
         except BaseException:
             target.close()
             raise

@@ -8,6 +8,7 @@ from etcd_lockstep.catalogue import UnknownTarget
 from etcd_lockstep.names import name_of
 from etcd_lockstep.strategies.generator_state import KEYS
 from etcd_lockstep.target import Target, TargetDied
+from etcd_lockstep.targets.served import ServedTarget, Way
 from etcd_model import operations as op
 from etcd_model import results
 from etcd_model.ranges import FROM_KEY
@@ -27,6 +28,17 @@ def check_reset(target: Target) -> None:
     except TargetDied:
         with suppress(TargetDied):
             target.revive()
+
+
+def find_way_to_reset(target: ServedTarget) -> None:
+    """Have a program that was started reset in a way that empties it. Raises `UnfitTarget` where there is none."""
+    try:
+        check_reset(target)
+    except UnfitTarget:
+        if target.way is Way.RESTARTING:
+            raise
+        target.reset_by_restarting()
+        check_reset(target)
 
 
 def _check(target: Target) -> None:

@@ -9,13 +9,13 @@ from typing import TypeAlias
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UnknownTarget
-from etcd_lockstep.searching.reset_check import UnfitTarget, check_reset
+from etcd_lockstep.searching.reset_check import find_way_to_reset
 from etcd_lockstep.servers import Access, Credentials, NoEtcd, ServerSettings, WantedEtcd
 from etcd_lockstep.servers.binary import BinaryEtcd
 from etcd_lockstep.target import TargetDied
 from etcd_lockstep.targets.etcd import EtcdTarget
 from etcd_lockstep.targets.fake import FakeServerTarget
-from etcd_lockstep.targets.served import PREFIX, Served, ServedTarget, Way, parse_served
+from etcd_lockstep.targets.served import PREFIX, Served, parse_served
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model.quirks import DEFAULT_VERSION, release_of
 from etcd_model.state import Server
@@ -97,7 +97,8 @@ def running(
     elif isinstance(target, Served):
         served = target.start()
         try:
-            _prepare(served, call_timeout)
+            served.limit_calls(call_timeout)
+            find_way_to_reset(served)
             how = f"{served.name}, reset by {served.way.value}"
             yield Store(served.name, how, served, lambda: Access(served.address))
         finally:
@@ -128,15 +129,3 @@ def _etcd(
                     target.reset()
         finally:
             target.close()
-
-
-def _prepare(target: ServedTarget, call_timeout: float) -> None:
-    """Find a way to reset a program. Raises `UnfitTarget` where there is none."""
-    target.limit_calls(call_timeout)
-    try:
-        check_reset(target)
-    except UnfitTarget:
-        if target.way is Way.RESTARTING:
-            raise
-        target.reset_by_restarting()
-        check_reset(target)
