@@ -23,6 +23,7 @@ from etcd_lockstep.filing.corpus import load
 from etcd_lockstep.reporting.etcdctl import etcdctl_snippet
 from etcd_lockstep.reporting.severity import Severity, severity_of
 from etcd_lockstep.reporting.snippets import go_snippet, pytest_snippet, python_snippet, python_source, snippets
+from etcd_lockstep.reporting.summary import reported
 from etcd_lockstep.searching.findings import Finding, Signature
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.specimens.read import CountOnlyReturnsKvs
@@ -99,6 +100,16 @@ def test_findings_with_one_cause_are_a_report_and_a_line_each(capsys: pytest.Cap
     assert "▶" not in brief
     assert verbose.count("▶") == len(numbers[0])
     assert 0 < usual.count("▶") < len(numbers[0])
+
+
+def test_a_check_that_is_lacking_in_several_operations_is_one_cause() -> None:
+    kind = "accepted (etcdserver: key is not provided)"
+    put = Finding(Signature("mock", "put", "error", kind), (op.Put(b"", b"1"),), {}, ())
+    read = Finding(Signature("mock", "range", "error", kind), (op.LeaseGrant(60), op.Range(b"")), {}, ())
+    other = Finding(Signature("mock", "put", "error", "accepted (etcdserver: key not found)"), put.trace, {}, ())
+    causes = reported([read, other, put], {})
+    assert [[one.finding for one in cause.findings] for cause in causes] == [[put, read], [other]]
+    assert [cause.operations for cause in causes] == [("lease_grant", "put", "range"), ("put",)]
 
 
 def test_the_summary_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
@@ -228,16 +239,14 @@ def test_the_page_stands_alone() -> None:
     assert page.refers_to == []
     assert "http" not in text.replace("localhost", "")
     lies = json.loads(Path("run.json").read_text(encoding="utf-8"))["lies"]
-    causes = {
-        (
-            one["field"],
-            one["difference"],
-            one["fingerprint"].partition(" ")[0],
-            *sorted({step["op"] for step in one["trace"]}),
-        )
-        for one in lies
-    }
-    assert len(page.articles) == len(causes)
+    causes: dict[tuple[str, ...], set[str]] = {}
+    for one in lies:
+        operation, kinds = one["fingerprint"].partition(" ")[0], sorted({step["op"] for step in one["trace"]})
+        check_is_lacking = one["severity"] == "accepts"
+        key = (one["field"], one["difference"], *([] if check_is_lacking else [operation, *kinds]))
+        causes.setdefault(key, set()).add(operation.replace("*", "any"))
+    shown = [set((article["data-operation"] or "").split()) for article in page.articles]
+    assert sorted(map(sorted, shown)) == sorted(map(sorted, causes.values()))
     assert {article["data-severity"] for article in page.articles} == {one["severity"].upper() for one in lies}
 
 

@@ -198,7 +198,9 @@ class LockstepMachine(RuleBasedStateMachine):
             finding = new.finding
         except TargetGone as gone:  # there is nothing to run the example on again
             raise TargetGone("\n\n".join(map(str, (gone, *self._search.findings[-1:])))) from None
-        raise DivergenceFound(finding)
+        raise DivergenceFound(
+            finding, below="That trace is the shortest. Hypothesis prints the whole example it was found in:"
+        )
 
     def _current(self, symbol: Symbol) -> int | str:
         """A symbol that a subclass kept from an earlier sequence of this example names nothing in this one."""

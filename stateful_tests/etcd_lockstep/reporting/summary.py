@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from etcd_lockstep.comparing.lockstep import REFERENCES, UNDECIDED
@@ -43,10 +43,11 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Findings with the same failure signature after the same kinds of operations, the shortest trace first: most often
-    they have one cause."""
+    """Findings with the same failure signature after the same kinds of operations, or that accept what etcd refuses in
+    the same words, the shortest trace first: most often they have one cause."""
 
     signature: Signature
+    """Of the first finding."""
     operations: tuple[str, ...]
     """The names of those in the traces, each once, in alphabetical order."""
     findings: Sequence[Reported]
@@ -54,6 +55,11 @@ class Cause:
     @property
     def severity(self) -> Severity:
         return severity_of(self.signature)
+
+    @property
+    def shown_by(self) -> list[str]:
+        """The operations in whose answers it shows; `any` is any operation's answer."""
+        return list(dict.fromkeys(_shown_by(one.finding) for one in self.findings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +140,7 @@ class RunSummary:
     @property
     def by_operation(self) -> dict[str, int]:
         """How many findings show in the answer to each operation, the most first; `any` is any operation's answer."""
-        counts = Counter(one.finding.signature.operation for one in self.findings)
-        return {"any" if name == "*" else name: number for name, number in counts.most_common()}
+        return dict(Counter(_shown_by(one.finding) for one in self.findings).most_common())
 
     @property
     def seldom_expressible(self) -> dict[str, tuple[int, int]]:
@@ -187,16 +192,19 @@ def reported(findings: Sequence[Finding], files: Mapping[str, Path]) -> list[Cau
     return _causes(findings, Counter(), files)
 
 
+def _shown_by(finding: Finding) -> str:
+    operation = finding.signature.operation
+    return "any" if operation == "*" else operation
+
+
 def _causes(
     findings: Sequence[Finding], seen_again: Counter[tuple[str, str, str]], files: Mapping[str, Path]
 ) -> list[Cause]:
-    by_kind: dict[tuple[Signature, tuple[str, ...]], list[Finding]] = {}
+    by_cause: dict[tuple[Signature, frozenset[str]], list[Finding]] = {}
     for finding in sorted(findings, key=lambda finding: (len(finding.trace), finding.fingerprint)):
-        kinds = tuple(sorted(set(map(name_of, finding.trace))))
-        by_kind.setdefault((finding.signature, kinds), []).append(finding)
-    ordered = sorted(by_kind.items(), key=lambda item: _cause_order(item[0][0], item[1]))
+        by_cause.setdefault(_shared(finding), []).append(finding)
     causes, number = [], 0
-    for (signature, kinds), alike in ordered:
+    for alike in sorted(by_cause.values(), key=_cause_order):
         members = []
         for finding in alike:
             number += 1
@@ -208,10 +216,20 @@ def _causes(
             operations = tuple(dict.fromkeys((name_of(finding.trace[-1]), *sorted(again))))
             file = files.get(file_name(finding))
             members.append(Reported(finding, number, sum(again.values()), operations, file))
-        causes.append(Cause(signature, kinds, members))
+        kinds = sorted({name_of(operation) for finding in alike for operation in finding.trace})
+        causes.append(Cause(alike[0].signature, tuple(kinds), members))
     return causes
 
 
-def _cause_order(signature: Signature, alike: Sequence[Finding]) -> tuple[bool, int, int, str]:
+def _shared(finding: Finding) -> tuple[Signature, frozenset[str]]:
+    """What the findings of one cause have in common. A check that a target lacks, it often lacks in every operation."""
+    seen = finding.signature
+    if (seen.field, severity_of(seen)) == ("error", Severity.ACCEPTS):
+        return replace(seen, operation="*"), frozenset()
+    return seen, frozenset(map(name_of, finding.trace))
+
+
+def _cause_order(alike: Sequence[Finding]) -> tuple[bool, int, int, str]:
+    signature = alike[0].signature
     by_reference = signature.target in (*REFERENCES, UNDECIDED)
     return not by_reference, severity_of(signature).rank, len(alike[0].trace), str(signature)

@@ -204,8 +204,11 @@ class Finding:
 
 
 class DivergenceFound(AssertionError):
-    """The target, or one of the references, answers otherwise than the others. Its text is the report."""
+    """The target, or one of the references, answers otherwise than the others. Its text is the report.
 
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(f"\n\n{finding}\n")
+    `below`: what the report is followed by, where something is.
+    """
+
+    def __init__(self, finding: Finding, below: str = "") -> None:
+        super().__init__(f"\n\n{finding}\n" + (below and f"\n{below}"))
         self.finding = finding
