@@ -2,6 +2,7 @@
 
 TARGET ?=
 ETCD ?= auto
+BUG ?=
 FUZZ_SECONDS ?= 60
 HISTORIES ?= 1000000
 PYTHON ?= python3
@@ -13,12 +14,12 @@ DOCS_READY := $(VENV)/.docs-ready
 SOURCES := model fake stateful_tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz test check docs bench matrix replay check-histories quirks fidelity dist-check clean
+.PHONY: help fuzz test check docs bench matrix replay check-histories quirks repro fidelity dist-check clean
 
 help: ## list these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 	@echo
-	@echo 'variables: TARGET (fuzz: what to compare with etcd), ETCD (where the real one comes from), FUZZ_SECONDS, HISTORIES'
+	@echo 'variables: TARGET (fuzz: what to compare with etcd), ETCD (where the real one comes from), FUZZ_SECONDS, HISTORIES, BUG (repro)'
 
 fuzz: $(READY) ## search for lies:  make fuzz [TARGET=slot-mock] [ETCD=auto] [FUZZ_SECONDS=60]
 	@$(BIN)/etcd-lockstep fuzz --etcd $(ETCD) --seconds $(FUZZ_SECONDS) $(foreach target,$(TARGET),--against $(target))
@@ -47,6 +48,9 @@ check-histories: $(READY) ## the checker against an oracle:  make check-historie
 
 quirks: $(READY) ## make docs/quirks.md: what differs between the available versions
 	@$(BIN)/python -m etcd_lockstep.pages quirks
+
+repro: $(READY) ## show a known bug of etcd:  make repro [BUG=name, or all for docs/track-record.md]; none lists them
+	@$(BIN)/python -m etcd_lockstep.known_bugs $(BUG) $(if $(filter all,$(BUG)),--page docs/track-record.md)
 
 fidelity: $(READY) ## make docs/fidelity.md: how much of the API is exercised, version by version
 	@$(BIN)/python -m etcd_lockstep.pages fidelity --seconds $(FUZZ_SECONDS)

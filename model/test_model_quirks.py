@@ -52,7 +52,7 @@ def test_what_is_no_version_is_refused(text: str) -> None:
         ("missing_permission_refused", "3.4.24", "3.5.0"),
         ("root_role_shown", "3.5.33", "3.6.0"),
         ("auth_status_open", "3.6.16", "3.7.0"),
-        ("nested_txns_guarded", "3.6.10", "3.6.11"),
+        ("nested_txns_guarded", "3.6.8", "3.6.9"),
         ("txn_puts_guarded", "3.5.29", "3.5.30"),
         ("lease_keys_guarded", "3.5.8", "3.5.9"),
         ("leases_and_compaction_guarded", "3.6.8", "3.6.9"),

@@ -30,7 +30,7 @@ _FIRST_RELEASE: dict[str, tuple[str, ...]] = {
     "permission_range_validated": ("3.4.25", "3.5.8", "3.6.0"),
     "root_role_shown": ("3.6.0",),
     "auth_status_and_downgrade_exist": ("3.5.0",),
-    "nested_txns_guarded": ("3.4.42", "3.5.28", "3.6.11"),
+    "nested_txns_guarded": ("3.4.42", "3.5.28", "3.6.9"),
     "txn_puts_guarded": ("3.4.44", "3.5.30", "3.6.11"),
     "compact_needs_root": ("3.4.42", "3.5.28", "3.6.9"),
     "lease_calls_need_a_user": ("3.4.42", "3.5.28", "3.6.9"),

@@ -36,7 +36,7 @@ SINCE: dict[str, tuple[str, ...]] = {
     "root_role_shown": ("3.6.0",),
     "auth_status": ("3.5.0",),
     "auth_status_open": ("3.7.0",),
-    "nested_txns_guarded": ("3.4.42", "3.5.28", "3.6.11"),
+    "nested_txns_guarded": ("3.4.42", "3.5.28", "3.6.9"),
     "txn_puts_guarded": ("3.4.44", "3.5.30", "3.6.11"),
     "lease_keys_guarded": ("3.4.26", "3.5.9", "3.6.0"),
     "leases_and_compaction_guarded": ("3.4.42", "3.5.28", "3.6.9"),
@@ -59,6 +59,53 @@ SINCE: dict[str, tuple[str, ...]] = {
     "read_buffer_has_end": ("3.6.0",),
 }
 """The first version with each quirk, in every line of releases that got it."""
+
+UPSTREAM: dict[str, tuple[str, ...]] = {
+    "sort_options_validated": ("#13555",),
+    "txn_checked_in_order": ("#16372",),
+    "txn_put_checks_lease_first": ("#19811",),
+    "keys_only_omits_lease": ("#21791",),
+    "compaction_keeps_tombstones": ("#18089", "#18274"),
+    "watch_refusal_has_reason": ("#14296", "#14322"),
+    "watch_negative_start_refused": ("#20693",),
+    "progress_only_if_synced": ("#15220", "#15695"),
+    "progress_not_deferred": ("#17566", "#17567"),
+    "progress_awaits_start": ("#20281",),
+    "hash_of_compact_revision": ("#14457",),
+    "hash_kv_reports_revision": ("#14537",),
+    "compactions_hashed": ("#14039",),
+    "compaction_hashed_after_finished_one": ("#16068",),
+    "auth_off_ignores_tokens": ("#13577",),
+    "authenticate_ignores_tokens": ("#16826",),
+    "bearer_tokens": ("#21910",),
+    "passwords_hashed_first": ("#11943",),
+    "permission_range_validated": ("#15294",),
+    "missing_permission_refused": ("#13086",),
+    "root_role_shown": ("#13006",),
+    "auth_status": ("#11536",),
+    "auth_status_open": ("#20802",),
+    "nested_txns_guarded": ("GHSA-rfx7-8w68-q57q",),
+    "txn_puts_guarded": ("#21682", "#21687"),
+    "lease_keys_guarded": ("#15656",),
+    "leases_and_compaction_guarded": ("GHSA-q8m4-xhhv-38mg",),
+    "watch_from_key_guarded": ("GHSA-xg4h-6gfc-h4m8",),
+    "maintenance_errors_mapped": ("#15759",),
+    "status_guarded": ("#14663", "GHSA-q8m4-xhhv-38mg"),
+    "status_open_to_users": ("#21811", "#21815"),
+    "alarms_open_to_users": ("#21549",),
+    "member_list_guarded": ("#21549",),
+    "alarm_has_header": ("#11600",),
+    "alarm_none_ignored": ("#13084",),
+    "alarms_in_layers": ("#13878", "#22386"),
+    "nested_puts_cost": ("#22134",),
+    "put_free_txns_pass": ("#13435",),
+    "downgrade": ("#11715",),
+    "storage_version": ("#13773",),
+    "users_read_from_buffer": ("#13908",),
+    "read_buffer_has_end": ("#12587",),
+}
+"""Issues and pull requests of etcd-io/etcd, and its security advisories, for the quirks of which one was found: in
+etcd's CHANGELOG, or as the merge of the commit that made the change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +254,12 @@ def release_of(version: str) -> str:
 def quirks_of(version: str) -> Quirks:
     """The quirks of a version, given as `3.5.16`."""
     number = parse_version(version)
-    return Quirks(version.removeprefix("v"), **{quirk: _has(number, since) for quirk, since in SINCE.items()})
+    return Quirks(version.removeprefix("v"), **{quirk: reached(number, since) for quirk, since in SINCE.items()})
 
 
-def _has(version: tuple[int, int, int], since: tuple[str, ...]) -> bool:
-    """A line of releases that got it has its own first version; a line newer than all of these has it too."""
+def reached(version: tuple[int, int, int], since: tuple[str, ...]) -> bool:
+    """Whether a version has a change that these were the first to have, one in each line of releases that got it. A
+    line newer than all of these has it too."""
     firsts = {first[:2]: first for first in map(parse_version, since)}
     first = firsts.get(version[:2])
     return version >= first if first else version[:2] > max(firsts)

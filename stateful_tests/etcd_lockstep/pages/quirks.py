@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,16 +12,17 @@ from etcd_lockstep import servers
 from etcd_lockstep.comparing.lockstep import Died, Inconclusive, Lockstep, Skipped
 from etcd_lockstep.comparing.observation import Observation
 from etcd_lockstep.filing.notation import to_json
+from etcd_lockstep.known_bugs.bug import upstream_link
 from etcd_lockstep.pages.distinguishing import find
 from etcd_lockstep.reporting.wording import answer_fields, operation_in_words
-from etcd_lockstep.searching.known_quirks import read_trace, shows
+from etcd_lockstep.searching.known_quirks import quirk_docstrings, read_trace, shows
 from etcd_lockstep.servers import Program, ServerSettings
 from etcd_lockstep.servers.binary import BinaryEtcd
 from etcd_lockstep.targets.etcd import EtcdTarget
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import Trace
-from etcd_model import Quirks, Server, quirks_of
-from etcd_model.quirks import SINCE, parse_version, release_of
+from etcd_model import Server, quirks_of
+from etcd_model.quirks import SINCE, UPSTREAM, parse_version, release_of
 
 NOT_SENT = "not sent"
 """Stands for the answer of a version that would die of the trace, or that leaves its outcome open."""
@@ -80,7 +79,7 @@ def rows(
             answers[quirk][program.version] = answer
             if not agreed:
                 surprises[quirk].append(program.version)
-    about = _docstrings()
+    about = quirk_docstrings()
     return versions, [
         Row(quirk, about[quirk], SINCE[quirk], traces[quirk], answers[quirk], tuple(surprises[quirk]))
         for quirk in SINCE
@@ -137,19 +136,6 @@ def _reported(observation: Observation) -> str:
     return ": ".join(line.strip() for line in reported.splitlines()) or "done"
 
 
-def _docstrings() -> dict[str, str]:
-    """What stands below each field of `Quirks`."""
-    tree = ast.parse(inspect.getsource(Quirks).strip())
-    body = tree.body[0]
-    assert isinstance(body, ast.ClassDef)
-    reported = {}
-    for declared, text in zip(body.body, body.body[1:], strict=False):
-        if isinstance(declared, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-            assert isinstance(declared.target, ast.Name)
-            reported[declared.target.id] = " ".join(str(text.value.value).split())
-    return reported
-
-
 def page(versions: Sequence[str], table: Sequence[Row]) -> str:
     """The page, in Markdown."""
     lines = [
@@ -170,7 +156,7 @@ def page(versions: Sequence[str], table: Sequence[Row]) -> str:
         "● has it, as measured · ○ has it not, as measured · (●) or (○) not shown by the trace on that version",
     ]
     for row in table:
-        lines += ["", f"## {row.quirk}", "", row.about, "", f"First in {', '.join(row.since)}.", ""]
+        lines += ["", f"## {row.quirk}", "", row.about, "", _origin(row), ""]
         if row.trace is None:
             lines.append(f"No trace of ours shows it: {UNSEEN.get(row.quirk, 'the search found none')}.")
             continue
@@ -181,6 +167,14 @@ def page(versions: Sequence[str], table: Sequence[Row]) -> str:
         if row.surprises:
             lines += ["", f"**Not as the model says:** {', '.join(row.surprises)}."]
     return "\n".join(lines) + "\n"
+
+
+def _origin(row: Row) -> str:
+    """Since when, by which change of etcd's, and the command that shows it."""
+    links = ", ".join(map(upstream_link, UPSTREAM.get(row.quirk, ())))
+    changed = f" ({links})" if links else ""
+    shown = f" `make repro BUG={row.quirk}` shows it." if row.trace is not None else ""
+    return f"First in {', '.join(row.since)}{changed}.{shown}"
 
 
 def _mark(row: Row, version: str) -> str:

@@ -6,6 +6,8 @@ by its name, and what the search finds afterwards is something else.
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -61,6 +63,19 @@ def read_trace(path: Path) -> Trace:
 def quirk_traces() -> Mapping[str, Trace]:
     """By the quirk that a trace shows."""
     return {path.stem: read_trace(path) for path in sorted(FOLDER.glob("*.json"))}
+
+
+def quirk_docstrings() -> Mapping[str, str]:
+    """What each quirk is: the text below its field of `Quirks`."""
+    tree = ast.parse(inspect.getsource(Quirks).strip())
+    body = tree.body[0]
+    assert isinstance(body, ast.ClassDef)
+    reported = {}
+    for declared, text in zip(body.body, body.body[1:], strict=False):
+        if isinstance(declared, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            assert isinstance(declared.target, ast.Name)
+            reported[declared.target.id] = " ".join(str(text.value.value).split())
+    return reported
 
 
 def quirk_of(trace: Trace, seen: Signature, server: Server, compared: EtcdTarget) -> str:
