@@ -158,7 +158,7 @@ def test_the_command_names_the_binary_that_is_missing(
 ) -> None:
     monkeypatch.setattr(servers, "available_versions", lambda _progress: [program("3.5.16")])
     assert main(["race"]) == 3
-    assert "race takes an etcd before 3.5.16, of which no binary is available" in capsys.readouterr().err
+    assert "race takes an etcd before 3.5.16; no binary that shows it is available" in capsys.readouterr().err
     monkeypatch.setattr(servers, "available_versions", lambda _progress: [program("3.5.1")])
     assert main(["race"]) == 3
     assert "race is mended in 3.5.16, of which no binary later than 3.5.1" in capsys.readouterr().err

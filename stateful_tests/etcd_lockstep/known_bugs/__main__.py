@@ -71,7 +71,7 @@ def _missing(bug: Bug, choice: Choice) -> str:
     """What can't be shown for want of a binary."""
     if choice.affected is None:
         which = f"before {', '.join(bug.mended)}" if bug.mended else f"from {', '.join(bug.since)} on"
-        return f"{bug.name} takes an etcd {which}, of which no binary is available: scripts/fetch-etcd brings some"
+        return f"{bug.name} takes an etcd {which}; no binary that shows it is available: scripts/fetch-etcd brings some"
     if choice.mended is None and bug.mended:
         return (
             f"{bug.name} is mended in {', '.join(bug.mended)}, of which no binary later than {choice.affected.version} "

@@ -34,7 +34,7 @@ def _tells(bug: Bug, program: Program) -> bool:
     """Whether the trace of a quirk distinguishes this version with the quirk from it without."""
     match bug.shown_by:
         case ByTrace(trace=trace, quirk=quirk) if bug.name == quirk:
-            return shows(trace, quirk, quirks_of(release_of(program.version)))
+            return shows(trace, quirk, quirks_of(release_of(program.version)), guarded=False)
         case _:
             return True
 

@@ -43,9 +43,10 @@ def without(quirks: Quirks, quirk: str) -> Quirks:
     return replace(quirks, **other)
 
 
-def shows(trace: Trace, quirk: str, quirks: Quirks) -> bool:
-    """Whether a trace distinguishes this version from the same one with the quirk the other way round."""
-    lockstep = Lockstep(ModelTarget(Server(quirks)), [Otherwise(Server(without(quirks, quirk)))])
+def shows(trace: Trace, quirk: str, quirks: Quirks, *, guarded: bool = True) -> bool:
+    """Whether a trace distinguishes this version from the same one with the quirk the other way round. `guarded`: only
+    by what a real server may be asked."""
+    lockstep = Lockstep(ModelTarget(Server(quirks)), [Otherwise(Server(without(quirks, quirk)))], guarded=guarded)
     try:
         lockstep.start()
         return any(lockstep.step(operation).divergences for operation in trace)
