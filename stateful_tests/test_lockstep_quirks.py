@@ -30,6 +30,11 @@ ONLY_THE_FAKES = {
     "alarm_needs_root",
     "compact_needs_root",
     "decoded_by_protobuf",
+    # of HTTP
+    "health_has_reason",
+    "health_excludes_alarms",
+    "livez_exists",
+    "readyz_refuses_learners",
     "lock_looks_for_its_key",
     "move_leader_and_downgrade_need_root",
     "range_streams",

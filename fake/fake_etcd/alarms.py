@@ -13,6 +13,11 @@ CORRUPT = AlarmType.Value("CORRUPT")
 _NAMES = {NOSPACE: "NOSPACE", CORRUPT: "CORRUPT"}
 
 
+def name_of(alarm: int) -> str:
+    """An alarm's type by its name; one that etcd doesn't know, by its number."""
+    return _NAMES.get(alarm, str(alarm))
+
+
 class Alarms:
     """Which members raised which alarms. Any member's alarm counts, also one that doesn't exist."""
 
@@ -72,7 +77,7 @@ class Alarms:
     def texts(self) -> list[str]:
         """The alarms as Status reports them. A 3.7 may put two spaces in them, as its build will have it."""
         texts = (
-            (f"memberID:{member} " if member else "") + (f"alarm:{_NAMES.get(alarm, alarm)} " if alarm else "")
+            (f"memberID:{member} " if member else "") + (f"alarm:{name_of(alarm)} " if alarm else "")
             for alarm, member in sorted(self._alarms)
         )
         return [text.rstrip() if self._quirks.alarm_text_trimmed else text for text in texts]

@@ -19,6 +19,7 @@ from fake_etcd import etcd_flags, flags
 from fake_etcd.auto_compaction import AutoCompaction, auto_compaction
 from fake_etcd.engine import Engine
 from fake_etcd.etcd_log import EtcdLog
+from fake_etcd.grpc_handover import HTTP_IS_POSSIBLE
 from fake_etcd.server import CannotListenError, GrpcServer
 from fake_etcd.testing import certificates
 from fake_etcd.tls import Tls
@@ -102,7 +103,13 @@ def _serve(
         with ExitStack() as servers:
             listening = [
                 servers.enter_context(
-                    GrpcServer(engine, address, tls=tls, keepalive_min_time=options.grpc_keepalive_min_time)
+                    GrpcServer(
+                        engine,
+                        address,
+                        tls=tls,
+                        keepalive_min_time=options.grpc_keepalive_min_time,
+                        http=HTTP_IS_POSSIBLE,
+                    )
                 )
                 for address, tls in addresses
             ]
@@ -182,7 +189,7 @@ def _tls(options: argparse.Namespace, resources: ExitStack) -> Tls:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="fake-etcd",
-        description="An in-memory etcd for tests, behind etcd's own gRPC API.",
+        description="An in-memory etcd for tests, behind etcd's own API: gRPC, and HTTP on the same port.",
         epilog="All other flags of etcd are accepted: those that change nothing here are named at the start, and those "
         "whose neglect would be a lie are refused. Flags may be set in the environment as etcd's are, such as "
         f"ETCD_MAX_TXN_OPS; {VERSION_VARIABLE} sets --etcd-version.",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
@@ -13,7 +13,7 @@ from fake_etcd.clock import VirtualClock
 from fake_etcd.core import Core, EngineSettings
 from fake_etcd.errors import Compacted, EtcdError
 from fake_etcd.in_use import InUse, in_use
-from fake_etcd.quirks import quirks_of
+from fake_etcd.quirks import Quirks, quirks_of
 from fake_etcd.services import SERVICES
 from fake_etcd.services.kv import KV
 from fake_etcd.services.service import Handler, StepsHandler
@@ -23,6 +23,8 @@ from fake_etcd.watch import WatchStream
 from fake_etcd.wire.methods import METHOD
 
 __all__ = ["MAX_FRAME_BYTES", "MAX_REQUEST_BYTES", "WATCH", "Engine"]
+
+_T = TypeVar("_T")
 
 WATCH = "/etcdserverpb.Watch/Watch"
 """The one method that is neither a call nor a stream of answers: see `Engine.watch`."""
@@ -117,6 +119,18 @@ class Engine:
         with self._lock:
             leases = self._core.lessor.by_expiry()
             return leases[0].expiry if leases else None
+
+    @property
+    def quirks(self) -> Quirks:
+        """The behaviours of the emulated release."""
+        return self._core.quirks
+
+    def read(self, reading: Callable[[Core], _T]) -> _T:
+        """What a function finds in the state, which it must leave as it is: it is called with the lock held."""
+        with self._lock:
+            if self._timed:
+                self._tick()
+            return reading(self._core)
 
     def in_use(self) -> list[InUse]:
         """What clients hold of it now: leases, watches, and calls that wait."""

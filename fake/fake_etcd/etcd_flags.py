@@ -142,7 +142,7 @@ class _Refused(NamedTuple):
 
 
 _ALONE = "it is a cluster of one member"
-_NO_HTTP = "it serves gRPC alone, no HTTP"
+_NO_HTTP = "it serves HTTP on the port of gRPC alone"
 _NO_TLS_CHOICE = "it leaves that to gRPC"
 
 REFUSED: Mapping[str, _Refused] = {

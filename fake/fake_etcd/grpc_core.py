@@ -11,12 +11,16 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from threading import Lock, get_ident
 from typing import Any, Protocol
 
 import grpc
 from grpc import StatusCode
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # noqa: TID251  # see above; it has no stubs
+
+from fake_etcd.addresses import CannotListenError
+from fake_etcd.grpc_handover import Handover
 
 _log = logging.getLogger(__name__)
 
@@ -34,10 +38,6 @@ _NO_FLAGS = 0
 _NUMBER = {code: code.value[0] for code in StatusCode}
 
 _COMMON_NAME = b"x509_common_name"
-
-
-class CannotListenError(OSError):
-    """The address can't be listened on."""
 
 
 class Handler(Protocol):
@@ -208,15 +208,24 @@ class CoreServer:
     def listen(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
         """Listen on `host:port`, or `unix:path`; reports the port."""
         try:
-            if credentials is None:
-                port = self._server.add_http2_port(address.encode())
-            else:
-                port = self._server.add_http2_port(address.encode(), credentials._credentials)  # type: ignore[attr-defined]  # as grpc/_server.py has it
+            port = self._add_port(address, credentials)
         except RuntimeError as error:
             raise CannotListenError(f"can't listen on {address}") from error
         if port == 0:
             raise CannotListenError(f"can't listen on {address}")
-        return int(port)
+        return port
+
+    def listen_for(self, handover: Handover, credentials: grpc.ServerCredentials | None = None) -> None:
+        """Serve the connections that are handed over; the options must have the handover's."""
+        with suppress(RuntimeError):  # there is no port, which is no failure here
+            self._add_port(handover.address, credentials)
+        if not handover.is_open:
+            raise CannotListenError("gRPC takes no connections from others on this system, so no HTTP beside it")
+
+    def _add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
+        if credentials is None:
+            return int(self._server.add_http2_port(address.encode()))
+        return int(self._server.add_http2_port(address.encode(), credentials._credentials))  # type: ignore[attr-defined]  # as grpc/_server.py has it
 
     def start(self) -> None:
         """Take calls: `run` must follow, on a thread of its own."""

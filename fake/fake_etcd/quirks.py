@@ -55,6 +55,10 @@ _FIRST_RELEASE: dict[str, tuple[str, ...]] = {
     "alarm_text_trimmed": ("3.7.0",),
     "decoded_by_protobuf": ("3.7.0",),
     "stream_decode_error_has_colon": ("3.5.0",),
+    "health_has_reason": ("3.5.0",),
+    "health_excludes_alarms": ("3.4.16", "3.5.0"),
+    "livez_exists": ("3.4.29", "3.5.11", "3.6.0"),
+    "readyz_refuses_learners": ("3.5.19", "3.6.0"),
 }
 
 
@@ -164,6 +168,14 @@ class Quirks:
     """What is no message is refused in the words of Go's protobuf; before, in those of gogo/protobuf."""
     stream_decode_error_has_colon: bool
     """A newer gRPC for Go, whose words about what a stream can't decode have a colon."""
+    health_has_reason: bool
+    """/health says why a server is unhealthy."""
+    health_excludes_alarms: bool
+    """/health?exclude=ALARM takes no notice of an alarm."""
+    livez_exists: bool
+    """/livez and /readyz are answered."""
+    readyz_refuses_learners: bool
+    """One of the checks of /readyz is non_learner."""
 
 
 def quirks_of(version: str) -> Quirks:

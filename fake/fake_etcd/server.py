@@ -1,16 +1,17 @@
-"""An engine as a gRPC server."""
+"""An engine as a server of gRPC and, on the same port, of HTTP."""
 
 from __future__ import annotations
 
-import os
-import socket
-import stat
-from pathlib import Path
 from threading import Thread
 from types import TracebackType
 
+from fake_etcd import addresses
+from fake_etcd.addresses import CannotListenError
 from fake_etcd.engine import Engine
-from fake_etcd.grpc_core import CannotListenError, CoreServer
+from fake_etcd.grpc_core import CoreServer
+from fake_etcd.http.exchange import Answer
+from fake_etcd.http.front import Front
+from fake_etcd.http.health import add_health
 from fake_etcd.server_calls import Plain, acceptor, by_token, by_token_or_certificate
 from fake_etcd.tls import Tls
 
@@ -24,11 +25,12 @@ _MOST_RECEIVED_BYTES = 64 * 1024 * 1024
 
 _NO_LIMIT = 2**31 - 1
 
-_UNIX = "unix:"
-
 
 class GrpcServer:
-    """A running server of an engine; a context manager that stops it. It has one thread, whatever is open."""
+    """A running server of an engine; a context manager that stops it.
+
+    It has one thread, whatever is open, and another for HTTP.
+    """
 
     def __init__(
         self,
@@ -37,19 +39,24 @@ class GrpcServer:
         *,
         tls: Tls | None = None,
         keepalive_min_time: float = 5,
+        http: bool = False,
     ) -> None:
         """Listen on `host:port`, where port 0 picks a free one, or on `unix:PATH`; CannotListenError if that can't be.
 
-        With TLS, BadCertificateError says what is wrong with a file.
+        With TLS, BadCertificateError says what is wrong with a file. With `http`, what etcd has over HTTP/1.1 is
+        answered on the same port: its health, its version, its metrics and the JSON gateway.
 
         Clients that ping more often than every so many seconds are cut off (etcd: --grpc-keepalive-min-time).
         """
         credentials = tls.credentials() if tls is not None else None
         who = by_token_or_certificate if tls is not None and tls.client_cert_auth else by_token
         self._others: dict[str, Plain] = {}
-        _try_to_listen(address)
+        self._front = Front(address, tls.context() if tls is not None else None) if http else None
+        if self._front is None:
+            addresses.try_to_listen(address)
         self._core = CoreServer(
             (
+                *([self._front.handover.option()] if self._front is not None else []),
                 ("grpc.so_reuseport", 0),  # or a second server would quietly share the first one's port
                 ("grpc.max_receive_message_length", _MOST_RECEIVED_BYTES),
                 ("grpc.max_send_message_length", -1),
@@ -62,9 +69,14 @@ class GrpcServer:
             engine.tick,
             _TICK,
         )
-        port = self._core.listen(address, credentials)
+        if self._front is None:
+            port = self._core.listen(address, credentials)
+        else:
+            port = self._front.port
+            self._core.listen_for(self._front.handover, credentials)
+            add_health(self._front.routes, engine)
+        self._socket = addresses.socket_path(address)
         secure = "s" if tls is not None else ""
-        self._socket = Path(address.removeprefix(_UNIX)) if address.startswith(_UNIX) else None
         host = address.rpartition(":")[0]
         self.port = port if self._socket is None else 0
         """The port, also where 0 was asked for; 0 for a socket's path."""
@@ -78,6 +90,8 @@ class GrpcServer:
         self._core.start()
         self._thread = Thread(target=self._core.run, name="fake-etcd", daemon=True)
         self._thread.start()
+        if self._front is not None:
+            self._front.start()
 
     def answers(self, path: str, answer: Plain) -> None:
         """Answer one more unary method, such as `/my.Service/Reset`: the request's bytes in, the answer's out.
@@ -86,8 +100,20 @@ class GrpcServer:
         """
         self._others[path] = answer
 
+    def answers_http(self, path: str, answer: Answer) -> None:
+        """Answer one more path over HTTP, such as `/version`, or all that begin with one such as `/control/`.
+
+        It is called on the thread of HTTP, which answers nobody meanwhile. ValueError where the server has no HTTP.
+        """
+        if self._front is None:
+            raise ValueError("this server has no HTTP: make it with http=True")
+        self._front.routes.add(path, answer)
+
     def stop(self, grace: float | None = 0.5) -> None:
         """Refuse new calls and end what is open at once; what isn't over after `grace` seconds is cut off."""
+        if self._front is not None:
+            self._front.stop()
+            self._front = None
         self._core.stop()
         if self._url:
             self._engine.stops_listening(self._url)
@@ -107,43 +133,11 @@ class GrpcServer:
         self.stop()
 
 
-def serve(engine: Engine, address: str = "127.0.0.1:0", *, tls: Tls | None = None) -> GrpcServer:
-    """Serve an engine on `host:port` until the server is stopped."""
-    return GrpcServer(engine, address, tls=tls)
+def serve(engine: Engine, address: str = "127.0.0.1:0", *, tls: Tls | None = None, http: bool = False) -> GrpcServer:
+    """Serve an engine on `host:port` until the server is stopped; with `http`, etcd's HTTP too."""
+    return GrpcServer(engine, address, tls=tls, http=http)
 
 
 def _reachable(host: str) -> str:
     """What a client on this machine finds a server at that listens at this host: on every address, at localhost."""
     return "localhost" if host in ("0.0.0.0", "[::]") else host
-
-
-def _try_to_listen(address: str) -> None:
-    """Find out with a plain socket: gRPC reports the reason only to its log."""
-    if address.startswith(_UNIX):
-        _try_to_listen_at_path(address, Path(address.removeprefix(_UNIX)))
-        return
-    host, _, port = address.rpartition(":")
-    if not (host and port.isdecimal() and int(port) < 2**16):
-        raise CannotListenError(f"can't listen on {address!r}: an address is a host and a port, as in 127.0.0.1:0")
-    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            if os.name == "posix":  # where it allows a port's reuse after its last owner, not beside it
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host.strip("[]"), int(port)))
-            probe.listen()
-    except OSError as error:
-        raise CannotListenError(f"can't listen on {address}: {error.strerror}") from error
-
-
-def _try_to_listen_at_path(address: str, path: Path) -> None:
-    """A socket that nobody listens at any more is removed (etcd: client/pkg/transport/unix_listener.go)."""
-    try:
-        with socket.socket(socket.AF_UNIX) as probe:
-            if path.exists() and stat.S_ISSOCK(path.stat().st_mode) and probe.connect_ex(str(path)) != 0:
-                path.unlink()
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.bind(str(path))
-        path.unlink()
-    except OSError as error:
-        raise CannotListenError(f"can't listen on {address}: {error.strerror or error}") from error

@@ -33,8 +33,16 @@ class Tls:
             require_client_auth=bool(self.trusted_ca_file),
         )
 
-    def _check(self) -> None:
-        """Find out with Python's own TLS: gRPC reports the reason only to its log."""
+    def context(self) -> ssl.SSLContext:
+        """The same for Python's own TLS, to speak HTTP/1.1; BadCertificateError as well."""
+        context = self._check()
+        context.set_alpn_protocols(["http/1.1"])
+        if self.trusted_ca_file:
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    def _check(self) -> ssl.SSLContext:
+        """Find out with Python's own TLS what is wrong: gRPC reports the reason only to its log."""
         if self.client_cert_auth and not self.trusted_ca_file:
             raise BadCertificateError("--client-cert-auth needs --trusted-ca-file: the system's own CAs are not used")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -54,6 +62,7 @@ class Tls:
                 context.load_verify_locations(self.trusted_ca_file)
             except ssl.SSLError as error:
                 raise BadCertificateError(f"{self.trusted_ca_file} holds no certificates: {_reason(error)}") from error
+        return context
 
 
 def _no_password() -> str:

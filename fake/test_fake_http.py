@@ -1,0 +1,191 @@
+"""HTTP/1.1 on the port of gRPC: who is spoken to in which, and what etcd answers besides its gateway."""
+
+import json
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPSConnection
+from pathlib import Path
+
+import grpc
+import pytest
+
+from fake_etcd import Engine, GrpcServer, serve, stubs
+from fake_etcd.addresses import CannotListenError
+from fake_etcd.http import Request, Response
+from fake_etcd.testing import certificates
+from fake_etcd.wire import messages as pb
+
+
+@pytest.fixture
+def server() -> Iterator[GrpcServer]:
+    with serve(Engine("3.6.16"), http=True) as server:
+        yield server
+
+
+def get(server: GrpcServer, target: str, method: str = "GET") -> tuple[int, str]:
+    """The status and the body of an answer."""
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection.request(method, target)
+    response = connection.getresponse()
+    body = response.read().decode()
+    connection.close()
+    return response.status, body
+
+
+def put(channel: grpc.Channel) -> int:
+    """The revision of a put over gRPC."""
+    with channel:
+        return int(stubs(channel).kv.Put(pb.PutRequest(key=b"a"), timeout=20).header.revision)
+
+
+def alarm(server: GrpcServer, kind: str) -> None:
+    with grpc.insecure_channel(server.address) as channel:
+        request = pb.AlarmRequest(action="ACTIVATE", memberID=1, alarm=kind)
+        stubs(channel).maintenance.Alarm(request, timeout=20)
+
+
+def test_one_port_speaks_grpc_and_http(server: GrpcServer) -> None:
+    assert put(grpc.insecure_channel(server.address)) == 2
+    assert get(server, "/health") == (200, '{"health":"true","reason":""}')
+    assert put(grpc.insecure_channel(server.address)) == 3
+
+
+def test_one_port_speaks_both_by_tls(tmp_path: Path) -> None:
+    made = certificates(tmp_path)
+    certificate, key = made.client("root")
+    with serve(Engine(), tls=made.tls(client_cert_auth=True), http=True) as server:
+        credentials = grpc.ssl_channel_credentials(
+            Path(made.ca_file).read_bytes(), Path(key).read_bytes(), Path(certificate).read_bytes()
+        )
+        assert put(grpc.secure_channel(f"localhost:{server.port}", credentials)) == 2
+        context = ssl.create_default_context(cafile=made.ca_file)
+        context.load_cert_chain(certificate, key)
+        connection = HTTPSConnection("localhost", server.port, timeout=20, context=context)
+        connection.request("GET", "/version")
+        assert json.load(connection.getresponse()) == {"etcdserver": "3.5.16", "etcdcluster": "3.5.0"}
+        connection.close()
+
+
+def test_who_must_show_a_certificate_and_has_none_gets_no_answer(tmp_path: Path) -> None:
+    made = certificates(tmp_path)
+    with serve(Engine(), tls=made.tls(client_cert_auth=True), http=True) as server:
+        context = ssl.create_default_context(cafile=made.ca_file)
+        connection = HTTPSConnection("localhost", server.port, timeout=20, context=context)
+        connection.connect()  # in TLS 1.3, the client has no answer yet
+        connection.request("GET", "/version")
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            connection.getresponse()
+        connection.close()
+
+
+def test_one_socket_path_speaks_both(tmp_path: Path) -> None:
+    path = tmp_path / "etcd.sock"
+    with serve(Engine(), f"unix:{path}", http=True) as server:
+        assert put(grpc.insecure_channel(server.address)) == 2
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(20)
+            client.connect(str(path))
+            client.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert not path.exists()
+
+
+def test_a_beginning_that_comes_in_pieces_is_waited_for(server: GrpcServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.sendall(b"P")
+        assert get(server, "/health")[0] == 200
+        client.sendall(b"OST /version HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 405 Method Not Allowed\r\n")
+
+
+def test_requests_that_come_at_once_are_answered_one_by_one(server: GrpcServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        client.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\nGET /nothing HTTP/1.0\r\nHost: a\r\n\r\n")
+        with client.makefile("rb") as answers:
+            assert re.findall(rb"HTTP/1.1 (\d+)", answers.read()) == [b"200", b"404"]
+
+
+@pytest.mark.parametrize("garbage", [b"\0\0\0\0", b"GET / FTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05hello"], ids=repr)
+def test_what_is_neither_is_refused(server: GrpcServer, garbage: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        client.sendall(garbage)
+        assert client.recv(1000).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert get(server, "/health")[0] == 200
+
+
+def test_the_version(server: GrpcServer) -> None:
+    status, body = get(server, "/version")
+    assert (status, json.loads(body)) == (200, {"etcdserver": "3.6.16", "etcdcluster": "3.6.0", "storage": "3.6.0"})
+
+
+def test_an_alarm_makes_it_unhealthy_unless_it_is_excluded(server: GrpcServer) -> None:
+    alarm(server, "NOSPACE")
+    assert get(server, "/health") == (503, '{"health":"false","reason":"ALARM NOSPACE"}\n')
+    assert get(server, "/health?exclude=NOSPACE")[0] == 200
+    assert get(server, "/readyz") == (200, "ok\n")
+    alarm(server, "CORRUPT")
+    assert get(server, "/health?exclude=NOSPACE") == (503, '{"health":"false","reason":"ALARM CORRUPT"}\n')
+    status, body = get(server, "/readyz")
+    assert status == 503
+    assert "[-]data_corruption failed: alarm activated: CORRUPT\n" in body
+    assert get(server, "/readyz?exclude=data_corruption") == (200, "ok\n")
+    assert get(server, "/readyz/linearizable_read") == (200, "ok\n")
+    assert get(server, "/livez?verbose") == (200, "[+]serializable_read ok\nok\n")
+
+
+def test_an_old_release_has_no_probes_and_gives_no_reasons() -> None:
+    with serve(Engine("3.4.23"), http=True) as server:
+        assert get(server, "/health") == (200, '{"health":"true"}')
+        assert get(server, "/livez") == (404, "404 page not found\n")
+
+
+def test_other_paths_and_methods_are_refused(server: GrpcServer) -> None:
+    assert get(server, "/v2/keys") == (404, "404 page not found\n")
+    assert get(server, "/version", "POST") == (405, "Method Not Allowed\n")
+    assert get(server, "/version", "OPTIONS") == (200, "")
+
+
+def test_further_paths_can_be_answered(server: GrpcServer) -> None:
+    def echo(request: Request) -> Response:
+        return Response(200, f"{request.path} {dict(request.query)}".encode())
+
+    server.answers_http("/own/", echo)
+    assert get(server, "/own/a%20b?c=d&e") == (200, "/own/a b {'c': ['d'], 'e': ['']}")
+
+
+def test_an_answer_that_fails_is_an_internal_error(server: GrpcServer) -> None:
+    def fail(_request: Request) -> Response:
+        raise ZeroDivisionError
+
+    server.answers_http("/own", fail)
+    assert get(server, "/own") == (500, "fake-etcd: internal error: ZeroDivisionError\n")
+    assert get(server, "/health")[0] == 200
+
+
+def test_without_http_there_is_none() -> None:
+    with serve(Engine()) as server, pytest.raises(ValueError, match="http=True"):
+        server.answers_http("/own", lambda _: Response(200))
+
+
+def test_an_address_in_use_is_refused(server: GrpcServer) -> None:
+    with pytest.raises(CannotListenError, match="Address already in use"):
+        serve(Engine(), server.address, http=True)
+
+
+def test_nothing_is_left_of_a_server_that_was_stopped() -> None:
+    before = threading.active_count()
+    server = serve(Engine(), http=True)
+    with (
+        socket.create_connection(("127.0.0.1", server.port)),
+        socket.create_connection(("127.0.0.1", server.port)) as b,
+    ):
+        b.sendall(b"GET /health HTTP/1.1\r\n")
+        assert put(grpc.insecure_channel(server.address)) == 2
+        server.stop()
+    assert threading.active_count() == before
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port))
