@@ -3,13 +3,14 @@
 Clients of any make work over it, because it takes their own message classes through the bytes that would go over the
 wire; messages of `fake_etcd.wire.messages` are handed over as they are. Of the metadata, the token counts. Credentials
 and compression are accepted and have no effect; a timeout has one on streams and on calls that wait (Lock, Campaign),
-and on any call if it is over before.
+on calls that a rule of a fault delays, and on any call if it is over before.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from threading import Event
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -128,10 +129,13 @@ class _Method(ClientCodec):
         super().__init__(path, serialize, deserialize)
         self.channel = channel
 
-    def __call__(self, request: Any, token: str = "", cancelled: Event | None = None) -> Any:
+    def __call__(
+        self, request: Any, token: str = "", cancelled: Event | None = None, timeout: float | None = None
+    ) -> Any:
         engine = self.channel.open_engine()
         try:
-            return self.decode(engine.call(self.path, self.encode(request, engine), token, cancelled))
+            encoded = self.encode(request, engine)
+            return self.decode(engine.patiently(lambda: engine.call(self.path, encoded, token, cancelled), timeout))
         except EtcdError as error:
             raise InProcessRpcError(error.code, error.message) from None  # the engine has no context here either
 
@@ -149,7 +153,7 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]  # ge
         _check_timeout(timeout)
         if self._method.channel.open_engine().waits(self._method.path):
             return self._wait(request, timeout, metadata).answer()
-        return self._method(request, token_of(metadata) if metadata else "")
+        return self._method(request, token_of(metadata) if metadata else "", timeout=timeout)
 
     def with_call(
         self, request: Any, timeout: float | None = None, metadata: Any = None, *_: Any, **__: Any
@@ -162,7 +166,7 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]  # ge
             _check_timeout(timeout)
             if self._method.channel.open_engine().waits(self._method.path):
                 return self._wait(request, timeout, metadata)
-            return Answered(self._method(request, token_of(metadata)))
+            return Answered(self._method(request, token_of(metadata), timeout=timeout))
         except InProcessRpcError as error:
             return error
 
@@ -183,7 +187,9 @@ class _UnaryStream(grpc.UnaryStreamMultiCallable):  # type: ignore[type-arg]  # 
         call = AnswerStream(
             timeout,
             method.decode,
-            lambda cancelled: engine.stream(method.path, method.encode(request, engine), token, cancelled),
+            lambda cancelled: engine.patiently(
+                lambda: engine.stream(method.path, method.encode(request, engine), token, cancelled)
+            ),
         )
         return method.channel.running(call)
 
@@ -225,6 +231,7 @@ class _StreamStream(grpc.StreamStreamMultiCallable):  # type: ignore[type-arg]  
                 method.decode,
                 engine.watch(token),
                 (method.encode(request, engine) for request in request_iterator),
+                engine.patiently,
             )
             return method.channel.running(watch)
 
@@ -232,6 +239,6 @@ class _StreamStream(grpc.StreamStreamMultiCallable):  # type: ignore[type-arg]  
             if not engine.implements(method.path):  # said at once: a client may wait for an answer before it asks
                 raise engine.refusal(method.path)
             for request in request_iterator:
-                yield engine.call(method.path, method.encode(request, engine), token)
+                yield engine.patiently(partial(engine.call, method.path, method.encode(request, engine), token))
 
         return method.channel.running(AnswerStream(timeout, method.decode, answers))

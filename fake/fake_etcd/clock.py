@@ -1,5 +1,7 @@
 """Clocks for tests: time goes by when a test says so, or by itself and when a test says so."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +28,10 @@ class VirtualClock:
             tick = follower()
             if tick is not None:
                 tick()
+
+    def copy(self) -> VirtualClock:
+        """Another clock of the same kind that reads the same now, and that nobody follows."""
+        return type(self)(self._seconds)
 
     def follow(self, tick: Callable[[], Any]) -> None:
         """Call this method at every advance, as long as its object lives."""

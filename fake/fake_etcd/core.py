@@ -11,7 +11,9 @@ from fake_etcd.alarms import NOSPACE, Alarms
 from fake_etcd.auth import AuthStore
 from fake_etcd.backend import Backend
 from fake_etcd.errors import EtcdError, NoSpace, TooLarge
+from fake_etcd.faults.active import Faults
 from fake_etcd.hash_kv import CompactionHashes
+from fake_etcd.journal import Journal
 from fake_etcd.lease import Lease, Lessor
 from fake_etcd.quirks import Quirks
 from fake_etcd.sizes import FRAME_OVERHEAD_BYTES
@@ -65,9 +67,11 @@ class Core:
         "auth",
         "backend",
         "downgrade_target",
+        "faults",
         "hashes",
         "header",
         "hub",
+        "journal",
         "lessor",
         "listening",
         "lock",
@@ -75,10 +79,11 @@ class Core:
         "raft_index",
         "settings",
         "store",
+        "streams_opened",
         "timed",
     )
 
-    def __init__(self, quirks: Quirks, settings: EngineSettings) -> None:
+    def __init__(self, quirks: Quirks, settings: EngineSettings, journal: Journal | None = None) -> None:
         self.quirks = quirks
         self.settings = settings
         self.lock = Lock()
@@ -91,6 +96,11 @@ class Core:
         """The URLs at which servers of this engine listen, also after a reset."""
         self.timed = False
         """Whether time can go by at all."""
+        self.faults = Faults()
+        """The rules, also after a reset."""
+        self.journal = journal
+        self.streams_opened = 0
+        """How many streams of watchers there have been."""
         with self.lock:
             self.reset()
 
@@ -105,6 +115,11 @@ class Core:
         self.downgrade_target = ""
         self.backend = Backend(self.store, self.settings.quota_bytes)
         self.raft_index = _FIRST_RAFT_INDEX
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether somebody keeps a journal of requests, or has rules about them."""
+        return self.faults.any_active or self.journal is not None
 
     @property
     def storage_version(self) -> str:
@@ -152,6 +167,21 @@ class Core:
                 store.delete(record)
         self.lessor.forget(lease.id)
         store.commit()
+
+    def compact(self, revision: int) -> None:
+        """Forget the history before a revision, which is there and not compacted yet."""
+        self.backend.settle()
+        if self.quirks.compactions_hashed:
+            self.hashes.compacting(self.store, revision, self.quirks)
+        self.store.compact(revision)
+
+    def expire(self, lease_id: int) -> bool:
+        """End a lease as if its time were over; False where there is none of that id."""
+        lease = self.lessor.get(lease_id)
+        if lease is not None:
+            self.raft_index += 1
+            self.revoke(lease)
+        return lease is not None
 
     def tick(self) -> None:
         """Revoke the leases whose time is over, each in a revision of its own; send watchers about progress."""

@@ -1,33 +1,35 @@
 """The engine: answers one request at a time, by the path of its method."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from threading import Event
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
-from fake_etcd import wire_errors
+from fake_etcd import interventions, wire_errors
 from fake_etcd.auto_compaction import AutoCompaction, Compactor, compactor
 from fake_etcd.backend import DEFAULT_QUOTA_BYTES
 from fake_etcd.clock import VirtualClock
 from fake_etcd.core import Core, EngineSettings
 from fake_etcd.errors import Compacted, EtcdError
+from fake_etcd.faults import Faults
 from fake_etcd.in_use import InUse, in_use
+from fake_etcd.interventions import WATCH, Delayed, Unanswered
+from fake_etcd.journal import Journal
 from fake_etcd.quirks import Quirks, quirks_of
 from fake_etcd.services import SERVICES
 from fake_etcd.services.kv import KV
 from fake_etcd.services.service import Handler, StepsHandler
 from fake_etcd.sizes import MAX_FRAME_BYTES, MAX_REQUEST_BYTES
-from fake_etcd.waiting import Task, steps_of
+from fake_etcd.state import SavedState
+from fake_etcd.waiting import Sleeper, Steps, Task, steps_of
 from fake_etcd.watch import WatchStream
 from fake_etcd.wire.methods import METHOD
 
 __all__ = ["MAX_FRAME_BYTES", "MAX_REQUEST_BYTES", "WATCH", "Engine"]
 
 _T = TypeVar("_T")
-
-WATCH = "/etcdserverpb.Watch/Watch"
-"""The one method that is neither a call nor a stream of answers: see `Engine.watch`."""
 
 
 class Engine:
@@ -48,13 +50,15 @@ class Engine:
         member_name: str = "default",
         peer_urls: Sequence[str] = ("http://localhost:2380",),
         auto_compaction: AutoCompaction | None = None,
+        journal: int = 0,
     ) -> None:
         """`clock` reports seconds that never go back; without one, time stands still at 0. A quota of 0 is etcd's own,
         and a negative one is none.
 
         TTLs and the interval are in seconds of that clock. `client_urls`, `member_name` and `peer_urls` are what
         MemberList reports; without client URLs, it is where the engine's servers listen. The history is kept
-        whole unless `auto_compaction` says otherwise.
+        whole unless `auto_compaction` says otherwise. `journal` is how many requests the journal holds; 0: there is
+        none.
         """
         settings = EngineSettings(
             min_lease_ttl=min_lease_ttl,
@@ -68,7 +72,8 @@ class Engine:
             member_name=member_name,
             peer_urls=tuple(peer_urls),
         )
-        self._core = Core(quirks_of(version), settings)
+        self._core = Core(quirks_of(version), settings, Journal(journal) if journal else None)
+        self._core.faults.when_removed = self._resume_watches
         self._lock = self._core.lock
         self._auto_compaction = auto_compaction
         self._compactor = self._new_compactor()
@@ -156,13 +161,26 @@ class Engine:
         """Whether a call of this method may wait for something to happen."""
         return path in self._waiting
 
-    def call(self, path: str, request: Message, token: str = "", cancelled: Event | None = None) -> Message:
+    def call(
+        self,
+        path: str,
+        request: Message,
+        token: str = "",
+        cancelled: Event | None = None,
+    ) -> Message:
         """Answer one request, or raise the EtcdError that etcd refuses it with.
 
         Of a bidirectional method (LeaseKeepAlive), a request is one message of the stream. The answer is the
         caller's own, and the request is not kept. A call that waits (Lock, Campaign) is given up once `cancelled`
-        is set.
+        is set. What a rule of a fault delays raises Delayed, or Unanswered: see `patiently`.
         """
+        if self._core.is_observed and path in self._handlers:
+            return interventions.call(
+                self._core, path, request, token, lambda: self._answer(path, request, token, cancelled)
+            )
+        return self._answer(path, request, token, cancelled)
+
+    def _answer(self, path: str, request: Message, token: str, cancelled: Event | None) -> Message:
         handler = self._handlers.get(path)
         if handler is None:
             return self._wait(path, request, token, cancelled)
@@ -175,28 +193,109 @@ class Engine:
         waiting = self._waiting.get(path)
         if waiting is None:
             raise self.refusal(path)
-        *_, last = steps_of(self._core, path, waiting(request, token), cancelled)
-        assert last.answer is not None
-        return last.answer
+
+        def run(steps: Steps) -> Message:
+            *_, last = steps_of(self._core, path, steps, cancelled)
+            assert last.answer is not None
+            return last.answer
+
+        return self._begin(path, request, token, waiting, run)
+
+    def _begin(self, path: str, request: Message, token: str, handler: StepsHandler, run: Callable[[Steps], _T]) -> _T:
+        steps = handler(request, token)
+        if self._core.is_observed:
+            return interventions.begin(self._core, path, request, token, steps, run)
+        return run(steps)
 
     def stream(self, path: str, request: Message, token: str = "", cancelled: Event | None = None) -> Iterator[Message]:
         """The answers of a server-streaming method; what etcd refuses is raised by the iterator."""
         stream = self._streams.get(path)
         if stream is None:
             raise self.refusal(path)
-        steps = steps_of(self._core, path, stream(request, token), cancelled)
-        return (step.answer for step in steps if step.answer is not None)
+
+        def run(steps: Steps) -> Iterator[Message]:
+            taken = steps_of(self._core, path, steps, cancelled)
+            return (step.answer for step in taken if step.answer is not None)
+
+        return self._begin(path, request, token, stream, run)
 
     def task(self, path: str, request: Message, token: str, wake: Callable[[], None]) -> Task:
-        """A call that may wait or has many answers, without a thread: see `Task`."""
+        """A call that may wait or has many answers, without a thread: see `Task`. Raises as `call` does."""
         handler = self._waiting.get(path) or self._streams.get(path)
         if handler is None:
             raise self.refusal(path)
-        return Task(self._core, path, handler(request, token), wake)
+        return self._begin(path, request, token, handler, lambda steps: Task(self._core, path, steps, wake))
 
     def watch(self, token: str = "", on_ready: Callable[[], None] | None = None) -> WatchStream:
         """A stream of Watch.Watch; `on_ready` is called when it has something where it had nothing."""
         return WatchStream(self._core, token, on_ready)
+
+    # What a real etcd can't do
+
+    @property
+    def faults(self) -> Faults:
+        """The rules about what goes wrong."""
+        return self._core.faults
+
+    @property
+    def journal(self) -> Journal | None:
+        """What was asked and answered, if that is kept."""
+        return self._core.journal
+
+    def save_state(self) -> SavedState:
+        """The whole state as it is now, to return to."""
+        with self._lock:
+            self._tick()
+            return SavedState(self._core, self._services)
+
+    def restore_state(self, state: SavedState) -> None:
+        """Return to a state that this engine, or another of its release, was in. Streams end. ValueError."""
+        with self._lock:
+            state.put_into(self._core, self._services)
+            self._compactor = self._new_compactor()
+
+    def expire(self, lease_id: int) -> bool:
+        """End a lease as if its time were over; False where there is none of that id."""
+        with self._lock:
+            self._tick()
+            return self._core.expire(lease_id)
+
+    def now(self) -> float:
+        """The reading of the clock, in seconds."""
+        return self._core.settings.clock()
+
+    def pass_time(self, seconds: float) -> None:
+        """Let so many seconds go by: where only `advance` moves the clock, it is moved; else they are waited."""
+        clock = self._core.settings.clock
+        if isinstance(clock, VirtualClock):
+            clock.advance(seconds)
+        else:
+            time.sleep(seconds)
+
+    def wake_in(self, seconds: float, wake: Callable[[], None]) -> Sleeper:
+        """Call a function that doesn't block once, in so many seconds of the clock, or where the state is reset."""
+        return Sleeper(self._core, seconds, wake)
+
+    def patiently(self, call: Callable[[], _T], timeout: float | None = None) -> _T:
+        """What a call gives; where a rule delays it, so much time goes by before, though no more than the timeout."""
+        try:
+            return call()
+        except Delayed as delayed:
+            if timeout is not None and timeout < delayed.seconds:
+                self.pass_time(timeout)
+                raise Unanswered from None
+            self.pass_time(delayed.seconds)
+            answered: _T = delayed.go_on()
+            return answered
+        except Unanswered:
+            self.pass_time(timeout or 0)
+            raise
+
+    def _resume_watches(self) -> None:
+        with self._lock:
+            for stream in tuple(self._core.hub.streams):
+                if isinstance(stream, WatchStream):
+                    stream.resume()
 
     def decode(self, path: str, data: bytes) -> Any:
         """A request to a method, out of its bytes. Raises what etcd answers to what is too long, or no such message."""

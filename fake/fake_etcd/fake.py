@@ -10,8 +10,11 @@ from fake_etcd.aio_channel import AioInProcessChannel
 from fake_etcd.channel import InProcessChannel
 from fake_etcd.clock import VirtualClock
 from fake_etcd.engine import Engine
+from fake_etcd.faults import Faults
 from fake_etcd.in_use import InUse
+from fake_etcd.journal import Journal
 from fake_etcd.server import GrpcServer
+from fake_etcd.state import SavedState
 from fake_etcd.tls import Tls
 
 _PATIENCE = 0.02
@@ -35,12 +38,15 @@ class FakeEtcd:
         """Emulate a release of etcd. ValueError where that can't be.
 
         `clock` reports seconds that never go back. Without one, time goes by when `advance` says so; a `RunningClock`
-        goes by itself as well. `settings` are what `Engine` takes besides: `quota_bytes=…`, `max_txn_ops=…`.
+        goes by itself as well. `settings` are what `Engine` takes besides: `quota_bytes=…`, `max_txn_ops=…`, and
+        `journal=1000`, which keeps the last so many requests and answers.
         """
         self.version = version
         self.clock = clock or VirtualClock()
         self.engine = Engine(version, clock=self.clock, **settings)
+        self._settings = settings
         self._is_closed = False
+        self._branches: list[FakeEtcd] = []
         self._clients: list[Any] = []
         self._channels: list[InProcessChannel] = []
         self._aio_channels: list[AioInProcessChannel] = []
@@ -111,6 +117,44 @@ class FakeEtcd:
             raise TypeError("the clock of this fake only goes by itself: give it a VirtualClock or a RunningClock")
         self.clock.advance(seconds)
 
+    @property
+    def faults(self) -> Faults:
+        """Rules about what goes wrong: `etcd.faults.add(Fault(method="Put", nth=2, then=Refuse("leader changed")))`."""
+        return self.engine.faults
+
+    @property
+    def journal(self) -> Journal | None:
+        """What was asked and answered, if the fake was made with `journal=…`: iterate over it, or print it."""
+        return self.engine.journal
+
+    def expire_lease(self, lease_id: int) -> None:
+        """End a lease as if its time were over. KeyError where there is none of that id."""
+        if not self.engine.expire(lease_id):
+            raise KeyError(f"there is no lease {lease_id:x}")
+
+    def save_state(self) -> SavedState:
+        """The whole state: keys with their history, leases with the time they have left, users, alarms."""
+        return self.engine.save_state()
+
+    def restore_state(self, state: SavedState) -> None:
+        """Return to a state that this fake was in, or another one of the same release. Streams and waiting calls end.
+
+        Rules of faults, the journal and the clock stay as they are. ValueError where the release is another.
+        """
+        self.engine.restore_state(state)
+
+    def branch(self) -> FakeEtcd:
+        """An independent fake in the same state, with a clock of its own if this one's is moved by `advance`.
+
+        It has no rules, and an empty journal if there is one here. It is closed with this one, if it wasn't before.
+        """
+        self._check_open()
+        clock = self.clock.copy() if isinstance(self.clock, VirtualClock) else self.clock
+        branch = FakeEtcd(self.version, clock=clock, **self._settings)
+        branch.restore_state(self.save_state())
+        self._branches.append(branch)
+        return branch
+
     def in_use(self) -> list[InUse]:
         """What clients hold of it now: leases, watches, and calls that wait; `str()` of each says which it is."""
         return self.engine.in_use()
@@ -127,6 +171,8 @@ class FakeEtcd:
         But for one thing: a request iterator of the user's own that blocks keeps its thread.
         """
         self._is_closed = True
+        for branch in self._branches:
+            branch.close()
         for client in self._clients:
             client.close()
         for channel in self._channels:
@@ -138,7 +184,7 @@ class FakeEtcd:
         self.engine.reset()
         for channel in self._channels:
             channel.join(_PATIENCE)
-        for ways_in in (self._clients, self._channels, self._aio_channels, self._servers):
+        for ways_in in (self._branches, self._clients, self._channels, self._aio_channels, self._servers):
             ways_in.clear()
 
     def __enter__(self) -> FakeEtcd:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from heapq import heappop, heappush
 from threading import Lock, get_ident
 from typing import Any, Protocol
 
@@ -119,6 +120,10 @@ class IncomingCall:
         """Call the handler's `ready` on the server's thread, soon. Any thread may call this."""
         self._server.enqueue(self)
 
+    def wake_in(self, seconds: float) -> None:
+        """The same in so many seconds; only the server's thread may call this."""
+        self._server.enqueue_in(seconds, self)
+
     def _initial_metadata(self) -> Any:
         self._started = True
         return cygrpc.SendInitialMetadataOperation(None, _NO_FLAGS)
@@ -197,6 +202,9 @@ class CoreServer:
         self._server.register_completion_queue(self._queue)
         self._calls: set[IncomingCall] = set()
         self._ready: deque[IncomingCall] = deque()
+        self._later: list[tuple[float, int, IncomingCall]] = []
+        """A heap of calls that have a turn at a time, some of which may be over by then."""
+        self._delays = 0
         self._requested = 0
         self._lock = Lock()
         """Around what other threads do to the queue, whose end must not come in between."""
@@ -240,7 +248,7 @@ class CoreServer:
         next_tick = time.time() + self._tick_seconds
         events = 0
         while not self._is_over:
-            event = queue.poll(0 if ready else next_tick)
+            event = queue.poll(0 if ready else min(next_tick, self._later[0][0]) if self._later else next_tick)
             events += 1
             try:
                 if event.completion_type != timed_out:
@@ -254,9 +262,12 @@ class CoreServer:
                 events = 0
                 self._give_turns()
                 now = time.time()
+                while self._later and self._later[0][0] <= now:
+                    self.enqueue(heappop(self._later)[2])
                 if now >= next_tick or next_tick - now > self._tick_seconds:  # or the clock was set
                     next_tick = now + self._tick_seconds
                     self._guarded(self._tick)
+        self._later.clear()
 
     def stop(self) -> None:
         """Take no more calls, and have those under way finished. `run` returns once they are."""
@@ -286,6 +297,11 @@ class CoreServer:
             if not self._is_over and call in self._calls and call.queue():
                 self._ready.append(call)
                 call.post()
+
+    def enqueue_in(self, seconds: float, call: IncomingCall) -> None:
+        """The same in so many seconds. On the server's thread."""
+        self._delays += 1
+        heappush(self._later, (time.time() + seconds, self._delays, call))
 
     def forget(self, call: IncomingCall) -> None:
         """A call is over, and nothing of it is under way."""

@@ -111,6 +111,14 @@ class Lessor:
         """Start the lease's full TTL anew."""
         lease.expiry = self._clock() + lease.ttl
 
+    def postpone(self, seconds: float) -> None:
+        """Let every lease end so much later."""
+        for lease in self._leases.values():
+            lease.expiry += seconds
+        self._expiries = []
+        for lease in self._leases.values():
+            self._push(lease)
+
     def remaining(self, lease: Lease) -> int:
         """The whole seconds left; negative only where something (a CORRUPT alarm) keeps an overdue lease from its end.
 

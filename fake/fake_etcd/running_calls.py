@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from queue import SimpleQueue
 from threading import Condition, Thread, Timer, current_thread
 from typing import Any, NamedTuple
@@ -254,8 +255,15 @@ class WatchCall(_Stream):
     """A call of Watch.Watch: a thread hands in the requests, as they come."""
 
     def __init__(
-        self, timeout: float | None, decode: Callable[[Any], Any], stream: WatchStream, requests: Iterator[Any]
+        self,
+        timeout: float | None,
+        decode: Callable[[Any], Any],
+        stream: WatchStream,
+        requests: Iterator[Any],
+        patiently: Callable[[Callable[[], None]], None],
     ) -> None:
+        """`patiently` calls a function that hands in a request, and waits where a rule delays it."""
+        self._patiently = patiently
         self._stream = stream
         self._requests = requests
         super().__init__(timeout, decode)
@@ -268,7 +276,7 @@ class WatchCall(_Stream):
         """The end of the requests is not the end of the stream."""
         try:
             for request in self._requests:
-                self._stream.send(request)
+                self._patiently(partial(self._stream.send, request))
         except StreamClosed:
             pass
         except EtcdError as error:

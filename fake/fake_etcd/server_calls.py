@@ -12,7 +12,8 @@ from fake_etcd.auth_tokens import NAMELESS, CertificateName
 from fake_etcd.engine import WATCH, Engine
 from fake_etcd.errors import EtcdError, internal_error
 from fake_etcd.grpc_core import Handler
-from fake_etcd.waiting import Task
+from fake_etcd.interventions import Delayed, Unanswered
+from fake_etcd.waiting import Sleeper, Task
 from fake_etcd.watch import StreamClosed
 from fake_etcd.wire.methods import METHODS, Method
 
@@ -41,6 +42,9 @@ class IncomingCall(Protocol):
 
     def wake(self) -> None:
         """Call the handler's `ready`, soon. Any thread may call this."""
+
+    def wake_in(self, seconds: float) -> None:
+        """The same in so many seconds; not for any thread."""
 
 
 def token_of(metadata: Iterable[tuple[str, Any]] | None) -> str:
@@ -104,6 +108,9 @@ def by_token_or_certificate(call: IncomingCall) -> str:
 class _Call:
     """What all have in common."""
 
+    _delayed: Delayed | None = None
+    _sleeper: Sleeper | None = None
+
     def __init__(self, engine: Engine, call: IncomingCall, token: str) -> None:
         self._engine = engine
         self._call = call
@@ -115,12 +122,18 @@ class _Call:
 
     def _received(self, data: bytes | None) -> None:
         """Answer a message; what goes wrong ends the call."""
-        if self._call.is_finished:
-            return
+        if not self._call.is_finished:
+            self._attempt(lambda: self._answer(data))
+
+    def _attempt(self, answer: Callable[[], None]) -> None:
         try:
-            self._answer(data)
+            answer()
+        except Unanswered:
+            return
         except EtcdError as error:
             self._refuse(error)
+        except Delayed as delayed:
+            self._wait_out(delayed)
         except Exception as error:
             self._refuse(internal_error(error))
             raise
@@ -128,8 +141,31 @@ class _Call:
     def _answer(self, data: bytes | None) -> None:
         raise NotImplementedError
 
+    def _deliver(self, answered: Any) -> None:
+        """Go on with what the engine makes of a message."""
+        raise NotImplementedError
+
     def _refuse(self, error: EtcdError) -> None:
         self._call.finish(error.code, error.message)
+
+    def _wait_out(self, delayed: Delayed) -> None:
+        """Go on when the engine's clock, which may go by itself, has come to it."""
+        self._delayed = delayed
+        self._sleeper = self._engine.wake_in(delayed.seconds, self._call.wake)
+        self._call.wake_in(delayed.seconds)
+
+    def _has_waited(self) -> bool:
+        """Whether nothing is delayed, or no longer."""
+        if self._delayed is None or self._sleeper is None:
+            return True
+        left = self._sleeper.left
+        if left > 0:
+            self._call.wake_in(left)
+            return False
+        self._sleeper.forget()
+        delayed, self._delayed, self._sleeper = self._delayed, None, None
+        self._attempt(lambda: self._deliver(delayed.go_on()))
+        return False
 
     def _decode(self, data: bytes | None) -> Message:
         if data is None:
@@ -138,10 +174,14 @@ class _Call:
         return message
 
     def cancelled(self) -> None:
-        """Nothing is to be given up."""
+        """Who is given up does not go on."""
+        if self._sleeper is not None:
+            self._sleeper.forget()
+            self._delayed = self._sleeper = None
 
     def ready(self) -> None:
-        """Nothing was waited for."""
+        """Only what is late was waited for."""
+        self._has_waited()
 
     def stop(self) -> None:
         """The call ends with the server, unless it was about to be answered."""
@@ -159,11 +199,15 @@ class _Unary(_Call):
     """One request, one answer, at once."""
 
     def _answer(self, data: bytes | None) -> None:
-        answer = self._engine.call(self._call.path, self._decode(data), self._token)
-        self._call.finish(message=answer.SerializeToString())
+        self._deliver(self._engine.call(self._call.path, self._decode(data), self._token))
+
+    def _deliver(self, answered: Message) -> None:
+        self._call.finish(message=answered.SerializeToString())
 
     def stop(self) -> None:
-        """A request that is being received is answered still."""
+        """A request that is being received is answered still, unless it is delayed."""
+        if self._delayed is not None:
+            super().stop()
 
 
 class _Other(_Unary):
@@ -188,8 +232,10 @@ class _Each(_Call):
         if data is None:
             self._call.finish()
             return
-        answer = self._engine.call(self._call.path, self._decode(data), self._token)
-        self._call.send(answer.SerializeToString(), self._begin)
+        self._deliver(self._engine.call(self._call.path, self._decode(data), self._token))
+
+    def _deliver(self, answered: Message) -> None:
+        self._call.send(answered.SerializeToString(), self._begin)
 
 
 class _Task(_Call):
@@ -201,12 +247,17 @@ class _Task(_Call):
     def _answer(self, data: bytes | None) -> None:
         if self._task is None:
             request = self._decode(data)
-            self._task = self._engine.task(self._call.path, request, self._token, self._call.wake)
-            self._step(self._task)
+            self._deliver(self._engine.task(self._call.path, request, self._token, self._call.wake))
+
+    def _deliver(self, answered: Task) -> None:
+        self._task = answered
+        self._step(answered)
 
     def _step(self, task: Task) -> None:
         try:
             step = task.step()
+        except Unanswered:
+            return
         except EtcdError as error:
             self._refuse(error)
             return
@@ -224,10 +275,11 @@ class _Task(_Call):
             self._step(self._task)
 
     def ready(self) -> None:
-        if self._waits and self._task is not None:
+        if self._has_waited() and self._waits and self._task is not None:
             self._step(self._task)
 
     def cancelled(self) -> None:
+        super().cancelled()
         if self._task is not None:
             self._task.cancel()
 
@@ -248,9 +300,12 @@ class _Watch(_Call):
 
     def _answer(self, data: bytes | None) -> None:
         self._is_receiving = data is None
-        if data is None:
-            return
-        self._stream.send(self._engine.decode(WATCH, data))
+        if data is not None:
+            self._stream.send(self._engine.decode(WATCH, data))
+            self._deliver(None)
+
+    def _deliver(self, answered: None) -> None:
+        del answered
         self._receive_on()
         self.ready()
 
@@ -261,7 +316,9 @@ class _Watch(_Call):
             self._call.receive(self._received)
 
     def ready(self) -> None:
-        if self._is_sending:
+        """What is there already is sent also while a request is late."""
+        self._has_waited()
+        if self._is_sending or self._call.is_finished:
             return
         try:
             response = self._stream.take()
@@ -283,6 +340,7 @@ class _Watch(_Call):
         self._stream.close()
 
     def cancelled(self) -> None:
+        super().cancelled()
         self._stream.close()
 
     def stop(self) -> None:

@@ -29,6 +29,10 @@ class Record(NamedTuple):
     version: int
     lease: int
 
+    def __deepcopy__(self, _memo: object) -> "Record":
+        """It never changes, so that states may share it."""
+        return self
+
 
 _mod_revision = itemgetter(Record._fields.index("mod_revision"))
 

@@ -141,6 +141,48 @@ class Task:
         self._wake()
 
 
+class Sleeper:
+    """Wakes somebody once, when the engine's clock has gone on, or when the state is reset."""
+
+    def __init__(self, core: Core, seconds: float, wake: Callable[[], None]) -> None:
+        """`wake` is called with the engine's lock held: it must not block."""
+        self._core = core
+        self._due = core.settings.clock() + seconds
+        self._wake = wake
+        self._is_over = False
+        with core.lock:
+            core.hub.open(self, self._due)
+
+    @property
+    def left(self) -> float:
+        """How many seconds of the clock are to go by; 0 once it is time."""
+        return 0.0 if self._is_over else max(0.0, self._due - self._core.settings.clock())
+
+    def forget(self) -> None:
+        """Nobody wants to be woken any more."""
+        with self._core.lock:
+            self._core.hub.forget(self)
+
+    # For the hub, with the lock held
+
+    def deliver(self, watcher: Watcher, records: tuple[Record, ...], encoder: EventEncoder) -> None:
+        """It watches nothing."""
+        del watcher, records, encoder
+
+    def tick(self, now: float) -> float:
+        """The time has come."""
+        if now >= self._due:
+            self.end()
+            return inf
+        return self._due
+
+    def end(self) -> None:
+        """It has come, or the state was reset."""
+        self._is_over = True
+        self._core.hub.forget(self)
+        self._wake()
+
+
 class Cancellation(Event):
     """Set by whoever gives a call up; it wakes the thread that waits for the call at once."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from threading import Condition
 
-from fake_etcd import permissions
+from fake_etcd import interventions, permissions
 from fake_etcd.core import Core
 from fake_etcd.errors import Compacted, EtcdError
+from fake_etcd.faults.rules import CancelWatch, StallWatch
 from fake_etcd.sizes import frame_size
 from fake_etcd.store import FROM_KEY, Record
 from fake_etcd.watch_catch_up import read_history
@@ -48,15 +50,31 @@ class WatchStream:
         self._silenced: dict[int, list[Pending]] = {}
         """What is withheld of the watchers that a refusal silenced, in releases where it does so."""
         self._closed = False
+        self._stalled_by = 0
+        """The number of the rule that holds the events back; 0: none."""
         self._next_progress = core.settings.clock() + core.settings.watch_progress_interval
         with core.lock:
             core.hub.open(self, self._next_progress)
+            core.streams_opened += 1
+            self.number = core.streams_opened
+            """Of the stream, counted from 1."""
 
     # For its user
 
     def send(self, request: pb.WatchRequest) -> None:
-        """Hand in a request; what it causes is received. Raises StreamClosed."""
+        """Hand in a request; what it causes is received.
+
+        Raises StreamClosed, and what a rule of a fault says: an EtcdError that ends the stream, or Delayed.
+        """
         frame_size(request, self._core.settings.max_frame_bytes)
+        if self._core.is_observed:
+            interventions.watch_request(
+                self._core, self.number, self._token, request, partial(self._take_request, request)
+            )
+        else:
+            self._take_request(request)
+
+    def _take_request(self, request: pb.WatchRequest) -> None:
         with self._core.lock:
             if self._closed:
                 raise StreamClosed
@@ -84,7 +102,8 @@ class WatchStream:
                 self._core.tick()
             response = self._outbox.take()
             if isinstance(response, Events):
-                return pb.WatchResponse.FromString(self._encode(response))
+                response = pb.WatchResponse.FromString(self._encode(response))
+            self._note(response)
             return response
 
     def take(self) -> bytes | None:
@@ -93,7 +112,11 @@ class WatchStream:
         Raises StreamClosed at the end.
         """
         with self._core.lock:
-            return self._encode(self._outbox.take_merged()) if self._is_ready() else None
+            if not self._is_ready():
+                return None
+            response = self._encode(self._outbox.take_merged())
+            self._note(response)
+            return response
 
     @property
     def is_full(self) -> bool:
@@ -120,6 +143,11 @@ class WatchStream:
             raise StreamClosed
         return False
 
+    def _note(self, response: pb.WatchResponse | bytes) -> None:
+        if self._core.journal is not None:
+            now = self._core.settings.clock()
+            self._core.journal.note(now, interventions.WATCH, answer=response, stream=self.number)
+
     def _encode(self, response: Pending) -> bytes:
         if isinstance(response, Events):
             return response.encode(self._core.header)
@@ -133,11 +161,48 @@ class WatchStream:
         Where one watcher of the stream is behind, the others are too as soon as there is something for them: what is
         pending comes to an end then, and nobody waits forever.
         """
-        if self._behind or self._outbox.full:
+        if self._core.faults.any_active and not self._stalled_by and self._is_struck(watcher, records):
+            return
+        if self._behind or self._outbox.full or self._stalled_by:
             self._core.hub.remove(watcher)
             self._behind[watcher] = encoder.revision
         else:
             self._send(watcher, records, encoder)
+
+    def _is_struck(self, watcher: Watcher, records: tuple[Record, ...]) -> bool:
+        """Do what a rule says about these events; whether they aren't to be sent to this watcher at all."""
+        active = self._core.faults.of_delivery([record.key for record in records])
+        if active is None:
+            return False
+        if self._core.journal is not None:
+            now = self._core.settings.clock()
+            self._core.journal.note(now, interventions.WATCH, stream=self.number, fault=active.fault)
+        match active.fault.then:
+            case StallWatch():
+                self._stalled_by = active.number
+                return False
+            case CancelWatch(compacted=True):
+                self._core.hub.remove(watcher)
+                self._core.abandoned.append(partial(self._compact_and_cancel, watcher))
+            case CancelWatch(reason=reason):
+                self._cancel(watcher.id, reason)
+            case _:
+                return False
+        return True
+
+    def _compact_and_cancel(self, watcher: Watcher) -> None:
+        """After the commit whose events are about to be sent."""
+        store = self._core.store
+        if store.compact_revision < store.revision:
+            self._core.compact(store.revision)
+        if not self._closed:
+            self._cancel_as_compacted(watcher)
+
+    def resume(self) -> None:
+        """Send what was held back, if the rule that held it back is there no more. With the lock held."""
+        if self._stalled_by and not self._core.faults.is_active(self._stalled_by):
+            self._stalled_by = 0
+            self._announce()
 
     def _send(self, watcher: Watcher, records: tuple[Record, ...], encoder: EventEncoder) -> None:
         body = encoder.encode(records, watcher.prev_kv)
@@ -239,7 +304,7 @@ class WatchStream:
         A real server sends it a little later: etcd: watchable_store.go syncWatchers.
         """
         core = self._core
-        while self._behind and not self._outbox.full:
+        while self._behind and not self._outbox.full and not self._stalled_by:
             for watcher, revision in tuple(self._behind.items()):
                 if revision < core.store.compact_revision:
                     del self._behind[watcher]
@@ -280,7 +345,7 @@ class WatchStream:
         else:
             self._refuse("rpc error: code = PermissionDenied desc = etcdserver: permission denied", id)
 
-    def _cancel(self, id: int) -> None:
+    def _cancel(self, id: int, reason: str = "") -> None:
         """An unknown watcher is not answered."""
         watcher = self._watchers.pop(id, None)
         if watcher is None:
@@ -288,6 +353,7 @@ class WatchStream:
         self._stop_listening(watcher)
         response = self._response(id, self._core.store.revision)
         response.canceled = True
+        response.cancel_reason = reason
         self._post(response)
 
     def _progress(self) -> None:

@@ -34,6 +34,12 @@ class Cluster(Service):
     def reset(self) -> None:
         self._peer_urls = self.core.settings.peer_urls
 
+    def saved(self) -> tuple[str, ...]:
+        return self._peer_urls
+
+    def restore(self, saved: tuple[str, ...]) -> None:
+        self._peer_urls = saved
+
     def handlers(self) -> Mapping[str, Handler]:
         return {
             "/etcdserverpb.Cluster/MemberAdd": self.member_add,

@@ -123,7 +123,4 @@ class KV(Service):
             lost = core.store.reborn_at(revision)
             if lost is not None:
                 raise would_crash(core.quirks.version, f"it loses {lost!r}, whose next read is then fatal")
-        core.backend.settle()
-        if core.quirks.compactions_hashed:
-            core.hashes.compacting(core.store, revision, core.quirks)
-        core.store.compact(revision)
+        core.compact(revision)

@@ -35,3 +35,9 @@ class Service:
 
     def reset(self) -> None:
         """Forget everything that isn't in the core; with the lock held."""
+
+    def saved(self) -> Any:
+        """What of the state isn't in the core; with the lock held."""
+
+    def restore(self, saved: Any) -> None:
+        """Return to what was saved; with the lock held."""

@@ -1,0 +1,8 @@
+"""`assert_never` for Python 3.10, whose standard library has none yet."""
+
+from typing import NoReturn
+
+
+def assert_never(value: NoReturn) -> NoReturn:
+    """Where mypy reports a call of this, a `match` has forgotten a case."""
+    raise AssertionError(f"none of what a fault does: {value!r}")
