@@ -63,10 +63,10 @@ dist-check: $(READY) ## build the wheel, look into it, and run the suite from it
 
 clean: ## remove what the verbs made
 	rm -rf $(VENV) .nox dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis lies-found violations-found
-	rm -f fake/fake_etcd/wire/messages.binpb fake/fake_etcd/wire/messages.pyi
+	rm -f fake/fake_etcd/*/messages.binpb fake/fake_etcd/*/messages.pyi
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): pyproject.toml hatch_build.py fake/fake_etcd/wire/etcd.proto
+$(READY): pyproject.toml hatch_build.py fake/fake_etcd/wire/etcd.proto fake/fake_etcd/control/control.proto
 	@echo 'setting up .venv, once'
 	@if command -v uv >/dev/null; then \
 	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \

@@ -9,7 +9,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {"etcd_model": "model", "fake_etcd": "fake", "etcd_lockstep": "stateful_tests"}
-MADE_BY_THE_BUILD = {"fake_etcd/wire/messages.binpb", "fake_etcd/wire/messages.pyi"}
+MADE_BY_THE_BUILD = {
+    f"fake_etcd/{folder}/messages.{suffix}" for folder in ("wire", "control") for suffix in ("binpb", "pyi")
+}
 
 
 def tracked() -> list[str]:

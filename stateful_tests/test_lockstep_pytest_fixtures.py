@@ -192,3 +192,19 @@ def test_without_the_client_the_fixture_says_what_to_install(project: pytest.Pyt
             "the aetcd client is not installed: pip install 'etcd-lockstep?aetcd?'",
         ]
     )
+
+
+def test_a_failing_test_reports_the_journal_of_its_fake(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nfake_etcd_journal = 10")
+    pytester.makepyfile(
+        """
+        def test_it(fake_etcd):
+            from fake_etcd import stubs
+            from fake_etcd.wire import messages
+
+            stubs(fake_etcd.channel()).kv.Put(messages.PutRequest(key=b"seen"))
+            assert False
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result.stdout.fnmatch_lines(["*Journal of fake_etcd*", '*Put key: "seen" → revision 2'])

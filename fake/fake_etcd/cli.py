@@ -17,8 +17,10 @@ from typing import NoReturn
 
 from fake_etcd import etcd_flags, flags
 from fake_etcd.auto_compaction import AutoCompaction, auto_compaction
-from fake_etcd.engine import Engine
+from fake_etcd.clock import RunningClock
+from fake_etcd.control import add_control
 from fake_etcd.etcd_log import EtcdLog
+from fake_etcd.fake import FakeEtcd
 from fake_etcd.grpc_handover import HTTP_IS_POSSIBLE
 from fake_etcd.server import CannotListenError, GrpcServer
 from fake_etcd.testing import certificates
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         return 0
     with ExitStack() as resources:
         try:
-            engine = _engine(options)
+            fake = _fake(options)
             log = EtcdLog(options.etcd_version) if as_etcd else None
             warnings += etcd_flags.warnings(options)
             etcd_flags.check_cluster(options.initial_cluster, options.name)
@@ -68,7 +70,7 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         for warning in warnings:
             _warn(log, warning)
         try:
-            return _serve(engine, addresses, options, log)
+            return _serve(fake, addresses, options, log)
         except CannotListenError as error:
             print(f"{parser.prog}: {error}", file=sys.stderr)
             return CANNOT_LISTEN
@@ -91,7 +93,7 @@ def _read(
 
 
 def _serve(
-    engine: Engine, addresses: list[tuple[str, Tls | None]], options: argparse.Namespace, log: EtcdLog | None
+    fake: FakeEtcd, addresses: list[tuple[str, Tls | None]], options: argparse.Namespace, log: EtcdLog | None
 ) -> int:
     signals: SimpleQueue[int] = SimpleQueue()
     # an Event's `set` would wait forever where the signal comes while its `wait` begins
@@ -100,11 +102,11 @@ def _serve(
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        with ExitStack() as servers:
+        with fake, ExitStack() as servers:
             listening = [
                 servers.enter_context(
                     GrpcServer(
-                        engine,
+                        fake.engine,
                         address,
                         tls=tls,
                         keepalive_min_time=options.grpc_keepalive_min_time,
@@ -113,6 +115,8 @@ def _serve(
                 )
                 for address, tls in addresses
             ]
+            for server in listening if options.control else ():
+                add_control(server, fake)
             if log is None:
                 urls = ",".join(server.url for server in listening)
                 print(f"fake-etcd serves etcd {options.etcd_version} at {urls}", flush=True)
@@ -125,12 +129,14 @@ def _serve(
     return 0
 
 
-def _engine(options: argparse.Namespace) -> Engine:
-    return Engine(
+def _fake(options: argparse.Namespace) -> FakeEtcd:
+    if options.journal and not options.control:
+        raise ValueError("--journal is of use with --control, over which it is read")
+    return FakeEtcd(
         options.etcd_version,
         min_lease_ttl=flags.min_lease_ttl(options.heartbeat_interval, options.election_timeout),
         max_txn_ops=options.max_txn_ops,
-        clock=time.monotonic,
+        clock=RunningClock() if options.control else time.monotonic,
         watch_progress_interval=options.watch_progress_notify_interval,
         quota_bytes=options.quota_backend_bytes,
         max_request_bytes=options.max_request_bytes,
@@ -139,6 +145,7 @@ def _engine(options: argparse.Namespace) -> Engine:
         member_name=options.name,
         peer_urls=options.initial_advertise_peer_urls,
         auto_compaction=_auto_compaction(options),
+        journal=options.journal,
     )
 
 
@@ -215,5 +222,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     flags.add_tls(parser)
     flags.add_settings(parser)
+    flags.add_control(parser)
     etcd_flags.add_ignored(parser)
     return parser

@@ -9,8 +9,10 @@ from typing import Any
 from fake_etcd.aio_channel import AioInProcessChannel
 from fake_etcd.channel import InProcessChannel
 from fake_etcd.clock import VirtualClock
+from fake_etcd.control import add_control
 from fake_etcd.engine import Engine
 from fake_etcd.faults import Faults
+from fake_etcd.grpc_handover import HTTP_IS_POSSIBLE
 from fake_etcd.in_use import InUse
 from fake_etcd.journal import Journal
 from fake_etcd.server import GrpcServer
@@ -87,14 +89,20 @@ class FakeEtcd:
         self._check_open()
         return client_on(self.aio_channel, **options)
 
-    def serve(self, address: str = "127.0.0.1:0", *, tls: Tls | None = None) -> GrpcServer:
+    def serve(
+        self, address: str = "127.0.0.1:0", *, tls: Tls | None = None, http: bool = False, control: bool = False
+    ) -> GrpcServer:
         """A gRPC server at `host:port`, where port 0 picks a free one; it stops when the fake is closed.
 
-        CannotListenError or BadCertificateError where that can't be.
+        With `http`, etcd's HTTP is there too. With `control`, so is the control service, over HTTP as well where that
+        is possible. CannotListenError or BadCertificateError where that can't be.
         """
         self._check_open()
-        self._servers.append(GrpcServer(self.engine, address, tls=tls))
-        return self._servers[-1]
+        server = GrpcServer(self.engine, address, tls=tls, http=http or (control and HTTP_IS_POSSIBLE))
+        self._servers.append(server)
+        if control:
+            add_control(server, self)
+        return server
 
     @property
     def address(self) -> str:

@@ -168,9 +168,28 @@ def add_tls(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_control(parser: argparse.ArgumentParser) -> None:
+    """What a real etcd can't be asked for."""
+    parser.add_argument(
+        "--control",
+        metavar="",
+        type=boolean,
+        default=False,
+        help="serve the control service too, by which tests advance the clock, save and restore the state, and have "
+        "faults; over HTTP, it is below /control/",
+    )
+    parser.add_argument(
+        "--journal",
+        metavar="N",
+        type=_whole(0),
+        default=0,
+        help="keep the last so many requests and answers, to be read with --control (default: none)",
+    )
+
+
 def of_etcd(parser: argparse.ArgumentParser) -> list[str]:
     """The names of the parser's flags that are etcd's too, but for those that say something and exit."""
-    ours = ("as-etcd", "dev-tls", "etcd-version", "help", "version")
+    ours = ("as-etcd", "control", "dev-tls", "etcd-version", "help", "journal", "version")
     return [name for action in parser._actions for name in _names(action) if name not in ours]
 
 

@@ -93,6 +93,11 @@ class GrpcServer:
         if self._front is not None:
             self._front.start()
 
+    @property
+    def has_http(self) -> bool:
+        """Whether HTTP/1.1 is answered on the port too."""
+        return self._front is not None
+
     def answers(self, path: str, answer: Plain) -> None:
         """Answer one more unary method, such as `/my.Service/Reset`: the request's bytes in, the answer's out.
 

@@ -220,6 +220,8 @@ class _Other(_Unary):
     def _answer(self, data: bytes | None) -> None:
         try:
             answer = self._plain(data or b"")
+        except EtcdError:
+            raise
         except Exception as error:  # in the words of `grpc.server`
             raise EtcdError(StatusCode.UNKNOWN, f"Exception calling application: {error}") from error
         self._call.finish(message=answer)

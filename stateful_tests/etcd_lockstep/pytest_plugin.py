@@ -7,7 +7,7 @@ need is therefore imported where they are used.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,7 @@ class LeftBehindWarning(pytest.PytestWarning):
 _resources = pytest.StashKey[ExitStack]()
 _replayer = pytest.StashKey["Replayer"]()
 _etcd_in_use = pytest.StashKey[str]()
+_fake_in_use = pytest.StashKey["FakeEtcd"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,6 +81,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("etcd_source", "where the real etcd comes from", default=None)
     parser.addini("etcd_lockstep_corpus", "a folder of corpus files to replay", type="paths", default=[])
     parser.addini("etcd_lockstep_target", "the target on which the corpus is replayed", default=None)
+    parser.addini("fake_etcd_journal", "how many requests to the fixture fake_etcd a failing test reports", default="0")
     parser.addini("fake_etcd_version", "the release of etcd that the fixture fake_etcd emulates", default=None)
 
 
@@ -177,16 +179,30 @@ def fake_etcd(request: pytest.FixtureRequest) -> Iterator[FakeEtcd]:
     """A `fake_etcd.FakeEtcd`, empty, for one test: in-process clients of it, and `address`, where it is a server.
 
     It emulates the release that the ini option `fake_etcd_version` names. Its time goes by by itself, and by `advance`.
+    With the ini option `fake_etcd_journal = 1000`, a failing test reports the last so many requests and answers.
     """
     from fake_etcd import FakeEtcd, RunningClock
 
-    version = request.config.getini("fake_etcd_version")
+    version, journal = request.config.getini("fake_etcd_version"), request.config.getini("fake_etcd_journal")
+    if not journal.isdecimal():
+        pytest.fail(f"fake_etcd_journal is how many requests to keep, not {journal!r}", pytrace=False)
     try:
-        fake = FakeEtcd(*filter(None, [version]), clock=RunningClock())
+        fake = FakeEtcd(*filter(None, [version]), clock=RunningClock(), journal=int(journal))
     except ValueError as error:
         pytest.fail(f"fake_etcd_version: {error}", pytrace=False)
+    request.node.stash[_fake_in_use] = fake
     with _leftovers_reported(request, fake):
         yield fake
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Attach the fake's journal to the report of a test that failed."""
+    report = yield
+    fake = item.stash.get(_fake_in_use, None)
+    if report.when == "call" and report.failed and fake is not None and fake.journal:
+        report.sections.append(("Journal of fake_etcd", str(fake.journal)))
+    return report
 
 
 @pytest.fixture
