@@ -109,13 +109,16 @@ def exit_code(*arguments: str) -> object:
         (["fake-server", "endpoint:127.0.0.1:1", "--faults", "kill"], "--faults: only an etcd can be killed"),
         (["container", "--faults", "kill"], "--faults: only a binary of etcd"),
         (["version:3.5.1", "--faults", "cut"], "no fault is called 'cut': there are kill, pause"),
-        (["slot-mock"], "slot-mock can't be stressed"),
+        (["etcd3"], "etcd3 does not run in this process; stressed can be fake-server"),
+        (["fake", "--faults", "kill"], "--faults: only an etcd can be killed"),
         (["fake-server", "--clients", "0"], "'0' is not a whole number from 1 on"),
         (["fake-server", "--clients", "201"], "201 are too many clients: at most 200"),
         (["fake-server", "--seconds", "nan"], "'nan' is not a number of seconds above 0"),
         (["fake-server", "--json", "no/where"], "there is no folder no"),
         (["fake-server", "--corpus", "file"], "that is no folder"),
-        ([], "required: TARGET"),
+        ([], "name what is to be stressed"),
+        (["--replay", "file"], "file: not JSON"),
+        (["fake", "etcd3", "--replay", "file"], "--replay takes one target"),
     ],
 )
 def test_what_is_refused_takes_one_line(arguments: list[str], said: str, capsys: Capture) -> None:

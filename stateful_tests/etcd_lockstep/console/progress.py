@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from etcd_lockstep.interleaving.searching import Races
 from etcd_lockstep.searching.search import Search
 from etcd_lockstep.stressing.run import Tally
 from etcd_lockstep.targets.deadline import waiting_for
@@ -110,3 +111,17 @@ class StressProgress(ProgressLine):
             f"{tally.rounds:,} rounds  {tally.calls:,} calls  {tally.indefinite:,} indefinite  "
             f"{sum(tally.faults.values()):,} faults  {max(self._seconds - self.elapsed, 0):.0f} s left"
         )
+
+
+class RacesProgress(ProgressLine):
+    """How a search for races in this process is getting on: programs, and runs of them."""
+
+    def __init__(self, console: Console, tally: Races, seconds: float) -> None:
+        """`tally` is read anew for each line. `seconds`: how long the search is to take."""
+        self._tally = tally
+        self._seconds = seconds
+        super().__init__(console)
+
+    def line(self) -> str:
+        left = max(self._seconds - self.elapsed, 0)
+        return f"{self._tally.programs:,} programs  {self._tally.runs:,} runs  {left:.0f} s left"

@@ -10,10 +10,13 @@ from typing import Any
 
 from rich.console import Console
 
+from etcd_lockstep.catalogue import UnknownTarget
 from etcd_lockstep.console.argument_types import check_corpus, check_output, positive, seconds, seed
 from etcd_lockstep.console.commands import Exit, StressCommand, run_stress
+from etcd_lockstep.console.commands.races import replay_race
 from etcd_lockstep.console.commands.stress import FOUND
 from etcd_lockstep.servers import Credentials
+from etcd_lockstep.specimens.racing import RACING
 from etcd_lockstep.stressing.nemesis import FAULTS
 from etcd_lockstep.stressing.run import StressOptions
 from etcd_lockstep.stressing.stores import find_stress_target
@@ -45,10 +48,17 @@ def add_stress(
     )
     stress.add_argument(
         "targets",
-        nargs="+",
+        nargs="*",
         metavar="TARGET",
-        help="an etcd (auto, container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:URL), fake-server, or "
-        "serve:COMMAND",
+        help="an etcd (auto, container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:URL), fake-server, "
+        "serve:COMMAND; or in this process, where threads run under a schedule: fake, package.module:Class, "
+        f"{', '.join(RACING)}",
+    )
+    stress.add_argument(
+        "--replay",
+        type=Path,
+        metavar="FILE",
+        help="run a race again that was found in this process, on its target or on the one that is named",
     )
     stress.add_argument(
         "--seconds", type=seconds, metavar="N", help=f"how long, for each target (default {_SECONDS:.0f})"
@@ -76,6 +86,12 @@ def add_stress(
 
 
 def _stress(console: Console, options: argparse.Namespace, credentials: Credentials) -> Exit:
+    if options.replay is not None:
+        if len(options.targets) > 1:
+            raise UnknownTarget("--replay takes one target, or none for the one that the file names")
+        return replay_race(console, options.replay, options.targets[0] if options.targets else None)
+    if not options.targets:
+        raise UnknownTarget("name what is to be stressed: an etcd, fake-server, serve:COMMAND or package.module:Class")
     check_output("--json", options.json)
     check_corpus(options.corpus)
     timeout = min(options.call_timeout, _FAULTS_TIMEOUT) if options.faults else options.call_timeout

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UnknownTarget
+from etcd_lockstep.interleaving.targets import InProcess, find_in_process
 from etcd_lockstep.searching.reset_check import find_way_to_reset
 from etcd_lockstep.servers import Access, Credentials, NoEtcd, ServerSettings, WantedEtcd
 from etcd_lockstep.servers.binary import BinaryEtcd
@@ -22,8 +23,8 @@ from etcd_model.state import Server
 
 FAKE_SERVER = "fake-server"
 
-StressTarget: TypeAlias = "str | Served | WantedEtcd"
-"""`FAKE_SERVER`, a program to be started, or a real etcd."""
+StressTarget: TypeAlias = "str | Served | WantedEtcd | InProcess"
+"""`FAKE_SERVER`, a program to be started, a real etcd, or an object in this process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,13 @@ def find_stress_target(text: str, credentials: Credentials | None = None) -> Str
         source = servers.parse_source(text, credentials)
         if not isinstance(source, NoEtcd):
             return source
-    raise UnknownTarget(
-        f"{text} can't be stressed: that takes an address, as {FAKE_SERVER}, serve:COMMAND "
-        "and every etcd have one (auto, container, binary, version or endpoint)"
-    )
+    try:
+        return find_in_process(text)
+    except UnknownTarget as unknown:
+        raise UnknownTarget(
+            f"{unknown}; stressed can be {FAKE_SERVER}, serve:COMMAND, every etcd (auto, container, binary, version or "
+            "endpoint), and in this process fake, package.module:Class and the specimens of races"
+        ) from None
 
 
 def check_faults(target: StressTarget, faults: Collection[str]) -> None:
@@ -68,7 +72,7 @@ def check_faults(target: StressTarget, faults: Collection[str]) -> None:
         return
     if isinstance(target, servers.Endpoint):
         raise UnknownTarget(f"--faults: endpoint:{target.address} was not started by this run, so it is left alone")
-    if isinstance(target, str | Served):
+    if isinstance(target, str | Served | InProcess):
         raise UnknownTarget("--faults: only an etcd can be killed, for it finds its data again")
     if isinstance(target, servers.Container):
         raise UnknownTarget("--faults: only a binary of etcd has faults, not a container")
@@ -88,6 +92,8 @@ def running(
     Raises what `servers.start`, `servers.refuse_unless_empty` and the start of a program do, and `UnknownTarget`.
     """
     check_faults(target, faults)
+    if isinstance(target, InProcess):
+        raise UnknownTarget(f"{target.name} has no address: it is used from threads of this process")
     if isinstance(target, str):
         fake = FakeServerTarget(release_of(DEFAULT_VERSION), Server().min_lease_ttl)
         try:

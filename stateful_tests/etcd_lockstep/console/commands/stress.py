@@ -15,12 +15,14 @@ from rich.padding import Padding
 from rich.text import Text
 
 from etcd_lockstep.console.commands.exits import Exit
+from etcd_lockstep.console.commands.races import Raced, print_summary, race, race_json
 from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.console.progress import StressProgress
 from etcd_lockstep.console.verdicts import STYLES, summary, verdict_lines, verdict_to_json
 from etcd_lockstep.filing.writing import write_whole
 from etcd_lockstep.histories import History, Linearizable, Unknown, Violated
 from etcd_lockstep.histories.files import history_lines, save_history
+from etcd_lockstep.interleaving.targets import InProcess
 from etcd_lockstep.servers import EtcdUnavailable
 from etcd_lockstep.stressing.run import Judged, StressOptions, Tally, stress
 from etcd_lockstep.stressing.stores import Store, StressTarget, check_faults, running
@@ -59,11 +61,15 @@ def run_stress(console: Console, command: StressCommand) -> Exit:
     """Stress one target after the other. Raises what `running` does."""
     for target in command.targets:
         check_faults(target, command.run.faults)
-    done: list[_Stressed] = []
+    done: list[_Stressed | Raced] = []
     code = Exit.AGREED
     with Interrupts() as interrupts:
         try:
             for target in command.targets:
+                if isinstance(target, InProcess):
+                    done.append(raced := Raced(target))
+                    race(console, raced, seed=command.run.seed, seconds=command.run.seconds, corpus=command.corpus)
+                    continue
                 with running(
                     target,
                     faults=command.run.faults,
@@ -71,14 +77,17 @@ def run_stress(console: Console, command: StressCommand) -> Exit:
                     call_timeout=command.run.call_timeout,
                     progress=console.print,
                 ) as store:
-                    done.append(_Stressed(store))
-                    _stress(console, command, done[-1])
+                    done.append(stressed := _Stressed(store))
+                    _stress(console, command, stressed)
         except KeyboardInterrupt:
             interrupts.finish()
             code = Exit(interrupts.exit_code)
             if not done:
                 console.print("interrupted before there was anything to stress")
             for one in done[-1:]:
+                if isinstance(one, Raced):
+                    print_summary(console, one)
+                    continue
                 if one.first is not None and one.file is None:
                     _report(console, command, one, one.first)
                 _print_summary(console, one)
@@ -88,8 +97,8 @@ def run_stress(console: Console, command: StressCommand) -> Exit:
     return code or _exit_code(done)
 
 
-def _exit_code(done: Iterable[_Stressed]) -> Exit:
-    codes = {_one_exit_code(one) for one in done}
+def _exit_code(done: Iterable[_Stressed | Raced]) -> Exit:
+    codes = {one.exit_code if isinstance(one, Raced) else _one_exit_code(one) for one in done}
     return next((code for code in (Exit.LIES, Exit.UNREACHABLE, Exit.UNKNOWN) if code in codes), Exit.AGREED)
 
 
@@ -181,7 +190,9 @@ def _number(number: int, one: str) -> str:
     return f"{number:,} {one if number == 1 else one + 's'}"
 
 
-def _to_json(one: _Stressed, command: StressCommand) -> dict[str, Any]:
+def _to_json(one: _Stressed | Raced, command: StressCommand) -> dict[str, Any]:
+    if isinstance(one, Raced):
+        return race_json(one, command.run.seed)
     tally, first = one.tally, one.first
     return {
         "target": one.store.name,
