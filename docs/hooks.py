@@ -25,6 +25,8 @@ OUTSIDE = {
     "adapters/go/README.md": "go.md",
     "adapters/go/example/README.md": "go-example.md",
     "examples/limiter/README.md": "limiter.md",
+    "examples/leader/README.md": "leader.md",
+    "examples/registry/README.md": "registry.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
 }

@@ -30,6 +30,7 @@ from fake_etcd.wire.methods import METHOD
 
 _EXTRA_SECONDS = 86_400
 _LEASE = "/etcdserverpb.Lease/Lease"
+_COMPACT = "/etcdserverpb.KV/Compact"
 _WAITS = ("/v3lockpb.Lock/Lock", "/v3electionpb.Election/Campaign")
 _WAIT_SECONDS = 0.1
 """For which a call that waits is given, after each write, to be answered."""
@@ -37,6 +38,8 @@ _PROGRESS_SECONDS = 0.05
 """After which progress is asked for again: etcd does not answer while a watcher is behind."""
 _LATE_SECONDS = 0.02
 """For which events are given to arrive that progress overtook, as it does before etcd 3.4.25 and 3.5.8 (#15220)."""
+_CATCHING_UP_SECONDS = 0.5
+"""The same for a watcher from the past (etcd: server/mvcc/watchable_store.go syncWatchersLoop, every 0.1 s)."""
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -55,6 +58,8 @@ class RealBackend:
         self._wire = Wire(self._channel)
         self.revision = empty_store(self._wire)
         """The latest that any answer had."""
+        self.compacted = 0
+        """The revision of the run's last compaction."""
         self._min_ttl = self._ask_min_ttl()
         self._leases: dict[int, _Lease] = {}
 
@@ -81,6 +86,8 @@ class RealBackend:
         if path == f"{_LEASE}Grant":
             answer.TTL = max(asked, self._min_ttl)
             self._leases[answer.ID] = _Lease(answer.TTL, now + answer.TTL)
+        elif path == _COMPACT:
+            self.compacted = max(self.compacted, request.revision)
         elif path == f"{_LEASE}Revoke":
             self._leases.pop(request.ID, None)
         elif path == f"{_LEASE}KeepAlive" and (lease := self._leases.get(request.ID)) is not None:
@@ -154,23 +161,49 @@ class _RealStream:
         self._backend = backend
         self._call = call
         self._arrived: deque[Any] = deque()
-        self._watchers = 0
+        self._starts: dict[int, int] = {}
+        """Of the watchers that etcd has and has not given up, from which revision on they watch. Without one, etcd
+        reports no progress; nor does it, from 3.5.22 and 3.6.2 on, before each has begun (#20281)."""
+        self._next_start = 0
+        self._compacted: set[int] = set()
+        """Those that it gave up and the client has not cancelled: with one, it reports no progress from 3.5.8 on (etcd:
+        server/storage/mvcc/watchable_store.go progressIfSync, which finds it in no group)."""
         self._settled_at = -1
+        self._late_seconds = _LATE_SECONDS
 
     def send(self, request: Any) -> None:
         self._call.send(request)
-        if request.WhichOneof("request_union") == "create_request":
-            self._receive_until(lambda response: response.created)
-            self._watchers += 1
+        match request.WhichOneof("request_union"):
+            case "create_request":
+                start = self._next_start = request.create_request.start_revision
+                self._receive_until(lambda response: response.created)
+                if 0 < start < self._backend.compacted:
+                    self._receive_until(lambda response: response.canceled)
+                elif 0 < start <= self._backend.revision:
+                    self._late_seconds = _CATCHING_UP_SECONDS
+            case "cancel_request" if request.cancel_request.watch_id in self._compacted.union(self._starts):
+                id = request.cancel_request.watch_id
+                self._receive_until(lambda response: response.canceled and response.watch_id == id)
         self._settled_at = -1
 
     def poll(self) -> bool:
-        if not self._arrived and self._watchers and self._settled_at != self._backend.revision:
+        has_begun = any(start <= self._backend.revision for start in self._starts.values())
+        if not self._arrived and has_begun and self._settled_at != self._backend.revision:
             self._settle()
         return bool(self._arrived)
 
     def _settle(self) -> None:
         target = self._backend.revision
+        if self._compacted or max(self._starts.values()) > target:
+            self._late_seconds = _CATCHING_UP_SECONDS
+        else:
+            self._await_progress(target)
+        while (late := self._call.receive(self._late_seconds)) is not None:
+            self._take(late)
+        self._late_seconds = _LATE_SECONDS
+        self._settled_at = target
+
+    def _await_progress(self, revision: int) -> None:
         deadline = time.monotonic() + CALL_TIMEOUT
         progress = pb.WatchRequest(progress_request=pb.WatchProgressRequest())
         self._call.send(progress)
@@ -180,21 +213,29 @@ class _RealStream:
                 if time.monotonic() > deadline:
                     raise TargetDied(f"a watch has no progress after {CALL_TIMEOUT:g} s")
                 self._call.send(progress)
-            elif response.watch_id == -1 and not response.created and response.header.revision >= target:
-                break
-            elif response.watch_id != -1 or response.created:
-                self._arrived.append(response)
-        while (late := self._call.receive(_LATE_SECONDS)) is not None:
-            if late.watch_id != -1 or late.created:
-                self._arrived.append(late)
-        self._settled_at = target
+            elif _is_progress(response) and response.header.revision >= revision:
+                return
+            else:
+                self._take(response)
+
+    def _take(self, response: Any) -> None:
+        """What the client is to be sent."""
+        if _is_progress(response):
+            return
+        id = response.watch_id
+        if response.canceled:
+            self._starts.pop(id, None)
+            (self._compacted.add if response.compact_revision else self._compacted.discard)(id)
+        elif response.created:
+            self._starts[id] = self._next_start
+        self._arrived.append(response)
 
     def _receive_until(self, is_last: Any) -> None:
         while True:
             response = self._call.receive(CALL_TIMEOUT)
             if response is None:
                 raise TargetDied(f"a watch is not answered for {CALL_TIMEOUT:g} s")
-            self._arrived.append(response)
+            self._take(response)
             if is_last(response):
                 return
 
@@ -203,3 +244,8 @@ class _RealStream:
 
     def close(self) -> None:
         self._call.close()
+
+
+def _is_progress(response: Any) -> bool:
+    """Whether it was asked for: it is of no watcher."""
+    return bool(response.watch_id == -1 and not response.created)
