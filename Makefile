@@ -4,6 +4,7 @@ TARGET ?=
 ETCD ?= auto
 BUG ?=
 FUZZ_SECONDS ?= 60
+JOBS ?= 1
 HISTORIES ?= 1000000
 PYTHON ?= python3
 
@@ -19,10 +20,10 @@ SOURCES := model fake stateful_tests examples
 help: ## list these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 	@echo
-	@echo 'variables: TARGET (fuzz: what to compare with etcd), ETCD (where the real one comes from), FUZZ_SECONDS, HISTORIES, BUG (repro)'
+	@echo 'variables: TARGET (fuzz: what to compare with etcd), ETCD (where the real one comes from), FUZZ_SECONDS, JOBS (fuzz: processes), HISTORIES, BUG (repro)'
 
-fuzz: $(READY) ## search for lies:  make fuzz [TARGET=slot-mock] [ETCD=auto] [FUZZ_SECONDS=60]
-	@$(BIN)/etcd-lockstep fuzz --etcd $(ETCD) --seconds $(FUZZ_SECONDS) $(foreach target,$(TARGET),--against $(target))
+fuzz: $(READY) ## search for lies:  make fuzz [TARGET=slot-mock] [ETCD=auto] [FUZZ_SECONDS=60] [JOBS=1]
+	@$(BIN)/etcd-lockstep fuzz --etcd $(ETCD) --seconds $(FUZZ_SECONDS) --jobs $(JOBS) $(foreach target,$(TARGET),--against $(target))
 
 test: $(READY) ## run every test, the corpus among them
 	@$(BIN)/python -m pytest --etcd-source $(ETCD)

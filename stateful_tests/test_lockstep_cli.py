@@ -309,6 +309,7 @@ def test_the_summary() -> None:
         "etcd",
         "targets",
         "seed",
+        "seeds",
         "sequences",
         "steps",
         "seconds",

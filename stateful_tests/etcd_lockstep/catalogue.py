@@ -106,7 +106,7 @@ def find_two(
 
     Raises `UnknownTarget`, with a line that says what is wrong.
     """
-    one, other = _etcd_or_target(first, credentials), _etcd_or_target(second, credentials)
+    one, other = etcd_or_target(first, credentials), etcd_or_target(second, credentials)
     if one == other and isinstance(one, servers.Endpoint):
         raise UnknownTarget(f"{first} is one server: a diff needs two")
     if not isinstance(one, str | UserTarget):
@@ -119,8 +119,14 @@ def find_two(
     )
 
 
-def _etcd_or_target(name: str, credentials: Credentials | None) -> str | UserTarget | EtcdSource:
-    if name.partition(":")[0] not in servers.KINDS:
+def is_etcd(name: str) -> bool:
+    """Whether a text names an etcd, as `--etcd` does."""
+    return name.partition(":")[0] in servers.KINDS
+
+
+def etcd_or_target(name: str, credentials: Credentials | None = None) -> str | UserTarget | EtcdSource:
+    """The etcd, or what else a text names. Raises `UnknownTarget` and `servers.BadSource`."""
+    if not is_etcd(name):
         return find(name)
     source = servers.parse_source(name, credentials)
     if isinstance(source, NoEtcd):

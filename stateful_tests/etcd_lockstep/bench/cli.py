@@ -18,6 +18,7 @@ from etcd_lockstep.bench.driver import driver_over_bare_loop, lockstep_over_stub
 from etcd_lockstep.bench.fake import FEW_KEYS, fake_over_etcd, many_keys
 from etcd_lockstep.bench.figures import Figure, Sizes
 from etcd_lockstep.bench.histories import check_speed
+from etcd_lockstep.bench.jobs import two_jobs_over_one
 from etcd_lockstep.bench.machine import machine_over_driver, machine_over_driver_on_etcd
 from etcd_lockstep.console.commands import Exit
 from etcd_lockstep.searching.participants import Participants
@@ -42,6 +43,8 @@ def measure(console: Console, source: servers.WantedEtcd, sizes: Sizes) -> list[
         with console.status("machine"):
             figures.append(machine_over_driver(run, sizes))
             figures.append(machine_over_driver_on_etcd(run, sizes))
+        with console.status("jobs"):
+            figures.append(two_jobs_over_one(sizes))
         with console.status("fake"):
             figures.append(fake_over_etcd(run.etcd, sizes))
     with (

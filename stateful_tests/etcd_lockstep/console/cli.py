@@ -15,15 +15,15 @@ from typing import NoReturn, TextIO
 from rich.console import Console
 
 from etcd_lockstep import servers
-from etcd_lockstep.catalogue import UnknownTarget, UserTarget, find, find_two
-from etcd_lockstep.comparing.ignoring import UnknownField, check_fields
+from etcd_lockstep.catalogue import find, find_two, is_etcd
+from etcd_lockstep.comparing.ignoring import check_fields
 from etcd_lockstep.console.argument_types import check_corpus, check_output, positive, seconds, seed
 from etcd_lockstep.console.commands import Exit, FuzzOptions, run_check, run_fuzz, run_replay, run_targets
+from etcd_lockstep.console.ending import USAGE_ERRORS
 from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.console.stress_arguments import add_stress
 from etcd_lockstep.filing.baseline import load_baseline
-from etcd_lockstep.filing.corpus import BadFile
-from etcd_lockstep.reporting.html import NoJinja2, check_jinja2, html_report
+from etcd_lockstep.reporting.html import check_jinja2, html_report
 from etcd_lockstep.reporting.junit import junit_report
 from etcd_lockstep.reporting.markdown import markdown_report
 from etcd_lockstep.reporting.sarif import sarif_report
@@ -31,7 +31,8 @@ from etcd_lockstep.reporting.summary import RunSummary
 from etcd_lockstep.reporting.text import Detail
 from etcd_lockstep.searching.driver import STEPS
 from etcd_lockstep.searching.run import NothingToDo, RunOptions
-from etcd_lockstep.servers import EtcdSource
+from etcd_lockstep.shards.pool import ShardEnded
+from etcd_lockstep.shards.shard import Shard
 from etcd_lockstep.strategies.operation_table import FAMILIES
 from etcd_lockstep.target import TargetDied
 from etcd_lockstep.targets.deadline import CALL_TIMEOUT
@@ -48,18 +49,6 @@ _CHECK_EPILOGUE = (
 )
 
 
-_USAGE_ERRORS = (
-    servers.BadSource,
-    servers.BadCredentials,
-    servers.NotEmpty,
-    UnknownTarget,
-    UnknownField,
-    NothingToDo,
-    BadFile,
-    NoJinja2,
-)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script `etcd-lockstep`."""
     options = _parser().parse_args(arguments)
@@ -71,8 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command: Callable[[Console, argparse.Namespace], Exit] = options.command
         with interrupts:
             return command(console, options)
-    except _USAGE_ERRORS as error:
+    except USAGE_ERRORS as error:
         return _refuse(str(error), Exit.REFUSED)
+    except ShardEnded as ended:
+        return _refuse(str(ended), ended.code)
     except (servers.EtcdUnavailable, TargetDied) as error:
         return _refuse(str(error), Exit.UNREACHABLE)
     except OSError as error:
@@ -105,23 +96,20 @@ def _one_line(text: str) -> str:
 
 
 def _fuzz(console: Console, options: argparse.Namespace) -> Exit:
-    return _search(
-        console,
-        options,
-        servers.parse_source(options.etcd, _credentials(options)),
-        [find(name) for name in options.against],
-    )
+    for name in options.against:
+        find(name)
+    return _search(console, options, options.etcd, options.against)
 
 
 def _diff(console: Console, options: argparse.Namespace) -> Exit:
     first, second = options.targets
-    judge, judged = find_two(first, second, _credentials(options))
+    find_two(first, second, _credentials(options))
+    judge, judged = (first, second) if is_etcd(first) else (second, first)
     return _search(console, options, judge, [judged])
 
 
-def _search(
-    console: Console, options: argparse.Namespace, source: EtcdSource, against: Sequence[str | UserTarget | EtcdSource]
-) -> Exit:
+def _search(console: Console, options: argparse.Namespace, etcd: str, against: Sequence[str]) -> Exit:
+    """`against` may name targets and etcds."""
     how_long: float | None = options.seconds
     if how_long is None and options.examples is None:
         how_long = DEFAULT_SECONDS
@@ -140,22 +128,27 @@ def _search(
     if baseline is None and options.write_baseline is not None and options.write_baseline.exists():
         baseline = options.write_baseline  # whose reasons would be lost otherwise
     accepted = load_baseline(baseline) if baseline is not None else []
+    shard = Shard(
+        etcd=etcd,
+        against=tuple(against),
+        families=options.families,
+        seconds=how_long,
+        examples=options.examples,
+        steps=options.steps,
+        seed=random.randrange(2**32) if options.seed is None else options.seed,
+        call_timeout=options.call_timeout,
+        ignored=check_fields(options.ignore),
+        accepted=tuple(one.finding for one in accepted),
+    )
+    credentials = _credentials(options)
+    check_jobs(options.jobs, shard.options(credentials))
     return run_fuzz(
         console,
         FuzzOptions(
-            RunOptions(
-                source=source,
-                against=against,
-                families=options.families,
-                seconds=how_long,
-                examples=options.examples,
-                steps=options.steps,
-                seed=random.randrange(2**32) if options.seed is None else options.seed,
-                allow_destroy=options.allow_destroy,
-                call_timeout=options.call_timeout,
-                ignored=check_fields(options.ignore),
-                accepted=[one.finding for one in accepted],
-            ),
+            shard,
+            options.jobs,
+            credentials,
+            options.allow_destroy,
             detail=Detail.FULL if options.verbose else Detail.BRIEF if options.brief else Detail.USUAL,
             json_file=options.json,
             reports=[(path, report) for path, report in reports if path is not None],
@@ -297,6 +290,13 @@ def _search_options() -> _Parser:
         metavar="N",
         help=f"at most so many steps an example (default {STEPS})",
     )
+    search.add_argument(
+        "--jobs",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="search in so many processes, each with targets and a seed of its own (default 1)",
+    )
     search.add_argument("--seed", type=seed, metavar="N", help="draw the same sequences as another run with this seed")
     search.add_argument(
         "--families",
@@ -333,6 +333,12 @@ def _search_options() -> _Parser:
     )
     search.add_argument("--corpus", type=Path, metavar="DIR", help="file lies there, to be replayed from now on")
     return search
+
+
+def check_jobs(jobs: int, plan: RunOptions) -> None:
+    """Raises `NothingToDo` where a run of several jobs would share a server."""
+    if jobs > 1 and any(isinstance(one, servers.Endpoint) for one in (plan.source, *plan.against)):
+        raise NothingToDo(f"--jobs {jobs}: an endpoint is there only once: each job needs an etcd of its own")
 
 
 def _families(text: str) -> tuple[str, ...]:

@@ -7,14 +7,14 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from etcd_lockstep.interleaving.searching import Races
-from etcd_lockstep.searching.search import Search
+from etcd_lockstep.shards.result import WorkloadSummary
 from etcd_lockstep.stressing.run import Tally
 from etcd_lockstep.targets.deadline import waiting_for
 
@@ -69,31 +69,39 @@ class ProgressLine(ABC):
             self._live.stop()
 
 
-class Progress(ProgressLine):
-    """How searches are getting on: sequences, steps, steps a second, lies so far."""
+class Searching(Protocol):
+    """A search that goes on: a `ShardRun` or a `ShardPool`."""
 
-    def __init__(self, console: Console, searches: Sequence[Search], seconds: float | None) -> None:
-        """`searches` may grow meanwhile. `seconds`: how long they are to take together."""
-        self._searches = searches
+    @property
+    def workloads(self) -> Sequence[WorkloadSummary]: ...
+
+    @property
+    def findings(self) -> int: ...
+
+    @property
+    def doing(self) -> str: ...
+
+
+class SearchProgress(ProgressLine):
+    """How a search is getting on: sequences, steps, steps a second, lies so far, and what it does besides."""
+
+    def __init__(self, console: Console, search: Searching, seconds: float | None) -> None:
+        """`search` is asked anew for each line. `seconds`: how long it is to take."""
+        self._search = search
         self._seconds = seconds
-        self._doing = ""
         super().__init__(console)
-
-    def doing(self, what: str) -> None:
-        """Say what the search is busy with besides searching; nothing where it is empty."""
-        self._doing = what
 
     def line(self) -> str:
         elapsed = self.elapsed
-        sequences = sum(search.sequences for search in self._searches)
-        steps = sum(search.steps for search in self._searches)
-        findings = sum(len(search.findings) for search in self._searches)
+        workloads, findings = self._search.workloads, self._search.findings
+        sequences = sum(workload.sequences for workload in workloads)
+        steps = sum(workload.steps for workload in workloads)
         rate = steps / elapsed if elapsed > 0.5 else 0
         number = f"{findings} {'lie' if findings == 1 else 'lies'}"
         line = f"{sequences:,} sequences  {steps:,} steps  {rate:,.0f} steps/s  {number}"
         if self._seconds is not None:
             line += f"  {max(self._seconds - elapsed, 0):.0f} s left"
-        return "  ".join(filter(None, (line, self._doing, waiting_for())))
+        return "  ".join(filter(None, (line, self._search.doing, waiting_for())))
 
 
 class StressProgress(ProgressLine):

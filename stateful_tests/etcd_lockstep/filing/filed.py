@@ -8,7 +8,6 @@ from pathlib import Path
 
 from etcd_lockstep.filing.corpus import file_name, save
 from etcd_lockstep.searching.findings import Finding
-from etcd_lockstep.searching.participants import Participants
 
 
 class FiledFindings:
@@ -20,9 +19,10 @@ class FiledFindings:
         """By `file_name`: what has been written."""
         self._found_with: dict[str, str] = {}
 
-    def file(self, finding: Finding, participants: Participants) -> None:
-        """Write the file of a finding. One that can't be written is tried again by `file_the_rest`."""
-        self._found_with[file_name(finding)] = participants.etcd.how if participants.etcd else "none"
+    def file(self, finding: Finding, etcd: str) -> None:
+        """Write the file of a finding; `etcd` says which one took part, as `entry` has it. One that can't be written is
+        tried again by `file_the_rest`."""
+        self._found_with[file_name(finding)] = etcd
         with suppress(OSError):
             self._save(finding)
 

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from etcd_lockstep import servers
-from etcd_lockstep.console.commands.exits import Exit
+from etcd_lockstep.console.exits import Exit
 from etcd_lockstep.known_bugs import BUGS, Bug, Choice, choose, quirk_as_bug, show
 from etcd_lockstep.known_bugs.track_record import Tried, page
 from etcd_lockstep.searching.known_quirks import quirk_traces

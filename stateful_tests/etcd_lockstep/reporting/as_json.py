@@ -16,6 +16,7 @@ def json_report(summary: RunSummary, accepted: list[dict[str, str]] | None) -> s
         "etcd": {"version": summary.version, "how": summary.etcd} if summary.etcd else None,
         "targets": list(summary.targets),
         "seed": summary.seed,
+        "seeds": list(summary.seeds),
         "sequences": summary.sequences,
         "steps": summary.steps,
         "seconds": round(summary.seconds, 3),

@@ -13,8 +13,7 @@ from etcd_lockstep.names import name_of
 from etcd_lockstep.reporting.severity import Severity, severity_of
 from etcd_lockstep.searching.coverage import Coverage
 from etcd_lockstep.searching.findings import Finding, Signature
-from etcd_lockstep.searching.run import Run, Stage
-from etcd_lockstep.target import ALL
+from etcd_lockstep.shards.result import ShardResult, WorkloadSummary
 
 _SELDOM = 0.5
 """From which share of inexpressible operations on a report mentions them."""
@@ -63,17 +62,6 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkloadSummary:
-    """What one workload came to."""
-
-    name: str
-    sequences: int
-    steps: int
-    given_up: int
-    """Sequences that proved nothing, since a lease may have expired meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
 class RunSummary:
     """A run that has ended, or was ended."""
 
@@ -84,6 +72,8 @@ class RunSummary:
     targets: tuple[str, ...]
     """Everything that took part, the model first."""
     seed: int
+    seeds: tuple[int, ...]
+    """Of its jobs, that of the run first."""
     seconds: float
     workloads: Sequence[WorkloadSummary]
     causes: Sequence[Cause]
@@ -153,35 +143,32 @@ class RunSummary:
 
 
 def summarize(
-    run: Run, stages: Sequence[Stage], seconds: float, files: Mapping[str, Path], folder: Path | None, cut_short: str
+    result: ShardResult,
+    files: Mapping[str, Path],
+    folder: Path | None,
+    cut_short: str,
+    *,
+    has_baseline: bool,
+    ignored: Sequence[str],
 ) -> RunSummary:
-    """`stages`: those that were begun, at least one. `files`: by `file_name`, where each finding was filed."""
-    first = stages[0].participants
-    coverage, drawn, inexpressible = Coverage(), Counter[str](), Counter[str]()
-    seen_again: Counter[tuple[str, str, str]] = Counter()
-    for search in run.searches:
-        coverage.add(search.coverage)
-        drawn.update(search.drawn)
-        inexpressible.update(search.inexpressible)
-        seen_again.update(search.triage.seen_again)
+    """`files`: by `file_name`, where each finding was filed, all in `folder`. `has_baseline`: whether findings were
+    accepted before the run. `ignored`: fields that were not compared."""
     return RunSummary(
-        etcd=first.etcd.how if first.etcd else None,
-        version=first.version,
-        targets=(first.model.name, *(target.name for target in first.others)),
-        seed=run.plan.seed,
-        seconds=seconds,
-        workloads=[
-            WorkloadSummary(one.workload.name, one.search.sequences, one.search.steps, one.search.inconclusive)
-            for one in stages
-        ],
-        causes=_causes(run.findings, seen_again, files),
-        accepted=len(run.accepted.showing),
-        has_baseline=bool(run.plan.accepted),
-        coverage=coverage,
-        unknown=tuple(sorted(ALL - first.capabilities)),
-        ignored=tuple(run.plan.ignored),
-        drawn=drawn,
-        inexpressible=inexpressible,
+        etcd=result.targets.etcd,
+        version=result.targets.version,
+        targets=result.targets.names,
+        seed=result.seeds[0],
+        seeds=result.seeds,
+        seconds=result.seconds,
+        workloads=result.workloads,
+        causes=_causes(result.findings, Counter(result.seen_again), files),
+        accepted=len(result.accepted.showing),
+        has_baseline=has_baseline,
+        coverage=Coverage(result.coverage),
+        unknown=result.targets.unknown,
+        ignored=tuple(ignored),
+        drawn=Counter(result.drawn),
+        inexpressible=Counter(result.inexpressible),
         folder=folder,
         cut_short=cut_short,
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from itertools import compress
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from etcd_lockstep.comparing.observation import Observation
 from etcd_lockstep.names import operation_name, snake_case
@@ -30,15 +30,23 @@ from etcd_model.operations import (
 OK = ""
 """Stands where an error would."""
 
+CoverageCounts: TypeAlias = Mapping[tuple[frozenset[str], str, str], int]
+"""Agreed steps by the fields that are set, the operation, and the error."""
+
 
 class Coverage:
     """Counts of agreed steps."""
 
     __slots__ = ("_steps",)
 
-    def __init__(self) -> None:
-        self._steps: Counter[tuple[frozenset[str], str, str]] = Counter()
-        """By the fields that are set, the operation, and the error: taken apart only when they are asked for."""
+    def __init__(self, counts: CoverageCounts | None = None) -> None:
+        self._steps = Counter(counts)
+        """Taken apart only when they are asked for."""
+
+    @property
+    def counts(self) -> CoverageCounts:
+        """As they are counted."""
+        return self._steps
 
     @property
     def fields(self) -> Counter[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ from etcd_lockstep.trace import Trace, takes_time
 
 TURN = 1.0
 """Seconds that a workload is searched before the next has its turn: what only the last can find is not waited for."""
+
+
+MOST_SERVERS = 48
+"""So many sequences that wait may run at the same time on the servers of one run, whatever a workload would have."""
 
 
 def _silent(line: str) -> None:
@@ -80,6 +85,8 @@ class RunOptions:
     source: EtcdSource
     against: Sequence[str | UserTarget | EtcdSource] = ()
     families: Collection[str] = tuple(FAMILIES)
+    workloads: Collection[str] = tuple(workload.name for workload in WORKLOADS)
+    """Those that are searched, as far as the families ask for them."""
     seconds: float | None = None
     """Of all workloads together."""
     examples: int | None = None
@@ -95,6 +102,8 @@ class RunOptions:
     """Fields that are not compared; see `comparing.ignoring`."""
     accepted: Sequence[Finding] = ()
     """Findings that are known before, and are not reported."""
+    most_servers: int = MOST_SERVERS
+    """At most so many sequences that wait run at the same time, each on a server of its own."""
 
     @property
     def starts_all(self) -> bool:
@@ -165,6 +174,8 @@ class Run:
         self.accepted = AcceptedFindings(plan.accepted)
         self._quirks = KnownQuirks([name for family in plan.families for name in FAMILIES[family]])
         self._seconds_left = plan.seconds
+        self._told: deque[Finding] = deque()
+        self._known_elsewhere: list[Finding] = []
         self._progress = progress
         self._on_busy = on_busy
         self._on_finding = on_finding
@@ -192,7 +203,11 @@ class Run:
     def _new_stages(self, running: ExitStack) -> Iterator[Stage]:
         """The stages, each with its targets just started; those of the one before stay if they take turns."""
         families = self.plan.families
-        wanted = [workload for workload in WORKLOADS if set(workload.families) & set(families)]
+        wanted = [
+            workload
+            for workload in WORKLOADS
+            if workload.name in self.plan.workloads and set(workload.families) & set(families)
+        ]
         asked = [workload for workload in wanted if self.plan.starts_all or not workload.settled]
         known: frozenset[str] = ALL
         turn = float("inf")
@@ -251,10 +266,23 @@ class Run:
             stage.driver.try_traces(
                 trace for trace in self.plan.traces if set(map(name_of, trace)) <= set(stage.operations)
             )
-        stage.driver.run(lambda: time.monotonic() - started >= stage.turn, stage.examples)
+        stage.driver.run(lambda: self._is_over(started, stage.turn), stage.examples)
         stage.searched += time.monotonic() - started
         if stage.is_last_turn:
             stage.driver.flush()
+
+    def learn(self, finding: Finding) -> None:
+        """Take what another run has found in the same targets for known, from the next example on. Any thread may call
+        it."""
+        self._told.append(finding)
+
+    def _is_over(self, started: float, turn: float) -> bool:
+        """Whether a turn is, that began then. Between two examples, what other runs have found is taken in."""
+        while self._told:
+            self._known_elsewhere.append(self._told.popleft())
+            for search in self.searches:
+                search.triage.know(self._known_elsewhere[-1])
+        return time.monotonic() - started >= turn
 
     def _prepare(self, stage: Stage) -> None:
         """What comes before the search."""
@@ -269,7 +297,7 @@ class Run:
             self.plan.source,
             self.plan.against,
             settings=workload.settings,
-            workers=workload.workers,
+            workers=min(workload.workers, self.plan.most_servers),
             allow_destroy=self.plan.allow_destroy,
             call_timeout=self.plan.call_timeout,
             progress=_silent if self.searches else self._progress,  # where the etcd comes from is said once
@@ -281,7 +309,7 @@ class Run:
             "ignored": self.plan.ignored,
             "etcd": participants.version if participants.etcd else "",
             "quirk_of": lambda trace, seen: _quirk_of(trace, seen, participants),
-            "known": [*self.accepted.showing, *self.findings],
+            "known": [*self.accepted.showing, *self._known_elsewhere, *self.findings],
             "on_finding": lambda finding: self._found(finding, participants),
             "on_shrinking": lambda what: self._on_busy(f"shrinking: {what}" if what else ""),
         }

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from etcd_lockstep.console.commands.exits import Exit
+from etcd_lockstep.console.exits import Exit
 from etcd_lockstep.console.verdicts import STYLES, summary, verdict_lines, verdict_to_json
 from etcd_lockstep.filing.bad_file import BadFile
 from etcd_lockstep.filing.writing import write_whole

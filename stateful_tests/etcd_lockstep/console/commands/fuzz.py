@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
-import traceback
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
-from etcd_lockstep import servers
-from etcd_lockstep.catalogue import UnknownTarget
-from etcd_lockstep.console.commands.exits import Exit
+from etcd_lockstep.console.ending import ended_by
+from etcd_lockstep.console.exits import Exit
 from etcd_lockstep.console.interrupts import Interrupts
-from etcd_lockstep.console.progress import Progress
+from etcd_lockstep.console.progress import SearchProgress
 from etcd_lockstep.filing.baseline import AcceptedFinding, save_baseline
 from etcd_lockstep.filing.corpus import BadFile, load
 from etcd_lockstep.filing.filed import FiledFindings
@@ -23,10 +21,11 @@ from etcd_lockstep.reporting.as_json import json_report
 from etcd_lockstep.reporting.finding_text import headline
 from etcd_lockstep.reporting.summary import RunSummary, summarize
 from etcd_lockstep.reporting.text import Detail, print_findings, print_summary, verdict
-from etcd_lockstep.searching.participants import Participants
-from etcd_lockstep.searching.run import Run, RunOptions, Stage
-from etcd_lockstep.searching.triage import TargetGone
-from etcd_lockstep.target import TargetDied, described
+from etcd_lockstep.servers import Credentials
+from etcd_lockstep.shards.pool import ShardPool
+from etcd_lockstep.shards.result import ShardResult, ShardTargets
+from etcd_lockstep.shards.running import Listener, ShardRun
+from etcd_lockstep.shards.shard import Shard
 from etcd_lockstep.trace import Trace
 
 SCRATCH = Path("lies-found")
@@ -43,7 +42,14 @@ _CUT_SHORT = {
 class FuzzOptions:
     """The options of `fuzz`, checked."""
 
-    plan: RunOptions
+    shard: Shard
+    """The whole run."""
+    jobs: int = 1
+    """How many processes share it."""
+    credentials: Credentials | None = None
+    """For an endpoint."""
+    allow_destroy: bool = False
+    """Whether an endpoint that holds something may be emptied."""
     detail: Detail = Detail.USUAL
     json_file: Path | None = None
     reports: Sequence[tuple[Path, Callable[[RunSummary], str]]] = ()
@@ -66,50 +72,69 @@ def run_fuzz(console: Console, options: FuzzOptions) -> Exit:
 
 
 def _run_fuzz(console: Console, options: FuzzOptions, interrupts: Interrupts) -> Exit:
-    plan = options.plan
     if options.corpus is not None:
         options.corpus.mkdir(parents=True, exist_ok=True)
     folder = options.corpus or SCRATCH
+    shard = options.shard
     if options.try_corpus:
-        plan = replace(plan, traces=_traces_in(folder, console))
+        shard = replace(shard, traces=tuple(_traces_in(folder, console)))
     filed = FiledFindings(folder)
-    run = Run(
-        plan,
-        progress=console.print,
-        on_finding=filed.file,
-        on_busy=lambda what: progress.doing(what),
-    )
-    progress = Progress(console, run.searches, plan.seconds)
-    stages: list[Stage] = []
-    started = time.monotonic()
     code = None
-    try:
-        for stage in run.stages():
-            if not stages:
-                print_participants(console, stage.participants)
-                console.print(f"seed {plan.seed}", style="dim")
-                started = time.monotonic()
-            if stage.turns == 1:
-                stages.append(stage)
-                console.print(f"{stage.workload.name}: {', '.join(stage.drawn)}", style="dim")
-            with progress:
-                run.fuzz(stage)
-    except BaseException as error:
-        if not stages:
-            raise
-        code, reason = _ended_by(error, interrupts)
-        if reason:
-            console.print(reason, style="bold red", soft_wrap=True)
-    interrupts.finish()
-    seconds = time.monotonic() - started
-    unfiled = filed.file_the_rest(run.findings)
-    ended_by = _CUT_SHORT.get(code, "") if code is not None else ""
-    summary = summarize(run, stages, seconds, filed.files, filed.folder if filed.files else None, ended_by)
+    with ExitStack() as stack:
+
+        def on_targets(targets: ShardTargets) -> None:
+            print_targets(console, targets)
+            console.print(f"seed {shard.seed}" + (f", {options.jobs} jobs" if options.jobs > 1 else ""), style="dim")
+            stack.enter_context(SearchProgress(console, search, shard.seconds))
+
+        listener = Listener(
+            on_targets=on_targets,
+            on_workload=lambda name, drawn: console.print(f"{name}: {', '.join(drawn)}", style="dim"),
+            on_line=console.print,
+            on_finding=filed.file,
+        )
+        search: ShardRun | ShardPool
+        if options.jobs > 1:
+            search = stack.enter_context(ShardPool(shard.split(options.jobs), listener))
+        else:
+            search = ShardRun(shard.options(options.credentials, allow_destroy=options.allow_destroy), listener)
+        try:
+            search.search()
+        except BaseException as error:
+            if search.result is None:
+                raise
+            code, reason = ended_by(error, interrupts)
+            if reason:
+                console.print(reason, style="bold red", soft_wrap=True)
+        interrupts.finish()
+        if code is not None and isinstance(search, ShardPool):
+            search.stop()
+        result = search.result
+    assert result is not None, "a run whose targets were not started has raised"
+    if isinstance(search, ShardPool) and search.died and code is None:
+        code = Exit.FAILED
+    return _report(console, options, filed, result, code)
+
+
+def _report(
+    console: Console, options: FuzzOptions, filed: FiledFindings, result: ShardResult, code: Exit | None
+) -> Exit:
+    """Print and write what a run came to. `code`: of one that was cut short."""
+    unfiled = filed.file_the_rest(result.findings)
+    cut_short = _CUT_SHORT.get(code, "") if code is not None else ""
+    summary = summarize(
+        result,
+        filed.files,
+        filed.folder if filed.files else None,
+        cut_short,
+        has_baseline=bool(options.accepted),
+        ignored=options.shard.ignored,
+    )
     print_summary(console, summary)
     print_findings(console, summary.causes, options.detail)
     for reason in unfiled:
         console.print(reason, style="bold red", soft_wrap=True)
-    baseline = _Baseline(options, run)
+    baseline = _Baseline(options, result)
     if options.baseline:
         baseline.print(console)
     if options.new_baseline:
@@ -120,11 +145,11 @@ def _run_fuzz(console: Console, options: FuzzOptions, interrupts: Interrupts) ->
         write_whole(options.json_file, json_report(summary, accepted))
     for path, report in options.reports:
         write_whole(path, report(summary))
-    if code is None and not any(search.steps for search in run.searches):
+    if code is None and not result.steps:
         return Exit.REFUSED
     if code is not None:
         return code
-    return Exit.LIES if run.findings and not options.new_baseline else Exit.AGREED
+    return Exit.LIES if result.findings and not options.new_baseline else Exit.AGREED
 
 
 def _traces_in(folder: Path, console: Console) -> list[Trace]:
@@ -138,38 +163,15 @@ def _traces_in(folder: Path, console: Console) -> list[Trace]:
     return traces
 
 
-def _ended_by(error: BaseException, interrupts: Interrupts) -> tuple[Exit, str]:
-    """The exit code of a run that an error ended, and the reason in words, which is empty for a signal. What follows a
-    signal, such as the end of a program that received it too, counts as the signal."""
-    if interrupts.signal:
-        return Exit(interrupts.exit_code), ""
-    match error:
-        case TargetGone() | TargetDied() | servers.EtcdUnavailable():
-            return Exit.UNREACHABLE, str(error)
-        case servers.NotEmpty() | UnknownTarget():
-            return Exit.REFUSED, str(error)
-        case OSError(filename=filename, strerror=why) if filename:
-            return Exit.REFUSED, f"{filename}: {why}"
-        case _:
-            return Exit.FAILED, f"the run failed {_where(error)}"
-
-
-def _where(error: BaseException) -> str:
-    """An error that nobody expected, and where it was raised."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"with {described(error)}{place}"
-
-
 class _Baseline:
     """What became of the accepted findings in a run."""
 
-    def __init__(self, options: FuzzOptions, run: Run) -> None:
+    def __init__(self, options: FuzzOptions, result: ShardResult) -> None:
         self._file = options.baseline
-        self._run = run
-        checked = run.accepted
+        self._result = result
+        checked = result.accepted
         self._becomes: dict[str, list[AcceptedFinding]] = {
-            status: [one for one in options.accepted if any(one.finding is finding for finding in findings)]
+            status: [one for one in options.accepted if one.finding in findings]
             for status, findings in (
                 ("shows", checked.showing),
                 ("no longer shows", checked.no_longer_showing),
@@ -190,7 +192,7 @@ class _Baseline:
             console.print()
 
     def write(self, console: Console, path: Path) -> None:
-        new = [AcceptedFinding(finding, "") for finding in self._run.findings]
+        new = [AcceptedFinding(finding, "") for finding in self._result.findings]
         kept = [*self._becomes["shows"], *self._becomes["not checked"]]
         save_baseline(path, [*kept, *new])
         left_out = len(self._becomes["no longer shows"])
@@ -215,16 +217,10 @@ _STATUS_IN_WORDS = {
 }
 
 
-def print_participants(console: Console, participants: Participants) -> None:
+def print_targets(console: Console, targets: ShardTargets) -> None:
     """The first line of a run: which etcd, and who takes part."""
-    console.print(
-        participants.etcd.how
-        if participants.etcd
-        else f"no real etcd; the model and the fake emulate etcd {participants.version}"
-    )
-    console.print(
-        f"targets {', '.join((participants.model.name, *(target.name for target in participants.others)))}", style="dim"
-    )
+    console.print(targets.etcd or f"no real etcd; the model and the fake emulate etcd {targets.version}")
+    console.print(f"targets {', '.join(targets.names)}", style="dim")
 
 
 def _print_verdict(console: Console, summary: RunSummary, code: Exit | None) -> None:

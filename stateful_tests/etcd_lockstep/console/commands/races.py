@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from etcd_lockstep.catalogue import UnknownTarget
-from etcd_lockstep.console.commands.exits import Exit
+from etcd_lockstep.console.exits import Exit
 from etcd_lockstep.console.progress import RacesProgress
 from etcd_lockstep.console.verdicts import verdict_lines
 from etcd_lockstep.histories import Violated, check

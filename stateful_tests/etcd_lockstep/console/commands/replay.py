@@ -11,12 +11,13 @@ from rich.padding import Padding
 from rich.text import Text
 
 from etcd_lockstep.catalogue import UserTarget
-from etcd_lockstep.console.commands.exits import Exit
-from etcd_lockstep.console.commands.fuzz import print_participants
+from etcd_lockstep.console.commands.fuzz import print_targets
+from etcd_lockstep.console.exits import Exit
 from etcd_lockstep.filing.corpus import BadFile, CorpusFile, load
 from etcd_lockstep.filing.replaying import Outcome, Replay, Replayer
 from etcd_lockstep.searching.run import NothingToDo
 from etcd_lockstep.servers import EtcdSource
+from etcd_lockstep.shards.result import targets_of
 
 _STYLES = {
     Outcome.FIXED: "green",
@@ -50,7 +51,7 @@ def run_replay(
         allow_destroy=allow_destroy,
         call_timeout=call_timeout,
         progress=console.print,
-        on_start=lambda participants: print_participants(console, participants),
+        on_start=lambda participants: print_targets(console, targets_of(participants)),
     ) as replayer:
         for file in sorted(files, key=lambda file: file.over_quota):  # so that no more servers are started than needed
             result = replayer.replay(file)

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from etcd_lockstep.console.commands.exits import Exit
 from etcd_lockstep.console.commands.races import Raced, print_summary, race, race_json
+from etcd_lockstep.console.exits import Exit
 from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.console.progress import StressProgress
 from etcd_lockstep.console.verdicts import STYLES, summary, verdict_lines, verdict_to_json

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from etcd_lockstep.catalogue import OTHERS, REFERENCES
-from etcd_lockstep.console.commands.exits import Exit
+from etcd_lockstep.console.exits import Exit
 from etcd_lockstep.specimens import SPECIMENS
 
 
