@@ -6,21 +6,26 @@ BUG ?=
 FUZZ_SECONDS ?= 60
 JOBS ?= 1
 HISTORIES ?= 1000000
+AGAIN ?=
+MUTANTS ?= 108
+MUTANT_SECONDS ?= 15
 PYTHON ?= python3
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
+MUTANTS_READY := $(VENV)/.mutants-ready
 SOURCES := model fake stateful_tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz test check docs bench matrix replay check-histories quirks repro fidelity dist-check clean
+.PHONY: help fuzz test check docs bench matrix replay check-histories quirks repro mutants fidelity dist-check clean
 
 help: ## list these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 	@echo
-	@echo 'variables: TARGET (fuzz: what to compare with etcd), ETCD (where the real one comes from), FUZZ_SECONDS, JOBS (fuzz: processes), HISTORIES, BUG (repro)'
+	@echo 'variables: TARGET and JOBS (fuzz: what to compare, in how many processes), ETCD (where the real one comes from), FUZZ_SECONDS,'
+	@echo '           HISTORIES, BUG (repro), MUTANTS, MUTANT_SECONDS, AGAIN (mutants)'
 
 fuzz: $(READY) ## search for lies:  make fuzz [TARGET=slot-mock] [ETCD=auto] [FUZZ_SECONDS=60] [JOBS=1]
 	@$(BIN)/etcd-lockstep fuzz --etcd $(ETCD) --seconds $(FUZZ_SECONDS) --jobs $(JOBS) $(foreach target,$(TARGET),--against $(target))
@@ -53,6 +58,10 @@ quirks: $(READY) ## make docs/quirks.md: what differs between the available vers
 repro: $(READY) ## show a known bug of etcd:  make repro [BUG=name, or all for docs/track-record.md]; none lists them
 	@$(BIN)/python -m etcd_lockstep.known_bugs $(BUG) $(if $(filter all,$(BUG)),--page docs/track-record.md)
 
+mutants: $(if $(AGAIN),$(READY),$(MUTANTS_READY)) ## small faults in our own sources, each to be noticed:  make mutants [MUTANTS=108]
+	@$(BIN)/python -m etcd_lockstep.mutants \
+	  $(if $(AGAIN),--again $(AGAIN),--number $(MUTANTS) --seconds $(MUTANT_SECONDS) --page docs/mutants.md)
+
 fidelity: $(READY) ## make docs/fidelity.md: how much of the API is exercised, version by version
 	@$(BIN)/python -m etcd_lockstep.pages fidelity --seconds $(FUZZ_SECONDS)
 
@@ -77,11 +86,12 @@ $(READY): pyproject.toml hatch_build.py fake/fake_etcd/wire/etcd.proto fake/fake
 	fi
 	@touch $@
 
-$(DOCS_READY): $(READY)
-	@echo 'adding what the documentation needs, once'
+# The extra that is called like the mark: docs, mutants.
+$(DOCS_READY) $(MUTANTS_READY): $(VENV)/.%-ready: $(READY)
+	@echo 'adding what $* needs, once'
 	@if command -v uv >/dev/null; then \
-	  uv pip install --quiet --python $(BIN)/python --editable '.[docs]'; \
+	  uv pip install --quiet --python $(BIN)/python --editable '.[$*]'; \
 	else \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'; \
 	fi
 	@touch $@

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
@@ -183,6 +183,9 @@ def test_states_and_answers_cannot_be_written_to() -> None:
     for value, name in ((state, "commits"), (state.server, "quirks"), (result, "revision"), (op.Put(b"a"), "key")):
         with pytest.raises(FrozenInstanceError):
             setattr(value, name, None)
+    for part in (state.auth, state.past, state.commits[-1], state.commits[-1].events[0]):
+        with pytest.raises(FrozenInstanceError):
+            setattr(part, fields(part)[0].name, None)
 
 
 def test_a_state_survives_being_pickled_in_the_middle_of_a_sequence() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from etcd_lockstep.comparing.comparison import Difference
-from etcd_lockstep.searching.findings import Signature, features, pattern, signature
+from etcd_lockstep.searching.findings import Finding, Signature, features, pattern, signature
 from etcd_lockstep.searching.known import KnownFinding, KnownFindings
 from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, TokenOf, Trace
 from etcd_model import operations as op
@@ -430,3 +430,12 @@ def test_a_lie_about_a_watch_is_reported_by_how_it_was_created() -> None:
     findings = known((op.WatchCreate(b"a", start_revision=RevisionAt(0)), op.WatchRead()), shows, lost)
     assert findings.explain(trace, lost)
     assert not findings.explain((op.Put(b"k"), op.WatchCreate(b"k", b"z"), op.WatchRead()), lost)
+
+
+@pytest.mark.parametrize(
+    ("target", "etcd", "about"),
+    [("etcd 3.6.16", "3.5.30", True), ("fake", "3.5.30", False), ("etcd 3.6.16", "", False), ("mock", "", False)],
+)
+def test_a_finding_is_about_an_etcd_where_one_is_compared_with_another(target: str, etcd: str, about: bool) -> None:
+    finding = Finding(Signature(target, "range", "kvs", "missing"), (op.Range(b"a"),), {}, (), etcd=etcd)
+    assert finding.is_about_an_etcd is about

@@ -260,6 +260,7 @@ ALARM_WRITTEN = {"op": "alarm", "action": "ACTIVATE", "member_id": 1, "alarm": "
         (op.MemberAdd(("http://a",)), {"op": "member_add", "peer_urls": ["http://a"]}),
         (op.Put(b"a", b"x" * 1_500_000), {"op": "put", "key": "a", "value": {"repeat": "x", "times": 1_500_000}}),
         (op.Put(b"a", b"\0" * 257), {"op": "put", "key": "a", "value": {"repeat": {"hex": "00"}, "times": 257}}),
+        (op.Put(b"a", b"x" * 2**24), {"op": "put", "key": "a", "value": {"repeat": "x", "times": 2**24}}),
         (op.Put(b"a", b"x" * 256), {"op": "put", "key": "a", "value": "x" * 256}),
         (op.Put(b"a", b"xy" * 256), {"op": "put", "key": "a", "value": "xy" * 256}),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from etcd_lockstep.comparing import timed
 from etcd_lockstep.comparing.lockstep import UNDECIDED, Inconclusive
-from etcd_lockstep.comparing.timed import LATENESS, MOST_AT_ONCE, TimedLockstep
+from etcd_lockstep.comparing.timed import LATENESS, MOST_AT_ONCE, TimedLockstep, Timeline
 from etcd_lockstep.target import ALL, Target
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
@@ -298,3 +298,21 @@ def test_a_real_etcd_keeps_time(model: ModelTarget, fake: FakeTarget, real: Targ
         HashKV(),
     )
     assert [lockstep.step(operation).divergences for operation in trace] == [()] * len(trace)
+
+
+class RealTime(ModelTarget):
+    """A store whose leases live by real time, which nobody asks."""
+
+    real_time = True
+
+
+def test_a_keep_alive_waits_for_the_end_of_its_own_lease_alone() -> None:
+    state = State()
+    timeline = Timeline(RealTime(Server()), state)
+    for lease in (1, 2):
+        granted, _ = step(state, LeaseGrant(2, lease))
+        timeline.follow(state, granted, before=0, after=0)
+        state = granted
+    for renewed, other in ((1, 2), (2, 1)):
+        left = [set(one.leases) for one in timeline.possible(state, LeaseKeepAlive(renewed), before=2.5, after=2.6)]
+        assert left == [{other}, set()]
