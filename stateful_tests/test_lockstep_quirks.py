@@ -35,6 +35,8 @@ ONLY_THE_FAKES = {
     "health_excludes_alarms",
     "livez_exists",
     "readyz_refuses_learners",
+    "gateway_v2",
+    "hash_kv_has_its_own_path",
     "lock_looks_for_its_key",
     "move_leader_and_downgrade_need_root",
     "range_streams",

@@ -59,6 +59,8 @@ _FIRST_RELEASE: dict[str, tuple[str, ...]] = {
     "health_excludes_alarms": ("3.4.16", "3.5.0"),
     "livez_exists": ("3.4.29", "3.5.11", "3.6.0"),
     "readyz_refuses_learners": ("3.5.19", "3.6.0"),
+    "gateway_v2": ("3.6.0",),
+    "hash_kv_has_its_own_path": ("3.5.10", "3.6.0"),
 }
 
 
@@ -176,6 +178,10 @@ class Quirks:
     """/livez and /readyz are answered."""
     readyz_refuses_learners: bool
     """One of the checks of /readyz is non_learner."""
+    gateway_v2: bool
+    """The JSON gateway is grpc-gateway's version 2, with other bodies of errors. So is that of Debian's 3.5.30."""
+    hash_kv_has_its_own_path: bool
+    """The JSON gateway has /v3/maintenance/hashkv; before, both had the path of Hash, which was the one to be found."""
 
 
 def quirks_of(version: str) -> Quirks:

@@ -11,6 +11,7 @@ from fake_etcd.engine import Engine
 from fake_etcd.grpc_core import CoreServer
 from fake_etcd.http.exchange import Answer
 from fake_etcd.http.front import Front
+from fake_etcd.http.gateway import add_gateway
 from fake_etcd.http.health import add_health
 from fake_etcd.server_calls import Plain, acceptor, by_token, by_token_or_certificate
 from fake_etcd.tls import Tls
@@ -51,6 +52,7 @@ class GrpcServer:
         credentials = tls.credentials() if tls is not None else None
         who = by_token_or_certificate if tls is not None and tls.client_cert_auth else by_token
         self._others: dict[str, Plain] = {}
+        accept = acceptor(engine, who, self._others)
         self._front = Front(address, tls.context() if tls is not None else None) if http else None
         if self._front is None:
             addresses.try_to_listen(address)
@@ -65,7 +67,7 @@ class GrpcServer:
                 ("grpc.http2.min_ping_interval_without_data_ms", int(keepalive_min_time * 1000)),
                 ("grpc.keepalive_permit_without_calls", 1),  # etcd: embed/etcd.go configureGRPC, PermitWithoutStream
             ),
-            acceptor(engine, who, self._others),
+            accept,
             engine.tick,
             _TICK,
         )
@@ -75,6 +77,8 @@ class GrpcServer:
             port = self._front.port
             self._core.listen_for(self._front.handover, credentials)
             add_health(self._front.routes, engine)
+            with_names = tls is not None and tls.client_cert_auth
+            add_gateway(self._front.routes, engine, accept, refuses_names=with_names)
         self._socket = addresses.socket_path(address)
         secure = "s" if tls is not None else ""
         host = address.rpartition(":")[0]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 
@@ -63,6 +65,12 @@ class Tls:
             except ssl.SSLError as error:
                 raise BadCertificateError(f"{self.trusted_ca_file} holds no certificates: {_reason(error)}") from error
         return context
+
+
+def common_name_of(certificate: Mapping[str, Any] | None) -> str:
+    """Of what Python's TLS reports of a client's certificate; "" where there is none."""
+    subject = certificate.get("subject", ()) if certificate else ()
+    return next((str(value) for part in subject for name, value in part if name == "commonName"), "")
 
 
 def _no_password() -> str:

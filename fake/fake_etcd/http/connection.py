@@ -13,6 +13,7 @@ import h11
 
 from fake_etcd.http.exchange import Request, Response, nothing
 from fake_etcd.http.routes import Routes
+from fake_etcd.tls import common_name_of
 
 _log = logging.getLogger(__name__)
 
@@ -128,7 +129,11 @@ class HttpConnection(asyncio.Protocol):
         assert self._head is not None
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self._head.headers}
         request = Request.of_target(
-            self._head.method.decode("ascii"), self._head.target.decode("latin-1"), headers, bytes(self._body)
+            self._head.method.decode("ascii"),
+            self._head.target.decode("latin-1"),
+            headers,
+            bytes(self._body),
+            common_name_of(self._transport.get_extra_info("peercert")),
         )
         self._exchange = HttpExchange(self, request)
         try:
@@ -164,8 +169,8 @@ class HttpExchange:
             self._connection.send(h11.Data(data=response.body))
         self.end()
 
-    def begin(self, status: int, content_type: str, *headers: tuple[str, str]) -> None:
-        self._begin(status, content_type, None, headers)
+    def begin(self, status: int, content_type: str) -> None:
+        self._begin(status, content_type, None, ())
 
     def write(self, data: bytes, then: Callable[[], None]) -> None:
         if not self.is_over:
@@ -190,6 +195,6 @@ class HttpExchange:
         headers = [*Routes.every_answer_has, *more, ("Date", formatdate(usegmt=True))]
         if size is not None:
             headers.append(("Content-Length", str(size)))
-        if size != 0:
+        if size != 0 and content_type:
             headers.append(("Content-Type", content_type))
         self._connection.send(h11.Response(status_code=status, headers=headers, reason=HTTPStatus(status).phrase))

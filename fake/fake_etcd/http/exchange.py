@@ -24,13 +24,17 @@ class Request:
     headers: Mapping[str, str]
     """By their names in small letters."""
     body: bytes
+    common_name: str = ""
+    """Of the client's certificate."""
 
     @staticmethod
-    def of_target(method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Request:
+    def of_target(
+        method: str, target: str, headers: Mapping[str, str], body: bytes = b"", common_name: str = ""
+    ) -> Request:
         """The request for a target such as `/health?exclude=NOSPACE`."""
         parts = urlsplit(target)
         query = parse_qs(parts.query, keep_blank_values=True)
-        return Request(method, unquote(parts.path), query, headers, body)
+        return Request(method, unquote(parts.path), query, headers, body, common_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,8 @@ class Exchange(Protocol):
     def respond(self, response: Response) -> None:
         """The whole answer."""
 
-    def begin(self, status: int, content_type: str, *headers: tuple[str, str]) -> None:
-        """An answer that comes in pieces."""
+    def begin(self, status: int, content_type: str) -> None:
+        """An answer that comes in pieces; the type may be empty."""
 
     def write(self, data: bytes, then: Callable[[], None]) -> None:
         """A piece; `then` is called when the client is ready for the next."""
