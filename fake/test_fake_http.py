@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from http.client import HTTPConnection, HTTPSConnection
+from http.client import HTTPConnection, HTTPSConnection, IncompleteRead
 from pathlib import Path
 
 import grpc
@@ -189,3 +189,58 @@ def test_nothing_is_left_of_a_server_that_was_stopped() -> None:
     assert threading.active_count() == before
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", server.port))
+
+
+def test_metrics_have_etcds_names(server: GrpcServer) -> None:
+    put(grpc.insecure_channel(server.address))
+    put(grpc.insecure_channel(server.address))
+    with grpc.insecure_channel(server.address) as channel:
+        etcd = stubs(channel)
+        watch = etcd.watch.Watch(iter([pb.WatchRequest(create_request=pb.WatchCreateRequest(key=b"a"))]), timeout=20)
+        assert next(watch).created
+        with pytest.raises(grpc.RpcError):
+            etcd.kv.Range(pb.RangeRequest(), timeout=20)
+        lines = get(server, "/metrics")[1].splitlines()
+        watch.cancel()
+    assert {
+        "etcd_server_has_leader 1.0",
+        'etcd_server_version{server_version="3.6.16"} 1.0',
+        'etcd_cluster_version{cluster_version="3.6"} 1.0',
+        "etcd_mvcc_put_total 2.0",
+        "etcd_debugging_mvcc_keys_total 1.0",
+        "etcd_debugging_mvcc_current_revision 3.0",
+        "etcd_debugging_mvcc_watcher_total 1.0",
+        'grpc_server_started_total{grpc_method="Put",grpc_service="etcdserverpb.KV",grpc_type="unary"} 2.0',
+        'grpc_server_handled_total{grpc_code="InvalidArgument",grpc_method="Range",grpc_service="etcdserverpb.KV",'
+        'grpc_type="unary"} 1.0',
+    } <= set(lines)
+
+
+def test_a_call_through_the_gateway_is_one_of_grpc(server: GrpcServer) -> None:
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection.request("POST", "/v3/kv/put", json.dumps({"key": "YQ=="}))
+    assert json.load(connection.getresponse())["header"]["revision"] == "2"
+    connection.close()
+    started = 'grpc_server_started_total{grpc_method="Put",grpc_service="etcdserverpb.KV",grpc_type="unary"} 1.0'
+    assert started in get(server, "/metrics")[1]
+
+
+def test_a_stream_through_the_gateway_ends_with_its_client_and_with_the_server(server: GrpcServer) -> None:
+    connections = [HTTPConnection("127.0.0.1", server.port, timeout=20) for _ in range(2)]
+    streams = []
+    for connection in connections:
+        connection.request("POST", "/v3/watch", json.dumps({"create_request": {"key": "YQ=="}}))
+        streams.append(connection.getresponse())
+        assert json.loads(streams[-1].readline())["result"]["created"]
+    assert put(grpc.insecure_channel(server.address)) == 2
+    for stream in streams:
+        assert json.loads(stream.readline())["result"]["events"][0]["kv"]["key"] == "YQ=="
+    streams[0].close()
+    connections[0].close()
+    while "etcd_debugging_mvcc_watcher_total 1.0" not in get(server, "/metrics")[1]:
+        pass
+    server.stop()
+    with pytest.raises((IncompleteRead, ConnectionError)):
+        streams[1].read()
+    streams[1].close()
+    connections[1].close()

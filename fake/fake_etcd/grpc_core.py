@@ -21,6 +21,7 @@ from grpc import StatusCode
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # noqa: TID251  # see above; it has no stubs
 
 from fake_etcd.addresses import CannotListenError
+from fake_etcd.call_counts import CallCounts
 from fake_etcd.grpc_handover import Handover
 
 _log = logging.getLogger(__name__)
@@ -108,6 +109,7 @@ class IncomingCall:
         if self.is_finished:
             return
         self.is_finished = True
+        self._server.calls.handle(self.path, code)
         operations: tuple[Any, ...]
         operations = (cygrpc.SendStatusFromServerOperation(None, _NUMBER[code], details.encode(), _NO_FLAGS),)
         if message is not None:
@@ -152,6 +154,7 @@ class IncomingCall:
         try:
             if event.batch_operations[0].cancelled() and not self.is_finished:
                 self.is_finished = True
+                self._server.calls.handle(self.path, StatusCode.CANCELLED)
                 if self.handler is not None:
                     self.handler.cancelled()
         finally:
@@ -194,6 +197,7 @@ class CoreServer:
         tick_seconds: float,
     ) -> None:
         """`accept` is called with each call, and `tick` called every so many seconds, both on the server's thread."""
+        self.calls = CallCounts()
         self._accept = accept
         self._tick = tick
         self._tick_seconds = tick_seconds
@@ -330,6 +334,7 @@ class CoreServer:
             return
         call = IncomingCall(self, event)
         self._calls.add(call)
+        self.calls.start(call.path)
         if not self._is_stopping:
             self._request_call()
         try:

@@ -13,6 +13,7 @@ from fake_etcd.http.exchange import Answer
 from fake_etcd.http.front import Front
 from fake_etcd.http.gateway import add_gateway
 from fake_etcd.http.health import add_health
+from fake_etcd.http.metrics import add_metrics
 from fake_etcd.server_calls import Plain, acceptor, by_token, by_token_or_certificate
 from fake_etcd.tls import Tls
 
@@ -78,7 +79,8 @@ class GrpcServer:
             self._core.listen_for(self._front.handover, credentials)
             add_health(self._front.routes, engine)
             with_names = tls is not None and tls.client_cert_auth
-            add_gateway(self._front.routes, engine, accept, refuses_names=with_names)
+            calls = add_gateway(self._front.routes, engine, accept, refuses_names=with_names)
+            add_metrics(self._front.routes, engine, (self._core.calls, calls))
         self._socket = addresses.socket_path(address)
         secure = "s" if tls is not None else ""
         host = address.rpartition(":")[0]

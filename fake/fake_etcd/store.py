@@ -53,7 +53,10 @@ class Store:
         "_pending",
         "_subs",
         "compact_revision",
+        "deletes",
+        "live_keys",
         "on_commit",
+        "puts",
         "record_bytes",
         "revision",
     )
@@ -61,6 +64,9 @@ class Store:
     def __init__(self, lessor: Lessor) -> None:
         self.revision = 1
         self.compact_revision = -1
+        self.puts = 0
+        self.deletes = 0
+        self.live_keys = 0
         self.record_bytes = 0
         """What all records take in a database, roughly."""
         self.on_commit: Callable[[tuple[Record, ...]], None] | None = None
@@ -142,6 +148,8 @@ class Store:
                 self._lessor.detach(bound, key)
             if lease:
                 self._lessor.attach(lease, record.key)
+        self.puts += 1
+        self.live_keys += record.version == 1
         self._pending.append(record)
         self.record_bytes += bytes_of(len(key) + len(value))
 
@@ -151,6 +159,8 @@ class Store:
         self._histories[record.key].append(tombstone)
         if record.lease:
             self._lessor.detach(record.lease, record.key)
+        self.deletes += 1
+        self.live_keys -= 1
         self._pending.append(tombstone)
         self.record_bytes += bytes_of(len(record.key))
 

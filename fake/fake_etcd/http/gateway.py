@@ -13,6 +13,7 @@ from typing import Any
 
 from grpc import StatusCode
 
+from fake_etcd.call_counts import CallCounts
 from fake_etcd.engine import Engine
 from fake_etcd.grpc_core import Handler
 from fake_etcd.http.exchange import JSON, Exchange, Request, Response, nothing
@@ -36,17 +37,22 @@ _METADATA_PREFIX = "grpc-metadata-"
 
 def add_gateway(
     routes: Routes, engine: Engine, accept: Callable[[IncomingCall], Handler], *, refuses_names: bool
-) -> None:
-    """Answer what is below `/v3/`; `refuses_names` says whether clients' certificates are users otherwise."""
+) -> CallCounts:
+    """Answer what is below `/v3/`; `refuses_names` says whether clients' certificates are users otherwise.
+
+    Reports where the calls are counted.
+    """
     gateway = Gateway(engine, accept, refuses_names=refuses_names)
     routes.add_exchange("/v3/", gateway.answer)
     routes.add_exchange("/v3beta/", gateway.answer)
+    return gateway.calls
 
 
 class Gateway:
     """Begins calls, and refuses what is none."""
 
     def __init__(self, engine: Engine, accept: Callable[[IncomingCall], Handler], *, refuses_names: bool) -> None:
+        self.calls = CallCounts()
         self._engine = engine
         self._accept = accept
         self._refuses_names = refuses_names
@@ -122,6 +128,7 @@ class _Call:
     def begin(self, accept: Callable[[IncomingCall], Handler]) -> None:
         """Have it answered."""
         self._exchange.when_gone = self._gone
+        self._gateway.calls.start(self.path)
         self._handler = accept(self)
 
     # For the handler
@@ -139,6 +146,7 @@ class _Call:
     def finish(self, code: StatusCode = StatusCode.OK, details: str = "", message: bytes | None = None) -> None:
         if not self.is_finished:
             self.is_finished = True
+            self._gateway.calls.handle(self.path, code)
             self._finish(code, details, message)
 
     def _finish(self, code: StatusCode, details: str, message: bytes | None) -> None:
@@ -159,6 +167,7 @@ class _Call:
         """The client is."""
         if not self.is_finished:
             self.is_finished = True
+            self._gateway.calls.handle(self.path, StatusCode.CANCELLED)
             if self._handler is not None:
                 self._handler.cancelled()
 
