@@ -158,6 +158,9 @@ class _Call:
             with suppress(RuntimeError):  # the loop is closed: nobody is there
                 self._loop.call_soon_threadsafe(self._ready)
 
+    def wake_in(self, seconds: float) -> None:
+        self._loop.call_later(seconds, self.wake)
+
     def _ready(self) -> None:
         self._is_queued = False
         if self._handler is not None and not self.is_finished:
