@@ -145,7 +145,7 @@ REFUSED = "fake-etcd can't do that:"
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--auth-token", "jwt,sign-method=HS256"], f"--auth-token jwt,sign-method=HS256: {REFUSED} its tokens are "),
+        (["--auth-token", "jwt,sign-method=HS256"], "--auth-token jwt,sign-method=HS256: auth: missing key data"),
         (["--initial-cluster-state", "existing"], f"--initial-cluster-state existing: {REFUSED} it is a cluster of "),
         (["--initial-cluster", "default=http://a:1,b=c"], f"--initial-cluster default=http://a:1,b=c: {REFUSED} it "),
         (["--initial-cluster", "b=http://b:1"], 'couldn\'t find local name "default" in the initial cluster'),
@@ -155,7 +155,7 @@ REFUSED = "fake-etcd can't do that:"
             "--auto-compaction-retention is not a number of revisions: 1h",
         ),
         (["--auto-compaction-mode", "x"], "--auto-compaction-mode is periodic or revision, not x"),
-        (["--listen-metrics-urls", "http://a:1"], f"--listen-metrics-urls http://a:1: {REFUSED} it serves gRPC alone"),
+        (["--listen-metrics-urls", "http://a:1"], f"--listen-metrics-urls http://a:1: {REFUSED} it serves HTTP on"),
         (["--config-file", "x"], f"--config-file x: {REFUSED} it reads no file"),
         (["--client-crl-file", "x"], f"--client-crl-file x: {REFUSED} it doesn't know revoked"),
         (["--enable-v2"], f"--enable-v2: {REFUSED} it has no API of version 2"),

@@ -1,5 +1,7 @@
 """The state of a fake: kept, returned to, and branched."""
 
+from pathlib import Path
+
 import grpc
 import pytest
 
@@ -125,3 +127,23 @@ def test_a_journal_holds_the_last_entries() -> None:
         ]
         with pytest.raises(ValueError, match="room for one entry or more, not -1"):
             FakeEtcd(journal=-1)
+
+
+def test_a_json_web_token_counts_for_as_long_as_it_had_left(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(b"a secret")
+    with FakeEtcd(auth_token=f"jwt,sign-method=HS256,priv-key={key},ttl=60s") as etcd:
+        auth, kv = stubs(etcd.channel()).auth, stubs(etcd.channel()).kv
+        auth.UserAdd(pb.AuthUserAddRequest(name="root", password="r"))
+        auth.UserGrantRole(pb.AuthUserGrantRoleRequest(user="root", role="root"))
+        auth.AuthEnable(pb.AuthEnableRequest())
+        token = auth.Authenticate(pb.AuthenticateRequest(name="root", password="r")).token
+        etcd.advance(20)
+        state = etcd.save_state()
+        etcd.advance(1000)
+        etcd.restore_state(state)
+        etcd.advance(39)
+        kv.Put(pb.PutRequest(key=b"a"), metadata=[("token", token)])
+        etcd.advance(2)
+        with pytest.raises(grpc.RpcError, match="invalid auth token"):
+            kv.Put(pb.PutRequest(key=b"a"), metadata=[("token", token)])

@@ -1,14 +1,16 @@
 """Auth: users, roles, and who a caller is (etcd: server/auth/store.go)."""
 
 from bisect import bisect_left
-from collections.abc import Callable
 
 from fake_etcd.auth_grants import Grants
 from fake_etcd.auth_passwords import Password
-from fake_etcd.auth_tokens import NAMELESS, CertificateName, SimpleTokens
+from fake_etcd.auth_tokens import NAMELESS, NOBODY, Caller, CertificateName, Tokens
 from fake_etcd.errors import (
     AuthFailed,
     AuthNotEnabled,
+    AuthOldRevision,
+    AuthOldRevisionUnmapped,
+    EtcdError,
     InvalidAuthMgmt,
     InvalidAuthToken,
     NoPasswordUser,
@@ -30,6 +32,8 @@ from fake_etcd.wire.messages import Permission
 ROOT = "root"
 """The name of the user without whom auth can't be on, and of the role that may do everything."""
 
+_BEARER = "Bearer "
+
 
 class User:
     """One user. Without a password, nobody can log in as it."""
@@ -43,59 +47,58 @@ class User:
 
 
 class AuthStore:
-    """Whether auth is on, and who may do what. It never acts by itself: the clock is only read.
-
-    A caller is given by name; "" is somebody who gave no token.
-    """
+    """Whether auth is on, and who may do what. It never acts by itself."""
 
     __slots__ = ("_grants", "_quirks", "_roles", "_tokens", "_users", "enabled", "revision")
 
-    def __init__(self, quirks: Quirks, clock: Callable[[], float], token_ttl: float) -> None:
+    def __init__(self, quirks: Quirks, tokens: Tokens) -> None:
         self.enabled = False
         self.revision = 1
         self._quirks = quirks
         self._users: dict[str, User] = {}
         self._roles: dict[str, list[Permission]] = {}
         """Every role's permissions, in order of their keys."""
-        self._tokens = SimpleTokens(clock, quirks.bearer_tokens, token_ttl)
+        self._tokens = tokens
         self._grants: dict[str, Grants] = {}
         """The users' grants, as far as somebody asked for them since the last change."""
 
     # Who asks, and what for
 
-    def user_of(self, token: str) -> str:
-        """Whom a token stands for; "" without one, and while auth is off. etcd: AuthInfoFromCtx."""
+    def caller_of(self, token: str) -> Caller:
+        """Whom a token stands for: NOBODY without one, and while auth is off. etcd: AuthInfoFromCtx."""
         if isinstance(token, CertificateName):
-            return str(token) if self.enabled else ""
+            return Caller("" if token == NAMELESS else str(token), self.revision) if self.enabled else NOBODY
         if not token or (not self.enabled and self._quirks.auth_off_ignores_tokens):
-            return ""
-        user = self._tokens.user_of(token)
-        if user is None:
+            return NOBODY
+        if self._quirks.bearer_tokens:
+            token = token.removeprefix(_BEARER)
+        caller = self._tokens.caller_of(token, self.revision)
+        if caller is None:
             raise InvalidAuthToken()
-        return user
+        return caller
 
     def postpone(self, seconds: float) -> None:
         """Let every token's life end so much later."""
         self._tokens.postpone(seconds)
 
-    def require_user(self, token: str) -> str:
+    def require_user(self, token: str) -> Caller:
         """While auth is on, somebody must ask. etcd: requireAuthInfo."""
         if not self.enabled:
-            return ""
-        user = self.user_of(token)
-        if not user:
+            return NOBODY
+        caller = self.caller_of(token)
+        if caller == NOBODY:
             raise UserEmpty()
-        return user
+        return caller
 
-    def require_root(self, user: str) -> None:
-        """While auth is on, a user with the role root must ask. etcd: IsAdminPermitted."""
+    def require_root(self, caller: Caller) -> None:
+        """While auth is on, a user with the role root must ask, at whatever revision. etcd: IsAdminPermitted."""
         if not self.enabled:
             return
-        if not user or user == NAMELESS:
+        if not caller.name:
             raise UserEmpty()
-        if user not in self._users:  # a certificate may name anybody
+        if caller.name not in self._users:  # a certificate may name anybody
             raise UserNotFound()
-        if not self.is_root(user):
+        if not self.is_root(caller.name):
             raise PermissionDenied()
 
     def is_root(self, user: str) -> bool:
@@ -107,16 +110,26 @@ class AuthStore:
         found = self._users.get(user)
         return found is not None and role in found.roles
 
-    def require(self, user: str, key: bytes, range_end: bytes, kind: int) -> None:
-        """While auth is on, the user must be granted the key or range. etcd: isOpPermitted."""
+    def require(self, caller: Caller, key: bytes, range_end: bytes, kind: int) -> None:
+        """While auth is on, the caller must be granted the key or range. etcd: isOpPermitted."""
         if not self.enabled:
             return
-        if not user:
+        if caller.revision == 0:
             raise UserEmpty()
-        if user not in self._users:  # a certificate may name anybody
+        if caller.revision < self.revision:
+            raise self._old_revision()
+        if caller.name not in self._users:  # a certificate may name anybody
             raise PermissionDenied()
-        if not self.is_root(user) and not self._grants_of(user).cover(key, range_end, kind):
+        if not self.is_root(caller.name) and not self._grants_of(caller.name).cover(key, range_end, kind):
             raise PermissionDenied()
+
+    def require_current(self, caller: Caller) -> None:
+        """What is only read is refused to a caller of another revision, a later one too. etcd: doSerialize."""
+        if caller.revision not in (0, self.revision):
+            raise self._old_revision()
+
+    def _old_revision(self) -> EtcdError:
+        return AuthOldRevision() if self._quirks.old_auth_revision_mapped else AuthOldRevisionUnmapped()
 
     def _grants_of(self, name: str) -> Grants:
         grants = self._grants.get(name)
@@ -158,9 +171,14 @@ class AuthStore:
         if not user.password.matches(password):
             raise AuthFailed()
 
+    @property
+    def signs_tokens(self) -> bool:
+        """Whether anybody can log in."""
+        return self._tokens.signs
+
     def assign_token(self, name: str, index: int) -> str:
         """A token for a user who has logged in."""
-        return self._tokens.assign(name, index)
+        return self._tokens.assign(name, self.revision, index)
 
     # Users
 

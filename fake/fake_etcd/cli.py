@@ -25,6 +25,7 @@ from fake_etcd.grpc_handover import HTTP_IS_POSSIBLE
 from fake_etcd.server import CannotListenError, GrpcServer
 from fake_etcd.testing import certificates
 from fake_etcd.tls import Tls
+from fake_etcd.token_options import unknown_options
 
 USAGE_ERROR = 2
 CANNOT_LISTEN = 3
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         try:
             fake = _fake(options)
             log = EtcdLog(options.etcd_version) if as_etcd else None
-            warnings += etcd_flags.warnings(options)
+            warnings += etcd_flags.warnings(options) + _unknown_token_options(options.auth_token)
             etcd_flags.check_cluster(options.initial_cluster, options.name)
             tls = _tls(options, resources)
             addresses = flags.listening_at(options.listen_client_urls, tls)
@@ -140,6 +141,7 @@ def _fake(options: argparse.Namespace) -> FakeEtcd:
         watch_progress_interval=options.watch_progress_notify_interval,
         quota_bytes=options.quota_backend_bytes,
         max_request_bytes=options.max_request_bytes,
+        auth_token=options.auth_token,
         auth_token_ttl=options.auth_token_ttl,
         client_urls=options.advertise_client_urls,
         member_name=options.name,
@@ -147,6 +149,12 @@ def _fake(options: argparse.Namespace) -> FakeEtcd:
         auto_compaction=_auto_compaction(options),
         journal=options.journal,
     )
+
+
+def _unknown_token_options(given: str) -> list[str]:
+    """etcd: server/auth/jwt.go newTokenProviderJWT."""
+    names = ", ".join(unknown_options(given))
+    return [f"ignored, as there are no such JWT options: {names}"] if names else []
 
 
 def _auto_compaction(options: argparse.Namespace) -> AutoCompaction | None:

@@ -9,6 +9,7 @@ from threading import Lock
 
 from fake_etcd.alarms import NOSPACE, Alarms
 from fake_etcd.auth import AuthStore
+from fake_etcd.auth_tokens import NOBODY, Caller, Tokens
 from fake_etcd.backend import Backend
 from fake_etcd.errors import EtcdError, NoSpace, TooLarge
 from fake_etcd.faults.active import Faults
@@ -44,8 +45,8 @@ class EngineSettings:
     quota_bytes: int
     max_request_bytes: int
     """A write's, with the envelope of its raft entry."""
-    auth_token_ttl: float
-    """Seconds from a token's last use to its end."""
+    new_tokens: Callable[[], Tokens]
+    """For users to log in with; fresh ones after a reset."""
     client_urls: tuple[str, ...]
     """Where clients find the server, for MemberList; without any, it is where servers of the engine listen."""
     member_name: str
@@ -110,7 +111,7 @@ class Core:
         self.lessor = Lessor(self.settings.min_lease_ttl, self.settings.clock)
         self.store = Store(self.lessor)
         self.hashes = CompactionHashes()
-        self.auth = AuthStore(self.quirks, self.settings.clock, self.settings.auth_token_ttl)
+        self.auth = AuthStore(self.quirks, self.settings.new_tokens())
         self.alarms = Alarms(self.quirks)
         self.downgrade_target = ""
         self.backend = Backend(self.store, self.settings.quota_bytes)
@@ -131,21 +132,21 @@ class Core:
         self.header.revision = self.store.revision
         header.CopyFrom(self.header)
 
-    def propose(self, size: int = 0, token: str = "") -> str:
-        """Put a write of this many bytes to raft. Reports the user whom the token stands for ("": nobody).
+    def propose(self, size: int = 0, token: str = "") -> Caller:
+        """Put a write of this many bytes to raft. Reports whom the token stands for.
 
         etcd: server/etcdserver/v3_server.go processInternalRaftRequestOnce.
         """
-        user = self.auth.user_of(token) if token else ""
+        caller = self.auth.caller_of(token) if token else NOBODY
         if size + _ENVELOPE_BYTES > self.settings.max_request_bytes:
             raise TooLarge()
         self.raft_index += 1
-        return user
+        return caller
 
     def require_root(self, token: str) -> None:
         """While auth is on, root must ask. etcd: api/v3rpc/auth.go isPermitted."""
         if token or self.auth.enabled:
-            self.auth.require_root(self.auth.user_of(token))
+            self.auth.require_root(self.auth.caller_of(token))
 
     def check_room(self, cost: int, token: str) -> None:
         """Refuse what the database has no room for, before anything else is looked at, and raise the alarm.
@@ -188,10 +189,22 @@ class Core:
         while self.abandoned:
             self.abandoned.popleft()()
         now = self.settings.clock()
-        while not self.alarms.corrupt and (lease := self.lessor.due(now)) is not None:
+        while (lease := self._due(now)) is not None:
             self.raft_index += 1
             self.revoke(lease)
         self.hub.tick(now)
+
+    def _due(self, now: float) -> Lease | None:
+        """The next lease to revoke. While auth is on, etcd revokes in root's name, and so not where it can't sign a
+        token: there a lease with keys never ends. etcd: server/etcdserver/server.go revokeExpiredLeases, WithRoot.
+        """
+        if self.alarms.corrupt:
+            return None
+        if self.auth.signs_tokens or not self.auth.enabled:
+            return self.lessor.due(now)
+        if self.quirks.lease_calls_need_a_user:
+            return None
+        return next((lease for lease in self.lessor.by_expiry() if lease.expiry <= now and not lease.keys), None)
 
     def listen(self) -> None:
         """Have every commit sent to watchers and to calls that wait: somebody is there, from now until a reset."""

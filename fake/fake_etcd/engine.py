@@ -23,6 +23,7 @@ from fake_etcd.services.kv import KV
 from fake_etcd.services.service import Handler, StepsHandler
 from fake_etcd.sizes import MAX_FRAME_BYTES, MAX_REQUEST_BYTES
 from fake_etcd.state import SavedState
+from fake_etcd.token_options import tokens_of
 from fake_etcd.waiting import Sleeper, Steps, Task, steps_of
 from fake_etcd.watch import WatchStream
 from fake_etcd.wire.methods import METHOD
@@ -45,6 +46,7 @@ class Engine:
         watch_progress_interval: float = 600,
         quota_bytes: int = 0,
         max_request_bytes: int = MAX_REQUEST_BYTES,
+        auth_token: str = "simple",
         auth_token_ttl: float = 300,
         client_urls: Sequence[str] = (),
         member_name: str = "default",
@@ -55,24 +57,28 @@ class Engine:
         """`clock` reports seconds that never go back; without one, time stands still at 0. A quota of 0 is etcd's own,
         and a negative one is none.
 
-        TTLs and the interval are in seconds of that clock. `client_urls`, `member_name` and `peer_urls` are what
+        TTLs and the interval are in seconds of that clock. `auth_token` is what tokens are, as etcd's flag --auth-token
+        has it, such as `jwt,sign-method=RS256,priv-key=key.pem`: BadTokenOptionsError, a ValueError, where they can't
+        be had; `auth_token_ttl` is of simple ones. `client_urls`, `member_name` and `peer_urls` are what
         MemberList reports; without client URLs, it is where the engine's servers listen. The history is kept
         whole unless `auto_compaction` says otherwise. `journal` is how many requests the journal holds; 0: there is
         none.
         """
+        quirks = quirks_of(version)
+        time_of = clock or _still
         settings = EngineSettings(
             min_lease_ttl=min_lease_ttl,
             max_txn_ops=max_txn_ops,
-            clock=clock or _still,
+            clock=time_of,
             watch_progress_interval=watch_progress_interval,
             quota_bytes=quota_bytes or DEFAULT_QUOTA_BYTES,
             max_request_bytes=max_request_bytes,
-            auth_token_ttl=auth_token_ttl,
+            new_tokens=tokens_of(auth_token, quirks, time_of, auth_token_ttl),
             client_urls=tuple(client_urls),
             member_name=member_name,
             peer_urls=tuple(peer_urls),
         )
-        self._core = Core(quirks_of(version), settings, Journal(journal) if journal else None)
+        self._core = Core(quirks, settings, Journal(journal) if journal else None)
         self._core.faults.when_removed = self._resume_watches
         self._lock = self._core.lock
         self._auto_compaction = auto_compaction

@@ -75,6 +75,9 @@ PermissionNotGranted = partial(
 )
 AuthNotEnabled = partial(EtcdError, StatusCode.FAILED_PRECONDITION, "etcdserver: authentication is not enabled")
 InvalidAuthToken = partial(EtcdError, StatusCode.UNAUTHENTICATED, "etcdserver: invalid auth token")
+AuthOldRevision = partial(EtcdError, StatusCode.INVALID_ARGUMENT, "etcdserver: revision of auth store is old")
+AuthOldRevisionUnmapped = partial(EtcdError, StatusCode.UNKNOWN, "auth: revision in header is old")
+VerifyOnly = partial(EtcdError, StatusCode.UNKNOWN, "auth: token signing attempted with verify-only key")
 InvalidAuthMgmt = partial(EtcdError, StatusCode.INVALID_ARGUMENT, "etcdserver: invalid auth management")
 
 

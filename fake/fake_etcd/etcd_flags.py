@@ -146,7 +146,6 @@ _NO_HTTP = "it serves HTTP on the port of gRPC alone"
 _NO_TLS_CHOICE = "it leaves that to gRPC"
 
 REFUSED: Mapping[str, _Refused] = {
-    "auth-token": _Refused("its tokens are simple ones", ("simple",)),
     "cipher-suites": _Refused(_NO_TLS_CHOICE),
     "client-cert-allowed-hostname": _Refused("it doesn't check the hosts of clients"),
     "client-crl-file": _Refused("it doesn't know revoked certificates"),

@@ -7,11 +7,9 @@ from collections.abc import Callable
 from urllib.parse import SplitResult, urlsplit
 
 from fake_etcd.etcd_flags import boolean
+from fake_etcd.go_duration import go_duration
 from fake_etcd.sizes import MAX_REQUEST_BYTES
 from fake_etcd.tls import Tls
-
-_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
-_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 _MOST_ELECTION_MS = 50_000
 """etcd: server/embed/config.go maxElectionMs."""
@@ -92,11 +90,18 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         help="after which a watch without events reports progress, if asked to (default: %(default)s)",
     )
     add(
+        "--auth-token",
+        metavar="OPTIONS",
+        default="simple",
+        help="simple, or jwt,sign-method=METHOD,priv-key=FILE,pub-key=FILE,ttl=DURATION: what tokens are "
+        "(default: %(default)s)",
+    )
+    add(
         "--auth-token-ttl",
         metavar="SECONDS",
         type=_whole(1),
         default=300,
-        help="from a token's last use to its end (default: %(default)s)",
+        help="from a simple token's last use to its end (default: %(default)s)",
     )
     add(
         "--heartbeat-interval",
@@ -259,8 +264,10 @@ def _whole(least: int | None) -> Callable[[str], int]:
 
 def duration(text: str) -> float:
     """Seconds of a duration as Go writes it, such as 10m or 1m30s; it must be more than nothing."""
-    parts = _DURATION.findall(text)
-    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    if "".join(number + unit for number, unit in parts) != text or seconds <= 0:
+    try:
+        seconds = go_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if seconds <= 0:
         raise argparse.ArgumentTypeError(f"not a duration like 10m or 1m30s: {text}")
     return seconds

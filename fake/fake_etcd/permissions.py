@@ -9,6 +9,7 @@ from grpc import StatusCode
 
 from fake_etcd.auth import AuthStore
 from fake_etcd.auth_grants import READ, WRITE
+from fake_etcd.auth_tokens import Caller
 from fake_etcd.errors import EtcdError, InvalidAuthToken, PermissionDenied, UserEmpty, UserNotFound
 from fake_etcd.lease import Lease, Lessor
 from fake_etcd.quirks import Quirks
@@ -30,78 +31,85 @@ _GO_NAMES = {
 }
 
 
-def check_range(auth: AuthStore, user: str, request: RangeRequest) -> None:
+def check_read(auth: AuthStore, token: str, request: RangeRequest) -> None:
+    """What a call that reads a range needs. etcd: server/etcdserver/v3_server.go Range."""
+    caller = auth.caller_of(token)
+    check_range(auth, caller, request)
+    auth.require_current(caller)
+
+
+def check_range(auth: AuthStore, caller: Caller, request: RangeRequest) -> None:
     """To read."""
-    auth.require(user, request.key, request.range_end, READ)
+    auth.require(caller, request.key, request.range_end, READ)
 
 
-def check_put(auth: AuthStore, lessor: Lessor, user: str, request: PutRequest) -> None:
+def check_put(auth: AuthStore, lessor: Lessor, caller: Caller, request: PutRequest) -> None:
     """To write the key and all keys of its lease: the user could delete those by revoking it. etcd: checkPutAuth."""
-    auth.require(user, request.key, b"", WRITE)
-    check_lease_puts(auth, lessor.get(request.lease), user)
+    auth.require(caller, request.key, b"", WRITE)
+    check_lease_puts(auth, lessor.get(request.lease), caller)
     if request.prev_kv:
-        auth.require(user, request.key, b"", READ)
+        auth.require(caller, request.key, b"", READ)
 
 
-def check_delete_range(auth: AuthStore, user: str, request: DeleteRangeRequest) -> None:
+def check_delete_range(auth: AuthStore, caller: Caller, request: DeleteRangeRequest) -> None:
     """To write; with prev_kv, to read as well."""
-    auth.require(user, request.key, request.range_end, WRITE)
+    auth.require(caller, request.key, request.range_end, WRITE)
     if request.prev_kv:
-        auth.require(user, request.key, request.range_end, READ)
+        auth.require(caller, request.key, request.range_end, READ)
 
 
-def check_txn(auth: AuthStore, lessor: Lessor, quirks: Quirks, user: str, request: TxnRequest) -> None:
+def check_txn(auth: AuthStore, lessor: Lessor, quirks: Quirks, caller: Caller, request: TxnRequest) -> None:
     """What the compares and both branches need, whichever is taken: nothing at all, if they are empty.
 
     etcd: checkTxnAuth, checkTxnReqsPermission.
     """
     for compare in request.compare:
-        auth.require(user, compare.key, compare.range_end, READ)
-    _check_ops(auth, lessor, quirks, user, request.success)
-    _check_ops(auth, lessor, quirks, user, request.failure)
+        auth.require(caller, compare.key, compare.range_end, READ)
+    _check_ops(auth, lessor, quirks, caller, request.success)
+    _check_ops(auth, lessor, quirks, caller, request.failure)
 
 
-def _check_ops(auth: AuthStore, lessor: Lessor, quirks: Quirks, user: str, ops: Sequence[RequestOp]) -> None:
+def _check_ops(auth: AuthStore, lessor: Lessor, quirks: Quirks, caller: Caller, ops: Sequence[RequestOp]) -> None:
     for op in ops:
         match op.WhichOneof("request"):
             case "request_range":
-                check_range(auth, user, op.request_range)
+                check_range(auth, caller, op.request_range)
             case "request_put" if quirks.txn_puts_guarded:
-                check_put(auth, lessor, user, op.request_put)
+                check_put(auth, lessor, caller, op.request_put)
             case "request_put":
-                auth.require(user, op.request_put.key, b"", WRITE)
+                auth.require(caller, op.request_put.key, b"", WRITE)
             case "request_delete_range":
-                check_delete_range(auth, user, op.request_delete_range)
+                check_delete_range(auth, caller, op.request_delete_range)
             case "request_txn" if quirks.nested_txns_guarded:
-                check_txn(auth, lessor, quirks, user, op.request_txn)
+                check_txn(auth, lessor, quirks, caller, op.request_txn)
 
 
-def check_lease_puts(auth: AuthStore, lease: Lease | None, user: str) -> None:
+def check_lease_puts(auth: AuthStore, lease: Lease | None, caller: Caller) -> None:
     """To write all keys of a lease. Nobody needs to ask if it has none, or isn't there. etcd: checkLeasePuts."""
     if lease is not None:
         for key in lease.keys:
-            auth.require(user, key, b"", WRITE)
+            auth.require(caller, key, b"", WRITE)
 
 
-def check_lease_keys(auth: AuthStore, leases: Iterable[Lease], user: str) -> None:
+def check_lease_keys(auth: AuthStore, leases: Iterable[Lease], caller: Caller) -> None:
     """To read all keys of some leases. etcd: checkLeaseTimeToLive, checkLeaseLeases."""
     for lease in leases:
         for key in lease.keys:
-            auth.require(user, key, b"", READ)
+            auth.require(caller, key, b"", READ)
 
 
 def check_watch(auth: AuthStore, quirks: Quirks, token: str, key: bytes, range_end: bytes) -> None:
     """To read what is watched. etcd: server/etcdserver/api/v3rpc/watch.go isWatchPermitted, recvLoop."""
-    user = auth.user_of(token)
+    caller = auth.caller_of(token)
     if range_end == FROM_KEY and not quirks.watch_from_key_guarded:
         range_end = b""
-    auth.require(user, key, range_end, READ)
+    auth.require(caller, key, range_end, READ)
 
 
 def check_maintenance(auth: AuthStore, quirks: Quirks, token: str) -> None:
     """To be root, for what reads or moves the whole database. etcd: server/etcdserver/api/v3rpc/maintenance.go."""
     try:
-        auth.require_root(auth.user_of(token))
+        auth.require_root(auth.caller_of(token))
     except EtcdError as error:
         if quirks.maintenance_errors_mapped:
             raise

@@ -24,6 +24,12 @@ _FIRST_RELEASE: dict[str, tuple[str, ...]] = {
     "range_streams": ("3.7.0",),
     "auth_off_ignores_tokens": ("3.4.28", "3.5.10", "3.6.0"),
     "bearer_tokens": ("3.5.32", "3.6.13"),
+    "old_auth_revision_mapped": ("3.4.19", "3.5.2", "3.6.0"),
+    "jwt_claims_checked": ("3.4.25", "3.5.8", "3.6.0"),
+    "jwt_times_are_numbers": ("3.4.18", "3.5.6", "3.6.0"),
+    "jwt_issue_ignored": ("3.6.0",),
+    "jwt_keys_must_match": ("3.6.0",),
+    "jwt_knows_eddsa": ("3.6.0",),
     "passwords_hashed_first": ("3.5.0",),
     "long_passwords_refused": ("3.4.28", "3.5.10", "3.6.0"),
     "missing_permission_refused": ("3.4.25", "3.5.0"),
@@ -104,6 +110,18 @@ class Quirks:
     """A token is not looked at while auth is off; before, it was invalid."""
     bearer_tokens: bool
     """A token may be prefixed with `Bearer `."""
+    old_auth_revision_mapped: bool
+    """A token of an old revision is refused with a status code of its own; before, with UNKNOWN."""
+    jwt_claims_checked: bool
+    """A JSON Web Token without a username or a revision is invalid; before, it killed the server."""
+    jwt_times_are_numbers: bool
+    """A JSON Web Token whose exp or nbf is no number is invalid; before, that was as if it weren't there."""
+    jwt_issue_ignored: bool
+    """A JSON Web Token may say that it is issued in the future."""
+    jwt_keys_must_match: bool
+    """A public key that isn't the private key's is refused at the start; before, it wasn't looked at."""
+    jwt_knows_eddsa: bool
+    """EdDSA is a sign-method."""
     passwords_hashed_first: bool
     """A password is hashed by the member that gets the request, before anything else; an empty new one isn't hashed
     at all, and nothing matches it any more."""

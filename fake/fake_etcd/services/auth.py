@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 
 from fake_etcd.auth import ROOT, AuthStore
 from fake_etcd.auth_passwords import BCRYPT_BYTES, Password, Text, hashed_password
+from fake_etcd.auth_tokens import Caller
 from fake_etcd.errors import (
     InvalidAuthMgmt,
     PasswordTooLong,
@@ -92,9 +93,9 @@ class Auth(Service):
 
     def user_get(self, request: pb.AuthUserGetRequest, token: str) -> pb.AuthUserGetResponse:
         """Users may look at themselves; nobody may look at the user without a name."""
-        user = self._propose(request, token)
-        if request.name != user and self.core.alarms.checks_permissions:
-            self.core.auth.require_root(user)
+        caller = self._propose(request, token)
+        if request.name != caller.name and self.core.alarms.checks_permissions:
+            self.core.auth.require_root(caller)
         return self._filled(pb.AuthUserGetResponse(roles=self.core.auth.user_roles(request.name)))
 
     def user_list(self, request: pb.AuthUserListRequest, token: str) -> pb.AuthUserListResponse:
@@ -142,10 +143,10 @@ class Auth(Service):
 
     def role_get(self, request: pb.AuthRoleGetRequest, token: str) -> pb.AuthRoleGetResponse:
         """Users may look at their own roles."""
-        user = self._propose(request, token)
+        caller = self._propose(request, token)
         auth = self.core.auth
-        if not auth.has_role(user, request.role) and self.core.alarms.checks_permissions:
-            auth.require_root(user)
+        if not auth.has_role(caller.name, request.role) and self.core.alarms.checks_permissions:
+            auth.require_root(caller)
         permissions = auth.role_permissions(request.role)
         if request.role == ROOT and self.core.quirks.root_role_shown:
             permissions = [_EVERYTHING]
@@ -183,12 +184,12 @@ class Auth(Service):
 
     def _manage(self, request: Message, token: str) -> AuthStore:
         """etcd: needAdminPermission."""
-        user = self._propose(request, token)
+        caller = self._propose(request, token)
         if self.core.alarms.checks_permissions:
-            self.core.auth.require_root(user)
+            self.core.auth.require_root(caller)
         return self.core.auth
 
-    def _propose(self, request: Message, token: str) -> str:
+    def _propose(self, request: Message, token: str) -> Caller:
         return self.core.propose(frame_size(request, self.core.settings.max_frame_bytes), token)
 
     def _filled(self, response: Answer) -> Answer:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from google.protobuf.message import Message
 
 from fake_etcd import permissions, ranges, txn, writes
+from fake_etcd.auth_tokens import NOBODY
 from fake_etcd.backend import cost_of_put, cost_of_txn
 from fake_etcd.errors import Compacted, FutureRev, would_crash
 from fake_etcd.services.service import Handler, Service
@@ -33,7 +34,7 @@ class KV(Service):
         self.size_of(request)
         ranges.check_range(request, core.quirks)
         if token or core.auth.enabled:
-            permissions.check_range(core.auth, core.auth.user_of(token), request)
+            permissions.check_read(core.auth, token, request)
         ranges.check_revision(core.store, request.revision)
         if ranges.crashes(request, core.quirks):
             raise ranges.crash(core.quirks)
@@ -46,11 +47,11 @@ class KV(Service):
         size = self.size_of(request)
         core.check_room(cost_of_put(request), token)
         writes.check_put(request)
-        user = core.propose(size, token)
+        caller = core.propose(size, token)
         if core.alarms.raised:
             core.alarms.check(costs=True)
         if core.auth.enabled and core.alarms.checks_permissions:
-            permissions.check_put(core.auth, core.lessor, user, request)
+            permissions.check_put(core.auth, core.lessor, caller, request)
         writes.check_lease(core.lessor, request)
         writes.check_previous(core.store, request)
         response = writes.put(core.store, request)
@@ -62,11 +63,11 @@ class KV(Service):
         core = self.core
         size = self.size_of(request)
         writes.check_delete_range(request)
-        user = core.propose(size, token)
+        caller = core.propose(size, token)
         if core.alarms.raised:
             core.alarms.check(costs=False)
         if core.auth.enabled and core.alarms.checks_permissions:
-            permissions.check_delete_range(core.auth, user, request)
+            permissions.check_delete_range(core.auth, caller, request)
         response = writes.delete_range(core.store, request)
         core.store.commit()
         core.fill(response.header)
@@ -81,13 +82,15 @@ class KV(Service):
         check_txn(request, core.quirks, core.settings.max_txn_ops)
         read_only = is_read_only(request)
         if read_only:
-            user = core.auth.user_of(token) if token else ""
+            caller = core.auth.caller_of(token) if token else NOBODY
         else:
-            user = core.propose(size, token)
+            caller = core.propose(size, token)
             if core.alarms.raised:
                 core.alarms.check(costs=cost > 0)
         if core.auth.enabled and (read_only or core.alarms.checks_permissions):
-            permissions.check_txn(core.auth, core.lessor, core.quirks, user, request)
+            permissions.check_txn(core.auth, core.lessor, core.quirks, caller, request)
+        if read_only:
+            core.auth.require_current(caller)
         taken = txn.take(core.store, request)
         txn.check_taken(core.store, core.lessor, taken, core.quirks)
         response = txn.execute(core.store, taken, core.quirks)

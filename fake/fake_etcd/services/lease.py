@@ -38,11 +38,11 @@ class Leases(Service):
         core = self.core
         if core.quirks.lease_calls_need_a_user:
             core.auth.require_user(token)
-        user = core.propose(token=token)
+        caller = core.propose(token=token)
         if core.alarms.raised:
             core.alarms.check(costs=False)
         if core.auth.enabled and core.alarms.checks_permissions:
-            permissions.check_lease_puts(core.auth, core.lessor.get(request.ID), user)
+            permissions.check_lease_puts(core.auth, core.lessor.get(request.ID), caller)
         core.revoke(core.lessor.require(request.ID))
         response = pb.LeaseRevokeResponse()
         core.fill(response.header)
@@ -83,8 +83,8 @@ class Leases(Service):
         if core.quirks.lease_calls_need_a_user:
             core.auth.require_user(token)
         if request.keys and core.quirks.lease_keys_guarded:
-            user = core.auth.require_user(token)
-            permissions.check_lease_keys(core.auth, () if lease is None else (lease,), user)
+            caller = core.auth.require_user(token)
+            permissions.check_lease_keys(core.auth, () if lease is None else (lease,), caller)
 
     def leases(self, _request: pb.LeaseLeasesRequest, token: str) -> pb.LeaseLeasesResponse:
         core = self.core

@@ -37,7 +37,7 @@ class RangeStream(Service):
         ranges.check_range(request, core.quirks)
         _check_streamable(request)
         if token or core.auth.enabled:
-            permissions.check_range(core.auth, core.auth.user_of(token), request)
+            permissions.check_read(core.auth, token, request)
         ranges.check_revision(core.store, request.revision)
         chunks = list(self._chunks(request))
         yield from (pb.RangeStreamResponse(range_response=chunk) for chunk in chunks)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from etcd_lockstep.console.commands.exits import Exit
+from etcd_lockstep.console.exits import Exit
 from etcd_lockstep.mutants.areas import AREAS, Area
 from etcd_lockstep.mutants.page import page, read_reasons
 from etcd_lockstep.mutants.running import Task, judge_all, read
