@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -157,3 +158,35 @@ def test_the_exit_codes_are_in_the_help(capsys: Capture) -> None:
     assert ended.value.code == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "0 every history is linearizable; 1 one has a violation; 2 usage, or a file can't be read; 4" in said
+
+
+def test_the_page_has_the_calls_and_marks_those_that_show_the_violation() -> None:
+    late = Call(1, Put(b"a", b"3"), 7 * MS, 8 * MS, PutResult(4))
+    lost = Call(3, Put(b"b", b"</script>"), MS, None, Indefinite("UNAVAILABLE"))
+    saved(right=RIGHT, stale=History([*STALE.calls, late, lost]))
+    assert check("right", "stale", "--html", "page.html") == 1
+    text = Path("page.html").read_text(encoding="utf-8")
+    assert "http" not in text
+    assert "<h1>stale</h1>" in text
+    data = json.loads(re.findall(r'<script id="data" type="application/json">(.*)</script>', text)[0])
+    assert data["clients"] == ["client 1", "client 2", "client 3"]
+    assert [(call["from"], call["to"]) for call in data["calls"]] == [
+        (0, 2000), (3000, 4000), (5000, 6000), (7000, 8000), (1000, None)
+    ]  # fmt: skip
+    assert [call["kind"] for call in data["calls"]] == [*["answered"] * 4, "indefinite"]
+    assert 'data-calls="2 1"' in text
+    assert data["consistent"] == 6000
+
+
+def test_the_page_of_what_is_right_marks_nothing() -> None:
+    saved(right=RIGHT, watch=History(PUTS, (Watch(7, WatchCreate(b"b"), 0, 1, (WatchResponse(5 * MS, 2),)),)))
+    assert check("right", "watch", "--html", "page.html") == 0
+    text = Path("page.html").read_text(encoding="utf-8")
+    assert "data-calls=" not in text
+    assert '"consistent": null' in text
+
+
+def test_a_page_that_cannot_be_written_is_refused_first(capsys: Capture) -> None:
+    saved(right=RIGHT)
+    assert check("right", "--html", "no/such/folder/page.html") == 2
+    assert "no/such/folder" in capsys.readouterr().err

@@ -174,7 +174,8 @@ def _replay(console: Console, options: argparse.Namespace) -> Exit:
 
 def _check(console: Console, options: argparse.Namespace) -> Exit:
     check_output("--json", options.json)
-    return run_check(console, options.files, options.json)
+    check_output("--html", options.html)
+    return run_check(console, options.files, options.json, options.html)
 
 
 def _targets(console: Console, _options: argparse.Namespace) -> Exit:
@@ -263,6 +264,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("files", nargs="+", type=Path, metavar="FILE", help="history files, or logs of Jepsen's")
     check.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts there")
+    check.add_argument("--html", type=Path, metavar="FILE", help="write a page there: the calls, and what is wrong")
     check.set_defaults(command=_check)
 
     add_stress(commands, running, _credentials)

@@ -24,16 +24,25 @@ def check_jinja2() -> None:
         raise NoJinja2("--html needs jinja2: pip install 'etcd-lockstep[html]'")
 
 
-def html_report(summary: RunSummary) -> str:
-    """The page. Raises `NoJinja2`."""
+def render(template: str, **values: object) -> str:
+    """A page from a template of this folder. Raises `NoJinja2`."""
     check_jinja2()
     import jinja2  # an extra: only who wants a page needs it
 
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
-    template = environment.from_string(Path(__file__).with_name("report.html.jinja").read_text(encoding="utf-8"))
-    return template.render(
+    return environment.get_template(template).render(**values)
+
+
+def html_report(summary: RunSummary) -> str:
+    """The page. Raises `NoJinja2`."""
+    return render(
+        "report.html.jinja",
         summary=summary,
         verdict=verdict(summary),
         limits=limits(summary),

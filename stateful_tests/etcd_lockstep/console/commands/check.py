@@ -15,12 +15,22 @@ from etcd_lockstep.console.exits import Exit
 from etcd_lockstep.console.verdicts import STYLES, summary, verdict_lines, verdict_to_json
 from etcd_lockstep.filing.bad_file import BadFile
 from etcd_lockstep.filing.writing import write_whole
-from etcd_lockstep.histories import BadHistory, History, Unknown, Verdict, Violated, check
+from etcd_lockstep.histories import BadHistory, History, Linearizable, Unknown, Verdict, Violated, check
 from etcd_lockstep.histories.files import load_history
+from etcd_lockstep.reporting.history_page import history_page
+from etcd_lockstep.reporting.html import check_jinja2
 
 
-def run_check(console: Console, paths: Sequence[Path], json_file: Path | None) -> Exit:
-    """Check history files, one after the other."""
+def run_check(
+    console: Console, paths: Sequence[Path], json_file: Path | None = None, html_file: Path | None = None
+) -> Exit:
+    """Check history files, one after the other.
+
+    The page is of the first that is not linearizable, or else of the first. Raises `NoJinja2` and `OSError`.
+    """
+    if html_file is not None:
+        check_jinja2()
+    shown: tuple[Path, History, Verdict] | None = None
     verdicts: list[Verdict] = []
     reports: list[dict[str, Any]] = []
     broken = 0
@@ -33,10 +43,15 @@ def run_check(console: Console, paths: Sequence[Path], json_file: Path | None) -
             broken += 1
             continue
         _print(console, path, history, verdict)
+        if shown is None or (isinstance(shown[2], Linearizable) and not isinstance(verdict, Linearizable)):
+            shown = path, history, verdict
         verdicts.append(verdict)
         reports.append({"file": str(path), **verdict_to_json(verdict)})
     if json_file is not None:
         write_whole(json_file, json.dumps(reports, indent=2) + "\n")
+    if html_file is not None and shown is not None:
+        path, history, verdict = shown
+        write_whole(html_file, history_page(str(path), history, verdict, summary(history)))
     if broken:
         return Exit.REFUSED
     if any(isinstance(verdict, Violated) for verdict in verdicts):
