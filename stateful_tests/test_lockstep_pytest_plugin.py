@@ -219,3 +219,38 @@ def test_with_xdist_each_worker_has_an_etcd_of_its_own(project: pytest.Pytester)
     refused = run(project, *options, "--etcd-source", "endpoint:127.0.0.1:1")
     assert refused.ret == pytest.ExitCode.USAGE_ERROR
     refused.stderr.fnmatch_lines(["*endpoint:127.0.0.1:1 is one server, and each worker of pytest-xdist needs one*"])
+
+
+SIMULATION = """
+from etcd_lockstep.simulation import simulate
+
+def count(me):
+    value, _ = me.etcd.get("/n")
+    me.etcd.put("/n", str(int(value) + 1))
+
+@simulate(clients=[count, count], faults=())
+def test_counting(world):
+    world.etcd.put("/n", "0")
+
+    @world.at_end
+    def nothing_is_lost():
+        assert world.etcd.get("/n")[0] == b"2", "<one> is"
+"""
+
+
+def test_a_simulation_that_fails_is_written_as_a_page(project: pytest.Pytester) -> None:
+    project.makepyfile(test_it=SIMULATION)
+    run(project, "--etcd-lockstep-html", "pages").assert_outcomes(failed=1)
+    (page,) = (project.path / "pages").iterdir()
+    assert page.name == "test-it-py-test-counting.html"
+    text = page.read_text(encoding="utf-8")
+    assert "http" not in text
+    assert "nothing is lost: &lt;one&gt; is" in text
+    assert text.count("<th>count ") == 2
+    assert text.count('<td class="does">put /n = 1 → ok</td>') == 2
+
+
+def test_a_simulation_that_passes_leaves_no_page(project: pytest.Pytester) -> None:
+    project.makepyfile(test_it=SIMULATION.replace("[count, count]", "[count]").replace('b"2"', 'b"1"'))
+    run(project, "--etcd-lockstep-html", "pages").assert_outcomes(passed=1)
+    assert not (project.path / "pages").exists()

@@ -76,6 +76,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="what is done about a test that leaves leases, watches, waiting calls or threads behind: warn, fail or "
         "ignore (default: the ini option etcd_leftovers, or else warn)",
     )
+    group.addoption(
+        "--etcd-lockstep-html",
+        metavar="DIR",
+        help="write a page with the timeline of each simulation that fails into this folder (needs the extra html)",
+    )
     parser.addini("etcd_backend", "fake or real: what the fixture etcd_backend runs on", default="fake")
     parser.addini("etcd_leftovers", "warn, fail or ignore: about what a test leaves behind", default="warn")
     parser.addini("etcd_source", "where the real etcd comes from", default=None)
@@ -94,6 +99,13 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = config.getoption("--etcd-lockstep-corpus")
     if folder is not None and not Path(folder).is_dir():
         raise pytest.UsageError(f"--etcd-lockstep-corpus {folder}: there is no such folder")
+    if config.getoption("--etcd-lockstep-html") is not None:
+        from etcd_lockstep.reporting.html import NoJinja2, check_jinja2
+
+        try:
+            check_jinja2()
+        except NoJinja2 as error:
+            raise pytest.UsageError(str(error).replace("--html", "--etcd-lockstep-html")) from error
     named_on_command_line = config.args_source is pytest.Config.ArgsSource.ARGS
     if folder is not None or not named_on_command_line:
         config.args += [str(one) for one in _corpus_folders(config) if str(one) not in config.args]
@@ -196,9 +208,17 @@ def fake_etcd(request: pytest.FixtureRequest) -> Iterator[FakeEtcd]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Attach the fake's journal to the report of a test that failed."""
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Attach the fake's journal to the report of a test that failed, and write the page of a simulation that did."""
     report = yield
+    folder = item.config.getoption("--etcd-lockstep-html")
+    if folder is not None and report.when == "call" and report.failed and call.excinfo is not None:
+        from etcd_lockstep.suites.timelines import write_timelines
+
+        for path in write_timelines(Path(folder), item.nodeid, call.excinfo.value):
+            report.sections.append(("Timeline", str(path)))
     fake = item.stash.get(_fake_in_use, None)
     if report.when == "call" and report.failed and fake is not None and fake.journal:
         report.sections.append(("Journal of fake_etcd", str(fake.journal)))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import grpc
 
 from fake_etcd.calls import InProcessRpcError
+
+if TYPE_CHECKING:
+    from etcd_lockstep.simulation.timeline import Timeline
 
 
 class Crashed(BaseException):
@@ -32,6 +37,12 @@ def deadline_exceeded() -> InjectedError:
 
 class SimulationFailed(AssertionError):
     """A run did not go well; the text says why, and then shows the timeline."""
+
+    def __init__(self, why: str, timeline: Timeline | None = None) -> None:
+        super().__init__(why if timeline is None else f"{why}\n\n{timeline}")
+        self.why = why
+        self.timeline = timeline
+        """What happened; None where the run has not ended yet."""
 
 
 class InvariantBroken(SimulationFailed):

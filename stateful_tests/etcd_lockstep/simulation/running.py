@@ -112,7 +112,7 @@ class Running:
             try:
                 self._go()
             except (BlockedOutside, SwallowedCrash) as error:
-                raise type(error)(self._report(str(error))) from None
+                raise type(error)(error.why, self.timeline) from None
 
     @contextmanager
     def _ended(self) -> Iterator[None]:
@@ -135,7 +135,7 @@ class Running:
             step()
             self._notice_ends()
             self._check(self.world.invariants)
-        raise NotFinished(self._report(f"the run is not over after {self._limits.steps} steps"))
+        raise NotFinished(f"the run is not over after {self._limits.steps} steps", self.timeline)
 
     # What can happen next
 
@@ -154,7 +154,7 @@ class Running:
         clock: Step | None = partial(self._pass_time, wake_up) if wake_up is not None else None
         if not able:
             if clock is None:
-                raise Deadlock(self._report(self._what_all_wait_for()))
+                raise Deadlock(self._what_all_wait_for(), self.timeline)
             return self._reader.choose(clock, restarts, [*self._crashes()])
         first = self._preferred(able)
         others: list[Step | None] = [partial(self._proceed, task) for task in able if task is not first]
@@ -315,7 +315,7 @@ class Running:
         words = error_in_words(error)
         self.timeline.say(task.client, f"dies: {words}")
         if not explained_by_fault(error) and not isinstance(error, self._may_raise):
-            raise ClientFailed(self._report(f"{task.name} raised {words}")) from error
+            raise ClientFailed(f"{task.name} raised {words}", self.timeline) from error
         if is_main:
             self._processes[task.client].restart_at = self._clock() + _RESTART_SECONDS
 
@@ -329,10 +329,7 @@ class Running:
             except Exception as error:
                 name = getattr(check, "__name__", "an invariant").replace("_", " ")
                 said = f": {error}".splitlines()[0] if str(error) else ""
-                raise InvariantBroken(self._report(f"{name}{said}")) from error
-
-    def _report(self, why: str) -> str:
-        return f"{why}\n\n{self.timeline}"
+                raise InvariantBroken(f"{name}{said}", self.timeline) from error
 
     def _what_all_wait_for(self) -> str:
         tasks = self._scheduler.tasks

@@ -32,7 +32,7 @@ class Timeline:
     """Keeps the steps of a run, and writes them down."""
 
     def __init__(self, clients: Sequence[str]) -> None:
-        self._clients = clients
+        self.clients = clients
         self.words = Words()
         self.rows: list[Row] = []
 
@@ -54,13 +54,13 @@ class Timeline:
 
     def __str__(self) -> str:
         """The table; what happens to all stands across it."""
-        room = min(_WIDEST, max(_NARROWEST, _WIDTH // len(self._clients)))
+        room = min(_WIDEST, max(_NARROWEST, _WIDTH // len(self.clients)))
         widths = [
             max([len(name), *(min(len(row.text), room) for row in self.rows if row.client == client)])
-            for client, name in enumerate(self._clients)
+            for client, name in enumerate(self.clients)
         ]
         number = len(str(len(self.rows)))
-        lines = [_line("", number, [*self._clients], widths)]
+        lines = [_line("", number, [*self.clients], widths)]
         for step, row in enumerate(self.rows, 1):
             if row.client is None:
                 lines.append(f"{step:>{number}}{_GAP}— {row.text}")
