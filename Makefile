@@ -14,6 +14,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# LOCKED=1 installs the versions of constraints.txt instead of the newest.
+CONSTRAINTS := $(if $(LOCKED),--constraint constraints.txt)
 DOCS_READY := $(VENV)/.docs-ready
 MUTANTS_READY := $(VENV)/.mutants-ready
 SOURCES := model fake stateful_tests examples
@@ -80,9 +82,9 @@ $(READY): pyproject.toml hatch_build.py fake/fake_etcd/wire/etcd.proto fake/fake
 	@echo 'setting up .venv, once'
 	@if command -v uv >/dev/null; then \
 	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
-	  uv pip install --quiet --python $(BIN)/python --editable '.[dev]'; \
+	  uv pip install --quiet --python $(BIN)/python --editable '.[dev]' $(CONSTRAINTS); \
 	else \
-	  $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'; \
+	  $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' $(CONSTRAINTS); \
 	fi
 	@touch $@
 

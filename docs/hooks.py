@@ -27,6 +27,7 @@ OUTSIDE = {
     "examples/limiter/README.md": "limiter.md",
     "examples/leader/README.md": "leader.md",
     "examples/registry/README.md": "registry.md",
+    "containers/README.md": "containers.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
 }
