@@ -21,6 +21,7 @@ from fake_etcd.faults import (
     StallWatch,
 )
 from fake_etcd.journal import Journal, JournalEntry
+from fake_etcd.restoring import BadSnapshotError
 from fake_etcd.server import GrpcServer, serve
 from fake_etcd.state import SavedState
 from fake_etcd.stubs import Stubs, stubs
@@ -31,6 +32,7 @@ __all__ = [
     "ActiveFault",
     "AioInProcessChannel",
     "BadCertificateError",
+    "BadSnapshotError",
     "CancelWatch",
     "Delay",
     "Disconnect",

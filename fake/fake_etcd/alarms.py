@@ -1,5 +1,6 @@
 """Alarms, and what they refuse (etcd: server/etcdserver/api/v3alarm/alarms.go, server/etcdserver/apply)."""
 
+from collections.abc import Iterable
 from typing import cast
 
 from fake_etcd.errors import Corrupt, NoSpace, would_crash
@@ -73,6 +74,11 @@ class Alarms:
         elif alarm in (NOSPACE, CORRUPT) and not self.get(alarm):
             self._apply(set())
         return [_message(alarm, member)]
+
+    def load(self, raised: Iterable[AlarmMember]) -> None:
+        """Take over the alarms of a database."""
+        self._alarms = {(alarm.alarm, alarm.memberID) for alarm in raised}
+        self._settle()
 
     def texts(self) -> list[str]:
         """The alarms as Status reports them. A 3.7 may put two spaces in them, as its build will have it."""

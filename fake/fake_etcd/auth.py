@@ -1,6 +1,7 @@
 """Auth: users, roles, and who a caller is (etcd: server/auth/store.go)."""
 
 from bisect import bisect_left
+from collections.abc import Mapping
 
 from fake_etcd.auth_grants import Grants
 from fake_etcd.auth_passwords import Password
@@ -190,6 +191,10 @@ class AuthStore:
         """A user's roles, sorted."""
         return self._user(name).roles
 
+    def password_of(self, name: str) -> Password | None:
+        """A user's password, if there is one."""
+        return self._user(name).password
+
     def has_password(self, name: str) -> bool:
         """Whether a user can log in at all."""
         return self._user(name).password is not None
@@ -298,6 +303,23 @@ class AuthStore:
             raise PermissionNotGranted()
         self._roles[role] = left
         self._changed()
+
+    def load(
+        self,
+        enabled: bool,
+        revision: int,
+        users: Mapping[str, tuple[Password | None, list[str]]],
+        roles: Mapping[str, list[Permission]],
+    ) -> None:
+        """Take over all there is in a database: users with their passwords and roles, roles with their permissions."""
+        for name, (password, granted) in users.items():
+            self._users[name] = User(password)
+            self._users[name].roles = sorted(granted, key=str.encode)
+        for name, permissions in roles.items():
+            self._roles[name] = sorted(permissions, key=lambda permission: permission.key)
+        self.enabled = enabled
+        self.revision = revision
+        self._grants.clear()
 
     def _changed(self) -> None:
         self.revision += 1

@@ -1,10 +1,8 @@
-"""Passwords. etcd keeps a bcrypt hash of each; here it is a cheap one, for a fake guards nothing."""
+"""Passwords. etcd keeps a bcrypt hash of each; a fake, which guards nothing, does not need one."""
 
 import base64
 import binascii
-import hashlib
 from importlib import import_module
-from secrets import token_bytes
 from typing import Protocol
 
 from grpc import StatusCode
@@ -14,27 +12,36 @@ from fake_etcd.errors import EtcdError, NoPasswordUser
 BCRYPT_BYTES = 72
 """bcrypt looks no further."""
 
+_BCRYPT_COST = 4
+"""The least: a fake guards nothing."""
+
 
 class Password(Protocol):
     """What a text must match for a login."""
 
     def matches(self, text: str) -> bool: ...
 
+    def stored(self) -> bytes:
+        """The bcrypt hash that a database has of it; empty, which no text matches, where there is none."""
+
 
 class Text:
-    """A password that was given as a text: a salted hash of it."""
+    """A password that was given as a text. It is kept as it is: a snapshot needs a hash of it as etcd makes them."""
 
-    __slots__ = ("_digest", "_salt")
+    __slots__ = ("_text",)
 
     def __init__(self, text: str) -> None:
-        self._salt = token_bytes(8)
-        self._digest = self._digest_of(text)
+        self._text = text.encode()[:BCRYPT_BYTES]
 
     def matches(self, text: str) -> bool:
-        return self._digest_of(text) == self._digest
+        return text.encode()[:BCRYPT_BYTES] == self._text
 
-    def _digest_of(self, text: str) -> bytes:
-        return hashlib.sha256(self._salt + text.encode()[:BCRYPT_BYTES]).digest()
+    def stored(self) -> bytes:
+        try:
+            bcrypt = import_module("bcrypt")
+        except ImportError:
+            return b""
+        return bytes(bcrypt.hashpw(self._text, bcrypt.gensalt(_BCRYPT_COST)))
 
 
 class Nothing:
@@ -45,6 +52,9 @@ class Nothing:
     def matches(self, text: str) -> bool:
         del text
         return False
+
+    def stored(self) -> bytes:
+        return b""
 
 
 class Bcrypt:
@@ -60,6 +70,9 @@ class Bcrypt:
             return bool(import_module("bcrypt").checkpw(text.encode()[:BCRYPT_BYTES], self._hash))
         except ValueError:  # not a bcrypt hash at all
             return False
+
+    def stored(self) -> bytes:
+        return self._hash
 
 
 def hashed_password(encoded: str) -> Password:

@@ -56,6 +56,8 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     with ExitStack() as resources:
         try:
             fake = _fake(options)
+            if options.from_snapshot:
+                fake.engine.load(options.from_snapshot)
             log = EtcdLog(options.etcd_version) if as_etcd else None
             warnings += etcd_flags.warnings(options) + _unknown_token_options(options.auth_token)
             etcd_flags.check_cluster(options.initial_cluster, options.name)
@@ -227,6 +229,12 @@ def _parser() -> argparse.ArgumentParser:
         default=False,
         help="print what etcd prints: nothing to stdout, and to stderr its line when it is ready; so it is for "
         "a link to this program that is called etcd",
+    )
+    parser.add_argument(
+        "--from-snapshot",
+        metavar="FILE",
+        default="",
+        help="begin with the state of a snapshot that etcdctl saved",
     )
     flags.add_tls(parser)
     flags.add_settings(parser)

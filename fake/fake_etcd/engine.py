@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
-from fake_etcd import interventions, wire_errors
+from fake_etcd import interventions, restoring, wire_errors
 from fake_etcd.auto_compaction import AutoCompaction, Compactor, compactor
 from fake_etcd.backend import DEFAULT_QUOTA_BYTES
 from fake_etcd.clock import VirtualClock
@@ -102,6 +102,16 @@ class Engine:
             self._compactor = self._new_compactor()
             for service in self._services:
                 service.reset()
+
+    def load(self, path: str) -> None:
+        """Make a snapshot of etcd the state, in place of all there is, as `reset` does it. BadSnapshotError."""
+        self.reset()
+        with self._lock:
+            try:
+                restoring.load(self._core, path)
+            except restoring.BadSnapshotError:
+                self._core.reset()
+                raise
 
     def tick(self) -> None:
         """Do what has become due by the clock: every call does it first, and `serve` every now and then."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -53,6 +54,17 @@ class FakeEtcd:
         self._channels: list[InProcessChannel] = []
         self._aio_channels: list[AioInProcessChannel] = []
         self._servers: list[GrpcServer] = []
+
+    @classmethod
+    def from_snapshot(cls, path: str | os.PathLike[str], version: str = "3.5.16", **settings: Any) -> FakeEtcd:
+        """A fake with the state of a real etcd: what `etcdctl snapshot save` wrote, or a stopped server's database.
+
+        Keys come with their history, and leases with their whole TTL. `settings` are what `FakeEtcd` takes besides.
+        BadSnapshotError where the file can't be read or is no snapshot.
+        """
+        etcd = cls(version, **settings)
+        etcd.engine.load(os.fspath(path))
+        return etcd
 
     # Ways in
 

@@ -194,7 +194,7 @@ def add_control(parser: argparse.ArgumentParser) -> None:
 
 def of_etcd(parser: argparse.ArgumentParser) -> list[str]:
     """The names of the parser's flags that are etcd's too, but for those that say something and exit."""
-    ours = ("as-etcd", "control", "dev-tls", "etcd-version", "help", "journal", "version")
+    ours = ("as-etcd", "control", "dev-tls", "etcd-version", "from-snapshot", "help", "journal", "version")
     return [name for action in parser._actions for name in _names(action) if name not in ours]
 
 

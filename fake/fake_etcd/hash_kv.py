@@ -137,18 +137,18 @@ def _died(history: Sequence[Record], revision: int) -> Record | None:
 def _hash(records: Iterable[Placed]) -> int:
     parts = [_BUCKET]
     for sub, record in records:
-        parts.append(_bucket_key(record, sub))
-        parts.append(_stored_value(record))
+        parts.append(bucket_key(record, sub))
+        parts.append(stored_value(record))
     return crc32c(b"".join(parts))
 
 
-def _bucket_key(record: Record, sub: int) -> bytes:
+def bucket_key(record: Record, sub: int) -> bytes:
     """etcd: server/storage/mvcc/revision.go BucketKeyToBytes; a tombstone is marked."""
     key = record.mod_revision.to_bytes(8, "big") + b"_" + sub.to_bytes(8, "big")
     return key if record.version else key + b"t"
 
 
-def _stored_value(record: Record) -> bytes:
+def stored_value(record: Record) -> bytes:
     """The record as the database holds it: of a tombstone, the key alone."""
     message = key_value(record)
     if not record.version:

@@ -138,5 +138,6 @@ class Lessor:
         self._leases[id].keys.add(key)
 
     def detach(self, id: int, key: bytes) -> None:
-        """Free a key of the lease it is bound to."""
-        self._leases[id].keys.discard(key)
+        """Free a key of the lease it is bound to, which a database may have lost."""
+        if id in self._leases:
+            self._leases[id].keys.discard(key)

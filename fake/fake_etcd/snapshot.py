@@ -1,36 +1,28 @@
-"""What Maintenance.Snapshot sends: as etcd does, blobs and then their SHA-256 (etcd: api/v3rpc/maintenance.go).
-
-etcd sends its database file. This is not one, and says so in its first line; after it come all records, each after its
-length, and zeros up to a whole page. No tool can restore from it.
-"""
+"""What Maintenance.Snapshot sends: the database in blobs, and then their SHA-256 (etcd: api/v3rpc/maintenance.go)."""
 
 from collections.abc import Iterator
 from hashlib import sha256
 
+from fake_etcd import bbolt
 from fake_etcd.core import Core
+from fake_etcd.database import buckets_of
 from fake_etcd.ranges import key_value
 from fake_etcd.wire.messages import SnapshotResponse
-
-_FIRST_LINE = b"a snapshot of fake-etcd, which nothing can be restored from\n"
 
 _BLOB_BYTES = 32 * 1024
 """etcd: snapshotSendBufferSize."""
 
-_PAGE_BYTES = 4096
 
-
-def take(core: Core) -> list[SnapshotResponse]:
-    """The answers of a snapshot of the current state."""
-    data = _FIRST_LINE + b"".join(len(record).to_bytes(4, "big") + record for record in records(core))
-    data = data.ljust(-(-max(len(data), core.backend.in_use) // _PAGE_BYTES) * _PAGE_BYTES, b"\0")
+def take(core: Core) -> Iterator[SnapshotResponse]:
+    """The answers of a snapshot. All are of the state at the time when the first is asked for."""
+    data = bbolt.write(buckets_of(core))
+    data = data.ljust(core.backend.in_use, b"\0")  # pages that bbolt has yet to use, as Status counts them
     version = core.storage_version if core.quirks.storage_version else ""
-    answers = []
     for start in range(0, len(data), _BLOB_BYTES):
         blob = data[start : start + _BLOB_BYTES]
         left = len(data) - start - len(blob)
-        answers.append(SnapshotResponse(remaining_bytes=left, blob=blob, version=version))
-    answers.append(SnapshotResponse(blob=sha256(data).digest(), version=version))
-    return answers
+        yield SnapshotResponse(remaining_bytes=left, blob=blob, version=version)
+    yield SnapshotResponse(blob=sha256(data).digest(), version=version)
 
 
 def records(core: Core) -> Iterator[bytes]:

@@ -34,6 +34,9 @@ class Record(NamedTuple):
         return self
 
 
+_LARGEST_GAP = 1_000_000
+"""How many records of the compacted revision may be gone before one that is left, in a database to be loaded."""
+
 _mod_revision = itemgetter(Record._fields.index("mod_revision"))
 
 
@@ -247,6 +250,11 @@ class Store:
                 if history is not None and history[0] is record:
                     self._subs[record.key] = sub
 
+    def at_compact_revision(self) -> Sequence[Record]:
+        """The records that the compacted revision wrote, in execution order, as far as they are known."""
+        place = self.compact_revision - self._log_start
+        return self._log[place] if 0 <= place < len(self._log) else ()
+
     def stored(self) -> Iterator[tuple[int, Record]]:
         """Every record after the compacted revision with its place in its revision, in the order of writing."""
         for records in islice(self._log, max(0, self.compact_revision + 1 - self._log_start), None):
@@ -262,3 +270,49 @@ class Store:
             else:
                 records = log[oldest.mod_revision - log_start]
                 yield next(sub for sub, record in enumerate(records) if record is oldest), history
+
+    def load(self, placed: Iterable[tuple[int, Record]], compact_revision: int) -> None:
+        """Take over all records of a database, each after its place in its revision, in the order of writing.
+
+        The store must be empty. What a compaction at `compact_revision` has yet to remove is left out. ValueError
+        where the records can't be a store's.
+        """
+        self.compact_revision = compact_revision
+        for sub, record in placed:
+            revision = record.mod_revision
+            if revision <= compact_revision:
+                self._histories.pop(record.key, None)
+                self._subs.pop(record.key, None)
+            if record.version:
+                self._histories.setdefault(record.key, []).append(record)
+            elif revision > compact_revision:
+                if record.key not in self._histories:
+                    raise ValueError(f"revision {revision} deletes {record.key!r}, which is not there")
+                self._histories[record.key].append(record)
+            if revision >= compact_revision:
+                self._load_into_log(sub, record)
+            elif sub:
+                self._subs[record.key] = sub
+        self._log_start = self._log[0][0].mod_revision if self._log else max(2, compact_revision + 1)
+        if self._log_start > max(2, compact_revision + 1):
+            raise ValueError(f"revision {max(2, compact_revision + 1)} is missing")
+        self.revision = max(1, compact_revision, self._log_start + len(self._log) - 1)
+        self._index.update(self._histories)
+        for key, history in self._histories.items():
+            self.record_bytes += _bytes_of(history)
+            if history[-1].lease in self._lessor:
+                self._lessor.attach(history[-1].lease, key)
+
+    def _load_into_log(self, sub: int, record: Record) -> None:
+        """In the place of a record that compaction removed stands a copy of the next, which counts as overwritten."""
+        log, revision = self._log, record.mod_revision
+        if log and log[-1][0].mod_revision == revision:
+            known = log.pop()
+        elif log and log[-1][0].mod_revision != revision - 1:
+            raise ValueError(f"revision {log[-1][0].mod_revision + 1} is missing")
+        else:
+            known = ()
+        gap = sub - len(known)
+        if gap and not (revision == self.compact_revision and 0 < gap <= _LARGEST_GAP):
+            raise ValueError(f"revision {revision} has a record in the place {sub}, where none can be")
+        log.append((*known, *(Record(*record) for _ in range(gap)), record))

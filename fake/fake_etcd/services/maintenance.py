@@ -122,7 +122,7 @@ class Maintenance(Service):
         return pb.MoveLeaderResponse()
 
     def snapshot(self, _request: pb.SnapshotRequest, token: str) -> Generator[pb.SnapshotResponse, None, None]:
-        """All blobs are of the state at the call. Nothing can be restored from them: see `snapshot`."""
+        """All blobs are of the state at the call."""
         self._check(token)
         yield from snapshot.take(self.core)
 
