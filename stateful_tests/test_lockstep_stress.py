@@ -19,7 +19,7 @@ from etcd_lockstep.catalogue import UnknownTarget
 from etcd_lockstep.histories import Anomaly, Indefinite, Linearizable, Unknown, Violated, check
 from etcd_lockstep.histories.files import load_history, save_history
 from etcd_lockstep.servers import Access
-from etcd_lockstep.stressing.nemesis import FAULTS, KILL, PAUSE, Nemesis
+from etcd_lockstep.stressing.nemesis import KILL, OF_SERVERS, PAUSE, Breaking, Nemesis
 from etcd_lockstep.stressing.programs import KEYS, Draw
 from etcd_lockstep.stressing.rounds import Circumstances, Round
 from etcd_lockstep.stressing.run import Judged, StressOptions, Tally, stress
@@ -147,8 +147,8 @@ def test_a_store_without_watchers_is_checked_without_its_account() -> None:
 
 def test_a_real_etcd_is_linearizable_while_it_is_killed_and_paused() -> None:
     tally, unknown = Tally(), list[Judged]()
-    with running(find_stress_target("binary"), faults=FAULTS, call_timeout=10, progress=print) as store:
-        assert stress(store, options(8, faults=FAULTS), tally, unknown.append) is None
+    with running(find_stress_target("binary"), faults=OF_SERVERS, call_timeout=10, progress=print) as store:
+        assert stress(store, options(8, faults=OF_SERVERS), tally, unknown.append) is None
     assert tally.rounds == tally.linearizable
     assert unknown == []
     assert tally.faults[KILL] > 0
@@ -230,7 +230,7 @@ def test_what_a_client_raises_ends_the_run() -> None:
 
     before = threading.active_count()
     with store_of(Engine(clock=time.monotonic)) as store:
-        run = Circumstances(store, 2, SEED, 5.0, Nemesis(Unrecoverable(), (KILL,)))
+        run = Circumstances(store, 2, SEED, 5.0, Nemesis(Breaking((Unrecoverable(),)), (KILL,)))
         with pytest.raises(Gone):
             Round(run, 1).play()
     assert threading.active_count() <= before
@@ -254,8 +254,8 @@ def test_a_nemesis_lets_go_of_what_it_paused() -> None:
 
     over = Event()
     over.set()
-    for kind in FAULTS:
-        nemesis = Nemesis(Noting(), (kind,))
+    for kind in OF_SERVERS:
+        nemesis = Nemesis(Breaking((Noting(),)), (kind,))
         nemesis.disturb(random.Random(1), over)
         assert nemesis.done == {kind: 1}
     assert done == ["kill", "recover", "pause", "resume"]
@@ -327,7 +327,7 @@ def test_what_was_not_started_to_be_killed_is_not(text: str) -> None:
     target = find_stress_target(text)
     with (
         pytest.raises(UnknownTarget, match=r"^--faults: "),
-        running(target, faults=FAULTS, call_timeout=1, progress=print),
+        running(target, faults=OF_SERVERS, call_timeout=1, progress=print),
     ):
         pytest.fail("it was started")
 

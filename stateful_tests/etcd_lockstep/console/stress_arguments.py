@@ -17,7 +17,7 @@ from etcd_lockstep.console.commands.races import replay_race
 from etcd_lockstep.console.commands.stress import FOUND
 from etcd_lockstep.servers import Credentials
 from etcd_lockstep.specimens.racing import RACING
-from etcd_lockstep.stressing.nemesis import FAULTS
+from etcd_lockstep.stressing.nemesis import FAULTS, OF_CLUSTERS, OF_NETWORK, OF_SERVERS
 from etcd_lockstep.stressing.run import StressOptions
 from etcd_lockstep.stressing.stores import find_stress_target
 
@@ -50,7 +50,8 @@ def add_stress(
         "targets",
         nargs="*",
         metavar="TARGET",
-        help="an etcd (auto, container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:URL), fake-server, "
+        help="an etcd (auto, container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:URL), three of them "
+        "(cluster:3[:VERSION]), fake-server, "
         "serve:COMMAND; or in this process, where threads run under a schedule: fake, package.module:Class, "
         f"{', '.join(RACING)}",
     )
@@ -72,7 +73,9 @@ def add_stress(
         type=_faults,
         default=(),
         metavar="A,B",
-        help=f"what is done to an etcd that the run starts, once a round: {','.join(FAULTS)} (default: nothing)",
+        help="what is done once a round, one of these (default: nothing): to an etcd that the run starts, "
+        f"{','.join(OF_SERVERS)}; to the network between clients and store, {','.join(OF_NETWORK)}; to a cluster, "
+        f"{','.join(OF_CLUSTERS)}",
     )
     stress.add_argument(
         "--corpus",

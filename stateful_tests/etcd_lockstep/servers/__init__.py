@@ -19,7 +19,7 @@ from etcd_lockstep.servers.sources import (
     WantedEtcd,
     parse_source,
 )
-from etcd_lockstep.servers.starting import start, start_many
+from etcd_lockstep.servers.starting import start, start_cluster, start_many
 
 __all__ = [
     "ACCEPTED",
@@ -48,5 +48,6 @@ __all__ = [
     "parse_source",
     "refuse_unless_empty",
     "start",
+    "start_cluster",
     "start_many",
 ]

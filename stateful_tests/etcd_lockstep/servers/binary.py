@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -35,20 +35,38 @@ _CLEAN_UP = (
 started."""
 
 
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What a member of a cluster is told at its start."""
+
+    name: str
+    client_port: int
+    peer_port: int
+    peer_url: str
+    """By which the other members reach it."""
+    cluster: str
+    """All names with their URLs (etcd's `--initial-cluster`)."""
+
+
 class BinaryEtcd(RunningEtcd):
     """A child process with its data in a fresh directory, in memory where there is room. Raises `EtcdUnavailable`."""
 
     owned = True
 
-    def __init__(self, program: Program, settings: ServerSettings = USUAL) -> None:
+    def __init__(
+        self, program: Program, settings: ServerSettings = USUAL, membership: Membership | None = None
+    ) -> None:
+        """`membership`: of a cluster; without, it is the only member of its own."""
         self._program = program
+        self._membership = membership
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self.directory: Path | None = None
         """Where its data and its log are, while it runs."""
         self._guard: Guard | None = None
         self._command: list[str] = []
-        self._member = ""
+        self.member = ""
+        """Its name in the cluster."""
         self._last_log = ""
         self._owner = os.getpid()
         atexit.register(self.stop)
@@ -110,7 +128,7 @@ class BinaryEtcd(RunningEtcd):
         return panic_or_end(self._log(), lines)
 
     def _start(self) -> None:
-        for _ in range(_TRIES):
+        for _ in range(_TRIES if self._membership is None else 1):
             if self._launch():
                 return
             log, died = self._log(), not self.is_alive()
@@ -127,17 +145,19 @@ class BinaryEtcd(RunningEtcd):
         self.directory = root / f"etcd-lockstep-{uuid4().hex}"
         self._guard = Guard("/bin/sh", "-c", _CLEAN_UP, "sh", os.fspath(self.directory))
         self.directory.mkdir(mode=0o700)
-        self._member = f"lockstep-{uuid4().hex[:12]}"
-        client_port, peer_port = _free_ports()
+        told = self._membership
+        self.member = told.name if told is not None else f"lockstep-{uuid4().hex[:12]}"
+        client_port, peer_port = free_ports() if told is None else (told.client_port, told.peer_port)
         self.address = f"127.0.0.1:{client_port}"
         self._command = [
             os.fspath(self._program.path),
             *etcd_flags(
-                name=self._member,
+                name=self.member,
                 data_dir=os.fspath(self.directory / "data"),
                 listen="127.0.0.1",
                 client_port=client_port,
                 peer_port=peer_port,
+                **({} if told is None else {"peer_url": told.peer_url, "cluster": told.cluster}),
             ),
             *setting_flags(_with_quota(self._settings, root)),
             *(() if self._settings.durable else self._program.speedups),
@@ -162,7 +182,7 @@ class BinaryEtcd(RunningEtcd):
         except OSError as error:
             self.stop()
             raise EtcdUnavailable(f"{self._program.path} can't be run: {error.strerror}") from error
-        version = version_when_ready(self.address, self._member, self.is_alive)
+        version = version_when_ready(self.address, self.member, self.is_alive)
         if version is None or not self.is_alive():
             return False
         self.version = version
@@ -209,7 +229,7 @@ def _with_quota(settings: ServerSettings, root: Path) -> ServerSettings:
     return replace(settings, quota_bytes=min(_LARGEST_QUOTA, shutil.disk_usage(root).free // 2))
 
 
-def _free_ports() -> tuple[int, int]:
+def free_ports() -> tuple[int, int]:
     """Two ports on loopback that no process listens on at this moment."""
     with socket.socket() as client, socket.socket() as peer:
         client.bind(("127.0.0.1", 0))

@@ -33,22 +33,26 @@ USUAL = ServerSettings()
 """The settings of a run whose workload asks for no others."""
 
 
-def etcd_flags(*, name: str, data_dir: str, listen: str, client_port: int, peer_port: int) -> list[str]:
-    """The command line of an etcd that a run starts: one member, with every limit at etcd's default.
+def etcd_flags(
+    *, name: str, data_dir: str, listen: str, client_port: int, peer_port: int, peer_url: str = "", cluster: str = ""
+) -> list[str]:
+    """The command line of an etcd that a run starts, with every limit at etcd's default.
 
-    `listen` is an IP address. Every etcd from 3.4 to 3.7 knows these flags. Left at their defaults, because answers
+    `listen` is an IP address. `peer_url`, where the other members reach it, and `cluster`, all members with theirs, are
+    for a member of several. Every etcd from 3.4 to 3.7 knows these flags. Left at their defaults, because answers
     depend on them: `--max-txn-ops`, `--max-request-bytes`, auto-compaction (off), and the heartbeat and election
     timings, from which the shortest TTL of a lease follows (2 s).
     """
-    peer_url = f"http://127.0.0.1:{peer_port}"  # no member calls it: there is only one
+    own_url = f"http://127.0.0.1:{peer_port}"
+    peer_url = peer_url or own_url
     return [
         f"--name={name}",
         f"--data-dir={data_dir}",
         f"--listen-client-urls=http://{listen}:{client_port}",
         f"--advertise-client-urls=http://127.0.0.1:{client_port}",
-        f"--listen-peer-urls={peer_url}",
+        f"--listen-peer-urls={own_url}",
         f"--initial-advertise-peer-urls={peer_url}",
-        f"--initial-cluster={name}={peer_url}",
+        f"--initial-cluster={cluster or f'{name}={peer_url}'}",
         "--logger=zap",  # the default since 3.5; 3.4's other one has no levels
         "--log-level=error",
     ]

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 from etcd_lockstep.servers.binary import BinaryEtcd
+from etcd_lockstep.servers.cluster import EtcdCluster
 from etcd_lockstep.servers.container import AUTO_PULL_SECONDS, NAMED_PULL_SECONDS, prepare
 from etcd_lockstep.servers.discovery import (
     BINARIES_VARIABLE,
@@ -47,6 +48,19 @@ def start(source: WantedEtcd, progress: Progress = silent, settings: ServerSetti
     """
     (running,) = start_many(source, 1, progress, settings)
     return running
+
+
+def start_cluster(
+    version: Version | None, settings: ServerSettings = USUAL, between: Callable[[str], str] = str
+) -> EtcdCluster:
+    """Start three members of one binary: of that release, or of any. Raises `EtcdUnavailable`."""
+    if version is None:
+        program = _any_program()
+    elif is_series(version.number):
+        program = find_newest(version.number)
+    else:
+        program = find_release(version.number)
+    return EtcdCluster(program, settings, between)
 
 
 def start_many(

@@ -74,13 +74,16 @@ class Round:
         after a fault.
         """
         store = self._run.store
+        store.settle()
         revision = store.target.reset()
         access = store.access()
+        accesses = store.clients() if store.clients is not None else [access]
         with open_channel(access) as channel:
             watcher = _watch(channel, revision)
             watches: list[Watch] = []
             try:
-                self._let_loose(access)
+                self._let_loose(accesses)
+                store.settle()
                 account = _account(channel, revision)
                 if watcher is not None and account is not None:
                     _read_up_to(watcher, account)
@@ -102,9 +105,10 @@ class Round:
             if isinstance(call.outcome, Indefinite) and call.invoked > least
         ]
 
-    def _let_loose(self, access: Access) -> None:
+    def _let_loose(self, accesses: Sequence[Access]) -> None:
+        """`accesses`: over which the clients are spread."""
         clients = [
-            Thread(target=self._guarded, args=(self._use, number, access), daemon=True)
+            Thread(target=self._guarded, args=(self._use, number, accesses[number % len(accesses)]), daemon=True)
             for number in range(1, self._run.clients + 1)
         ]
         threads = list(clients)

@@ -23,7 +23,7 @@ class StressOptions:
     seed: int
     """Draws the same programs and faults. How the clients meet is the machine's doing."""
     faults: tuple[str, ...] = ()
-    """Of `nemesis.FAULTS`; only on a store with a `server`."""
+    """Of `nemesis.FAULTS`; only such as the store's `breaking` allows."""
     call_timeout: float = 10.0
     """Seconds after which a client gives a call up."""
 
@@ -65,9 +65,7 @@ def stress(
     """
     nemesis = None
     if options.faults:
-        if store.server is None:
-            raise ValueError(f"{store.name} has no server that faults can be done to")
-        nemesis = Nemesis(store.server, options.faults)
+        nemesis = Nemesis(store.breaking, options.faults)
         tally.faults = nemesis.done
     run = Circumstances(store, options.clients, options.seed, options.call_timeout, nemesis)
     unsettled: list[Call] = []
