@@ -12,6 +12,7 @@ from etcd_lockstep.searching.driver import fuzz
 from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.searching.search import Search
 from etcd_lockstep.specimens import SPECIMENS
+from etcd_lockstep.specimens.shortest import SHORTEST
 from etcd_lockstep.strategies.generator_state import KEYS
 from etcd_lockstep.strategies.workloads import STORE
 from etcd_lockstep.target import BASIC
@@ -50,8 +51,6 @@ def revoke(lease: int) -> LeaseRevoke:
 
 
 class Case(NamedTuple):
-    shortest: Trace
-    """The shortest sequence that exposes the lie, at its last step."""
     signatures: tuple[str, ...]
     """What the search may call it."""
     near_miss: Trace
@@ -60,22 +59,18 @@ class Case(NamedTuple):
 
 CASES = {
     "any-option-means-count-only": Case(
-        (Put(b"a", b"1"), Range(b"a", limit=1)),
         ("range kvs missing",),
         (Put(b"a", b"1"), Range(b"a"), Range(b"b", limit=1), Range(b"a", b"b", count_only=True)),
     ),
     "count-only-returns-kvs": Case(
-        (Put(b"a", b"1"), Range(b"a", count_only=True)),
         ("range kvs unexpected",),
         (Put(b"a", b"1"), Range(b"a", keys_only=True), Range(b"a", limit=1), Range(b"b", count_only=True)),
     ),
     "delete-of-missing-bumps": Case(
-        (DeleteRange(b"a"),),
         ("delete_range revision too high",),
         (Put(b"a", b"1"), DeleteRange(b"a"), Put(b"a", b"1"), DeleteRange(b"a", b"c", prev_kv=True), Range(b"a")),
     ),
     "only-first-compare": Case(
-        (Put(b"b", b"1"), Txn((absent(b"a"), absent(b"b")))),
         ("txn succeeded unexpected",),
         (
             Put(b"b", b"1"),
@@ -86,27 +81,22 @@ CASES = {
         ),
     ),
     "no-read-your-writes": Case(
-        (Txn(success=(Put(b"a", b"1"), Range(b"a"))),),
         ("range kvs missing",),
         (Txn(success=(Range(b"a"), Put(b"a", b"1"))), Range(b"a"), Txn(success=(Put(b"b", b"1"), Range(b"a")))),
     ),
     "fifo-lease-mapping": Case(
-        (GRANT, GRANT, take(b"a", L2), revoke(L1)),
         ("range kvs.lease different", "lease_revoke revision too high"),
         (GRANT, GRANT, Put(b"a", b"1", L2), take(b"b", L1), take(b"ab", L2), revoke(L1), Range(b"a", b"c")),
     ),
     "stale-lease-queue": Case(
-        (GRANT, revoke(L1), GRANT, take(b"a", L3), revoke(L3)),
         ("range kvs.lease different", "lease_revoke revision too low"),
         (GRANT, GRANT, take(b"a", L2), take(b"b", L1), revoke(L1), GRANT, take(b"b", LeaseOf(6)), Range(b"a", b"c")),
     ),
     "lease-on-put-ignored": Case(
-        (GRANT, Put(b"a", b"1", L1), revoke(L1)),
         ("* kv.lease missing", "lease_revoke revision too low"),
         (GRANT, Put(b"a", b"1"), Put(b"a", b"1", UNKNOWN_LEASE), take(b"b", UNKNOWN_LEASE), revoke(L1), Range(b"a")),
     ),
     "one-key-per-lease": Case(
-        (GRANT, Put(b"a", b"1", L1), Put(b"b", b"1", L1), revoke(L1), Range(b"a")),
         ("range kvs unexpected",),
         (
             *(GRANT, GRANT, Put(b"a", b"1", L1), Put(b"b", b"1", L2), Put(b"a", b"2", L1)),
@@ -114,7 +104,6 @@ CASES = {
         ),
     ),
     "unknown-revoke-accepted": Case(
-        (revoke(UNKNOWN_LEASE),),
         ("lease_revoke error accepted (etcdserver: requested lease not found)",),
         (GRANT, take(b"a", L1), revoke(L1), Range(b"a"), LeaseKeepAlive(L1), Put(b"a", b"1", L1)),
     ),
@@ -134,12 +123,6 @@ def fake() -> FakeTarget:
     return FakeTarget("3.5.16", 2)
 
 
-def test_there_is_a_case_for_every_specimen_but_the_slot_mock_which_lies_in_many_ways() -> None:
-    """`ttl-not-clamped` is among those of time, with test_lockstep_specimens_families.py."""
-    basic = {name for name, specimen in SPECIMENS.items() if specimen().capabilities <= BASIC}
-    assert basic == CASES.keys() | {"slot-mock", "ttl-not-clamped"}
-
-
 @pytest.mark.parametrize("name", SPECIMENS)
 def test_a_specimen_goes_by_its_name(name: str) -> None:
     assert SPECIMENS[name]().name == name
@@ -150,7 +133,7 @@ def test_a_specimen_goes_by_its_name(name: str) -> None:
 
 @one_lie
 def test_the_lie_shows_at_the_last_step_of_its_shortest_sequence_and_not_before(name: str) -> None:
-    *honest, lying = odd_ones_out(name, CASES[name].shortest)
+    *honest, lying = odd_ones_out(name, SHORTEST[name])
     assert not any(honest)
     assert lying == {name}
 
@@ -166,9 +149,9 @@ _SHOWN_BY_MANY = {"lease-on-put-ignored": {"fifo-lease-mapping", "stale-lease-qu
 
 @one_lie
 def test_the_sequences_that_expose_the_others_are_answered_rightly(name: str) -> None:
-    for other, case in CASES.items():
+    for other in CASES:
         if other != name and other not in _SHOWN_BY_MANY.get(name, ()):
-            assert not any(odd_ones_out(name, case.shortest)), other
+            assert not any(odd_ones_out(name, SHORTEST[other])), other
 
 
 @one_lie
@@ -177,7 +160,7 @@ def test_a_reset_brings_back_the_first_answers(name: str) -> None:
     runs = []
     for _ in range(2):
         lockstep.start()
-        runs.append([lockstep.step(operation) for operation in CASES[name].shortest])
+        runs.append([lockstep.step(operation) for operation in SHORTEST[name]])
     assert runs[0] == runs[1]
 
 
@@ -215,7 +198,7 @@ class Run:
         return [
             finding
             for finding in self.search.findings
-            if str(finding.signature) in case.signatures and len(finding.trace) <= len(case.shortest)
+            if str(finding.signature) in case.signatures and len(finding.trace) <= len(SHORTEST[name])
         ]
 
 

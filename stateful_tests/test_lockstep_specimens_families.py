@@ -16,10 +16,10 @@ from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.searching.search import Search
 from etcd_lockstep.searching.workers import ParallelSearch, Worker
 from etcd_lockstep.specimens import SPECIMENS
+from etcd_lockstep.specimens.shortest import SHORTEST
 from etcd_lockstep.specimens.watch import DropsOnBurst
 from etcd_lockstep.strategies.generator_state import KEYS
 from etcd_lockstep.strategies.workloads import AUTH, STORE, TIME, Workload
-from etcd_lockstep.target import BASIC
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, TokenOf, Trace
@@ -43,8 +43,6 @@ USER_MAY_A = (
 
 
 class Case(NamedTuple):
-    shortest: Trace
-    """A sequence that exposes the lie at its last step; none is known that is shorter and as plain."""
     signatures: tuple[str, ...]
     """What the search may call it; a `*` stands for anything."""
     near_miss: Trace
@@ -59,12 +57,10 @@ DENIED = "* error accepted (etcdserver: permission denied)"
 
 CASES = {
     "ttl-not-clamped": Case(
-        (op.LeaseGrant(1),),
         ("lease_grant ttl too low", "lease_grant ttl missing"),
         (op.LeaseGrant(2), op.LeaseGrant(60), op.LeaseTimeToLive(L1), op.LeaseKeepAlive(L1)),
     ),
     "lease-never-expires": Case(
-        (op.LeaseGrant(2), op.Put(b"a", b"1", L1), op.Advance(2), op.Range(b"a")),
         ("range kvs unexpected",),
         (
             *(
@@ -81,7 +77,6 @@ CASES = {
         reported_as=12,  # by a name that is still there, every operation that has one is answered differently
     ),
     "keepalive-does-not-renew": Case(
-        (op.LeaseGrant(2), op.Advance(1), op.LeaseKeepAlive(L1), op.LeaseTimeToLive(L1)),
         ("lease_time_to_live ttl *",),
         (
             *(op.LeaseGrant(3), op.Put(b"a", b"1", L1), op.LeaseKeepAlive(L1), op.Advance(2), op.LeaseTimeToLive(L1)),
@@ -91,7 +86,6 @@ CASES = {
         reported_as=3,  # by what is left of the lease, by the next renewal, and by the key
     ),
     "expiry-deletes-one-key-only": Case(
-        (op.LeaseGrant(2), op.Put(b"a", b"1", L1), op.Put(b"b", b"1", L1), op.Advance(2), op.Range(b"a")),
         ("range kvs unexpected",),
         (
             *(
@@ -106,7 +100,6 @@ CASES = {
         workload=TIME,
     ),
     "silent-txn": Case(
-        (WATCH, op.Txn(success=(PUT,)), READ),
         (LOST,),
         (
             WATCH,
@@ -118,23 +111,19 @@ CASES = {
         ),
     ),
     "silent-revoke": Case(
-        (op.LeaseGrant(60), WATCH, op.Put(b"a", b"1", L1), op.LeaseRevoke(L1), READ),
         (LOST,),
         (op.LeaseGrant(60), WATCH, op.Put(b"a", b"1", L1), PUT, op.LeaseRevoke(L1), op.DeleteRange(b"a"), READ),
     ),
     "silent-expiry": Case(
-        (op.LeaseGrant(2), WATCH, op.Put(b"a", b"1", L1), op.Advance(2), READ),
         (LOST,),
         (op.LeaseGrant(2), WATCH, op.Put(b"a", b"1", L1), op.LeaseRevoke(L1), op.Advance(2), PUT, READ),
         workload=TIME,
     ),
     "drops-on-burst": Case(
-        (WATCH, *(PUT,) * (DropsOnBurst.ROOM + 1), READ),
         (LOST,),
         (WATCH, *(PUT,) * DropsOnBurst.ROOM, READ, *(PUT,) * DropsOnBurst.ROOM, READ),
     ),
     "second-watch-replaces-first": Case(
-        (WATCH, WATCH, PUT, READ),
         (LOST,),
         (
             op.WatchCreate(b"a", FROM_KEY),
@@ -146,12 +135,10 @@ CASES = {
         ),
     ),
     "delete-event-carries-value": Case(
-        (WATCH, PUT, op.DeleteRange(b"a"), READ),
         ("watch_read watches.kv.value different",),
         (WATCH, op.Put(b"a", b""), op.DeleteRange(b"a"), PUT, op.DeleteRange(b"b"), READ),
     ),
     "delete-event-for-missing": Case(
-        (WATCH, op.DeleteRange(b"a"), READ),
         (UNEXPECTED,),
         (
             WATCH,
@@ -164,58 +151,48 @@ CASES = {
         ),
     ),
     "caught-up-twice": Case(
-        (PUT, op.WatchCreate(b"a", start_revision=RevisionAt(1)), READ),
         (TWICE,),
         (WATCH, PUT, op.WatchCreate(b"a", start_revision=RevisionAt(2, 1)), PUT, READ, READ),
     ),
     "revision-backwards": Case(
-        (WATCH_BOTH, PUT_BOTH, READ),
         ("watch_read watches.events out of order",),
         (WATCH_BOTH, op.Put(b"b", b"1"), PUT, op.Txn(success=(PUT, op.Put(b"c", b"1"))), READ),
         reported_as=4,  # by what makes two events of one revision: two puts, a put and a delete, a revocation
     ),
     "revision-split": Case(
-        (WATCH_BOTH, PUT_BOTH, READ),
         ("watch_read watches.events a revision was split",),
         (WATCH_BOTH, op.Put(b"b", b"1"), PUT, op.Txn(success=(PUT, op.Put(b"c", b"1"))), READ),
         reported_as=4,  # by what makes two events of one revision: two puts, a put and a delete, a revocation
     ),
     "start-revision-ignored": Case(
-        (PUT, op.WatchCreate(b"a", start_revision=RevisionAt(1)), READ),
         (LOST,),
         (PUT, op.WatchCreate(b"a", start_revision=RevisionAt(1, 1)), PUT, READ),
         reported_as=5,  # of a start in the past, in two ways in the compacted past, and in the future: 3 to 5
     ),
     "compacted-start-accepted": Case(
-        (op.WatchCreate(b"a", start_revision=-2), READ),
         ("watch_read watches.cancels missing",),
         (PUT, op.Compact(RevisionAt(1), physical=True), op.WatchCreate(b"a", start_revision=RevisionAt(1)), READ),
         reported_as=4,  # of a negative start, of one that was compacted, and by what else comes of the watcher
     ),
     "filters-ignored": Case(
-        (op.WatchCreate(b"a", filters=(op.FilterType.NOPUT,)), PUT, READ),
         (UNEXPECTED,),
         (op.WatchCreate(b"a", filters=(op.FilterType.NODELETE,)), op.WatchCreate(b"a", filters=(7,)), PUT, READ),
         reported_as=5,  # each filter, both, and the sentinel of a range that has it: 2 to 5 with eight seeds
     ),
     "watch-prev-kv-missing": Case(
-        (PUT, op.WatchCreate(b"a", prev_kv=True), PUT, READ),
         ("watch_read watches.prev_kv missing",),
         (op.WatchCreate(b"a", prev_kv=True), PUT, WATCH, READ),
     ),
     "cancel-ignored": Case(
-        (WATCH, op.WatchCancel(0), READ),
         ("watch_read watches.cancels missing",),
         (WATCH, op.WatchCancel(5), op.WatchCancel(0, stream=1), PUT, READ),
         reported_as=3,  # the reply is not there, and events are
     ),
     "progress-never-answered": Case(
-        (WATCH, op.WatchProgress(), READ),
         ("watch_read progress missing",),
         (op.WatchProgress(), WATCH, op.WatchProgress(stream=1), READ, op.WatchRead(1)),
     ),
     "permissions-not-checked-in-txns": Case(
-        (ROOT, USER, *AUTH_ON, op.Authenticate("u", "p"), op.As(TokenOf(5), op.Txn(success=(PUT,)))),
         (f"txn{DENIED[1:]}",),
         (
             *(ROOT, USER, *AUTH_ON, op.Authenticate("u", "p"), op.As(TokenOf(5), PUT), op.As(TokenOf(5), op.Txn())),
@@ -225,7 +202,6 @@ CASES = {
         reported_as=5,  # what else is wrong with such a txn is reported instead
     ),
     "permission-range-end-ignored": Case(
-        (ROOT, USER, *USER_MAY_A, *AUTH_ON, op.Authenticate("u", "p"), op.As(TokenOf(8), op.Range(b"a", b"b"))),
         (DENIED,),
         (
             *(ROOT, USER, *USER_MAY_A, *AUTH_ON, op.Authenticate("u", "p"), op.As(TokenOf(8), op.Range(b"a"))),
@@ -234,10 +210,6 @@ CASES = {
         workload=AUTH,
     ),
     "revoked-role-still-counts": Case(
-        (
-            *(ROOT, USER, *USER_MAY_A, *AUTH_ON[:1], op.UserRevokeRole("u", "r"), *AUTH_ON[1:]),
-            *(op.Authenticate("u", "p"), op.As(TokenOf(9), op.Range(b"a"))),
-        ),
         (DENIED,),
         (
             *(ROOT, USER, *USER_MAY_A, op.UserRevokeRole("u", "r"), op.UserGrantRole("u", "r"), *AUTH_ON),
@@ -251,10 +223,6 @@ CASES = {
         workload=AUTH,
     ),
     "token-survives-password-change": Case(
-        (
-            *(ROOT, *AUTH_ON, op.Authenticate("root", "p"), op.As(TokenOf(4), op.UserChangePassword("root", "q"))),
-            op.As(TokenOf(4), op.Range(b"a")),
-        ),
         ("* error accepted (*: invalid auth token)",),
         (
             *(ROOT, USER, *AUTH_ON, op.Authenticate("root", "p"), op.As(TokenOf(5), op.UserChangePassword("u", "q"))),
@@ -264,7 +232,6 @@ CASES = {
         reported_as=3,  # the read, and what else is let in
     ),
     "lock-does-not-wait": Case(
-        (op.LeaseGrant(60, 7), op.LeaseGrant(60, 8), op.Lock(b"a", 7), op.Lock(b"a", 8)),
         ("lock waiting missing",),
         (
             *(
@@ -279,7 +246,6 @@ CASES = {
         ),
     ),
     "resign-ignores-revision": Case(
-        (op.LeaseGrant(60, 7), op.Lock(b"a", 7), op.Resign(op.LeaderKey(b"a", b"a/7", RevisionAt(0), 7))),
         ("resign revision too high",),
         (
             *(
@@ -292,7 +258,6 @@ CASES = {
         ),
     ),
     "sub-revisions-forgotten": Case(
-        (op.Txn(success=(op.Put(b"b", b"1"), PUT)), op.HashKV()),
         ("hash_kv hash different",),
         (
             PUT_BOTH,
@@ -305,7 +270,6 @@ CASES = {
         ),
     ),
     "tombstones-forgotten": Case(
-        (PUT, op.DeleteRange(b"a"), op.HashKV()),
         ("hash_kv hash different",),
         (
             *(PUT, op.HashKV(), op.DeleteRange(b"a"), op.Range(b"a", revision=RevisionAt(1)), op.Range(b"a")),
@@ -330,16 +294,12 @@ def odd_ones_out(name: str, trace: Trace) -> list[set[str]]:
     return [{divergence.odd_one_out for divergence in lockstep.step(operation).divergences} for operation in trace]
 
 
-def test_there_is_a_case_for_every_specimen_that_knows_more_than_keys_and_leases() -> None:
-    assert {name for name, specimen in SPECIMENS.items() if not specimen().capabilities <= BASIC} < CASES.keys()
-
-
 # The lie, and nothing but the lie
 
 
 @one_lie
 def test_the_lie_shows_at_the_last_step_of_its_shortest_sequence_and_not_before(name: str) -> None:
-    *honest, lying = odd_ones_out(name, CASES[name].shortest)
+    *honest, lying = odd_ones_out(name, SHORTEST[name])
     assert not any(honest)
     assert lying == {name}
 
@@ -364,7 +324,7 @@ and where an event is wrong or missing, any can that brings one about."""
 
 @one_lie
 def test_the_sequences_that_expose_the_others_are_answered_rightly(name: str) -> None:
-    shown = {other for other, case in CASES.items() if any(odd_ones_out(name, case.shortest))}
+    shown = {other for other in CASES if any(odd_ones_out(name, SHORTEST[other]))}
     assert shown == {name} | _ALSO_SHOWN_BY.get(name, set())
 
 
@@ -409,7 +369,7 @@ class Run:
             finding
             for finding in self.search.findings
             if any(fnmatchcase(str(finding.signature), signature) for signature in case.signatures)
-            and len(finding.trace) <= len(case.shortest)
+            and len(finding.trace) <= len(SHORTEST[name])
         ]
 
 

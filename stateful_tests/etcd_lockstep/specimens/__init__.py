@@ -1,96 +1,40 @@
 """A specimen is a fake that lies on purpose, in one named way, to prove that the suite finds it."""
 
 from collections.abc import Callable
+from typing import cast
 
-from etcd_lockstep.specimens.auth import (
-    PermissionRangeEndIgnored,
-    RevokedRoleStillCounts,
-    TokenSurvivesPasswordChange,
-    TxnsNotChecked,
-)
-from etcd_lockstep.specimens.history import SubRevisionsForgotten, TombstonesForgotten
-from etcd_lockstep.specimens.lease import (
-    FifoLeaseMapping,
-    LeaseOnPutIgnored,
-    OneKeyPerLease,
-    StaleLeaseQueue,
-    UnknownRevokeAccepted,
-)
-from etcd_lockstep.specimens.lock import LockDoesNotWait, ResignIgnoresRevision
-from etcd_lockstep.specimens.read import AnyOptionMeansCountOnly, CountOnlyReturnsKvs
-from etcd_lockstep.specimens.revision import DeleteOfMissingBumps
-from etcd_lockstep.specimens.slot_mock import SlotMock
-from etcd_lockstep.specimens.time import (
-    ExpiryDeletesOneKeyOnly,
-    KeepAliveDoesNotRenew,
-    LeaseNeverExpires,
-    TtlNotClamped,
-)
-from etcd_lockstep.specimens.txn import NoReadYourWrites, OnlyFirstCompare
-from etcd_lockstep.specimens.watch import (
-    CancelIgnored,
-    CaughtUpTwice,
-    CompactedStartAccepted,
-    DeleteEventCarriesValue,
-    DeleteEventForMissing,
-    DropsOnBurst,
-    FiltersIgnored,
-    ProgressNeverAnswered,
-    RevisionBackwards,
-    RevisionSplit,
-    SecondWatchReplacesFirst,
-    SilentExpiry,
-    SilentRevoke,
-    SilentTxn,
-    StartRevisionIgnored,
-    WatchPrevKvMissing,
+from etcd_lockstep.specimens import (
+    attachment,
+    auth,
+    history,
+    lease,
+    lock,
+    read,
+    revision,
+    slot_mock,
+    time,
+    txn,
+    watch,
+    whole_mocks,
+    write,
 )
 from etcd_lockstep.target import Target
 
-SPECIMENS: dict[str, Callable[[], Target]] = {
-    specimen.name: specimen
-    for specimen in (
-        AnyOptionMeansCountOnly,
-        CountOnlyReturnsKvs,
-        DeleteOfMissingBumps,
-        OnlyFirstCompare,
-        NoReadYourWrites,
-        FifoLeaseMapping,
-        StaleLeaseQueue,
-        LeaseOnPutIgnored,
-        OneKeyPerLease,
-        UnknownRevokeAccepted,
-        TtlNotClamped,
-        LeaseNeverExpires,
-        KeepAliveDoesNotRenew,
-        ExpiryDeletesOneKeyOnly,
-        SilentTxn,
-        SilentRevoke,
-        SilentExpiry,
-        DropsOnBurst,
-        SecondWatchReplacesFirst,
-        DeleteEventCarriesValue,
-        DeleteEventForMissing,
-        CaughtUpTwice,
-        RevisionBackwards,
-        RevisionSplit,
-        StartRevisionIgnored,
-        CompactedStartAccepted,
-        FiltersIgnored,
-        WatchPrevKvMissing,
-        CancelIgnored,
-        ProgressNeverAnswered,
-        TxnsNotChecked,
-        PermissionRangeEndIgnored,
-        RevokedRoleStillCounts,
-        TokenSurvivesPasswordChange,
-        LockDoesNotWait,
-        ResignIgnoresRevision,
-        SubRevisionsForgotten,
-        TombstonesForgotten,
-        SlotMock,
-    )
-}
-"""Every specimen by its name. The slot mock is one whole mock with all of its lies; the others have one each."""
+FAMILIES = (read, write, revision, txn, lease, attachment, time, watch, lock, auth, history)
+"""The modules of specimens that have one lie each."""
 
-__all__ = ["SPECIMENS"]
+WHOLE_MOCKS = (slot_mock, whole_mocks)
+"""The modules of whole mocks, which have many."""
+
+SPECIMENS: dict[str, Callable[[], Target]] = {
+    kind.name: cast(Callable[[], Target], kind)
+    for module in (*FAMILIES, *WHOLE_MOCKS)
+    for kind in vars(module).values()
+    if isinstance(kind, type)
+    and issubclass(kind, Target)
+    and kind.__module__ == module.__name__
+    and "name" in vars(kind)
+}
+"""Every specimen by its name: each class of those modules that has one of its own."""
+
+__all__ = ["FAMILIES", "SPECIMENS", "WHOLE_MOCKS"]

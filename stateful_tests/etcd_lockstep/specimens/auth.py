@@ -8,9 +8,11 @@ from etcd_lockstep.specimens.specimen import Specimen, map_requests
 from etcd_lockstep.target import ALL
 from etcd_lockstep.trace import bare
 from etcd_model import Error, Operation, Result, State, step
+from etcd_model.auth.store import bcrypt_key
 from etcd_model.errors import PERMISSION_DENIED
 from etcd_model.operations import (
     As,
+    Authenticate,
     DeleteRange,
     Put,
     Range,
@@ -118,3 +120,45 @@ class TokenSurvivesPasswordChange(Specimen):
             auth = self.state.auth
             self.state = replace(self.state, auth=replace(auth, tokens={**before.auth.tokens, **auth.tokens}))
         return result
+
+
+class WrongPasswordAccepted(Specimen):
+    """A user gets a token for any password."""
+
+    name = "wrong-password-accepted"
+    capabilities = ALL
+
+    def apply(self, operation: Operation) -> Result:
+        request, before = bare(operation), self.state
+        if not (isinstance(request, Authenticate) and request.name in before.auth.users):
+            return super().apply(operation)
+        user = replace(before.auth.users[request.name], password=bcrypt_key(request.password))
+        self.state = replace(before, auth=replace(before.auth, users={**before.auth.users, request.name: user}))
+        result = super().apply(operation)
+        self.state = replace(self.state, auth=replace(self.state.auth, users=before.auth.users))
+        return result
+
+
+class NamelessMayRead(Specimen):
+    """What is asked without a token is answered, if it is a read."""
+
+    name = "nameless-may-read"
+    capabilities = ALL
+
+    def apply(self, operation: Operation) -> Result:
+        if not (isinstance(operation, Range) and self.state.auth.enabled):
+            return super().apply(operation)
+        _, result = step(replace(self.state, auth=replace(self.state.auth, enabled=False)), operation)
+        return result
+
+
+class AnyPermissionIsBoth(AuthSpecimen):
+    """Who may read a key may write it."""
+
+    name = "any-permission-is-both"
+
+    def permits(self, state: State, token: str, request: RequestOp) -> bool:
+        if not isinstance(request, Put):
+            return False
+        _, result = step(state, As(token, Range(request.key)))
+        return not isinstance(result, Error)

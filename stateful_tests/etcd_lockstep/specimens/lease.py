@@ -7,10 +7,15 @@ from dataclasses import replace
 
 from etcd_lockstep.specimens.specimen import Specimen, map_requests
 from etcd_model import Error, Operation, Result, State, step
-from etcd_model.errors import LEASE_NOT_FOUND
-from etcd_model.lease import attached
-from etcd_model.operations import LeaseRevoke, LeaseTimeToLive, Put, RequestOp, Txn
-from etcd_model.results import LeaseGrantResult, LeaseRevokeResult, LeaseTimeToLiveResult
+from etcd_model.errors import LEASE_EXIST, LEASE_NOT_FOUND, LEASE_TTL_TOO_LARGE
+from etcd_model.lease import MAX_TTL, attached
+from etcd_model.operations import LeaseGrant, LeaseRevoke, LeaseTimeToLive, Put, RequestOp, Txn
+from etcd_model.results import (
+    LeaseGrantResult,
+    LeaseKeepAliveResult,
+    LeaseRevokeResult,
+    LeaseTimeToLiveResult,
+)
 from etcd_model.state import DeleteEvent, Keys, Lease
 from etcd_model.txn import succeeds
 
@@ -69,6 +74,106 @@ class UnknownRevokeAccepted(Specimen):
         if isinstance(operation, LeaseRevoke) and result == LEASE_NOT_FOUND:
             return LeaseRevokeResult(self.state.revision)
         return result
+
+
+class DuplicateLeaseIdAccepted(Specimen):
+    """A lease may be granted under an id that another one has: that is taken for the same lease."""
+
+    name = "duplicate-lease-id-accepted"
+
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        if isinstance(operation, LeaseGrant) and result == LEASE_EXIST:
+            return LeaseGrantResult(self.state.revision, operation.id, self.state.leases[operation.id].ttl)
+        return result
+
+
+class LeaseIdCollides(Specimen):
+    """Every second lease that is granted has the id of the one before."""
+
+    name = "lease-id-collides"
+
+    def apply(self, operation: Operation) -> Result:
+        newest = self.state.next_lease_id - 1
+        if isinstance(operation, LeaseGrant) and not operation.id and newest in self.state.leases and newest % 2 == 0:
+            operation, again = replace(operation, id=newest), replace(self.state, leases=_without(self.state, newest))
+            self.state = replace(again, next_lease_id=newest + 2)
+        return super().apply(operation)
+
+
+def _without(state: State, lease_id: int) -> dict[int, Lease]:
+    return {held: lease for held, lease in state.leases.items() if held != lease_id}
+
+
+class LeaseIdIsTtl(Specimen):
+    """The id of a lease is its TTL: two of one TTL are one."""
+
+    name = "id-is-ttl"
+
+    def apply(self, operation: Operation) -> Result:
+        if isinstance(operation, LeaseGrant) and not operation.id and 0 < operation.ttl <= MAX_TTL:
+            ttl = max(operation.ttl, self.server.min_lease_ttl)
+            self.state = replace(self.state, leases=_without(self.state, ttl))
+            operation = replace(operation, id=ttl)
+        return super().apply(operation)
+
+
+class LeaseIdZero(Specimen):
+    """The first lease has the id 0: a key that is put with no lease goes with it."""
+
+    name = "lease-id-zero"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._first = 0
+
+    def reset(self) -> int:
+        self._first = 0
+        return super().reset()
+
+    def apply(self, operation: Operation) -> Result:
+        if self._first in self.state.leases:
+            operation = map_requests(operation, self._attached_to_first)
+        result = super().apply(operation)
+        if isinstance(operation, LeaseGrant) and isinstance(result, LeaseGrantResult) and not operation.id:
+            self._first = self._first or result.id
+        return result
+
+    def _attached_to_first(self, request: RequestOp) -> RequestOp:
+        plain = isinstance(request, Put) and not (request.lease or request.ignore_lease)
+        return replace(request, lease=self._first) if isinstance(request, Put) and plain else request
+
+
+class TtlTooLargeAccepted(Specimen):
+    """A lease may live longer than etcd lets any."""
+
+    name = "ttl-too-large-accepted"
+
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        if isinstance(operation, LeaseGrant) and result == LEASE_TTL_TOO_LARGE:
+            return super().apply(replace(operation, ttl=MAX_TTL))
+        return result
+
+
+class KeepAliveOfUnknownSucceeds(Specimen):
+    """A lease that is not there is kept alive, for a minute."""
+
+    name = "keepalive-of-unknown-succeeds"
+
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        return replace(result, ttl=60) if isinstance(result, LeaseKeepAliveResult) and not result.ttl else result
+
+
+class TtlOfUnknownNotMinusOne(Specimen):
+    """Of a lease that is not there, nothing remains."""
+
+    name = "ttl-of-unknown-not-minus-one"
+
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        return replace(result, ttl=0) if isinstance(result, LeaseTimeToLiveResult) and result.ttl < 0 else result
 
 
 class _LeaseQueue(Specimen):

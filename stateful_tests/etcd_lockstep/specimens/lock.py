@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import get_args
 
+from etcd_lockstep.specimens.attachment import with_lease
 from etcd_lockstep.specimens.specimen import Specimen, basic_and
 from etcd_model import Operation, Result
-from etcd_model.operations import LeaderKey, Lock, LockOperation, Resign
-from etcd_model.results import LockResult, Waiting
+from etcd_model.operations import Campaign, Leader, LeaderKey, Lock, LockOperation, Proclaim, Resign, Unlock
+from etcd_model.results import LeaderResult, LockResult, UnlockResult, Waiting
 from etcd_model.state import DeleteEvent
 
 
@@ -43,3 +44,65 @@ class ResignIgnoresRevision(Specimen):
     def _of_now(self, leader: LeaderKey) -> LeaderKey:
         kv = self.state.keys.get(leader.key)
         return replace(leader, rev=kv.create_revision) if kv else leader
+
+
+class LockKeyOutlivesLease(Specimen):
+    """The key of a lock goes with no lease."""
+
+    name = "lock-key-outlives-lease"
+    capabilities = basic_and(*get_args(LockOperation))
+
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        if isinstance(operation, Lock) and isinstance(result, LockResult):
+            self.state = with_lease(self.state, result.key, 0)
+        return result
+
+
+class UnlockDoesNothing(Specimen):
+    """Who unlocks is told so, and has the lock still."""
+
+    name = "unlock-does-nothing"
+    capabilities = basic_and(*get_args(LockOperation))
+
+    def apply(self, operation: Operation) -> Result:
+        return UnlockResult(self.state.revision) if isinstance(operation, Unlock) else super().apply(operation)
+
+
+class ProclaimIgnoresTerm(Specimen):
+    """Who led once proclaims as if it led still."""
+
+    name = "proclaim-ignores-term"
+    capabilities = basic_and(*get_args(LockOperation))
+
+    def apply(self, operation: Operation) -> Result:
+        if isinstance(operation, Proclaim) and operation.leader is not None:
+            kv = self.state.keys.get(operation.leader.key)
+            rev = kv.create_revision if kv else operation.leader.rev
+            operation = replace(operation, leader=replace(operation.leader, rev=rev))
+        return super().apply(operation)
+
+
+class CampaignValueLost(Specimen):
+    """Who campaigns writes no value."""
+
+    name = "campaign-value-lost"
+    capabilities = basic_and(*get_args(LockOperation))
+
+    def apply(self, operation: Operation) -> Result:
+        return super().apply(replace(operation, value=b"") if isinstance(operation, Campaign) else operation)
+
+
+class LeaderRevisionMissing(Specimen):
+    """Who asks for the leader is not told at which revision that was."""
+
+    name = "leader-revision-missing"
+    capabilities = basic_and(*get_args(LockOperation))
+
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        return (
+            replace(result, revision=0)
+            if isinstance(operation, Leader) and isinstance(result, LeaderResult)
+            else result
+        )

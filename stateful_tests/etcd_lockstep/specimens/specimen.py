@@ -9,6 +9,16 @@ from etcd_lockstep.names import operation_name
 from etcd_lockstep.target import BASIC, Target
 from etcd_model import Operation, Result, Server, State, step
 from etcd_model.operations import Compare, DeleteRange, Put, Range, RequestOp, Txn
+from etcd_model.results import (
+    DeleteRangeResult,
+    KeyValue,
+    LeaderResult,
+    PutResult,
+    RangeResult,
+    ResponseOp,
+    TxnResult,
+)
+from etcd_model.state import Commit, DeleteEvent, PutEvent
 
 
 class Specimen(Target):
@@ -33,6 +43,28 @@ class Specimen(Target):
     def apply(self, operation: Operation) -> Result:
         self.state, result = step(self.state, operation)
         return result
+
+
+class HearsWrongly(Specimen):
+    """Hears each read and write of keys as `hear` says, those in txns too."""
+
+    def apply(self, operation: Operation) -> Result:
+        return super().apply(map_requests(operation, self.hear))
+
+    def hear(self, request: RequestOp) -> RequestOp:
+        """What is carried out for a request, which is no txn."""
+        return request
+
+
+class ShowsWrongly(Specimen):
+    """Shows each key-value in an answer as `show` says."""
+
+    def apply(self, operation: Operation) -> Result:
+        return map_kvs(super().apply(operation), self.show)
+
+    def show(self, kv: KeyValue) -> KeyValue:
+        """What is answered for a key-value."""
+        return kv
 
 
 def basic_and(*operations: type[Operation]) -> frozenset[str]:
@@ -62,3 +94,59 @@ def map_compares(txn: Txn, f: Callable[[tuple[Compare, ...]], tuple[Compare, ...
         return map_compares(request, f) if isinstance(request, Txn) else request
 
     return Txn(f(txn.compare), tuple(map(nested, txn.success)), tuple(map(nested, txn.failure)))
+
+
+def map_responses(result: Result, f: Callable[[ResponseOp], ResponseOp]) -> Result:
+    """The answer with `f` of every answer to a read or a write of keys in it: of itself, or of all in a txn's."""
+    return (
+        _map_response(result, f)
+        if isinstance(result, RangeResult | PutResult | DeleteRangeResult | TxnResult)
+        else result
+    )
+
+
+def _map_response(response: ResponseOp, f: Callable[[ResponseOp], ResponseOp]) -> ResponseOp:
+    if not isinstance(response, TxnResult):
+        return f(response)
+    return replace(response, responses=tuple(_map_response(one, f) for one in response.responses))
+
+
+def map_kvs(result: Result, f: Callable[[KeyValue], KeyValue]) -> Result:
+    """The answer with `f` of every key-value in it, but for those in the events of watchers."""
+
+    def mapped(response: ResponseOp) -> ResponseOp:
+        match response:
+            case RangeResult():
+                return replace(response, kvs=tuple(map(f, response.kvs)))
+            case PutResult(prev_kv=KeyValue() as before):
+                return replace(response, prev_kv=f(before))
+            case DeleteRangeResult():
+                return replace(response, prev_kvs=tuple(map(f, response.prev_kvs)))
+            case _:
+                return response
+
+    if isinstance(result, LeaderResult) and result.kv is not None:
+        return replace(result, kv=f(result.kv))
+    return map_responses(result, mapped)
+
+
+def one_by_one(before: State, after: State) -> State:
+    """The state after a request with each thing that it did in a revision of its own."""
+    commits = list(before.commits)
+    for event in after.commits[-1].events if after.revision > before.revision else ():
+        revision, keys = commits[-1].revision + 1, dict(commits[-1].keys)
+        match event:
+            case PutEvent(kv):
+                old = keys.get(kv.key)
+                kv = replace(kv, mod_revision=revision, create_revision=old.create_revision if old else revision)
+                keys[kv.key], event = kv, PutEvent(kv)
+            case DeleteEvent(key):
+                del keys[key]
+                event = DeleteEvent(key, revision)
+        commits.append(Commit(revision, (event,), keys))
+    return replace(after, commits=tuple(commits))
+
+
+def with_empty_revision(state: State) -> State:
+    """The state one revision later, in which nothing has happened."""
+    return replace(state, commits=(*state.commits, Commit(state.revision + 1, (), state.keys)))

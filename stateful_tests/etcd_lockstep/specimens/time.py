@@ -7,8 +7,9 @@ from dataclasses import replace
 from etcd_lockstep.specimens.lease import all_but_last
 from etcd_lockstep.specimens.specimen import Specimen, basic_and
 from etcd_model import Operation, Result, Server
-from etcd_model.operations import Advance, LeaseKeepAlive
+from etcd_model.operations import Advance, LeaseKeepAlive, Put
 from etcd_model.results import AdvanceResult
+from etcd_model.state import Lease
 
 
 class LeaseNeverExpires(Specimen):
@@ -42,7 +43,9 @@ class TtlNotClamped(Specimen):
     """A lease lives as long as it was asked for, be that less than the server's minimum."""
 
     name = "ttl-not-clamped"
-    server = Server(min_lease_ttl=-(2**63))
+
+    def emulate(self, server: Server) -> None:
+        super().emulate(replace(server, min_lease_ttl=-(2**63)))
 
 
 class ExpiryDeletesOneKeyOnly(Specimen):
@@ -62,3 +65,17 @@ class ExpiryDeletesOneKeyOnly(Specimen):
             *earlier, newest = self.state.commits
             left = replace(newest, keys={**newest.keys, **all_but_last(self.state, lease_id)})
             self.state = replace(self.state, commits=(*earlier, left))
+
+
+class PutRenewsLease(Specimen):
+    """A put with a lease keeps that alive."""
+
+    name = "put-renews-lease"
+    capabilities = basic_and(Advance)
+
+    def apply(self, operation: Operation) -> Result:
+        if isinstance(operation, Put) and operation.lease in self.state.leases:
+            ttl = self.state.leases[operation.lease].ttl
+            renewed = {**self.state.leases, operation.lease: Lease(ttl, self.state.now + ttl)}
+            self.state = replace(self.state, leases=renewed)
+        return super().apply(operation)

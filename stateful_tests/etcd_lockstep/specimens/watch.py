@@ -15,6 +15,7 @@ from etcd_lockstep.specimens.specimen import Specimen, basic_and
 from etcd_model import Operation, Result, State
 from etcd_model.events import DELETE
 from etcd_model.operations import (
+    SENTINEL_KEY,
     Advance,
     DeleteRange,
     FilterType,
@@ -148,6 +149,30 @@ class DropsOnBurst(WatchSpecimen):
             return owed
         unread = len(_events_of(self.state, place)) - len(owed) - self._read.get(place, 0)
         return owed[: self.ROOM - unread]
+
+
+class PrefixWatchDeaf(WatchSpecimen):
+    """A watcher of a range is notified of its first key alone."""
+
+    name = "prefix-watch-deaf"
+
+    def report(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:
+        owed = super().report(operation, place, owed)
+        number, index = place
+        key = self.state.streams[number].watchers[index].key
+        return tuple(event for event in owed if event.kv.key in (key, SENTINEL_KEY))
+
+
+class CloseCancelsOthers(WatchSpecimen):
+    """With a stream that is closed, the watchers of all others fall silent."""
+
+    name = "close-cancels-others"
+
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        if isinstance(operation, WatchClose):
+            self.state = _map_watchers(self.state, lambda _place, watcher: replace(watcher, next_revision=_NEVER))
+        return result
 
 
 class SecondWatchReplacesFirst(WatchSpecimen):

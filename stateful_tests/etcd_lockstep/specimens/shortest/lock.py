@@ -1,0 +1,30 @@
+"""The traces of lies about locks and elections, and of those that only a hash shows."""
+
+from __future__ import annotations
+
+from etcd_lockstep.trace import RevisionAt, Trace
+from etcd_model import operations as op
+
+GRANT, OTHER = op.LeaseGrant(60, 7), op.LeaseGrant(60, 8)
+CAMPAIGN = op.Campaign(b"a", 7)
+PUT = op.Put(b"a", b"1")
+
+
+def _term(step: int) -> op.LeaderKey:
+    return op.LeaderKey(b"a", b"a/7", RevisionAt(step), 7)
+
+
+LOCK: dict[str, Trace] = {
+    "lock-does-not-wait": (op.Put(b"a/"), op.Lock(b"a")),
+    "resign-ignores-revision": (op.Put(b"a/7"), op.LeaseGrant(60, 7), op.Resign(_term(0))),
+    "lock-key-outlives-lease": (GRANT, op.Lock(b"a", 7), op.LeaseRevoke(7)),
+    "unlock-does-nothing": (op.Put(b"a/7"), op.Unlock(b"a/7")),
+    "proclaim-ignores-term": (GRANT, CAMPAIGN, op.Proclaim(_term(0))),
+    "campaign-value-lost": (op.LeaseGrant(60, 7), op.Campaign(b"a", 7, b"1"), op.Leader(b"a")),
+    "leader-revision-missing": (GRANT, CAMPAIGN, op.Leader(b"a")),
+}
+
+HISTORY: dict[str, Trace] = {
+    "sub-revisions-forgotten": (op.Txn(success=(op.Put(b"b", b"1"), PUT)), op.HashKV()),
+    "tombstones-forgotten": (PUT, op.DeleteRange(b"a"), op.HashKV()),
+}
