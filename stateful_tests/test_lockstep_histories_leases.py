@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from etcd_lockstep import check_history
-from etcd_lockstep.histories import Anomaly, Call, History, Violated
+from etcd_lockstep.histories import Anomaly, Call, History, Linearizable, Violated
 from etcd_lockstep.histories.proving.written import HISTORY, A, B, account, agreed, call, found, kv, one, put
 from etcd_model import errors
 from etcd_model import operations as op
@@ -55,6 +55,18 @@ def test_a_lease_is_there_from_its_grant_to_its_end() -> None:
         [GRANT, call(1, 20, 30, op.LeaseGrant(60, 7), LeaseGrantResult(1, 7, 60))],
     ):
         assert isinstance(check_history(History(wrong)), Violated), wrong
+
+
+def test_the_header_of_a_time_to_live_may_be_behind_its_keys_in_a_cluster_alone() -> None:
+    attached = call(1, 20, 30, op.Put(A, b"1", lease=7), PutResult(2))
+    other = call(2, 20, 25, op.Put(B, b"1"), PutResult(3))
+    again = call(2, 40, 50, op.Put(B, b"1", lease=7), PutResult(4))
+    told = call(3, 35, 60, op.LeaseTimeToLive(7, keys=True), LeaseTimeToLiveResult(2, 7, 59, 60, (A, B)))
+    calls = [GRANT, attached, other, again, told]
+    assert check_history(History(calls)) != Linearizable()
+    assert check_history(History(calls, members=3)) == Linearizable()
+    early = replace(told, invoked=31, returned=39)
+    assert check_history(History([*calls[:-1], early], members=3)) != Linearizable()
 
 
 def test_what_is_reported_of_a_lease_is_so_at_some_moment_of_the_call() -> None:

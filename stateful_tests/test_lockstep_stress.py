@@ -97,7 +97,7 @@ def store_of(engine: Engine) -> Iterator[Store]:
 
 
 def options(seconds: float = 0.1, *, clients: int = 4, faults: tuple[str, ...] = ()) -> StressOptions:
-    return StressOptions(seconds, clients, SEED, faults, 1.0 if faults else 10.0)
+    return StressOptions(seconds, clients, SEED, faults, call_timeout=1.0 if faults else 10.0)
 
 
 def test_the_fake_is_linearizable_under_stress() -> None:
@@ -310,14 +310,13 @@ def test_a_store_is_asked_nothing_that_it_does_not_know() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("fake", "can't be stressed"),
-        ("none", "can't be stressed"),
-        ("etcd3", "can't be stressed"),
-        ("my.module:Mock", "can't be stressed"),
+        ("none", "stressed can be fake-server"),
+        ("etcd3", "does not run in this process"),
+        ("my.module:Mock", "can't import my.module"),
         ("serve:", "no command follows"),
     ],
 )
-def test_what_has_no_address_is_refused(text: str, said: str) -> None:
+def test_what_can_not_be_stressed_is_refused(text: str, said: str) -> None:
     with pytest.raises(UnknownTarget, match=said):
         find_stress_target(text)
 

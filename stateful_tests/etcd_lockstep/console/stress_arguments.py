@@ -25,6 +25,8 @@ _SECONDS = 60.0
 _CLIENTS = 6
 _MOST_CLIENTS = 200
 """Each has a thread and a channel."""
+_MOST_BYTES = 1_000_000
+"""etcd takes requests of 1.5 MiB; values grow a little in a round."""
 _FAULTS_TIMEOUT = 1.0
 """Seconds after which a client gives a call up where there are faults: some pauses are longer."""
 
@@ -67,6 +69,13 @@ def add_stress(
     stress.add_argument(
         "--clients", type=_clients, default=_CLIENTS, metavar="N", help=f"how many clients race (default {_CLIENTS})"
     )
+    stress.add_argument(
+        "--value-bytes",
+        type=_value_bytes,
+        default=0,
+        metavar="N",
+        help=f"let most calls put a value of about that size, {_MOST_BYTES:,} at most (default: small values alone)",
+    )
     stress.add_argument("--seed", type=seed, metavar="N", help="draw the same programs and faults as another run")
     stress.add_argument(
         "--faults",
@@ -107,6 +116,7 @@ def _stress(console: Console, options: argparse.Namespace, credentials: Credenti
                 clients=options.clients,
                 seed=random.randrange(2**32) if options.seed is None else options.seed,
                 faults=options.faults,
+                value_bytes=options.value_bytes,
                 call_timeout=timeout,
             ),
             corpus=options.corpus,
@@ -120,6 +130,13 @@ def _clients(text: str) -> int:
     number = positive(text)
     if number > _MOST_CLIENTS:
         raise argparse.ArgumentTypeError(f"{number} are too many clients: at most {_MOST_CLIENTS}")
+    return number
+
+
+def _value_bytes(text: str) -> int:
+    number = positive(text)
+    if number > _MOST_BYTES:
+        raise argparse.ArgumentTypeError(f"{number} are too many bytes: at most {_MOST_BYTES}")
     return number
 
 

@@ -50,7 +50,7 @@ def to_json(value: object) -> Any:
             return {"revision_at": step, "plus": plus} if plus else {"revision_at": step}
         case TokenOf(step=step):
             return {"token_of": step}
-        case bytes() if len(value) >= _REPEATED_FROM and len(set(value)) == 1:
+        case bytes() if len(value) >= _REPEATED_FROM and value.count(value[:1]) == len(value):
             return {"repeat": to_json(value[:1]), "times": len(value)}
         case bytes():
             return value.decode() if _PRINTABLE.fullmatch(value) else {"hex": value.hex()}

@@ -55,6 +55,7 @@ def history_lines(history: History) -> Iterator[Json]:
             "leases": [{"id": lease_id, "ttl": ttl} for lease_id, ttl in beginning.leases.items()],
         },
         **({} if history.min_lease_ttl is None else {"min_lease_ttl": history.min_lease_ttl}),
+        **({} if history.members == 1 else {"members": history.members}),
     }
     yield from map(call_to_json, history.calls)
     yield from map(watch_to_json, history.watches)
@@ -134,7 +135,7 @@ class _Reader:
         except ValueError as error:  # `BadNotation`, or a number of thousands of digits
             raise BadFile(f"{where}: {error}") from error
 
-    def _begin(self, content: Json) -> tuple[Beginning, str, int | None]:
+    def _begin(self, content: Json) -> tuple[Beginning, str, int | None, int]:
         if content.get("format") != NAME:
             raise BadNotation(f"not a history: the first line is an object with 'format', which is {NAME!r}")
         version = content.get("version")
@@ -143,7 +144,7 @@ class _Reader:
         if version > FORMAT:
             newer = f"version {version} of the format is newer than this etcd-lockstep"
             raise BadNotation(f"{newer}, which reads up to {FORMAT}: upgrade it")
-        unknown = content.keys() - {"format", "version", "etcd", "beginning", "min_lease_ttl"}
+        unknown = content.keys() - {"format", "version", "etcd", "beginning", "min_lease_ttl", "members"}
         if unknown:
             raise BadNotation(f"the first line has no {min(unknown)!r}")
         etcd = content.get("etcd", DEFAULT_VERSION)
@@ -151,10 +152,14 @@ class _Reader:
             raise BadNotation("'etcd' is the release, as text")
         release_of(etcd)
         least = content.get("min_lease_ttl")
+        members = int_from_json("members", content.get("members", 1))
+        if members < 1:
+            raise BadNotation("'members' is a number from 1 on")
         return (
             _beginning(content.get("beginning", {})),
             etcd,
             None if least is None else int_from_json("min_lease_ttl", least),
+            members,
         )
 
     def _add(self, content: Json) -> None:

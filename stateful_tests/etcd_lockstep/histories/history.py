@@ -106,6 +106,9 @@ class History:
     min_lease_ttl: int | None = None
     """The least TTL that the server grants, in seconds. Where it is not known, any one value will do that was granted
     where less was asked for."""
+    members: int = 1
+    """Of the cluster. In one of several, LeaseTimeToLive is answered by the leader, and its header is made by the
+    member that was asked, which may be behind (etcd server/etcdserver/v3_server.go, LeaseTimeToLive)."""
 
 
 class BadHistory(ValueError):

@@ -58,6 +58,7 @@ class Leases:
         """What is wrong wherever the calls are placed."""
         self.unknowns: list[Unknown] = []
         self._calls = history.calls
+        self._is_alone = history.members == 1
         self._placed = placed
         self._real_time = real_time
         self._replay = replay
@@ -173,7 +174,8 @@ class Leases:
                     self._of(lease_id).renewed = max(self._of(lease_id).renewed, call.invoked)
                 self._add(lease_id, index, has(lease_id, ttl or None), low, high)
             case LeaseTimeToLiveResult():
-                self._time_to_live(index, call, result, floor, min(ceiling, result.revision + 1))
+                latest = min(ceiling, result.revision + 1) if self._is_alone else ceiling
+                self._time_to_live(index, call, result, floor, latest)
             case LeaseLeasesResult(leases=ids):
                 low, high = 2 * floor, 2 * min(ceiling, result.revision + 1) + 1
                 listed = frozenset(ids)

@@ -12,7 +12,7 @@ from etcd_lockstep.console.exits import Exit
 from etcd_lockstep.known_bugs import BUGS, Bug, Choice, choose, quirk_as_bug, show
 from etcd_lockstep.known_bugs.track_record import Tried, page
 from etcd_lockstep.searching.known_quirks import quirk_traces
-from etcd_lockstep.servers import Program
+from etcd_lockstep.servers import EtcdUnavailable, Program
 
 ALL = "all"
 
@@ -39,7 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
     if bug is None:
         _progress(f"there is no bug {options.bug!r}: `make repro` lists them")
         return Exit.REFUSED
-    return _one(bug, programs, options.seconds)
+    try:
+        return _one(bug, programs, options.seconds)
+    except EtcdUnavailable as lost:
+        _progress(str(lost))
+        return Exit.UNREACHABLE
 
 
 def _listed() -> int:

@@ -6,7 +6,8 @@ A bug that needs luck, such as a race, is a row with a `ByRun`.
 from __future__ import annotations
 
 from etcd_lockstep.known_bugs import traces
-from etcd_lockstep.known_bugs.bug import Bug, ByTrace
+from etcd_lockstep.known_bugs.bug import Bug, ByRun, ByTrace
+from etcd_lockstep.known_bugs.runs import lost_on_kill
 from etcd_lockstep.searching.known_quirks import quirk_traces
 from etcd_lockstep.trace import Trace
 from etcd_model.quirks import SINCE, UPSTREAM
@@ -222,4 +223,21 @@ _DEATHS = (
     ),
 )
 
-BUGS: tuple[Bug, ...] = (*_PERMISSIONS, *_TOKENS, *_WATCHES, *_STORE, *_DEATHS)
+_CRASHES = (
+    Bug(
+        "lost-on-kill",
+        "A server with one member that is killed loses a write that it had acknowledged.",
+        ("#14370",),
+        ("3.5.0",),
+        ("3.5.5",),
+        "raftNode.start (server/etcdserver/raft.go) let entries be applied, and answered, before they were in the log.",
+        ByRun(
+            lost_on_kill,
+            180.0,
+            "Eight clients put values of a megabyte, and the server is killed and started again, once a round.",
+        ),
+    ),
+)
+
+
+BUGS: tuple[Bug, ...] = (*_CRASHES, *_PERMISSIONS, *_TOKENS, *_WATCHES, *_STORE, *_DEATHS)

@@ -24,6 +24,8 @@ _LARGEST_QUOTA = 8 * 2**30
 """Bytes; etcd warns above that. A run of a day, whose history is never compacted, exceeds etcd's default of 2 GiB."""
 _LOG_BYTES = 2**18
 """How many bytes of the end of the log are kept; a panic with all its stack traces fits."""
+_RECOVERY_SECONDS = 60.0
+"""How long a server has to be ready again that finds a log of hundreds of megabytes, on a machine that is busy."""
 _TRIES = 5
 """How many times a server is started where another process takes its port first."""
 
@@ -104,7 +106,7 @@ class BinaryEtcd(RunningEtcd):
         """Start it again on its data, at the same address, after `kill`. Raises `EtcdUnavailable`."""
         if self._process is not None or self.directory is None:
             raise EtcdUnavailable(f"etcd ({self._program.path}) is not one that was killed")
-        if not self._run():
+        if not self._run(_RECOVERY_SECONDS):
             log = self._log()
             self.stop()
             said = panic_or_end(log, 20).strip() or "no log"
@@ -164,7 +166,7 @@ class BinaryEtcd(RunningEtcd):
         ]
         return self._run()
 
-    def _run(self) -> bool:
+    def _run(self, seconds: float = READY_SECONDS) -> bool:
         """Run the command. Returns whether the server became ready."""
         assert self.directory is not None
         assert self._guard is not None
@@ -182,7 +184,7 @@ class BinaryEtcd(RunningEtcd):
         except OSError as error:
             self.stop()
             raise EtcdUnavailable(f"{self._program.path} can't be run: {error.strerror}") from error
-        version = version_when_ready(self.address, self.member, self.is_alive)
+        version = version_when_ready(self.address, self.member, self.is_alive, seconds)
         if version is None or not self.is_alive():
             return False
         self.version = version

@@ -56,16 +56,18 @@ def member_names(channel: grpc.Channel, seconds: float, *, starting: bool = Fals
     return [member.name for member in call(channel, path, request, response, seconds, starting=starting).members]
 
 
-def version_when_ready(address: str, name: str, is_alive: Callable[[], bool]) -> str | None:
+def version_when_ready(
+    address: str, name: str, is_alive: Callable[[], bool], seconds: float = READY_SECONDS
+) -> str | None:
     """Wait until the member called `name` leads at `address`, and return its version.
 
-    Returns None where it dies first, or takes more than `READY_SECONDS`. The name shows that it is the server that
+    Returns None where it dies first, or takes more than `seconds`. The name shows that it is the server that
     was just started: another process, which may be an etcd too, can have taken the port in the meantime.
 
     The calls wait for the connection. With grpcio below 1.80, a channel whose calls fail at once does not connect
     again between them, and never reaches a server that listens only after the first call.
     """
-    end = time.monotonic() + READY_SECONDS
+    end = time.monotonic() + seconds
     with open_channel(address) as channel:
         while time.monotonic() < end and is_alive():
             try:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import struct
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ from threading import Thread
 from typing import Any
 
 _CHUNK = 2**16
+_NO_LINGER = struct.pack("ii", 1, 0)
 _WAIT_SECONDS = 5.0
 """For what is asked of the loop: it never takes long."""
 _SENDER = re.compile(rb"\r\nx-server-from: *([0-9a-f]+)", re.IGNORECASE)
@@ -38,9 +41,11 @@ class _Connection:
     sender: str = ""
 
     def abort(self) -> None:
-        """End it at once, with what is under way."""
-        self.inward.transport.abort()
-        self.outward.transport.abort()
+        """End it at once, with what is under way: both ends are sent a reset."""
+        for writer in (self.inward, self.outward):
+            if (ends := writer.get_extra_info("socket")) is not None and ends.fileno() != -1:
+                ends.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            writer.transport.abort()
 
 
 @dataclass(slots=True)

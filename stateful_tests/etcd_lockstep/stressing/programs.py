@@ -18,6 +18,11 @@ Program: TypeAlias = "Generator[op.Operation, Outcome, None]"
 
 KEYS = (b"a", b"b", b"c")
 _WEIGHTS = (6, 3, 1)
+_BIG_KEY = b"e"
+_OFTEN = 200
+"""Of what the weights of all other programs are half."""
+_LENGTHS = 256
+"""More than there are clients."""
 LEASES = (7, 8, 9)
 """Shared by all clients: one revokes what another uses."""
 _TTLS = (60, 600)
@@ -27,14 +32,19 @@ _TTLS = (60, 600)
 class Draw:
     """Draws the programs of one client."""
 
-    def __init__(self, source: random.Random, client: str, capabilities: frozenset[str]) -> None:
-        """`client`: what each value begins with that it writes."""
+    def __init__(self, source: random.Random, client: str, capabilities: frozenset[str], big: int = 0) -> None:
+        """`client`: what each value begins with that it writes, but for big values, of so many bytes at least: they are
+        told apart by their length, of which it makes each only once."""
+        self._big = big
         self._source = source
         self._client = client
         self._values = 0
         able = [(program, weight) for program, weight, needs in _PROGRAMS if needs <= capabilities]
         self._programs = [program for program, _weight in able]
         self._weights = [weight for _program, weight in able]
+        if big and "put" in capabilities:
+            self._programs.append(Draw.write_big)
+            self._weights.append(_OFTEN)
 
     def program(self) -> Program | None:
         """The next one; None where the store can do too little for any."""
@@ -52,6 +62,11 @@ class Draw:
 
     def _put(self, key: bytes, lease: int = 0) -> op.Put:
         return op.Put(key, self._value(), lease=lease, prev_kv=self._source.random() < 0.3)
+
+    def write_big(self) -> Program:
+        """A value that takes a server time to write to its log."""
+        self._big += _LENGTHS
+        yield op.Put(_BIG_KEY, b"x" * self._big)
 
     def write(self) -> Program:
         yield self._put(self._key())

@@ -48,6 +48,8 @@ class Circumstances:
     call_timeout: float
     """Seconds."""
     nemesis: Nemesis | None = None
+    value_bytes: int = 0
+    """The size of big values; 0 for none."""
 
 
 class Round:
@@ -94,7 +96,9 @@ class Round:
         # What may still happen has not returned, and so the history has it without its end.
         late = [Call(call.client, call.operation, call.invoked, None, call.outcome) for call in self._unsettled]
         calls = [*late, *self._recorder.calls]
-        return History(calls, watches, account, Beginning(revision, compact_revision=compacted), store.version)
+        return History(
+            calls, watches, account, Beginning(revision, compact_revision=compacted), store.version, None, store.members
+        )
 
     def unsettled(self) -> list[Call]:
         """The calls that may be carried out in the next round."""
@@ -144,7 +148,8 @@ class Round:
 
     def _use(self, client: int, access: Access) -> None:
         """Run one program after the other until the round is over."""
-        draw = Draw(self._source(client), f"{self._number}.{client}", self._run.store.target.capabilities)
+        big = self._run.value_bytes + client if self._run.value_bytes else 0
+        draw = Draw(self._source(client), f"{self._number}.{client}", self._run.store.target.capabilities, big)
         with open_channel(access) as channel:
             wire = Wire(channel)
             wire.call_timeout = self._run.call_timeout

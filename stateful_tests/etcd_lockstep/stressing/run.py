@@ -24,6 +24,8 @@ class StressOptions:
     """Draws the same programs and faults. How the clients meet is the machine's doing."""
     faults: tuple[str, ...] = ()
     """Of `nemesis.FAULTS`; only such as the store's `breaking` allows."""
+    value_bytes: int = 0
+    """Most calls put a value of about that size; 0 for small values alone."""
     call_timeout: float = 10.0
     """Seconds after which a client gives a call up."""
 
@@ -67,7 +69,7 @@ def stress(
     if options.faults:
         nemesis = Nemesis(store.breaking, options.faults)
         tally.faults = nemesis.done
-    run = Circumstances(store, options.clients, options.seed, options.call_timeout, nemesis)
+    run = Circumstances(store, options.clients, options.seed, options.call_timeout, nemesis, options.value_bytes)
     unsettled: list[Call] = []
     started = time.monotonic()
     while not tally.rounds or tally.seconds < options.seconds:

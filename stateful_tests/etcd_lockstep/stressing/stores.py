@@ -52,6 +52,8 @@ class Store:
     """How it is reached now, whatever happens to clients; a reset may change it."""
     version: str = DEFAULT_VERSION
     """The release of etcd whose behaviour is expected of it."""
+    members: int = 1
+    """Of the cluster."""
     breaking: Breaking = field(default_factory=Breaking)
     """What faults are done to."""
     clients: Callable[[], Sequence[Access]] | None = None
@@ -193,7 +195,7 @@ def _etcd(
         try:
             if not etcd.owned:
                 target.learn()
-            yield Store("etcd", etcd.how, target, lambda: etcd.access, release_of(etcd.version), breaking)
+            yield Store("etcd", etcd.how, target, lambda: etcd.access, release_of(etcd.version), 1, breaking)
             if not etcd.owned:
                 with suppress(TargetDied):
                     target.reset()
@@ -231,6 +233,7 @@ def _cluster(wanted: WantedCluster, network: Network | None, faults: Collection[
                 target,
                 lambda: cluster.access,
                 release_of(cluster.version),
+                len(cluster.members),
                 Breaking(cluster.members, network, links, peers),
                 clients,
                 cluster.settle,
