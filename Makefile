@@ -9,6 +9,7 @@ HISTORIES ?= 1000000
 AGAIN ?=
 MUTANTS ?= 108
 MUTANT_SECONDS ?= 15
+SEEDS ?= 5
 PYTHON ?= python3
 
 VENV := .venv
@@ -21,13 +22,13 @@ MUTANTS_READY := $(VENV)/.mutants-ready
 SOURCES := model fake stateful_tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz test check docs bench matrix replay check-histories quirks repro mutants fidelity dist-check clean
+.PHONY: help fuzz test check docs bench matrix replay check-histories quirks repro mutants fidelity lies dist-check clean
 
 help: ## list these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 	@echo
 	@echo 'variables: TARGET and JOBS (fuzz: what to compare, in how many processes), ETCD (where the real one comes from), FUZZ_SECONDS,'
-	@echo '           HISTORIES, BUG (repro), MUTANTS, MUTANT_SECONDS, AGAIN (mutants)'
+	@echo '           HISTORIES, BUG (repro), MUTANTS, MUTANT_SECONDS, AGAIN (mutants), SEEDS (lies)'
 
 fuzz: $(READY) ## search for lies:  make fuzz [TARGET=slot-mock] [ETCD=auto] [FUZZ_SECONDS=60] [JOBS=1]
 	@$(BIN)/etcd-lockstep fuzz --etcd $(ETCD) --seconds $(FUZZ_SECONDS) --jobs $(JOBS) $(foreach target,$(TARGET),--against $(target))
@@ -66,6 +67,9 @@ mutants: $(if $(AGAIN),$(READY),$(MUTANTS_READY)) ## small faults in our own sou
 
 fidelity: $(READY) ## make docs/fidelity.md: how much of the API is exercised, version by version
 	@$(BIN)/python -m etcd_lockstep.pages fidelity --seconds $(FUZZ_SECONDS)
+
+lies: $(READY) ## make docs/lies.md: how soon each specimen's lie is found; goes on where it was interrupted
+	@$(BIN)/python -m etcd_lockstep.proving --seeds $(SEEDS)
 
 matrix: $(READY) ## a core of the tests with the oldest and the newest dependencies, on each Python that is there
 	@$(BIN)/nox --session core $(foreach session,$(SESSIONS),--keywords '$(session)')

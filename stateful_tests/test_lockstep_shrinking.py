@@ -171,7 +171,7 @@ def test_what_refers_to_a_lease_still_does_when_steps_before_it_are_gone() -> No
         (
             op.Resign(op.LeaderKey(b"e", b"e/7", RevisionAt(0, 3), 7)),
             lambda operation: isinstance(operation, op.Resign),
-            op.Resign(op.LeaderKey(b"e", b"e/7", RevisionAt(0), 7)),
+            op.Resign(op.LeaderKey(b"", b"e/7")),
         ),
         (op.WatchProgress(3), lambda operation: isinstance(operation, op.WatchProgress), op.WatchProgress()),
         (op.WatchRead(3), lambda operation: isinstance(operation, op.WatchRead), op.WatchRead()),
@@ -187,9 +187,9 @@ def test_what_refers_to_a_lease_still_does_when_steps_before_it_are_gone() -> No
             lambda operation: isinstance(operation, op.RoleRevokePermission),
             op.RoleRevokePermission("r", b"a"),
         ),
-        (op.Campaign(b"e", 7, b"v"), lambda operation: isinstance(operation, op.Campaign), op.Campaign(b"e", 7)),
+        (op.Campaign(b"e", 7, b"v"), lambda operation: isinstance(operation, op.Campaign), op.Campaign(b"e")),
         (op.Proclaim(None, b"v"), lambda operation: isinstance(operation, op.Proclaim), op.Proclaim()),
-        (op.Lock(b"l", 7), lambda operation: isinstance(operation, op.Lock), op.Lock(b"l", 7)),
+        (op.Lock(b"l", 7), lambda operation: isinstance(operation, op.Lock), op.Lock(b"l")),
         (op.HashKV(RevisionAt(0, 7)), lambda operation: isinstance(operation, op.HashKV), op.HashKV()),
         (
             op.HashKV(RevisionAt(0, 7)),
@@ -387,3 +387,61 @@ def test_without_a_revoke_that_same_candidate_ends_it() -> None:
 
     with pytest.raises(ShownByKnown):
         shrink(trace, judge)
+
+
+# What is done otherwise by fewer or plainer steps.
+
+
+def test_two_leases_become_one() -> None:
+    trace = (op.LeaseGrant(60), op.LeaseGrant(60), op.Put(b"a", b"", LeaseOf(1)), op.LeaseRevoke(LeaseOf(2)))
+    judge = when(lambda trace: len([one for step in trace for one in symbols(step)]) == 2)
+    assert shrink(trace, judge) == (op.LeaseGrant(60), op.Put(b"a", b"", LeaseOf(1)), op.LeaseRevoke(LeaseOf(1)))
+
+
+def test_two_tokens_become_one() -> None:
+    login = op.Authenticate("u", "p")
+    trace = (login, login, op.As(TokenOf(1), op.Put(b"a")), op.As(TokenOf(2), op.UserGet("u")))
+    judge = when(lambda trace: len([one for step in trace for one in symbols(step)]) == 2)
+    assert shrink(trace, judge) == (login, op.As(TokenOf(1), op.Put(b"a")), op.As(TokenOf(1), op.UserGet("u")))
+
+
+def test_two_users_become_one() -> None:
+    trace = (op.UserAdd("root", "p"), op.UserAdd("u", "p"), op.UserGrantRole("root", "root"), op.UserGet("u"))
+
+    def shows(trace: Trace) -> bool:
+        added = {one.name for one in trace if isinstance(one, op.UserAdd)}
+        asked = {one.name for one in trace if isinstance(one, op.UserGet)}
+        return holds(trace, op.UserGrantRole, op.UserGet) and {"root", *asked} <= added
+
+    least = (op.UserAdd("root", "p"), op.UserGrantRole("root", "root"), op.UserGet("root"))
+    assert shrink(trace, when(shows)) == least
+
+
+@pytest.mark.parametrize("call", [op.Lock(b"a", 7), op.Campaign(b"a", 7)], ids=["lock", "campaign"])
+def test_a_lock_becomes_the_put_that_it_makes(call: op.Operation) -> None:
+    judge = when(lambda trace: holds(trace, op.Put, op.Leader) or holds(trace, type(call), op.Leader))
+    assert shrink((call, op.Leader(b"a")), judge)[:-1] == (op.Put(b"a"),)
+
+
+def test_what_a_txn_does_becomes_steps_of_their_own() -> None:
+    both = op.Txn(success=(op.Put(b"a"), op.Put(b"b")))
+
+    def shows(trace: Trace) -> bool:
+        puts = [one for step in trace[:-1] for one in ((step,) if isinstance(step, op.Put) else _success(step))]
+        return {one.key for one in puts if isinstance(one, op.Put)} >= {b"a", b"b"}
+
+    assert shrink((both, op.Range(b"a")), when(shows)) == (op.Put(b"a"), op.Put(b"b"), op.Range(b"a"))
+
+
+def _success(step: op.Operation) -> tuple[op.RequestOp, ...]:
+    return step.success if isinstance(step, op.Txn) else ()
+
+
+def test_a_watcher_that_is_created_later_needs_no_start() -> None:
+    trace = (op.WatchCreate(b"a", start_revision=7), op.Put(b"a"), op.WatchRead())
+
+    def shows(trace: Trace) -> bool:
+        watch = next((one for one in trace if isinstance(one, op.WatchCreate)), None)
+        return watch is not None and op.Put(b"a") in trace and (bool(watch.start_revision) or trace[-2] is watch)
+
+    assert shrink(trace, when(shows)) == (op.Put(b"a"), op.WatchCreate(b"a"), op.WatchRead())

@@ -229,7 +229,7 @@ CASES = {
             *(op.As(TokenOf(5), PUT), op.Authenticate("u", "p"), op.Authenticate("u", "q"), op.As(TokenOf(9), PUT)),
         ),
         workload=AUTH,
-        reported_as=3,  # the read, and what else is let in
+        reported_as=4,  # the read, what else is let in, and what is then refused for its revision or its user
     ),
     "lock-does-not-wait": Case(
         ("lock waiting missing",),

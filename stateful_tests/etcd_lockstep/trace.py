@@ -339,3 +339,22 @@ def reordered(trace: Trace, order: Sequence[int]) -> Trace | None:
     for position, index in enumerate(order, 1):  # noqa: B007  # `renumber` reads it
         steps.append(substitute(trace[index], renumber))
     return None if forward else tuple(steps)
+
+
+def expanded(trace: Trace, index: int, steps: Sequence[op.Operation]) -> Trace:
+    """The trace with several steps in the place of the one at an index (from 0), the symbols of later ones renumbered.
+
+    A revision after that step becomes the one after the last of them.
+    """
+    more = len(steps) - 1
+
+    def renumber(symbol: Symbol) -> int | str:
+        match symbol:
+            case LeaseOf(step=step) | TokenOf(step=step):
+                return type(symbol)(step + more if step > index else step)
+            case RevisionAt(step=step, plus=plus):
+                return RevisionAt(step + more if step > index else step, plus)
+            case _:
+                raise AssertionError(symbol)
+
+    return (*trace[:index], *steps, *(substitute(operation, renumber) for operation in trace[index + 1 :]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -185,7 +185,7 @@ class Run:
         """All that were found."""
         return [finding for search in self.searches for finding in search.findings]
 
-    def stages(self) -> Iterator[Stage]:
+    def stages(self) -> Generator[Stage, None, None]:
         """Each stage, to be run (`fuzz`) before the next is asked for: again and again, a turn at a time, until its
         share of the time is over. Where there is a store that all stages share, or no time to share, each stage has
         one turn. Raises `NothingToDo`, and what `Participants` does."""

@@ -13,7 +13,20 @@ from itertools import combinations
 from typing import get_args
 
 from etcd_lockstep.strategies.operation_table import place, simpler
-from etcd_lockstep.trace import LeaseOf, Trace, bare, keys_of, map_keys, reordered, subtrace, symbols
+from etcd_lockstep.trace import (
+    LeaseOf,
+    Symbol,
+    TokenOf,
+    Trace,
+    bare,
+    expanded,
+    keys_of,
+    map_keys,
+    reordered,
+    substitute,
+    subtrace,
+    symbols,
+)
 from etcd_model import operations as op
 
 
@@ -43,7 +56,8 @@ class ShownByKnown(Exception):
 
 
 def shrink(trace: Trace, judge: Judge) -> Trace:
-    """The simplest trace found, never longer than the one given. The last step stays the last.
+    """The simplest trace found. The last step stays the last. It is never longer than the one given, but that what a
+    txn does may become steps of their own.
 
     Raises `ShownByKnown` where a simpler step makes it a known lie. Two changes are passed over instead: steps
     taken out, for a long trace may show a known lie besides; and where a lease is revoked, the lease of a put, for
@@ -54,8 +68,13 @@ def shrink(trace: Trace, judge: Judge) -> Trace:
         smaller = _fewer_steps(trace, accepts)
         for make in (
             _one_advance,
+            _one_lease,
+            _one_user,
+            _one_token,
             _before_auth,
             _puts_for_watchers,
+            _out_of_txns,
+            _watches_later,
             _simpler_steps,
             _simpler_keys,
             _simpler_streams,
@@ -116,6 +135,105 @@ def _one_advance(trace: Trace, accepts: _Acceptance) -> Trace:
     return trace
 
 
+def _one_lease(trace: Trace, accepts: _Acceptance) -> Trace:
+    """Two leases made one: the later is not granted, and the earlier stands for it."""
+    return _one_for_two(trace, op.LeaseGrant, LeaseOf, accepts)
+
+
+def _one_token(trace: Trace, accepts: _Acceptance) -> Trace:
+    """Two tokens made one."""
+    return _one_for_two(trace, op.Authenticate, TokenOf, accepts)
+
+
+def _one_for_two(
+    trace: Trace, maker: type[op.Operation], symbol: type[LeaseOf | TokenOf], accepts: _Acceptance
+) -> Trace:
+    made = [index for index, operation in enumerate(trace[:-1]) if isinstance(operation, maker)]
+    for kept, gone in combinations(made, 2):
+        candidate = subtrace(
+            tuple(_with_symbol(operation, symbol(gone + 1), symbol(kept + 1)) for operation in trace),
+            [index for index in range(len(trace)) if index != gone],
+        )
+        if accepts(candidate, faithful=False):
+            return _one_for_two(candidate, maker, symbol, accepts)
+    return trace
+
+
+def _with_symbol(operation: op.Operation, old: Symbol, new: Symbol) -> op.Operation:
+    def merged(symbol: Symbol) -> int | str:
+        kept = new if symbol == old else symbol
+        assert isinstance(kept, int | str)
+        return kept
+
+    return substitute(operation, merged)
+
+
+def _one_user(trace: Trace, accepts: _Acceptance) -> Trace:
+    """Two users made one: the first stands for another."""
+    added = [(index, one.name) for index, one in enumerate(map(bare, trace[:-1])) if isinstance(one, op.UserAdd)]
+    for (_, kept), (gone, name) in combinations(added, 2):
+        renamed = tuple(_with_user(operation, name, kept) for operation in trace)
+        candidate = subtrace(renamed, [index for index in range(len(trace)) if index != gone])
+        if accepts(candidate, faithful=False):
+            return _one_user(candidate, accepts)
+    return trace
+
+
+def _with_user(operation: op.Operation, old: str, new: str) -> op.Operation:
+    match operation:
+        case op.As():
+            return replace(operation, operation=_with_user(operation.operation, old, new))
+        case op.UserGrantRole(user=user) if user == old:
+            return replace(operation, user=new)
+        case (
+            op.Authenticate(name=name)
+            | op.UserGet(name=name)
+            | op.UserDelete(name=name)
+            | op.UserChangePassword(name=name)
+            | op.UserRevokeRole(name=name)
+        ) if name == old:
+            return replace(operation, name=new)
+        case _:
+            return operation
+
+
+def _out_of_txns(trace: Trace, accepts: _Acceptance) -> Trace:
+    """What a txn does, done by steps of their own."""
+    for index, operation in enumerate(trace[:-1]):
+        if isinstance(operation, op.Txn):
+            for branch in (operation.success, operation.failure):
+                if 1 < len(branch) <= _MOVED_OUT:
+                    candidate = expanded(trace, index, branch)
+                    if accepts(candidate, faithful=False):
+                        return _out_of_txns(candidate, accepts)
+    return trace
+
+
+_MOVED_OUT = 3
+"""Operations of a txn up to which they become steps of their own; more would be no simpler."""
+
+
+def _watches_later(trace: Trace, accepts: _Acceptance) -> Trace:
+    """A watcher created later, where it may then begin with what happens next, or a step may go."""
+    if len(trace) > _PAIRS_UP_TO:
+        return trace
+    for index, operation in enumerate(trace[:-1]):
+        if not isinstance(operation, op.WatchCreate):
+            continue
+        for to in range(index + 1, len(trace) - 1):
+            others = [*range(index), *range(index + 1, len(trace))]
+            later = reordered(trace, [*others[:to], index, *others[to:]])
+            if later is None:
+                continue
+            plainer = [subtrace(later, [at for at in range(len(later)) if at != gone]) for gone in range(to)]
+            if operation.start_revision:
+                plainer.append((*later[:to], replace(operation, start_revision=0), *later[to + 1 :]))
+            for candidate in plainer:
+                if accepts(candidate, faithful=False):
+                    return _watches_later(candidate, accepts)
+    return trace
+
+
 def _before_auth(trace: Trace, accepts: _Acceptance) -> Trace:
     """What is done in somebody's name once auth is on, done in nobody's name before."""
     enabled = next((index for index, operation in enumerate(trace) if isinstance(operation, op.AuthEnable)), len(trace))
@@ -132,14 +250,18 @@ def _before_auth(trace: Trace, accepts: _Acceptance) -> Trace:
 
 
 def _puts_for_watchers(trace: Trace, accepts: _Acceptance) -> Trace:
-    """What a watcher is notified of, put instead, if to the lie one event is as good as another."""
+    """What a watcher is notified of, put instead, if to the lie one event is as good as another; or by a txn that puts
+    two keys, if two of one revision are."""
     if not isinstance(trace[-1], op.WatchRead):
         return trace
     keys = sorted(filter(None, keys_of(trace)), key=_size)
+    puts = [op.Put(key) for key in keys]
+    both = [op.Txn(success=pair) for two in combinations(puts, 2) for pair in (two, two[::-1])]
     for index, operation in enumerate(trace[:-1]):
         if isinstance(operation, op.DeleteRange | op.Txn | op.LeaseRevoke | op.Advance | op.WatchRead):
-            for key in keys:
-                candidate = (*trace[:index], op.Put(key), *trace[index + 1 :])
+            events: list[op.Operation] = [*puts, *(() if isinstance(operation, op.Txn) else both)]
+            for event in events:
+                candidate = (*trace[:index], event, *trace[index + 1 :])
                 if accepts(candidate):
                     return _puts_for_watchers(candidate, accepts)
     return trace

@@ -22,7 +22,7 @@ from etcd_lockstep.searching.findings import (
 from etcd_lockstep.searching.known import KnownFinding, KnownFindings
 from etcd_lockstep.searching.shrinking import ShownByKnown, Verdict, shrink
 from etcd_lockstep.target import TargetDied
-from etcd_lockstep.trace import RevisionAt, Trace, keys_of, symbols
+from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace, keys_of, symbols, takes_time
 from etcd_model import operations as op
 
 SHORT = 6
@@ -303,6 +303,21 @@ class Triage:
                 for shown in self._signatures(read, seen.target):
                     if not shown.stands_alone and shown.field.startswith("kvs"):
                         return read, shown
+        return self._as_rest_of_lease(trace, seen) if takes_time(trace) else None
+
+    def _as_rest_of_lease(self, trace: Trace, seen: Signature) -> tuple[Trace, Signature] | None:
+        """Less of the same trace with the question how long a lease lives as its last step, if that is answered
+        wrongly already: what the lease's end shows follows from that."""
+        if isinstance(trace[-1], op.LeaseTimeToLive) or "lease_time_to_live" not in self._targets.get(seen.target, ()):
+            return None
+        leases = [LeaseOf(step) for step, one in enumerate(trace, 1) if isinstance(one, op.LeaseGrant)]
+        for end in range(1, len(trace)):
+            for lease in leases:
+                if lease.step <= end:
+                    asked = (*trace[:end], op.LeaseTimeToLive(lease))
+                    shown = next((one for one in self._signatures(asked, seen.target) if one.field == "ttl"), None)
+                    if shown is not None:
+                        return asked, shown
         return None
 
     def _as_refused_read(self, trace: Trace, last: op.As, seen: Signature) -> tuple[Trace, Signature] | None:

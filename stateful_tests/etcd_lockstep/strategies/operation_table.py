@@ -51,7 +51,7 @@ _ROWS = (
     # then what uses it,
     Row(op.Put, "kv", kv.put, simplify.put),
     Row(op.Txn, "txn", txn.txn, simplify.txn),
-    Row(op.Lock, "lock", lock.lock),
+    Row(op.Lock, "lock", lock.lock, simplify.lock),
     Row(op.Campaign, "lock", lock.campaign, simplify.campaign),
     Row(op.Proclaim, "lock", lock.proclaim, simplify.proclaim),
     # what takes it away,

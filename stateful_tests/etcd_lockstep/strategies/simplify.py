@@ -9,6 +9,7 @@ from typing import Any
 from etcd_lockstep.trace import RevisionAt
 from etcd_model import operations as op
 from etcd_model.exhaustive import assert_never
+from etcd_model.lock import key_of
 from etcd_model.ranges import FROM_KEY
 
 PLAIN_TTL = 60
@@ -29,13 +30,17 @@ def put(operation: op.Put) -> Iterator[op.Operation]:
             yield replace(operation, value=value)
 
 
+_REVISIONS = ("revision", "min_mod_revision", "max_mod_revision", "min_create_revision", "max_create_revision")
+
+
 def range_(operation: op.Range) -> Iterator[op.Operation]:
     yield from _without_options(
-        operation, *(field.name for field in fields(operation) if field.name not in ("key", "revision"))
+        operation, *(field.name for field in fields(operation) if field.name not in ("key", *_REVISIONS))
     )
     if operation.limit > 1:
         yield replace(operation, limit=1)
-    yield from _simpler_revisions(operation, "revision")
+    for name in _REVISIONS:
+        yield from _simpler_revisions(operation, name)
     if operation.range_end == FROM_KEY and operation.key:
         yield replace(operation, range_end=operation.key + b"\xff")
 
@@ -149,8 +154,16 @@ def role_revoke_permission(operation: op.RoleRevokePermission) -> Iterator[op.Op
     yield from _without_options(operation, "range_end")
 
 
+def lock(operation: op.Lock) -> Iterator[op.Operation]:
+    """The put that it makes; then with a lease of the server's."""
+    yield op.Put(key_of(operation.name, operation.lease))
+    yield from _without_options(operation, "lease")
+
+
 def campaign(operation: op.Campaign) -> Iterator[op.Operation]:
-    yield from _without_options(operation, "value")
+    """As a lock."""
+    yield op.Put(key_of(operation.name, operation.lease), operation.value)
+    yield from _without_options(operation, "value", "lease")
 
 
 def proclaim(operation: op.Proclaim) -> Iterator[op.Operation]:
@@ -159,9 +172,16 @@ def proclaim(operation: op.Proclaim) -> Iterator[op.Operation]:
 
 
 def resign(operation: op.Resign | op.Proclaim) -> Iterator[op.Operation]:
-    """In a term that nobody won."""
-    if operation.leader is not None and operation.leader.rev != RevisionAt(0):
-        yield replace(operation, leader=replace(operation.leader, rev=RevisionAt(0)))
+    """In a term that nobody won, of an election without a name, for the key alone says which one it is; and with a
+    lease of the server's."""
+    if operation.leader is not None and operation.leader.rev:
+        yield replace(operation, leader=replace(operation.leader, rev=0))
+        if operation.leader.rev != RevisionAt(0):
+            yield replace(operation, leader=replace(operation.leader, rev=RevisionAt(0)))
+    if operation.leader is not None and operation.leader.name:
+        yield replace(operation, leader=replace(operation.leader, name=b""))
+    if operation.leader is not None and operation.leader.lease:
+        yield replace(operation, leader=replace(operation.leader, lease=0))
 
 
 def hash_kv(operation: op.HashKV) -> Iterator[op.Operation]:

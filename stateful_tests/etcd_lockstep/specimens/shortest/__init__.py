@@ -1,4 +1,5 @@
-"""The shortest sequence of operations that shows each specimen's lie, at its last step; none is known that is shorter.
+"""The shortest sequence of plain operations that shows each specimen's lie, at its last step. A search may end with a
+shorter one, in which a txn does what several operations do here.
 
 What a trace is told by is the answer to its last operation: an honest etcd gives one, the specimen another.
 """
