@@ -46,7 +46,6 @@ ONLY_THE_FAKES = {
     "lock_looks_for_its_key",
     "move_leader_and_downgrade_need_root",
     "old_auth_revision_mapped",
-    "range_streams",
     "stream_decode_error_has_colon",
 }
 """What the model says by another row of the same versions, or has no operation for."""

@@ -36,6 +36,7 @@ from etcd_model.operations import (
     LeaseTimeToLive,
     Put,
     Range,
+    RangeStream,
     Txn,
 )
 from etcd_model.quota import costs
@@ -91,7 +92,10 @@ def _apply_permission(state: State, name: Caller, operation: Any) -> Error | Non
 
 
 _PERMISSIONS: dict[type, Check] = {
-    Range: lambda state, name, operation: check_range(state, name, operation.key, operation.range_end, READ),
+    **dict.fromkeys(
+        (Range, RangeStream),
+        lambda state, name, operation: check_range(state, name, operation.key, operation.range_end, READ),
+    ),
     Put: check_put,
     DeleteRange: check_delete_range,
     Txn: check_txn,

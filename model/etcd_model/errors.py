@@ -77,6 +77,8 @@ BAD_LEADER_TRANSFEREE = Error(Code.FAILED_PRECONDITION, "etcdserver: bad leader 
 WRONG_DOWNGRADE_VERSION_FORMAT = Error(Code.INVALID_ARGUMENT, "etcdserver: wrong downgrade target version format")
 INVALID_DOWNGRADE_TARGET_VERSION = Error(Code.INVALID_ARGUMENT, "etcdserver: invalid downgrade target version")
 NO_INFLIGHT_DOWNGRADE = Error(Code.FAILED_PRECONDITION, "etcdserver: no inflight downgrade job")
+CUSTOM_SORT_STREAMED = Error(Code.UNIMPLEMENTED, "RangeStream does not support custom sort orders")
+REVISION_FILTERS_STREAMED = Error(Code.UNIMPLEMENTED, "RangeStream does not support revision filters")
 UNKNOWN_METHOD = Error(Code.UNKNOWN, "etcdserver: unknown method")
 
 NO_LEADER = Error(Code.UNKNOWN, "election: no leader")

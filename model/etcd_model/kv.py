@@ -1,4 +1,4 @@
-"""The KV service outside of transactions: Range, Put, DeleteRange, Compact."""
+"""The KV service outside of transactions: Range, RangeStream, Put, DeleteRange, Compact."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from etcd_model.errors import (
     Error,
 )
 from etcd_model.history_hash import compacted, settled
-from etcd_model.operations import Compact, DeleteRange, Put, Range
+from etcd_model.operations import Compact, DeleteRange, Put, Range, RangeStream
 from etcd_model.quota import refused
 from etcd_model.results import CompactResult, DeleteRangeResult, PutResult, RangeResult
 from etcd_model.state import Draft, State
@@ -23,15 +23,18 @@ from etcd_model.state import Draft, State
 
 def range_(state: State, operation: Range) -> tuple[State, RangeResult | Error]:
     """A revision of zero or less is the current one; the header always reports the current one."""
+    streamed = isinstance(operation, RangeStream)
     error = (
         ranges.check(operation, state.server.quirks)
+        or (ranges.check_streamed(operation) if streamed else None)
         or (admit(state, operation) if state.guarded else None)
         or ranges.check_revision(max(operation.revision, 0) or state.revision, state)
     )
     if error:
         return state, error
     keys = state.keys_at(operation.revision) if operation.revision > 0 else state.keys
-    return state, ranges.read(operation, keys, state.revision, state.server.quirks)
+    read = ranges.read_in_chunks if streamed else ranges.read
+    return state, read(operation, keys, state.revision, state.server.quirks)
 
 
 def put(state: State, operation: Put) -> tuple[State, PutResult | Error]:

@@ -16,6 +16,7 @@ SINCE: dict[str, tuple[str, ...]] = {
     "txn_checked_in_order": ("3.6.0",),
     "txn_put_checks_lease_first": ("3.7.0",),
     "keys_only_omits_lease": ("3.7.0",),
+    "range_streams": ("3.7.0",),
     "compaction_keeps_tombstones": ("3.4.34", "3.5.16", "3.6.0"),
     "watch_refusal_has_reason": ("3.4.22", "3.5.6", "3.6.0"),
     "watch_negative_start_refused": ("3.4.38", "3.5.24", "3.6.6"),
@@ -75,6 +76,7 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
     "hash_kv_reports_revision": ("#14537",),
     "compactions_hashed": ("#14039",),
     "compaction_hashed_after_finished_one": ("#16068",),
+    "range_streams": ("#21631",),
     "auth_off_ignores_tokens": ("#13577",),
     "authenticate_ignores_tokens": ("#16826",),
     "bearer_tokens": ("#21910",),
@@ -174,6 +176,8 @@ class Quirks:
     """So is a RoleGrantPermission without a permission, which killed the server before."""
     root_role_shown: bool
     """The role `root` shows a permission for everything (etcd server/auth/store.go, RoleGet)."""
+    range_streams: bool
+    """There is a RangeStream."""
     auth_status: bool
     """There is an AuthStatus."""
     auth_status_open: bool

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from etcd_model.errors import COMPACTED, EMPTY_KEY, FUTURE_REVISION, INVALID_SORT_OPTION, Error
+from dataclasses import replace
+
+from etcd_model.errors import (
+    COMPACTED,
+    CUSTOM_SORT_STREAMED,
+    EMPTY_KEY,
+    FUTURE_REVISION,
+    INVALID_SORT_OPTION,
+    REVISION_FILTERS_STREAMED,
+    Error,
+)
 from etcd_model.operations import Range, SortOrder, SortTarget
 from etcd_model.quirks import Quirks
 from etcd_model.results import KeyValue, RangeResult
@@ -32,6 +42,15 @@ def check(operation: Range, quirks: Quirks) -> Error | None:
     return None
 
 
+def check_streamed(operation: Range) -> Error | None:
+    """What a RangeStream has no answer to (etcd server/etcdserver/api/v3rpc/key.go, checkRangeStreamRequest)."""
+    if operation.sort_order != SortOrder.NONE and (
+        operation.sort_order != SortOrder.ASCEND or operation.sort_target != SortTarget.KEY
+    ):
+        return CUSTOM_SORT_STREAMED
+    return REVISION_FILTERS_STREAMED if _has_filters(operation) else None
+
+
 def check_revision(revision: int, state: State) -> Error | None:
     """Whether a revision can be read; the compacted revision itself still can."""
     if revision > state.revision:
@@ -51,14 +70,7 @@ def read(operation: Range, keys: Keys, header_revision: int, quirks: Quirks) -> 
     if operation.count_only:
         return RangeResult(header_revision, count=count)
     limit = operation.limit if operation.limit > 0 else None
-    filtered = any(
-        (
-            operation.min_mod_revision,
-            operation.max_mod_revision,
-            operation.min_create_revision,
-            operation.max_create_revision,
-        )
-    )
+    filtered = _has_filters(operation)
     if limit is not None and operation.sort_order == SortOrder.NONE and not filtered:
         # etcd fetches one key more than it was asked for, before it sorts: with no sort order but a
         # sort target other than KEY, only these are sorted.
@@ -72,6 +84,47 @@ def read(operation: Range, keys: Keys, header_revision: int, quirks: Quirks) -> 
         with_lease = not quirks.keys_only_omits_lease or operation.sort_target == SortTarget.VALUE
         kvs = [_without_value(kv, with_lease=with_lease) for kv in kvs]
     return RangeResult(header_revision, tuple(kvs), more, count)
+
+
+def read_in_chunks(operation: Range, keys: Keys, header_revision: int, quirks: Quirks) -> RangeResult:
+    """What the chunks of a RangeStream say together (etcd server/etcdserver/v3_server.go, rangeStream).
+
+    Each is a read of its own, from behind the last key of the one before. That shows only where a sort target other
+    than KEY, with no sort order, sorts each chunk for itself. etcd halves a chunk's limit where one was longer than
+    3 MiB, which is left out here.
+    """
+    if operation.count_only:
+        return read(operation, keys, header_revision, quirks)
+    total = operation.limit or _UNLIMITED
+    part = replace(operation, limit=min(_FIRST_CHUNK, total))
+    kvs: list[KeyValue] = []
+    while True:
+        chunk = read(part, keys, header_revision, quirks)
+        kvs += chunk.kvs
+        if not chunk.more:
+            return RangeResult(header_revision, tuple(kvs), count=len(kvs))
+        next_key = chunk.kvs[-1].key + b"\0"
+        if len(kvs) == total:
+            rest = len(select(keys, next_key, operation.range_end))
+            return RangeResult(header_revision, tuple(kvs), more=True, count=len(kvs) + rest)
+        part = replace(part, key=next_key, limit=min(2 * part.limit, total - len(kvs)))
+
+
+_FIRST_CHUNK = 10
+"""How many keys the first chunk has at most (same file, initialStreamChunkLimit)."""
+
+_UNLIMITED = 2**63 - 1
+
+
+def _has_filters(operation: Range) -> bool:
+    return any(
+        (
+            operation.min_mod_revision,
+            operation.max_mod_revision,
+            operation.min_create_revision,
+            operation.max_create_revision,
+        )
+    )
 
 
 def _without_value(kv: KeyValue, *, with_lease: bool) -> KeyValue:

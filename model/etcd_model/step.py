@@ -10,6 +10,7 @@ from etcd_model import auth, kv, lease, lock, maintenance, watch
 from etcd_model import operations as op
 from etcd_model.admission import admit_call
 from etcd_model.auth.permission import bare
+from etcd_model.errors import unimplemented
 from etcd_model.events import deliver
 from etcd_model.results import Result
 from etcd_model.sizes import check_message
@@ -44,8 +45,16 @@ def framed(run: Step) -> Step:
     return checked
 
 
+def _range_stream(state: State, operation: op.RangeStream) -> tuple[State, Result]:
+    """A server that doesn't know the method doesn't look at the request either."""
+    if not state.server.quirks.range_streams:
+        return state, unimplemented("etcdserverpb.KV", "RangeStream")
+    return framed(kv.range_)(state, operation)
+
+
 _STEPS: dict[type[op.Operation], Step] = {
     op.Range: framed(kv.range_),
+    op.RangeStream: _range_stream,
     op.Put: framed(kv.put),
     op.DeleteRange: framed(kv.delete_range),
     op.Txn: framed(txn),

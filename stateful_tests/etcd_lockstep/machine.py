@@ -273,6 +273,10 @@ class LockstepMachine(RuleBasedStateMachine):
     def get_key(self, request: op.Range) -> None:
         self.apply(request)
 
+    @_operation("range_stream")
+    def get_in_chunks(self, request: op.RangeStream) -> None:
+        self.apply(request)
+
     @_operation("delete_range")
     def delete(self, request: op.DeleteRange) -> None:
         self.apply(request)

@@ -39,6 +39,7 @@ from etcd_model.operations.kv import (
     DeleteRange,
     Put,
     Range,
+    RangeStream,
     RequestOp,
     SortOrder,
     SortTarget,
@@ -82,7 +83,7 @@ from etcd_model.operations.watch import (
     WatchRead,
 )
 
-KvOperation: TypeAlias = Range | Put | DeleteRange | Txn | Compact
+KvOperation: TypeAlias = Range | RangeStream | Put | DeleteRange | Txn | Compact
 LeaseOperation: TypeAlias = LeaseGrant | LeaseRevoke | LeaseKeepAlive | LeaseTimeToLive | LeaseLeases | Advance
 WatchOperation: TypeAlias = WatchCreate | WatchCancel | WatchProgress | WatchRead | WatchClose
 AuthOperation: TypeAlias = (
@@ -180,6 +181,7 @@ __all__ = [
     "Proclaim",
     "Put",
     "Range",
+    "RangeStream",
     "RequestOp",
     "Resign",
     "RoleAdd",

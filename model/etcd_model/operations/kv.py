@@ -66,6 +66,11 @@ class Range(Shown):
 
 
 @dataclass(frozen=True, slots=True)
+class RangeStream(Range):
+    """`KV.RangeStream`, read to its end: the same request as a `Range`, answered in chunks. Since 3.7."""
+
+
+@dataclass(frozen=True, slots=True)
 class Put(Shown):
     """`KV.Put`."""
 

@@ -3,6 +3,7 @@ that speaks etcd's wire: the fake in-process, the fake as a server, a real etcd,
 
 from etcd_lockstep.codec.calls import decode, encode, path_of
 from etcd_lockstep.codec.coding import Malformed
+from etcd_lockstep.codec.kv import decode_range_stream
 from etcd_lockstep.codec.maintenance import decode_snapshot
 from etcd_lockstep.codec.watch import decode_created, decode_event, encode_watch
 
@@ -11,6 +12,7 @@ __all__ = [
     "decode",
     "decode_created",
     "decode_event",
+    "decode_range_stream",
     "decode_snapshot",
     "encode",
     "encode_watch",

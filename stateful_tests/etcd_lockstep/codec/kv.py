@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from etcd_lockstep.codec.coding import Decoders, Encoders, Malformed
@@ -14,6 +14,7 @@ from etcd_model.operations import (
     DeleteRange,
     Put,
     Range,
+    RangeStream,
     RequestOp,
     Txn,
 )
@@ -97,6 +98,7 @@ def _txn(op: Txn) -> wire.TxnRequest:
 
 ENCODERS: Encoders = {
     Range: (_KV + "Range", _range),
+    RangeStream: (_KV + "RangeStream", _range),
     Put: (_KV + "Put", _put),
     DeleteRange: (_KV + "DeleteRange", _delete_range),
     Txn: (_KV + "Txn", _txn),
@@ -111,6 +113,20 @@ def key_value(kv: wire.KeyValue) -> results.KeyValue:
 
 def _range_result(answer: wire.RangeResponse) -> results.RangeResult:
     return results.RangeResult(answer.header.revision, tuple(map(key_value, answer.kvs)), answer.more, answer.count)
+
+
+def decode_range_stream(messages: Iterable[wire.RangeStreamResponse]) -> results.RangeResult:
+    """The result that all messages of a RangeStream carry. Raises `Malformed`.
+
+    Only the last has a header, `more` and a count; where one ends and the next begins depends on the sizes of the
+    values, and isn't kept (etcd server/etcdserver/v3_server.go, rangeStream).
+    """
+    chunks = [message.range_response for message in messages]
+    if not chunks:
+        raise Malformed("a RangeStream ended without a message")
+    kvs = tuple(key_value(kv) for chunk in chunks for kv in chunk.kvs)
+    last = chunks[-1]
+    return results.RangeResult(last.header.revision, kvs, last.more, last.count)
 
 
 def _put_result(answer: wire.PutResponse) -> results.PutResult:
@@ -145,6 +161,7 @@ def _txn_result(answer: wire.TxnResponse) -> results.TxnResult:
 
 DECODERS: Decoders = {
     Range: _range_result,
+    RangeStream: lambda answer: decode_range_stream((answer,)),
     Put: _put_result,
     DeleteRange: _delete_range_result,
     Txn: _txn_result,

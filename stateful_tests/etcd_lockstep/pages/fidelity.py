@@ -90,7 +90,7 @@ def page(measured: Sequence[Measured], distinguishing_traces: Mapping[str, Trace
         "",
         "Made by `make fidelity`. Of every field of every request: on how many steps with that field set the model,",
         "the fake and a real etcd of that version gave the same answer. A request in a txn counts like one of its own.",
-        "RangeStream (3.7), which takes a RangeRequest too, is not among the operations.",
+        "A RangeStream (3.7), which takes a RangeRequest too, is not counted here.",
         "",
         *(f"- etcd {one.version}: {one.steps:,} steps, {_lies(one.findings)}" for one in measured),
         "",

@@ -53,6 +53,8 @@ def _command(step: int, operation: op.Operation) -> str:
             return f"etcdctl compact {_number(operation.revision)}{' --physical' if operation.physical else ''}"
         case op.Advance():
             return f"sleep {operation.seconds}"
+        case op.RangeStream():
+            raise _NoWords
         case op.Put() | op.Range() | op.DeleteRange():
             return f"etcdctl {' '.join(_words(operation))}"
         case _:

@@ -174,6 +174,8 @@ class _Python(_Program):
             call = f"etcd.{request.service}.{request.method.name}"
             if request.method.client_streaming:
                 call = f"lambda request, **options: next({call}(iter([request]), **options))"
+            elif request.method.server_streaming:
+                call = f"lambda request, **options: list({call}(request, **options))"
             token = f", {request.token}" if request.token else ""
             lines.append(f"step_{step} = ask({call}, {self.message(request.message, request)}{token})")
             if step in self.revisions:
@@ -244,6 +246,15 @@ class _Go(_Program):
     def _step(self, step: int, request: _Request) -> list[str]:
         context = f'metadata.AppendToOutgoingContext(ctx, "token", {request.token})' if request.token else "ctx"
         call, message = f"{request.service}.{request.method.name}", self.message(request.message, request)
+        if request.method.server_streaming and not request.method.client_streaming:
+            return [
+                f"stream{step}, err := {call}({context}, {message})",
+                "for err == nil {",
+                "\tvar part any",
+                f"\tpart, err = stream{step}.Recv()",
+                f"\tfmt.Println({step}, part, err)",
+                "}",
+            ]
         if not request.method.client_streaming:
             return [f"step{step}, err := {call}({context}, {message})", f"fmt.Println({step}, step{step}, err)"]
         return [

@@ -1,12 +1,13 @@
-"""The kv family: Range, Put, DeleteRange; and Compact, a family of its own."""
+"""The kv family: Range, RangeStream, Put, DeleteRange; and Compact, a family of its own."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import GeneratorState
-from etcd_model.operations import Compact, DeleteRange, Put, Range, SortOrder, SortTarget
+from etcd_model.operations import Compact, DeleteRange, Put, Range, RangeStream, SortOrder, SortTarget
 
 _SORTS = tuple((order, target) for order in (*SortOrder, 3) for target in SortTarget)
 _FLAGS = ("serializable", "keys_only", "count_only")
@@ -35,6 +36,16 @@ def range_(choices: ChoiceDecoder, state: GeneratorState) -> Range:
             case "filter":
                 options[choices.pick(_FILTERS)] = state.revision(choices)
     return Range(key, **options)
+
+
+def range_stream(choices: ChoiceDecoder, state: GeneratorState) -> RangeStream:
+    """What a range may ask for, mostly without what a stream refuses: sort orders and filters."""
+    asked = range_(choices, state)
+    options = {field.name: getattr(asked, field.name) for field in fields(asked)}
+    if not choices.one_in(4):
+        for name in ("sort_order", *_FILTERS):
+            del options[name]
+    return RangeStream(**options)
 
 
 def put(choices: ChoiceDecoder, state: GeneratorState) -> Put:

@@ -94,6 +94,7 @@ _ROWS = (
     Row(op.HashKV, "maintenance", maintenance.hash_kv, simplify.hash_kv, reads_only=True),
     Row(op.Snapshot, "maintenance", maintenance.snapshot, reads_only=True),
     Row(op.WatchRead, "watch", watch.watch_read, simplify.of_a_stream),  # what it takes off the stream is gone
+    Row(op.RangeStream, "kv", kv.range_stream, simplify.range_, reads_only=True),
     Row(op.Range, "kv", kv.range_, simplify.range_, reads_only=True),
 )
 TABLE: tuple[Row[Any], ...] = _ROWS

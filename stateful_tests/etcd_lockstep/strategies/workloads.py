@@ -111,6 +111,7 @@ STORE = Workload(
     weights={
         "put": (6, 0, 12, 0),
         "range": (6, 6, 12, 6),
+        "range_stream": (1, 0, 3, 0),
         "delete_range": (0, 2, 0, 4),
         "txn": (6, 12, 0, 3),
         "lease_grant": (3, 6, 0, 3),
@@ -158,6 +159,7 @@ AUTH = Workload(
         "role_revoke_permission": (0, 1, 0, 1),
         "put": (3, 6, 0, 4),
         "range": (3, 6, 3, 6),
+        "range_stream": (1, 0, 1, 0),
         "delete_range": (1, 2, 0, 2),
         "txn": (2, 6, 0, 4),
         "lease_grant": (1, 2, 0, 1),

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from google.protobuf.message import Message
 
-from etcd_lockstep.codec import decode, decode_snapshot, encode
+from etcd_lockstep.codec import decode, decode_range_stream, decode_snapshot, encode
 from etcd_lockstep.targets.watching import Duplex, StreamEnded, WatchSession
 from etcd_model import operations as op
 from etcd_model.errors import Error
@@ -36,6 +36,7 @@ class Client(ABC):
             op.Lock: self.acquire,
             op.Campaign: self.acquire,
             op.Observe: self._observe,
+            op.RangeStream: self._range_stream,
             op.Snapshot: self._snapshot,
             **dict.fromkeys(
                 (op.WatchCreate, op.WatchCancel, op.WatchProgress, op.WatchRead, op.WatchClose), self._watch
@@ -107,6 +108,10 @@ class Client(ABC):
         if message is None:
             return LeaderResult(revision=0)
         return message if isinstance(message, Error) else decode(operation, message)
+
+    def _range_stream(self, operation: op.RangeStream, token: str) -> Result:
+        answer = self.receive_all(*encode(operation), token)
+        return answer if isinstance(answer, Error) else decode_range_stream(answer)
 
     def _snapshot(self, operation: op.Snapshot, token: str) -> Result:
         answer = self.receive_all(*encode(operation), token)

@@ -13,6 +13,7 @@ from etcd_lockstep.transcripts.locks import LOCKS
 from etcd_lockstep.transcripts.maintenance import MAINTENANCE
 from etcd_lockstep.transcripts.maintenance_guards import MAINTENANCE_GUARDS
 from etcd_lockstep.transcripts.permissions import PERMISSIONS
+from etcd_lockstep.transcripts.range_streams import RANGE_STREAMS
 from etcd_lockstep.transcripts.ranges import RANGES
 from etcd_lockstep.transcripts.sizes import SIZES
 from etcd_lockstep.transcripts.transcript import (
@@ -34,6 +35,7 @@ from etcd_lockstep.transcripts.writes import WRITES
 
 TRANSCRIPTS: tuple[Transcript, ...] = (
     *RANGES,
+    *RANGE_STREAMS,
     *WRITES,
     *TXN_CHECKS,
     *TXN_DUPLICATES,
