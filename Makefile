@@ -4,6 +4,7 @@ TARGET ?=
 ETCD ?= auto
 BUG ?=
 FUZZ_SECONDS ?= 60
+TEST_JOBS ?= $(if $(filter endpoint:%,$(ETCD)),0,auto)
 JOBS ?= 1
 HISTORIES ?= 1000000
 AGAIN ?=
@@ -28,13 +29,13 @@ help: ## list these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 	@echo
 	@echo 'variables: TARGET and JOBS (fuzz: what to compare, in how many processes), ETCD (where the real one comes from), FUZZ_SECONDS,'
-	@echo '           HISTORIES, BUG (repro), MUTANTS, MUTANT_SECONDS, AGAIN (mutants), SEEDS (lies)'
+	@echo '           TEST_JOBS (test: processes), HISTORIES, BUG (repro), MUTANTS, MUTANT_SECONDS, AGAIN (mutants), SEEDS (lies)'
 
 fuzz: $(READY) ## search for lies:  make fuzz [TARGET=slot-mock] [ETCD=auto] [FUZZ_SECONDS=60] [JOBS=1]
 	@$(BIN)/etcd-lockstep fuzz --etcd $(ETCD) --seconds $(FUZZ_SECONDS) --jobs $(JOBS) $(foreach target,$(TARGET),--against $(target))
 
 test: $(READY) ## run every test, the corpus among them
-	@$(BIN)/python -m pytest --etcd-source $(ETCD)
+	@$(BIN)/python -m pytest --etcd-source $(ETCD) -n $(TEST_JOBS)
 
 check: $(READY) ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .
