@@ -226,11 +226,13 @@ _DEATHS = (
 _CRASHES = (
     Bug(
         "lost-on-kill",
-        "A server with one member that is killed loses a write that it had acknowledged.",
-        ("#14370",),
+        "A server that is killed under load loses writes that it had acknowledged.",
+        ("#13766", "#14370"),
         ("3.5.0",),
         ("3.5.5",),
-        "raftNode.start (server/etcdserver/raft.go) let entries be applied, and answered, before they were in the log.",
+        "The consistent index was stored before its entry was applied (#13766, server/etcdserver/server.go, mended in "
+        "3.5.3); with one member, entries were answered before they were in the log (#14370, "
+        "server/etcdserver/raft.go).",
         ByRun(
             lost_on_kill,
             180.0,
