@@ -3,6 +3,7 @@
 TARGET ?=
 ETCD ?= auto
 BUG ?=
+FAULTS ?=
 FUZZ_SECONDS ?= 60
 TEST_JOBS ?= $(if $(filter endpoint:%,$(ETCD)),0,auto)
 JOBS ?= 1
@@ -23,16 +24,19 @@ MUTANTS_READY := $(VENV)/.mutants-ready
 SOURCES := model fake stateful_tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz test check docs bench matrix replay check-histories quirks repro mutants fidelity lies dist-check clean
+.PHONY: help fuzz stress test check docs bench matrix replay check-histories quirks repro mutants fidelity lies dist-check clean
 
 help: ## list these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 	@echo
 	@echo 'variables: TARGET and JOBS (fuzz: what to compare, in how many processes), ETCD (where the real one comes from), FUZZ_SECONDS,'
-	@echo '           TEST_JOBS (test: processes), HISTORIES, BUG (repro), MUTANTS, MUTANT_SECONDS, AGAIN (mutants), SEEDS (lies)'
+	@echo '           TEST_JOBS (test: processes), FAULTS (stress), HISTORIES, BUG (repro), MUTANTS, MUTANT_SECONDS, AGAIN (mutants), SEEDS (lies)'
 
 fuzz: $(READY) ## search for lies:  make fuzz [TARGET=slot-mock] [ETCD=auto] [FUZZ_SECONDS=60] [JOBS=1]
 	@$(BIN)/etcd-lockstep fuzz --etcd $(ETCD) --seconds $(FUZZ_SECONDS) --jobs $(JOBS) $(foreach target,$(TARGET),--against $(target))
+
+stress: $(READY) ## let clients race, and check what they saw:  make stress [TARGET=cluster:3] [ETCD=auto] [FUZZ_SECONDS=60] [FAULTS=kill,pause]
+	@$(BIN)/etcd-lockstep stress $(or $(TARGET),$(ETCD)) --seconds $(FUZZ_SECONDS) $(foreach faults,$(FAULTS),--faults $(faults))
 
 test: $(READY) ## run every test, the corpus among them
 	@$(BIN)/python -m pytest --etcd-source $(ETCD) -n $(TEST_JOBS)
