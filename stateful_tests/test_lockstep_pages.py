@@ -8,9 +8,9 @@ import pytest
 
 from etcd_lockstep.pages import distinguishing, fidelity, quirks
 from etcd_lockstep.pages.quirks import UNSEEN, Row
-from etcd_lockstep.searching.coverage import Coverage, fields_used
+from etcd_lockstep.searching.coverage import ERRORS, Coverage, fields_used
 from etcd_lockstep.searching.known_quirks import quirk_traces, shows
-from etcd_model import quirks_of
+from etcd_model import State, quirks_of, step
 from etcd_model.errors import EMPTY_KEY
 from etcd_model.operations import As, Compare, CompareTarget, Put, Range, Txn
 from etcd_model.quirks import SINCE
@@ -82,7 +82,7 @@ def test_fields_are_counted_wherever_they_stand() -> None:
 def test_agreed_steps_are_counted_by_field_and_by_answer() -> None:
     coverage = Coverage()
     coverage.agreed(Put(b"a", b"1"), PutResult(2))
-    coverage.agreed(Put(b""), EMPTY_KEY)
+    coverage.agreed(Put(b""), EMPTY_KEY, State())
     more = Coverage()
     more.agreed(Put(b"a"), PutResult(3))
     coverage.add(more)
@@ -92,7 +92,24 @@ def test_agreed_steps_are_counted_by_field_and_by_answer() -> None:
             {"operation": "put", "error": "", "steps": 2},
             {"operation": "put", "error": EMPTY_KEY.message, "steps": 1},
         ],
+        "states": [{"operation": "put", "error": EMPTY_KEY.message, "feature": "no keys", "steps": 1}],
+        "errors_not_met": sorted(ERRORS - {EMPTY_KEY.message}),
     }
+
+
+def test_steps_are_counted_by_the_state_in_which_they_were_asked() -> None:
+    state = State()
+    for operation in (Put(b"a"), Put(b"b")):
+        state, _ = step(state, operation)
+    some = Range(b"a")
+    coverage = Coverage()
+    coverage.agreed(some, step(state, some)[1], state)
+    assert coverage.met == {
+        ("range", "", "several keys"): 1,
+        ("range", "", "key without a lease"): 1,
+        ("range", "", "covers some"): 1,
+    }
+    assert Coverage(coverage.counts, coverage.states).met == coverage.met
 
 
 def test_the_fields_of_requests_are_those_of_the_wire_under_our_names() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -108,7 +109,7 @@ def page(measured: Sequence[Measured], distinguishing_traces: Mapping[str, Trace
         lines.append(f"| {field} | {' | '.join(reported)} | {links} |")
         if not any(counts):
             reasons.append(f"- {field}: {NOT_EXERCISED.get(field, 'drawn too rarely for runs of this length')}")
-    lines += ["", "## Not exercised", "", *(reasons or ["Nothing."]), "", *_answers(measured)]
+    lines += ["", "## Not exercised", "", *(reasons or ["Nothing."]), "", *_states(measured), *_answers(measured)]
     return "\n".join(lines) + "\n"
 
 
@@ -136,6 +137,25 @@ def _differing(distinguishing_traces: Mapping[str, Trace]) -> dict[str, list[str
                 continue  # every request of its kind has it
             found.setdefault(used, []).append(quirk)
     return found
+
+
+def _states(measured: Sequence[Measured]) -> Iterator[str]:
+    versions = " | ".join(one.version for one in measured)
+    yield "## States"
+    yield ""
+    yield "How many kinds of answers (an operation, and an error or none) all agreed on in a state with this feature."
+    yield ""
+    yield f"| state | {versions} |"
+    yield f"|---|{'---|' * len(measured)}"
+    met = [Counter(feature for _, _, feature in one.coverage.met) for one in measured]
+    for feature in sorted(set().union(*met)):
+        yield f"| {feature} | {' | '.join(str(one[feature]) for one in met)} |"
+    yield ""
+    yield "Errors that no step of a version met:"
+    yield ""
+    for one in measured:
+        yield f"- etcd {one.version}: {'; '.join(one.coverage.errors_not_met) or 'none'}"
+    yield ""
 
 
 def _answers(measured: Sequence[Measured]) -> Iterable[str]:

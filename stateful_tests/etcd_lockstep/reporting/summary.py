@@ -164,7 +164,7 @@ def summarize(
         causes=_causes(result.findings, Counter(result.seen_again), files),
         accepted=len(result.accepted.showing),
         has_baseline=has_baseline,
-        coverage=Coverage(result.coverage),
+        coverage=Coverage(result.coverage, result.states),
         unknown=result.targets.unknown,
         ignored=tuple(ignored),
         drawn=Counter(result.drawn),

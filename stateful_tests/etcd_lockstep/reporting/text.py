@@ -11,6 +11,7 @@ from rich.text import Text
 
 from etcd_lockstep.reporting.finding_text import finding_report, headline
 from etcd_lockstep.reporting.summary import Cause, Reported, RunSummary
+from etcd_lockstep.searching.coverage import Coverage
 from etcd_lockstep.searching.findings import pattern
 from etcd_lockstep.strategies.operation_table import FAMILIES
 
@@ -74,8 +75,9 @@ def _times(number: int) -> str:
     return "time" if number == 1 else "times"
 
 
-def print_summary(console: Console, summary: RunSummary) -> None:
-    """What was found, by severity and operation, and what was and was not compared: ten lines at most."""
+def print_summary(console: Console, summary: RunSummary, detail: Detail = Detail.USUAL) -> None:
+    """What was found, by severity and operation, and what was and was not compared: ten lines at most, and in full
+    detail one for each feature of the state and each error that was not met."""
     findings = summary.findings
     if findings:
         console.print()
@@ -83,8 +85,21 @@ def print_summary(console: Console, summary: RunSummary) -> None:
         console.print(Text(f"{_lies(len(findings), summary)}: {by_severity}", style="bold"))
         by_operation = ", ".join(f"{operation} {number}" for operation, number in summary.by_operation.items())
         console.print(Text(f"in answers to {by_operation}"))
-    for line in limits(summary):
+    for line in (*states_met(summary.coverage, detail), *limits(summary)):
         console.print(Text(line, style="dim"))
+
+
+def states_met(coverage: Coverage, detail: Detail) -> list[str]:
+    """What was met in which states: a line; in full detail the steps by feature, and the errors that weren't met."""
+    met = coverage.met
+    if not met:
+        return []
+    answers = len({(operation, error) for operation, error, _ in met})
+    lines = [f"met {answers:,} kinds of answers, in {len(met):,} combinations with features of the state"]
+    if detail is Detail.FULL:
+        lines += [f"  {feature}: {steps:,} steps" for feature, steps in coverage.features.most_common()]
+        lines += [f"  not met: {message}" for message in coverage.errors_not_met]
+    return lines
 
 
 def limits(summary: RunSummary) -> list[str]:

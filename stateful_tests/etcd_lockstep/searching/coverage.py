@@ -1,4 +1,5 @@
-"""Coverage: on how many steps all targets agreed, by the fields that the request used and by the error it met."""
+"""Coverage: on how many steps all targets agreed, by the fields that the request used, by the error it met,
+and by the state of the store in which it was asked."""
 
 from __future__ import annotations
 
@@ -11,7 +12,9 @@ from typing import Any, TypeAlias
 
 from etcd_lockstep.comparing.observation import Observation
 from etcd_lockstep.names import operation_name, snake_case
+from etcd_lockstep.searching.states import state_features
 from etcd_lockstep.trace import bare
+from etcd_model import State, errors
 from etcd_model.errors import Error
 from etcd_model.operations import (
     OPERATIONS,
@@ -33,15 +36,22 @@ OK = ""
 CoverageCounts: TypeAlias = Mapping[tuple[frozenset[str], str, str], int]
 """Agreed steps by the fields that are set, the operation, and the error."""
 
+StateCounts: TypeAlias = Mapping[tuple[str, str, tuple[str, ...]], int]
+"""Agreed steps by the operation, the error, and the features of the state (`StateFeatures`)."""
+
+ERRORS = frozenset(one.message for one in vars(errors).values() if isinstance(one, Error))
+"""The messages of the errors that the model has by name."""
+
 
 class Coverage:
     """Counts of agreed steps."""
 
-    __slots__ = ("_steps",)
+    __slots__ = ("_states", "_steps")
 
-    def __init__(self, counts: CoverageCounts | None = None) -> None:
+    def __init__(self, counts: CoverageCounts | None = None, states: StateCounts | None = None) -> None:
         self._steps = Counter(counts)
         """Taken apart only when they are asked for."""
+        self._states = Counter(states)
 
     @property
     def counts(self) -> CoverageCounts:
@@ -65,14 +75,46 @@ class Coverage:
             counts[operation, message] += steps
         return counts
 
-    def agreed(self, operation: Operation, observation: Observation) -> None:
-        """All targets have given this answer to an operation."""
+    @property
+    def states(self) -> StateCounts:
+        """As they are counted; by workers that follow no model, none are."""
+        return self._states
+
+    @property
+    def met(self) -> Counter[tuple[str, str, str]]:
+        """By operation, error and one feature of the state: how many agreed steps met the three together."""
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for (operation, message, features), steps in self._states.items():
+            for feature in filter(None, features):
+                counts[operation, message, feature] += steps
+        return counts
+
+    @property
+    def features(self) -> Counter[str]:
+        """By feature of the state: how many agreed steps met it."""
+        counts: Counter[str] = Counter()
+        for (_, _, feature), steps in self.met.items():
+            counts[feature] += steps
+        return counts
+
+    @property
+    def errors_not_met(self) -> list[str]:
+        """The messages of those errors that no step met, in alphabetical order."""
+        return sorted(ERRORS - {message for _, message in self.answers})
+
+    def agreed(self, operation: Operation, observation: Observation, before: State | None = None) -> None:
+        """All targets have given this answer to an operation. `before`: the model's state in which it was asked, where
+        one is at hand."""
         message = observation.message if isinstance(observation, Error) else OK
-        self._steps[fields_used(operation), operation_name(type(bare(operation))), message] += 1
+        name = operation_name(type(bare(operation)))
+        self._steps[fields_used(operation), name, message] += 1
+        if before is not None:
+            self._states[name, message, state_features(operation, before, observation)] += 1
 
     def add(self, other: Coverage) -> None:
         """Count what another search has seen, too."""
         self._steps.update(other._steps)
+        self._states.update(other._states)
 
     def to_json(self) -> dict[str, Any]:
         """As `fuzz --json` writes it."""
@@ -82,6 +124,11 @@ class Coverage:
                 {"operation": operation, "error": error, "steps": steps}
                 for (operation, error), steps in sorted(self.answers.items())
             ],
+            "states": [
+                {"operation": operation, "error": error, "feature": feature, "steps": steps}
+                for (operation, error, feature), steps in sorted(self.met.items())
+            ],
+            "errors_not_met": self.errors_not_met,
         }
 
 

@@ -168,6 +168,7 @@ class Search:
             return False
         before, self._trace = self._trace, (*self._trace, operation)
         self.drawn[name_of(operation)] += 1
+        state = self._model.state
         try:
             step = self._current.step(operation)
         except Skipped as skipped:
@@ -193,7 +194,7 @@ class Search:
             self.over = True
         if not step.divergences:
             answer = step.observations[self._model.name]
-            self.coverage.agreed(operation, answer)
+            self.coverage.agreed(operation, answer, state)
             if self._near is not self._all:
                 self._note_situation(situation(operation, answer, self._model.state))
         for divergence in step.divergences:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
-from etcd_lockstep.searching.coverage import Coverage, CoverageCounts
+from etcd_lockstep.searching.coverage import Coverage, CoverageCounts, StateCounts
 from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.run import Run, Stage
@@ -69,6 +69,7 @@ class ShardResult:
     findings: tuple[Finding, ...] = ()
     seen_again: SeenAgain = field(default_factory=dict)
     coverage: CoverageCounts = field(default_factory=dict)
+    states: StateCounts = field(default_factory=dict)
     drawn: Mapping[str, int] = field(default_factory=dict)
     """Operations by name, those among them that no target was asked."""
     inexpressible: Mapping[str, int] = field(default_factory=dict)
@@ -117,6 +118,7 @@ def result_of(run: Run, stages: Sequence[Stage], seconds: float) -> ShardResult:
         findings=tuple(run.findings),
         seen_again=seen_again,
         coverage=coverage.counts,
+        states=coverage.states,
         drawn=drawn,
         inexpressible=inexpressible,
         accepted=AcceptedByShard(tuple(accepted.showing), tuple(accepted.no_longer_showing), tuple(accepted.unchecked)),
@@ -134,6 +136,7 @@ def merged(results: Sequence[ShardResult]) -> ShardResult:
         findings=tuple(distinct(finding for result in results for finding in result.findings)),
         seen_again=_sum(result.seen_again for result in results),
         coverage=_sum(result.coverage for result in results),
+        states=_sum(result.states for result in results),
         drawn=_sum(result.drawn for result in results),
         inexpressible=_sum(result.inexpressible for result in results),
         accepted=_merged_accepted([result.accepted for result in results]),

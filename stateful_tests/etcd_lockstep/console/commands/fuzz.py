@@ -130,7 +130,7 @@ def _report(
         has_baseline=bool(options.accepted),
         ignored=options.shard.ignored,
     )
-    print_summary(console, summary)
+    print_summary(console, summary, options.detail)
     print_findings(console, summary.causes, options.detail)
     for reason in unfiled:
         console.print(reason, style="bold red", soft_wrap=True)
