@@ -1,8 +1,8 @@
 """The harness checks that they agree: sequences of operations in lockstep on every target, and a list of the findings.
 
 `LockstepMachine` is the state machine for users' own tests; `find_divergences`, `assert_matches_etcd` and `replay`
-run the search and the corpus from Python, `check_history` the checker of concurrent histories (`histories`). Names are
-imported when they are first used.
+run the search and the corpus from Python, `check_history` the checker of concurrent histories (`histories`), and
+`trace_of` makes a trace of a session on the fake. Names are imported when they are first used.
 """
 
 from importlib import import_module
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         find_divergences,
         replay,
     )
+    from etcd_lockstep.journal_trace import RecordedSession, trace_of
     from etcd_lockstep.machine import LockstepMachine
     from etcd_lockstep.searching.findings import DivergenceFound, Finding
     from etcd_lockstep.target import NotExpressible, Target, TargetDied
@@ -29,6 +30,7 @@ __all__ = [
     "Finding",
     "LockstepMachine",
     "NotExpressible",
+    "RecordedSession",
     "Target",
     "TargetDied",
     "__version__",
@@ -37,6 +39,7 @@ __all__ = [
     "check_history",
     "find_divergences",
     "replay",
+    "trace_of",
 ]
 
 _MODULES = {
@@ -45,6 +48,7 @@ _MODULES = {
     "Finding": "searching.findings",
     "LockstepMachine": "machine",
     "NotExpressible": "target",
+    "RecordedSession": "journal_trace",
     "Target": "target",
     "TargetDied": "target",
     "assert_matches_etcd": "api",
@@ -52,6 +56,7 @@ _MODULES = {
     "check_history": "api",
     "find_divergences": "api",
     "replay": "api",
+    "trace_of": "journal_trace",
 }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from etcd_lockstep.filing.bad_file import BadFile as BadFile  # which is named from here as well
 from etcd_lockstep.filing.notation import BadNotation, Json, answer_to_json, operation_from_json, to_json
 from etcd_lockstep.filing.writing import write_whole
+from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.findings import Finding, Signature
 from etcd_lockstep.trace import Trace
 
@@ -51,6 +52,31 @@ def entry(finding: Finding, etcd: str) -> Json:
         "trace": [to_json(operation) for operation in finding.trace],
         "answers": answers(finding),
     }
+
+
+RECORDED = "recorded"
+"""The `difference` of a file that reports no lie: it holds a session, in which nobody may differ anywhere."""
+
+
+def save_trace(trace: Trace, path: Path | str) -> None:
+    """Write a trace, such as that of a recorded session, as a file that is replayed. Raises `OSError`.
+
+    ValueError where the trace is empty.
+    """
+    if not trace:
+        raise ValueError("the trace is empty: there is nothing to replay")
+    content = {
+        "format": FORMAT,
+        "name": f"session of {len(trace)} steps",
+        "odd_one_out": "none",
+        "found_with": "none",
+        "step": len(trace),
+        "operation": name_of(trace[-1]),
+        "field": "none",
+        "difference": RECORDED,
+        "trace": [to_json(operation) for operation in trace],
+    }
+    write_whole(Path(path), _pretty(content))
 
 
 def answers(finding: Finding) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ from etcd_lockstep.comparing.lockstep import (
     Skipped,
 )
 from etcd_lockstep.comparing.timed import TimedLockstep
-from etcd_lockstep.filing.corpus import CorpusFile
+from etcd_lockstep.filing.corpus import RECORDED, CorpusFile
 from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.findings import DIED, SEEN_ONCE, signature
 from etcd_lockstep.searching.participants import Participants
@@ -117,7 +117,8 @@ def replay(file: CorpusFile, model: ModelTarget, others: Sequence[Target]) -> Re
     """Run a file's trace in lockstep.
 
     It still lies if the model, the fake and the real etcd differ anywhere, or if any other target shows, at
-    the last step, what the file reports. What else such a target may do wrong is other files' business.
+    the last step, what the file reports. What else such a target may do wrong is other files' business; but
+    of a recorded session, which reports nothing, it still lies if any target differs anywhere.
     """
     unable = _unable(file.trace, others)
     if unable:
@@ -130,7 +131,7 @@ def replay(file: CorpusFile, model: ModelTarget, others: Sequence[Target]) -> Re
             for divergence in lockstep.step(operation).divergences:
                 seen = [signature(divergence.odd_one_out, operation, one) for one in divergence.differences]
                 reported = f"{divergence.odd_one_out} at step {number}: {', '.join(map(str, seen))}"
-                if divergence.odd_one_out in (*REFERENCES, UNDECIDED):
+                if file.signature.kind == RECORDED or divergence.odd_one_out in (*REFERENCES, UNDECIDED):
                     return Replay(file, Outcome.STILL_LIES, reported)
                 if number == len(file.trace) and any(_same(one, file) for one in seen):
                     return Replay(file, Outcome.STILL_LIES, reported)
@@ -156,7 +157,7 @@ def _died(file: CorpusFile, died: Died, step: int) -> Replay:
         died.target.revive()
     except TargetDied as gone:
         raise TargetDied(f"{remark}; {gone}") from gone
-    same = file.signature.kind == DIED.kind or died.target.name in REFERENCES
+    same = file.signature.kind in (DIED.kind, RECORDED) or died.target.name in REFERENCES
     return Replay(file, Outcome.STILL_LIES if same else Outcome.NOT_REPLAYED, remark)
 
 
