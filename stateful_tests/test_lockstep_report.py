@@ -429,4 +429,6 @@ def test_a_whole_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     masked = re.sub(
         r"[\d,]+ sequences, [\d,]+ steps in \d+ s \([\d,]+ steps/s\)", "N sequences, N steps in N s", reported
     )
-    check("whole-run", masked)
+    check(
+        "whole-run", re.sub(r"^[\d,]+ sequences  .*\n", "", masked, flags=re.MULTILINE)
+    )  # of a slow machine's progress

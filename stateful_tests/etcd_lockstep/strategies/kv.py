@@ -1,4 +1,4 @@
-"""The kv family: Range, RangeStream, Put, DeleteRange; and Compact, a family of its own."""
+"""The kv family: Range, Put, DeleteRange; and RangeStream and Compact, each a family of its own."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Row(Generic[SomeOperation]):
     """Whether it leaves a store as it was, whatever the answer is."""
 
 
-FAMILY_NAMES = ("kv", "txn", "lease", "time", "watch", "compact", "auth", "maintenance", "lock")
+FAMILY_NAMES = ("kv", "range_stream", "txn", "lease", "time", "watch", "compact", "auth", "maintenance", "lock")
 
 # Without a type of its own, so that mypy compares each row's function with the row's operation.
 _ROWS = (
@@ -94,7 +94,7 @@ _ROWS = (
     Row(op.HashKV, "maintenance", maintenance.hash_kv, simplify.hash_kv, reads_only=True),
     Row(op.Snapshot, "maintenance", maintenance.snapshot, reads_only=True),
     Row(op.WatchRead, "watch", watch.watch_read, simplify.of_a_stream),  # what it takes off the stream is gone
-    Row(op.RangeStream, "kv", kv.range_stream, simplify.range_, reads_only=True),
+    Row(op.RangeStream, "range_stream", kv.range_stream, simplify.range_, reads_only=True),
     Row(op.Range, "kv", kv.range_, simplify.range_, reads_only=True),
 )
 TABLE: tuple[Row[Any], ...] = _ROWS
