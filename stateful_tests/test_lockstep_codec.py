@@ -63,7 +63,6 @@ from fake_etcd.wire.methods import METHOD
 
 FULL: tuple[op.Operation, ...] = (
     op.Range(b"k", b"z", 1, 2, op.SortOrder.DESCEND, op.SortTarget.VALUE, True, True, True, 3, 4, 5, 6),
-    op.RangeStream(b"k", b"z", 1, 2, op.SortOrder.DESCEND, op.SortTarget.VALUE, True, True, True, 3, 4, 5, 6),
     op.Put(b"k", b"v", 7, True, True, True),
     op.DeleteRange(b"k", b"z", True),
     op.Txn(
@@ -98,6 +97,7 @@ FULL: tuple[op.Operation, ...] = (
     op.RoleGrantPermission("r", op.Permission(op.PermissionType.READWRITE, b"k", b"z")),
     op.RoleRevokePermission("r", b"k", b"z"),
     op.Status(),
+    op.RangeStream(b"k", b"z", 1, 2, op.SortOrder.DESCEND, op.SortTarget.VALUE, True, True, True, 3, 4, 5, 6),
     op.Alarm(op.AlarmAction.DEACTIVATE, 5, op.AlarmType.CORRUPT),
     op.Defragment(),
     op.Hash(),

@@ -429,6 +429,5 @@ def test_a_whole_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     masked = re.sub(
         r"[\d,]+ sequences, [\d,]+ steps in \d+ s \([\d,]+ steps/s\)", "N sequences, N steps in N s", reported
     )
-    check(
-        "whole-run", re.sub(r"^[\d,]+ sequences  .*\n", "", masked, flags=re.MULTILINE)
-    )  # of a slow machine's progress
+    without_progress = re.sub(r"^[\d,]+ sequences  .*\n", "", masked, flags=re.MULTILINE)  # which a slow machine has
+    check("whole-run", re.sub(r"met \d+ kinds of answers, in \d+", "met N kinds of answers, in N", without_progress))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from etcd_lockstep.trace import RevisionAt
 from etcd_lockstep.transcripts.transcript import Since, kv, says
 from etcd_model.errors import (
     COMPACTED,
@@ -53,10 +54,10 @@ RANGE_STREAMS = (
     says(
         "it reads the past, but neither what is compacted nor what is yet to come",
         *PUTS[:3],
-        (RangeStream(ALL, ALL, revision=3), streamed(RangeResult(4, KVS[:2], count=2))),
-        (RangeStream(ALL, ALL, revision=5), streamed(FUTURE_REVISION)),
-        (Compact(3), CompactResult(4)),
-        (RangeStream(ALL, ALL, revision=2), streamed(COMPACTED)),
+        (RangeStream(ALL, ALL, revision=RevisionAt(2)), streamed(RangeResult(4, KVS[:2], count=2))),
+        (RangeStream(ALL, ALL, revision=RevisionAt(3, 1)), streamed(FUTURE_REVISION)),
+        (Compact(RevisionAt(2)), CompactResult(4)),
+        (RangeStream(ALL, ALL, revision=RevisionAt(1)), streamed(COMPACTED)),
     ),
     says(
         "it refuses a sort order of its own and filters by revision, after what a Range refuses too",
