@@ -18,6 +18,7 @@ from etcd_lockstep import servers
 from etcd_lockstep.catalogue import find, find_two, is_etcd
 from etcd_lockstep.comparing.ignoring import check_fields
 from etcd_lockstep.console.argument_types import check_corpus, check_output, positive, seconds, seed
+from etcd_lockstep.console.campaign_arguments import add_campaign
 from etcd_lockstep.console.commands import Exit, FuzzOptions, run_check, run_fuzz, run_replay, run_targets
 from etcd_lockstep.console.ending import USAGE_ERRORS
 from etcd_lockstep.console.interrupts import Interrupts
@@ -268,6 +269,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(command=_check)
 
     add_stress(commands, running, _credentials)
+    add_campaign(commands)
 
     targets = commands.add_parser("targets", help="list targets and specimens")
     targets.set_defaults(command=_targets)

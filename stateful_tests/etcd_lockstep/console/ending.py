@@ -6,6 +6,7 @@ import traceback
 from pathlib import Path
 
 from etcd_lockstep import servers
+from etcd_lockstep.campaigns.coordinator import ClusterGone
 from etcd_lockstep.catalogue import UnknownTarget
 from etcd_lockstep.comparing.ignoring import UnknownField
 from etcd_lockstep.console.exits import Exit
@@ -37,7 +38,7 @@ def ended_by(error: BaseException, interrupts: Interrupts) -> tuple[Exit, str]:
     match error:
         case ShardEnded(code=code):
             return code, str(error)
-        case TargetGone() | TargetDied() | servers.EtcdUnavailable():
+        case TargetGone() | TargetDied() | servers.EtcdUnavailable() | ClusterGone():
             return Exit.UNREACHABLE, str(error)
         case _ if isinstance(error, USAGE_ERRORS):
             return Exit.REFUSED, str(error)

@@ -160,12 +160,16 @@ class ShardPool:
     def stop(self) -> None:
         """Have all end, and wait for what they have found."""
         self._stopping = True
-        for process in self._processes:
-            process.stop()
+        self.end_early()
         until = time.monotonic() + PATIENCE
         with suppress(Empty):
             while not all(one.is_over for one in self._processes):
                 self._hear(*self._told.get(timeout=max(until - time.monotonic(), 0)))
+
+    def end_early(self) -> None:
+        """Have `search`, in another thread, end: it raises `ShardEnded`."""
+        for process in self._processes:
+            process.stop()
 
     @property
     def workloads(self) -> tuple[WorkloadSummary, ...]:

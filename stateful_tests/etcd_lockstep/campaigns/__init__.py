@@ -1,0 +1,1 @@
+"""Campaigns: many shards on several processes or machines, with a state that outlives all of them."""
