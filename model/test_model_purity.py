@@ -26,6 +26,7 @@ TRANSCRIPT: tuple[Operation, ...] = (
     op.Txn(success=(op.Put(b"c", b"4"), op.DeleteRange(b"b"), op.Txn(success=(op.Range(b"c"),)))),
     op.Range(EVERY, EVERY),
     op.Range(b"a", revision=3),
+    op.RangeStream(b"a"),
     op.LeaseKeepAlive(7),
     op.LeaseTimeToLive(7, keys=True),
     op.LeaseLeases(),
@@ -93,8 +94,8 @@ TRANSCRIPT: tuple[Operation, ...] = (
         )
     ),
 )
-NEVER_GRANTED = (op.MemberRemove(op.MEMBER_ID), op.MemberPromote(op.MEMBER_ID))
-"""What a cluster of one refuses in any case."""
+NEVER_GRANTED = (op.MemberRemove(op.MEMBER_ID), op.MemberPromote(op.MEMBER_ID), op.RangeStream(b"a"))
+"""What a cluster of one of the usual release refuses in any case."""
 
 REFUSED: tuple[Operation, ...] = (
     op.Range(b""),

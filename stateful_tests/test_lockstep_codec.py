@@ -14,6 +14,7 @@ from etcd_lockstep.codec import (
     decode,
     decode_created,
     decode_event,
+    decode_range_stream,
     decode_snapshot,
     encode,
     encode_watch,
@@ -182,7 +183,7 @@ def test_no_field_is_left_off(operation: op.Operation) -> None:
 
 
 def test_a_txn_goes_with_its_compares_its_branches_and_what_is_nested() -> None:
-    request = over_the_wire(FULL[3])
+    request = over_the_wire(FULL[4])
     assert [(c.key, c.range_end, c.target, c.result) for c in request.compare[:4]] == [
         (b"k", b"z", target, 2) for target in (0, 1, 2, 4)
     ]
@@ -504,6 +505,17 @@ MEMBERS = (op.MemberList(), op.MemberAdd(), op.MemberRemove(1), op.MemberUpdate(
 @pytest.mark.parametrize(("operation", "answer", "result"), ANSWERS, ids=lambda value: type(value).__name__)
 def test_an_answer_is_decoded_with_all_its_fields(operation: op.Operation, answer: Message, result: Result) -> None:
     assert decode(operation, answer) == result
+
+
+def test_the_chunks_of_a_range_stream_are_one_answer_of_which_the_last_has_the_header() -> None:
+    first = pb.RangeStreamResponse(range_response=pb.RangeResponse(kvs=[A_KV]))
+    last = pb.RangeStreamResponse(range_response=pb.RangeResponse(header=HEADER, kvs=[A_KV], count=2))
+    assert decode_range_stream((first, last)) == RangeResult(9, (KV, KV), count=2)
+
+
+def test_a_range_stream_without_a_chunk_is_malformed() -> None:
+    with pytest.raises(Malformed, match="ended without a message"):
+        decode_range_stream(())
 
 
 def test_an_answer_in_a_txn_that_holds_nothing_is_malformed() -> None:

@@ -15,7 +15,7 @@ from etcd_model.quirks import SINCE
 from fake_etcd import Engine
 from fake_etcd.server import serve
 
-FAMILIES = "kv,txn,lease,watch,compact,auth,maintenance,lock"
+FAMILIES = "kv,txn,lease,watch,compact,auth,maintenance,lock,range_stream"
 """All but `time`, which has to wait."""
 
 

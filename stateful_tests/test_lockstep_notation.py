@@ -71,8 +71,7 @@ def enum(*members: int) -> st.SearchStrategy[int]:
 
 FILTERS = st.lists(enum(*op.FilterType), max_size=3).map(tuple)
 LEADERS = st.none() | st.builds(op.LeaderKey, KEYS, KEYS, REVISIONS, LEASES)
-RANGES = st.builds(
-    op.Range,
+RANGE_FIELDS = (
     KEYS,
     KEYS,
     INTS,
@@ -87,6 +86,7 @@ RANGES = st.builds(
     REVISIONS,
     REVISIONS,
 )
+RANGES = st.builds(op.Range, *RANGE_FIELDS)
 PUTS = st.builds(op.Put, KEYS, KEYS, LEASES, BOOLS, BOOLS, BOOLS)
 DELETES = st.builds(op.DeleteRange, KEYS, KEYS, BOOLS)
 COMPARES = st.builds(
@@ -109,6 +109,7 @@ def txns(requests: st.SearchStrategy[Any]) -> st.SearchStrategy[op.Txn]:
 TXNS = txns(st.recursive(RANGES | PUTS | DELETES, txns, max_leaves=3))
 STRATEGIES: dict[type[Operation], st.SearchStrategy[Any]] = {
     op.Range: RANGES,
+    op.RangeStream: st.builds(op.RangeStream, *RANGE_FIELDS),
     op.Put: PUTS,
     op.DeleteRange: DELETES,
     op.Txn: TXNS,
@@ -370,7 +371,10 @@ def deep(levels: int) -> dict[str, Any]:
         (["put"], "an operation is an object with 'op'"),
         ({"key": "a"}, "an operation is an object with 'op'"),
         ({"op": 3}, "an operation is an object with 'op'"),
-        ({"op": "PutRequest"}, "no operation is called 'PutRequest': there are range, put, delete_range, txn,"),
+        (
+            {"op": "PutRequest"},
+            "no operation is called 'PutRequest': there are range, range_stream, put, delete_range,",
+        ),
         ({"op": "put", "key": "a", "ttl": 3}, "a put has no 'ttl'"),
         ({"op": "put"}, "a put needs 'key'"),
         ({"op": "put", "key": 3}, "key can't be 3 at step 9"),

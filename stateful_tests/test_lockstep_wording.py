@@ -115,6 +115,7 @@ NEW_WORDS: tuple[tuple[op.Operation, str], ...] = (
     (op.HashKV(), "hash_kv"),
     (op.HashKV(RevisionAt(2)), "hash_kv, revision (revision after step 2)"),
     (op.Snapshot(), "snapshot"),
+    (op.RangeStream(b"a", limit=1), 'range_stream "a", limit 1'),
     (op.MoveLeader(1), "move_leader to member 1"),
     (op.Downgrade(op.DowngradeAction.VALIDATE, "3.5.0"), 'downgrade VALIDATE "3.5.0"'),
     (op.MemberList(True), "member_list, linearizable"),

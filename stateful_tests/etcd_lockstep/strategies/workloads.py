@@ -107,7 +107,7 @@ def _leased(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
 
 STORE = Workload(
     "store",
-    families=("kv", "txn", "lease", "watch", "compact", "lock"),
+    families=("kv", "txn", "lease", "watch", "compact", "lock", "range_stream"),
     weights={
         "put": (6, 0, 12, 0),
         "range": (6, 6, 12, 6),

@@ -32,7 +32,11 @@ class EtcdTarget(WireTarget):
         self._running = running
         self.release = release_of(running.version)
         quirks = quirks_of(self.release)
-        implemented = {"auth_status": quirks.auth_status, "downgrade": quirks.downgrade}
+        implemented = {
+            "auth_status": quirks.auth_status,
+            "downgrade": quirks.downgrade,
+            "range_stream": quirks.range_streams,
+        }
         self._missing = {name for name, is_there in implemented.items() if not is_there}
         """The operations that its release does not implement."""
         self._granted: list[int] = []
