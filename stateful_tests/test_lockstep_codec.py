@@ -183,7 +183,7 @@ def test_no_field_is_left_off(operation: op.Operation) -> None:
 
 
 def test_a_txn_goes_with_its_compares_its_branches_and_what_is_nested() -> None:
-    request = over_the_wire(FULL[4])
+    request = over_the_wire(FULL[3])
     assert [(c.key, c.range_end, c.target, c.result) for c in request.compare[:4]] == [
         (b"k", b"z", target, 2) for target in (0, 1, 2, 4)
     ]
