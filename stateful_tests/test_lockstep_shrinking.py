@@ -405,6 +405,18 @@ def test_two_tokens_become_one() -> None:
     assert shrink(trace, judge) == (login, op.As(TokenOf(1), op.Put(b"a")), op.As(TokenOf(1), op.UserGet("u")))
 
 
+def test_a_step_that_lets_a_nameless_one_in_goes_where_a_name_does() -> None:
+    login, change = op.Authenticate("root", "p"), op.UserChangePassword("root", "q")
+    last = op.As(TokenOf(1), op.Range(b"a"))
+
+    def shows(trace: Trace) -> bool:
+        let_in = op.Alarm(1, 0, 2) in trace and change in trace
+        return trace[0] == login and trace[-1] == last and (let_in or op.As(TokenOf(1), change) in trace)
+
+    least = (login, op.As(TokenOf(1), change), last)
+    assert shrink((login, op.Alarm(1, 0, 2), change, last), when(shows)) == least
+
+
 def test_two_users_become_one() -> None:
     trace = (op.UserAdd("root", "p"), op.UserAdd("u", "p"), op.UserGrantRole("root", "root"), op.UserGet("u"))
 

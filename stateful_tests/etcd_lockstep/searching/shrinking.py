@@ -72,6 +72,7 @@ def shrink(trace: Trace, judge: Judge) -> Trace:
             _one_user,
             _one_token,
             _before_auth,
+            _in_a_name,
             _puts_for_watchers,
             _out_of_txns,
             _watches_later,
@@ -246,6 +247,23 @@ def _before_auth(trace: Trace, accepts: _Acceptance) -> Trace:
         candidate = reordered(nameless, order)
         if candidate is not None and accepts(candidate, faithful=False):
             return _before_auth(candidate, accepts)
+    return trace
+
+
+def _in_a_name(trace: Trace, accepts: _Acceptance) -> Trace:
+    """What needs another step to be let in without a name, done in somebody's name and without that step."""
+    if len(trace) > _PAIRS_UP_TO:
+        return trace
+    tokens = [index for index, operation in enumerate(trace) if isinstance(operation, op.Authenticate)]
+    for index, operation in enumerate(trace[:-1]):
+        if isinstance(operation, op.As | op.Authenticate):
+            continue
+        for token in tokens:
+            for gone in range(token + 1, index):
+                named = (*trace[:index], op.As(TokenOf(token + 1), operation), *trace[index + 1 :])
+                candidate = subtrace(named, [at for at in range(len(trace)) if at != gone])
+                if accepts(candidate, faithful=False):
+                    return _in_a_name(candidate, accepts)
     return trace
 
 

@@ -9,7 +9,8 @@ from etcd_lockstep.strategies import kv
 from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_lockstep.strategies.shapes import client_txn
-from etcd_model.operations import Compare, CompareResult, CompareTarget, DeleteRange, Range, RequestOp, Txn
+from etcd_lockstep.trace import UNKNOWN_LEASE
+from etcd_model.operations import Compare, CompareResult, CompareTarget, DeleteRange, Put, Range, RequestOp, Txn
 
 _COMPARES = tuple((target, result) for target in CompareTarget for result in CompareResult)
 _REQUESTS: tuple[Callable[[ChoiceDecoder, GeneratorState], RequestOp], ...] = (
@@ -28,6 +29,8 @@ def txn(choices: ChoiceDecoder, state: GeneratorState, depth: int = 0) -> Txn:
         return Txn((_guard(choices, state),) if choices.pick((False, True)) else (), (kv.put(choices, state),))
     if state.invalid_inputs and choices.one_in(150):
         return _around_the_limit(choices, state)
+    if state.invalid_inputs and choices.one_in(60):
+        return _refused_late(choices, state)
     if depth == 0 and (choices.one_in(3) or (state.txns and choices.pick((True, True, False)))):
         return client_txn(choices, state)
     if choices.pick((False, False, True)):
@@ -82,3 +85,10 @@ def _around_the_limit(choices: ChoiceDecoder, state: GeneratorState) -> Txn:
     """As many operations as a txn may have, or one too many."""
     requests = (Range(choices.pick(state.keys)),) * (MAX_TXN_OPS + choices.count(1))
     return Txn(success=requests) if choices.pick((True, False)) else Txn(failure=requests)
+
+
+def _refused_late(choices: ChoiceDecoder, state: GeneratorState) -> Txn:
+    """Refused for what comes last, when a store that does not look ahead has written the rest: nothing may be left."""
+    written = (kv.put_value(choices, state), *_branch(choices, state, depth=2, at_most=1))
+    refused = Put(choices.pick(state.keys), b"", UNKNOWN_LEASE)
+    return Txn(success=(*written, refused))

@@ -124,7 +124,7 @@ STORE = Workload(
         "watch_read": (0, 2, 0, 1),
         "watch_cancel": (0, 1, 0, 0),
         "watch_progress": (0, 1, 0, 0),
-        "watch_close": (0, 0, 0, 1),
+        "watch_close": (0, 1, 0, 1),
         "lock": (0, 0, 0, 4),
         "unlock": (0, 0, 0, 2),
         "campaign": (0, 0, 0, 4),
