@@ -163,6 +163,12 @@ def test_jobs_that_agree_count_their_steps_together() -> None:
     assert len(together["seeds"]) == 3
 
 
+def test_jobs_that_are_refused_say_why(capsys: Capture) -> None:
+    arguments = "fuzz --etcd none --against slot-mock --families auth --examples 2 --jobs 2"
+    assert main(shlex.split(arguments)) == 2
+    assert capsys.readouterr().err == "etcd-lockstep: no target of this run knows an operation of auth\n"
+
+
 def test_jobs_and_an_endpoint_are_refused(capsys: Capture) -> None:
     assert main(["fuzz", "--etcd", "endpoint:127.0.0.1:1", "--jobs", "2", "--seconds", "1"]) == 2
     assert "each job needs an etcd of its own" in capsys.readouterr().err

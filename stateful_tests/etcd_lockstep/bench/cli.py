@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from etcd_lockstep import servers
+from etcd_lockstep.bench.campaigns import two_workers_over_one
 from etcd_lockstep.bench.driver import driver_over_bare_loop, lockstep_over_stubs
 from etcd_lockstep.bench.fake import FEW_KEYS, fake_over_etcd, many_keys
 from etcd_lockstep.bench.figures import Figure, Sizes
@@ -31,7 +32,8 @@ REPETITIONS = 5
 MANY_KEYS = 1_000_000
 
 
-def measure(console: Console, source: servers.WantedEtcd, sizes: Sizes) -> list[Figure]:
+def measure(console: Console, source: servers.WantedEtcd, sizes: Sizes, *, campaigns: bool) -> list[Figure]:
+    """`campaigns`: whether theirs are measured, which start a cluster for each figure."""
     with Participants(source, [], progress=console.print) as run:
         assert run.etcd is not None
         console.print(run.etcd.how)
@@ -45,6 +47,9 @@ def measure(console: Console, source: servers.WantedEtcd, sizes: Sizes) -> list[
             figures.append(machine_over_driver_on_etcd(run, sizes))
         with console.status("jobs"):
             figures.append(two_jobs_over_one(sizes))
+        if campaigns:
+            with console.status("workers"):
+                figures.append(two_workers_over_one(sizes))
         with console.status("fake"):
             figures.append(fake_over_etcd(run.etcd, sizes))
     with (
@@ -87,7 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(source, servers.NoEtcd):
             raise servers.BadSource("the bench needs a real etcd to compare with: it can't go with --etcd none")
         sizes = Sizes(options.seconds / (10 * REPETITIONS), REPETITIONS, MANY_KEYS)
-        figures = measure(console, source, Sizes(0.1, 2, 2 * FEW_KEYS) if options.quick else sizes)
+        sizes = Sizes(0.1, 2, 2 * FEW_KEYS) if options.quick else sizes
+        figures = measure(console, source, sizes, campaigns=not options.quick)
     except (servers.BadSource, servers.NotEmpty) as error:
         return _refuse(str(error), Exit.REFUSED)
     except (servers.EtcdUnavailable, TargetDied, TargetGone) as error:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
-import tempfile
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import uuid4
@@ -52,14 +53,28 @@ def _run_on_worker(campaign: str, number: int, shard: str) -> str:
     return work.outcome_to_text(outcome, str(worker.name))
 
 
+@contextmanager
+def _emptied(folder: Path) -> Iterator[Path]:
+    """A folder that is there meanwhile; what a campaign that was killed has left in it is deleted, too."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class DaskCluster:
     """A context manager: within it, an `Executor`. Raises `ClusterGone` where no scheduler answers.
 
     After it, nothing of the campaign is left to run: what is under way is told to end, also on a cluster that stays.
     """
 
-    def __init__(self, scheduler: str | None, workers: int, told: Told, *, dashboard: bool = False) -> None:
-        """`scheduler`: the address of one that is there; without, `workers` processes are started on this machine."""
+    def __init__(
+        self, scheduler: str | None, workers: int, folder: Path, told: Told, *, dashboard: bool = False
+    ) -> None:
+        """`scheduler`: the address of one that is there; without, `workers` processes are started on this machine.
+        `folder`: for files of the engine; what is there is deleted."""
         self._name = f"etcd-lockstep-{uuid4().hex}"
         self._ended: SimpleQueue[Future[str]] = SimpleQueue()
         self._numbers: dict[object, int] = {}
@@ -67,19 +82,21 @@ class DaskCluster:
         self._capacity = 0
         self._told = told
         with ExitStack() as stack:
-            stack.enter_context(dask.config.set(_SETTINGS))
-            self._client = stack.enter_context(self._connected(stack, scheduler, workers, dashboard))
+            folder = stack.enter_context(_emptied(folder))
+            stack.enter_context(dask.config.set({**_SETTINGS, "temporary-directory": str(folder)}))
+            self._client = stack.enter_context(self._connected(stack, scheduler, workers, folder, dashboard))
             stack.callback(self._stop)
             self._client.subscribe_topic(self._name, lambda event: self._told(event[1]))
             self._stack = stack.pop_all()
 
-    def _connected(self, stack: ExitStack, scheduler: str | None, workers: int, dashboard: bool) -> Client:
+    def _connected(
+        self, stack: ExitStack, scheduler: str | None, workers: int, folder: Path, dashboard: bool
+    ) -> Client:
         if scheduler is not None:
             try:
                 return Client(scheduler, timeout=_CONNECT, set_as_default=False)
             except (OSError, ValueError) as error:
                 raise ClusterGone(f"no scheduler answers at {scheduler}: {error}") from error
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="etcd-lockstep-"))
         cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
@@ -88,7 +105,7 @@ class DaskCluster:
             worker_dashboard_address=None,
             memory_limit=None,
             silence_logs=logging.CRITICAL,
-            local_directory=folder,
+            local_directory=str(folder),
         )
         return Client(stack.enter_context(cluster), set_as_default=False)
 

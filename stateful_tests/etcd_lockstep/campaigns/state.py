@@ -72,6 +72,11 @@ class CampaignState:
         self.cells = self.campaign.cells
         self._places = {cell: place for place, cell in enumerate(self.cells)}
 
+    @property
+    def workers_folder(self) -> Path:
+        """Where the engine may keep files of its workers while the campaign runs."""
+        return self.folder / "workers"
+
     @staticmethod
     def create(folder: Path, campaign: Campaign, *, turns: int, uniform: bool) -> None:
         """Write a new state. `turns`: as `planning.round_of` has it. Raises `BadState`, and OSError."""

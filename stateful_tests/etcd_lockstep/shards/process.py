@@ -64,7 +64,7 @@ def main() -> int:
         except BaseException as error:
             code, reason = ended_by(error, interrupts)
         interrupts.finish()
-        output.tell(Ended(running.result if running is not None else None, code, reason))
+        output.tell(Ended(running.result if running is not None else None, int(code), reason))
     return 0
 
 

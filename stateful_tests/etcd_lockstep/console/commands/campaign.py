@@ -90,7 +90,9 @@ def _run(console: Console, state: CampaignState, options: ClusterOptions, interr
         with ExitStack() as stack:
             stack.enter_context(served_metrics(board, options.metrics_port))
             cluster = stack.enter_context(
-                DaskCluster(options.scheduler, options.workers, board.told, dashboard=options.dashboard)
+                DaskCluster(
+                    options.scheduler, options.workers, state.workers_folder, board.told, dashboard=options.dashboard
+                )
             )
             _print_started(console, state, cluster.capacity, cluster.dashboard)
             coordinator = Coordinator(state, cluster, listener)
