@@ -104,6 +104,7 @@ class DaskCluster:
             dashboard_address="127.0.0.1:0" if dashboard else None,
             worker_dashboard_address=None,
             memory_limit=None,
+            preload=["etcd_lockstep.campaigns.worker_process"],
             silence_logs=logging.CRITICAL,
             local_directory=str(folder),
         )
