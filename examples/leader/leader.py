@@ -42,11 +42,21 @@ class FencedMember(Member):
     """Writes as the leader it was elected as, or not at all."""
 
     def campaign(self) -> bool:
-        """Whether this member is the leader now. What it was elected at is its fencing token."""
-        elected = super().campaign()
-        _, leader = self._etcd.get(LEADER)
-        self._elected_at = leader.create_revision if elected and leader is not None else None
-        return self._elected_at is not None
+        """Whether this member is the leader now. What it was elected at is its fencing token, and it is read in the
+        transaction that elects it: after that, the key may be another leader's."""
+        transactions = self._etcd.transactions
+        elected, responses = self._etcd.transaction(
+            compare=[transactions.create(LEADER) == 0],
+            success=[
+                transactions.put(LEADER, self._name, self._etcd.lease(TTL)),
+                transactions.get(LEADER),
+            ],
+            failure=[],
+        )
+        if elected:
+            ((_, leader),) = responses[1]
+            self._elected_at = leader.create_revision
+        return bool(elected)
 
     def hand_out(self) -> int | None:
         """The next job; None where this member is not the leader any more."""
