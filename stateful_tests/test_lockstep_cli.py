@@ -67,6 +67,9 @@ class NotATarget:
     pass
 
 
+Alias = dict[str, int]  # of which Python 3.10 says that it is a class
+
+
 class NeedsAnArgument(Specimen):
     def __init__(self, address: str) -> None:
         super().__init__()
@@ -159,6 +162,7 @@ def test_what_is_wrong_is_said_in_one_line(arguments: list[str], reason: str, el
     ("name", "reason"),
     [
         ("NotATarget", "NotATarget in .* is not a subclass of etcd_lockstep.target.Target$"),
+        ("Alias", "Alias in .* is not a subclass of etcd_lockstep.target.Target$"),
         ("NeedsAnArgument", r"NeedsAnArgument\(\) raised TypeError: .* missing 1 required positional argument"),
         ("NamedLikeTheRealOne", "a run has a target called 'etcd' already: give yours another name$"),
     ],

@@ -12,7 +12,7 @@ from etcd_lockstep import servers
 from etcd_lockstep.comparing.lockstep import UNDECIDED
 from etcd_lockstep.servers import Credentials, EtcdSource, NoEtcd
 from etcd_lockstep.specimens import SPECIMENS
-from etcd_lockstep.target import ALL, Target, TargetDied, described
+from etcd_lockstep.target import ALL, Target, TargetDied, described, is_target_class
 from etcd_lockstep.targets.checked import CheckedTarget
 from etcd_lockstep.targets.deadline import Overdue
 from etcd_lockstep.targets.served import PREFIX, parse_served
@@ -160,7 +160,7 @@ def _user_class(name: str) -> type[Target]:
     except BaseException as error:  # a module of the user's may fail in any way
         raise UnknownTarget(f"{name}: can't import {module_name} ({described(error)})") from error
     found = getattr(module, class_name, None)
-    if not (isinstance(found, type) and issubclass(found, Target)):
+    if not is_target_class(found):
         what = "is not there" if found is None else "is not a subclass of etcd_lockstep.target.Target"
         raise UnknownTarget(f"{name}: {class_name} in {module_name} {what}")
     return found

@@ -4,7 +4,7 @@ A target of your own is a subclass of `Target` with three methods; see docs/targ
 """
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, TypeGuard
 
 from etcd_lockstep.names import OPERATION_NAMED
 from etcd_model.operations import Operation, Txn
@@ -110,3 +110,8 @@ class Target(ABC):
 
     def close(self) -> None:  # noqa: B027  # most targets hold nothing that needs closing
         """Give back what the target holds. Called once, at the end of a run."""
+
+
+def is_target_class(value: object) -> TypeGuard[type[Target]]:
+    """Whether this is a class of targets. Asks the value's own type: on Python 3.10, `list[int]` passes for a class."""
+    return issubclass(type(value), type) and issubclass(value, Target)  # type: ignore[arg-type]  # it is a class

@@ -18,7 +18,7 @@ from etcd_lockstep.specimens import (
     whole_mocks,
     write,
 )
-from etcd_lockstep.target import Target
+from etcd_lockstep.target import Target, is_target_class
 
 FAMILIES = (read, write, revision, txn, lease, attachment, time, watch, lock, auth, history)
 """The modules of specimens that have one lie each."""
@@ -30,10 +30,7 @@ SPECIMENS: dict[str, Callable[[], Target]] = {
     kind.name: cast(Callable[[], Target], kind)
     for module in (*FAMILIES, *WHOLE_MOCKS)
     for kind in vars(module).values()
-    if isinstance(kind, type)
-    and issubclass(kind, Target)
-    and kind.__module__ == module.__name__
-    and "name" in vars(kind)
+    if is_target_class(kind) and kind.__module__ == module.__name__ and "name" in vars(kind)
 }
 """Every specimen by its name: each class of those modules that has one of its own."""
 
