@@ -118,6 +118,8 @@ def test_a_target_that_knows_a_few_operations_has_all_the_time_for_them() -> Non
     assert names(Run(RunOptions(NoEtcd(), against=against, seconds=20))) == {"store": 20}
     with pytest.raises(NothingToDo, match="no target of this run knows an operation of auth, time"):
         names(Run(RunOptions(NoEtcd(), against=against, families=("auth", "time"), seconds=20)))
+    with pytest.raises(NothingToDo, match=r"no target of this run knows an operation of auth$"):
+        names(Run(RunOptions(NoEtcd(), against=against, workloads=("auth",), seconds=20)))
 
 
 def test_what_an_arena_is_about_comes_along() -> None:

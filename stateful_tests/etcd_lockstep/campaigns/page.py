@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from etcd_lockstep.campaigns.figures import CampaignFigures, Point, Sighted, moment
 from etcd_lockstep.reporting.finding_text import headline
-from etcd_lockstep.reporting.html import check_jinja2
+from etcd_lockstep.reporting.html import render
 from etcd_lockstep.reporting.severity import Severity, severity_of
 from etcd_lockstep.reporting.wording import operation_in_words
 from etcd_lockstep.searching.coverage import OK
@@ -58,14 +57,8 @@ class HeatMap:
 
 def campaign_page(figures: CampaignFigures) -> str:
     """The page. Raises `NoJinja2`."""
-    check_jinja2()
-    import jinja2  # an extra: only who wants a page needs it
-
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    template = environment.from_string(Path(__file__).with_name("page.html.jinja").read_text(encoding="utf-8"))
-    return template.render(
+    return render(
+        "campaign.html.jinja",
         figures=figures,
         causes=_causes(figures),
         heat=heat_map(figures.answers),

@@ -174,7 +174,7 @@ class Run:
         self.accepted = AcceptedFindings(plan.accepted)
         self._quirks = KnownQuirks([name for family in plan.families for name in FAMILIES[family]])
         self._seconds_left = plan.seconds
-        self._told: deque[Finding] = deque()
+        self._learned: deque[Finding] = deque()
         self._known_elsewhere: list[Finding] = []
         self._progress = progress
         self._on_busy = on_busy
@@ -227,7 +227,8 @@ class Run:
             if workload not in asked and workload.operations(families, known):
                 self._progress(f"{workload.name}: left out, for not every store of this run is one that it starts")
         if not self.searches:
-            raise NothingToDo(f"no target of this run knows an operation of {', '.join(families)}")
+            searched = [one for one in families if any(one in workload.families for workload in wanted)] or families
+            raise NothingToDo(f"no target of this run knows an operation of {', '.join(searched)}")
 
     def _stage(
         self,
@@ -274,12 +275,12 @@ class Run:
     def learn(self, finding: Finding) -> None:
         """Take what another run has found in the same targets for known, from the next example on. Any thread may call
         it."""
-        self._told.append(finding)
+        self._learned.append(finding)
 
     def _is_over(self, started: float, turn: float) -> bool:
         """Whether a turn is, that began then. Between two examples, what other runs have found is taken in."""
-        while self._told:
-            self._known_elsewhere.append(self._told.popleft())
+        while self._learned:
+            self._known_elsewhere.append(self._learned.popleft())
             for search in self.searches:
                 search.triage.know(self._known_elsewhere[-1])
         return time.monotonic() - started >= turn
