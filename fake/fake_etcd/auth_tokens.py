@@ -1,4 +1,4 @@
-"""Who a call comes from, and the tokens that tell it (etcd: server/auth/store.go TokenProvider, simple_token.go)."""
+"""Who a call comes from, and the tokens that name them (etcd: server/auth/store.go TokenProvider, simple_token.go)."""
 
 from collections.abc import Callable
 from secrets import choice

@@ -5,4 +5,4 @@ from typing import NoReturn
 
 def assert_never(value: NoReturn) -> NoReturn:
     """Where mypy reports a call of this, a `match` has forgotten a case."""
-    raise AssertionError(f"none of what a fault does: {value!r}")
+    raise AssertionError(f"not a case that is handled: {value!r}")

@@ -131,7 +131,7 @@ def _prepare(core: Core, effect: ExpireLease | NoSpace, request: Message) -> Non
 
 
 def _answered(answer: Callable[[], Message]) -> Message | None:
-    """What the caller isn't told: an answer, or None where the request is refused."""
+    """What the caller doesn't get: an answer, or None where the request is refused."""
     try:
         return answer()
     except EtcdError:

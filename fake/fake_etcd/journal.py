@@ -126,7 +126,7 @@ def _message(kind: type[Message], data: bytes | None) -> Message | None:
 
 
 def _line(message: Any) -> str:
-    if "header" in message.DESCRIPTOR.fields_by_name:  # of it, only the revision tells anything
+    if "header" in message.DESCRIPTOR.fields_by_name:  # the rest of a header is the same in every answer
         revision = message.header.revision
         message.ClearField("header")
         return f"revision {revision} {_text(message)}".rstrip()

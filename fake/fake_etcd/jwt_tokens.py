@@ -32,7 +32,8 @@ class JwtTokens:
         self._lifetime = lifetime
         self._clock = clock
         self._quirks = quirks
-        self._midnight = time.time() - clock()
+        self._clock_began = time.time() - clock()
+        """The time of day, in seconds since the epoch, at which the clock read 0."""
 
     @property
     def signs(self) -> bool:
@@ -64,7 +65,7 @@ class JwtTokens:
 
     def postpone(self, seconds: float) -> None:
         """The end is signed, so the time of day goes back."""
-        self._midnight -= seconds
+        self._clock_began -= seconds
 
     def drop_of(self, user: str) -> None:
         """What was signed stays signed."""
@@ -92,7 +93,7 @@ class JwtTokens:
         return now >= max(numbers.get("nbf", 0), numbers.get("iat", 0))
 
     def _now(self) -> float:
-        return self._midnight + self._clock()
+        return self._clock_began + self._clock()
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

@@ -33,7 +33,7 @@ def two_workers_over_one(sizes: Sizes) -> Figure:
             CampaignState.create(Path(folder) / "state", campaign, turns=workers, uniform=True)
             with (
                 CampaignState(Path(folder) / "state", alone=True) as state,
-                DaskCluster(None, workers, state.workers_folder, lambda _told: None) as cluster,
+                DaskCluster(None, workers, state.workers_folder, lambda _how_far: None) as cluster,
             ):
                 started = time.monotonic()
                 Coordinator(state, cluster, CampaignListener()).run()

@@ -38,7 +38,7 @@ _SETTINGS = {
     "distributed.scheduler.work-stealing": False,
 }
 
-Told = Callable[[dict[str, Any]], None]
+OnProgress = Callable[[dict[str, Any]], None]
 """Called with the `worker`, the shard's `number`, its `steps` and `findings` so far, from a thread of the engine."""
 
 
@@ -67,11 +67,11 @@ def _emptied(folder: Path) -> Iterator[Path]:
 class DaskCluster:
     """A context manager: within it, an `Executor`. Raises `ClusterGone` where no scheduler answers.
 
-    After it, nothing of the campaign is left to run: what is under way is told to end, also on a cluster that stays.
+    After it, nothing of the campaign is left to run: what is under way is ended, also on a cluster that stays.
     """
 
     def __init__(
-        self, scheduler: str | None, workers: int, folder: Path, told: Told, *, dashboard: bool = False
+        self, scheduler: str | None, workers: int, folder: Path, on_progress: OnProgress, *, dashboard: bool = False
     ) -> None:
         """`scheduler`: the address of one that is there; without, `workers` processes are started on this machine.
         `folder`: for files of the engine; what is there is deleted."""
@@ -80,13 +80,12 @@ class DaskCluster:
         self._numbers: dict[object, int] = {}
         self._asked = 0.0
         self._capacity = 0
-        self._told = told
         with ExitStack() as stack:
             folder = stack.enter_context(_emptied(folder))
             stack.enter_context(dask.config.set({**_SETTINGS, "temporary-directory": str(folder)}))
             self._client = stack.enter_context(self._connected(stack, scheduler, workers, folder, dashboard))
             stack.callback(self._stop)
-            self._client.subscribe_topic(self._name, lambda event: self._told(event[1]))
+            self._client.subscribe_topic(self._name, lambda event: on_progress(event[1]))
             self._stack = stack.pop_all()
 
     def _connected(
@@ -146,7 +145,7 @@ class DaskCluster:
             raise ClusterGone("the scheduler has ended, or has lost the campaign") from error
 
     def _stop(self) -> None:
-        with suppress(OSError):  # a scheduler that is gone has no workers to be told
+        with suppress(OSError):  # a scheduler that is gone has no workers left to stop
             self._client.run(work.stop, self._name)
 
     def __enter__(self) -> DaskCluster:

@@ -36,11 +36,11 @@ def run_apart(campaign: str, shard: Shard, on_progress: Callable[[dict[str, Any]
         with _lock:
             _running.setdefault(campaign, set()).add(pool)
 
-        def tell() -> None:
+        def report() -> None:
             while not ended.wait(PROGRESS_EVERY):
                 on_progress({"steps": sum(one.steps for one in pool.workloads), "findings": pool.findings})
 
-        threading.Thread(target=tell, daemon=True).start()
+        threading.Thread(target=report, daemon=True).start()
         try:
             pool.search()
         except ShardEnded as error:

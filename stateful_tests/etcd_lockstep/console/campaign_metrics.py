@@ -16,7 +16,7 @@ _METRICS: dict[str, tuple[str, Callable[[CampaignBoard], float]]] = {
     "shards_running": ("Shards that are under way.", lambda board: board.under_way),
     "steps": ("Steps, with those of the shards under way.", lambda board: board.steps_so_far),
     "findings": ("Findings, each counted once.", lambda board: board.findings),
-    "workers": ("Workers that have told something of their shard.", lambda board: len(board.workers)),
+    "workers": ("Workers that have reported how far their shard is.", lambda board: len(board.workers)),
 }
 
 

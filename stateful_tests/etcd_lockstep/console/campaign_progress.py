@@ -22,15 +22,15 @@ _SILENT_FOR = 30.0
 
 @dataclass(slots=True)
 class _AtWork:
-    """What a worker does, as it last told."""
+    """What a worker does, as it last reported."""
 
     number: int
     steps: int
-    told: float
+    heard: float
 
 
 class CampaignBoard:
-    """What is known of a campaign while it runs. Any thread may tell it something, and read it."""
+    """What is known of a campaign while it runs. Any thread may report to it, and read it."""
 
     def __init__(self, state: CampaignState) -> None:
         by_status = state.by_status()
@@ -49,8 +49,8 @@ class CampaignBoard:
         with self._lock:
             self._cells[number] = cell
 
-    def told(self, how_far: dict[str, Any]) -> None:
-        """As `cluster.Told` has it."""
+    def on_progress(self, how_far: dict[str, Any]) -> None:
+        """As `cluster.OnProgress` has it."""
         with self._lock:
             if how_far["number"] in self._cells:
                 self.workers[how_far["worker"]] = _AtWork(how_far["number"], how_far["steps"], time.monotonic())
@@ -78,12 +78,12 @@ class CampaignBoard:
             return self.steps + sum(one.steps for one in self.workers.values())
 
     def lines(self) -> list[str]:
-        """One for each worker that has told something lately."""
+        """One for each worker that has reported lately."""
         with self._lock:
             at_work = [
                 f"{name}: shard {one.number}, {self._cells[one.number]}: {one.steps:,} steps"
                 for name, one in sorted(self.workers.items())
-                if one.number in self._cells and time.monotonic() - one.told < _SILENT_FOR
+                if one.number in self._cells and time.monotonic() - one.heard < _SILENT_FOR
             ]
         more = len(at_work) - _MOST_WORKERS
         return [*at_work[:_MOST_WORKERS], *([f"and {more} more workers"] if more > 0 else [])]

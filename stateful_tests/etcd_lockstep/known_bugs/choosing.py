@@ -22,7 +22,7 @@ class Choice:
 
 def choose(bug: Bug, programs: Sequence[Program]) -> Choice:
     """`programs`: the available versions, the newest last."""
-    affected = [program for program in programs if bug.is_in(program.version) and _tells(bug, program)]
+    affected = [program for program in programs if bug.is_in(program.version) and _distinguishes(bug, program)]
     later = programs[programs.index(affected[-1]) :] if affected else programs
     return Choice(
         affected[-1] if affected else None,
@@ -30,7 +30,7 @@ def choose(bug: Bug, programs: Sequence[Program]) -> Choice:
     )
 
 
-def _tells(bug: Bug, program: Program) -> bool:
+def _distinguishes(bug: Bug, program: Program) -> bool:
     """Whether the trace of a quirk distinguishes this version with the quirk from it without."""
     match bug.shown_by:
         case ByTrace(trace=trace, quirk=quirk) if bug.name == quirk:

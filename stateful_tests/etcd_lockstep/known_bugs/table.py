@@ -28,7 +28,7 @@ _PERMISSIONS = (
         traces.NESTED_TXN,
     ),
     _mended_by_quirk(
-        "txn-put-tells-previous-value",
+        "txn-put-reveals-previous-value",
         "txn_puts_guarded",
         "A user who may only write a key reads its value, by a put with prev_kv inside a txn.",
         "checkTxnReqsPermission (server/etcdserver/apply_auth.go) checked the write alone, and not what Put checks.",
@@ -51,7 +51,7 @@ _PERMISSIONS = (
         traces.COMPACTION_BY_ANYBODY,
     ),
     _mended_by_quirk(
-        "lease-tells-its-keys",
+        "lease-reveals-its-keys",
         "lease_keys_guarded",
         "A user who may read no key learns the names of those of a lease.",
         "LeaseTimeToLive (server/etcdserver/v3_server.go) looked at no permission.",

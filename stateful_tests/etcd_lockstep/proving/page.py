@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 from etcd_lockstep.proving.measuring import Measured
 from etcd_lockstep.specimens.shortest import SHORTEST
 
-OTHERWISE_TOLD = {
+SHOWN_OTHERWISE = {
     "revision-starts-elsewhere": "revisions are compared as they count on from a target's first",
     "state-shared-across-instances": "no sequence shows it: a target is asked by one client at a time",
     "lost-update-under-threads": "found by `etcd-lockstep stress`, whose clients run at the same time",
@@ -18,7 +18,7 @@ OTHERWISE_TOLD = {
     "and has a specimen",
     "second-if-replaces-first, second-then-replaces-first": "about how a client builds a txn, of which none is sent",
 }
-"""Lies of mocks that a sequence of requests to one target can't tell, each with the reason."""
+"""Lies of mocks that a sequence of requests to one target can't show, each with the reason."""
 
 Results = Mapping[str, Sequence[Measured]]
 """By specimen: its searches, one a seed."""
@@ -67,8 +67,8 @@ def _lines(results: Results, limit: float, plot: str) -> Iterator[str]:
             known,
         )
         yield f"| {name} | {' | '.join(figures)} |"
-    yield from ("", "## What no sequence tells", "")
-    yield from (f"- {name}: {reason}." for name, reason in OTHERWISE_TOLD.items())
+    yield from ("", "## What no sequence shows", "")
+    yield from (f"- {name}: {reason}." for name, reason in SHOWN_OTHERWISE.items())
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -39,7 +39,7 @@ started."""
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """What a member of a cluster is told at its start."""
+    """What a member of a cluster is started with."""
 
     name: str
     client_port: int
@@ -147,9 +147,9 @@ class BinaryEtcd(RunningEtcd):
         self.directory = root / f"etcd-lockstep-{uuid4().hex}"
         self._guard = Guard("/bin/sh", "-c", _CLEAN_UP, "sh", os.fspath(self.directory))
         self.directory.mkdir(mode=0o700)
-        told = self._membership
-        self.member = told.name if told is not None else f"lockstep-{uuid4().hex[:12]}"
-        client_port, peer_port = free_ports() if told is None else (told.client_port, told.peer_port)
+        membership = self._membership
+        self.member = membership.name if membership is not None else f"lockstep-{uuid4().hex[:12]}"
+        client_port, peer_port = free_ports() if membership is None else (membership.client_port, membership.peer_port)
         self.address = f"127.0.0.1:{client_port}"
         self._command = [
             os.fspath(self._program.path),
@@ -159,7 +159,7 @@ class BinaryEtcd(RunningEtcd):
                 listen="127.0.0.1",
                 client_port=client_port,
                 peer_port=peer_port,
-                **({} if told is None else {"peer_url": told.peer_url, "cluster": told.cluster}),
+                **({} if membership is None else {"peer_url": membership.peer_url, "cluster": membership.cluster}),
             ),
             *setting_flags(_with_quota(self._settings, root)),
             *(() if self._settings.durable else self._program.speedups),

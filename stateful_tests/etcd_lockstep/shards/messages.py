@@ -1,4 +1,4 @@
-"""What a process that runs a shard, and the one that started it, tell each other: a line of JSON each."""
+"""What a process that runs a shard, and the one that started it, send each other: a line of JSON each."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ from etcd_lockstep.shards.shard import Shard
 from etcd_model.exhaustive import assert_never
 
 PATIENCE = 30.0
-"""Seconds that the processes have to end after they were told to, before they are killed."""
+"""Seconds that the processes have to end after they were asked to, before they are killed."""
 
 _PROGRAM = (
     "import sys; '' in sys.path and sys.path.remove(''); "  # no file of this folder stands for a module
@@ -53,9 +53,9 @@ class ShardEnded(Exception):
 
 
 class _Process:
-    """A process that runs a shard, as far as it has told."""
+    """A process that runs a shard, as far as it has reported."""
 
-    def __init__(self, place: int, shard: Shard, told: SimpleQueue[tuple[_Process, FromProcess | None]]) -> None:
+    def __init__(self, place: int, shard: Shard, messages: SimpleQueue[tuple[_Process, FromProcess | None]]) -> None:
         self.place = place
         self.shard = shard
         self.targets: ShardTargets | None = None
@@ -65,7 +65,7 @@ class _Process:
         self.ended: Ended | None = None
         self.is_over = False
         """Whether nothing more comes from it."""
-        self._told = told
+        self._messages = messages
         self._process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM],
             stdin=subprocess.PIPE,
@@ -80,13 +80,13 @@ class _Process:
             for line in self._process.stdout:
                 message = from_line(line)
                 assert not isinstance(message, ToProcess)
-                self._told.put((self, message))
+                self._messages.put((self, message))
         except ValueError:  # the last line of a process that was killed, or what is no message: nothing can follow
             self._process.kill()
         finally:
-            self._told.put((self, None))
+            self._messages.put((self, None))
 
-    def tell(self, message: ToProcess) -> None:
+    def send(self, message: ToProcess) -> None:
         assert self._process.stdin is not None
         with suppress(BrokenPipeError, ValueError):  # it has ended
             self._process.stdin.write(to_line(message))
@@ -115,7 +115,7 @@ class _Process:
 
     @property
     def result(self) -> ShardResult | None:
-        """What it came to; of one that died, as far as it had told. None where its targets weren't started."""
+        """What it came to; of one that died, as far as it had reported. None where its targets weren't started."""
         if self.ended is not None and self.ended.result is not None:
             return self.ended.result
         if self.targets is None:
@@ -130,9 +130,9 @@ class ShardPool:
     """
 
     def __init__(self, shards: Sequence[Shard], listener: Listener) -> None:
-        """Starts the processes: `search` tells them what to do."""
+        """Starts the processes: `search` sends them what to do."""
         self._listener = listener
-        self._told: SimpleQueue[tuple[_Process, FromProcess | None]] = SimpleQueue()
+        self._messages: SimpleQueue[tuple[_Process, FromProcess | None]] = SimpleQueue()
         self._processes: list[_Process] = []
         self._began: set[str] = set()
         self._findings: dict[tuple[str, str], Finding] = {}
@@ -142,7 +142,7 @@ class ShardPool:
         """How many processes died."""
         try:
             for place, shard in enumerate(shards):
-                self._processes.append(_Process(place, shard, self._told))
+                self._processes.append(_Process(place, shard, self._messages))
         except BaseException:
             self._close()
             raise
@@ -150,10 +150,10 @@ class ShardPool:
     def search(self) -> None:
         """Run all shards to their end. Raises `ShardEnded`; what was found until then is in `result` after `stop`."""
         first = self._processes[0]
-        first.tell(Begin(first.shard))  # the others begin when its targets have been started
+        first.send(Begin(first.shard))  # the others begin when its targets have been started
         while not all(one.is_over for one in self._processes):
-            process, message = self._told.get()
-            self._hear(process, message)
+            process, message = self._messages.get()
+            self._receive(process, message)
             if message is None:
                 self._check(process)
 
@@ -164,7 +164,7 @@ class ShardPool:
         until = time.monotonic() + PATIENCE
         with suppress(Empty):
             while not all(one.is_over for one in self._processes):
-                self._hear(*self._told.get(timeout=max(until - time.monotonic(), 0)))
+                self._receive(*self._messages.get(timeout=max(until - time.monotonic(), 0)))
 
     def end_early(self) -> None:
         """Have `search`, in another thread, end: it raises `ShardEnded`."""
@@ -215,7 +215,7 @@ class ShardPool:
             raise ShardEnded(Exit.FAILED, f"{name} died ({ended.way_it_died}), and all others had")
         self._listener.on_line(f"{name} died ({ended.way_it_died}): the others go on")
 
-    def _hear(self, process: _Process, message: FromProcess | None) -> None:
+    def _receive(self, process: _Process, message: FromProcess | None) -> None:
         match message:
             case None:
                 process.is_over = True
@@ -249,7 +249,7 @@ class ShardPool:
         self._started = time.monotonic()
         self._listener.on_targets(targets)
         for process in self._processes[1:]:
-            process.tell(Begin(process.shard))
+            process.send(Begin(process.shard))
 
     def _found(self, process: _Process, finding: Finding, etcd: str) -> None:
         process.found.append(finding)
@@ -260,7 +260,7 @@ class ShardPool:
         self._listener.on_finding(finding, etcd)
         for other in self._processes:
             if other is not process:
-                other.tell(Known(finding))
+                other.send(Known(finding))
 
     def _close(self) -> None:
         """Kill what has not ended."""

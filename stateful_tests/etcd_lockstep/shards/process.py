@@ -35,13 +35,13 @@ _PROGRESS_EVERY = 0.5
 
 
 class _Output:
-    """What is told to the process that started this one, by any thread."""
+    """What is sent to the process that started this one, by any thread."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._lock = threading.Lock()
 
-    def tell(self, message: FromProcess) -> None:
+    def send(self, message: FromProcess) -> None:
         """Nobody reads it where that process has died: then the end of the input ends this one."""
         with self._lock:
             try:
@@ -64,30 +64,30 @@ def main() -> int:
         except BaseException as error:
             code, reason = ended_by(error, interrupts)
         interrupts.finish()
-        output.tell(Ended(running.result if running is not None else None, int(code), reason))
+        output.send(Ended(running.result if running is not None else None, int(code), reason))
     return 0
 
 
 def _begun(output: _Output) -> ShardRun:
-    """The run of the shard that the input names, with a thread that listens for more, and one that tells how far it
-    is. Raises what `Shard.options` does."""
+    """The run of the shard that the input names, with a thread that listens for more, and one that reports how far
+    it is. Raises what `Shard.options` does."""
     lines = _lines_of_input()
     first = from_line(next(lines, b""))
     assert isinstance(first, Begin), first
 
     def on_targets(targets: ShardTargets) -> None:
-        output.tell(Targets(targets))
+        output.send(Targets(targets))
 
     def on_workload(name: str, drawn: list[str]) -> None:
-        output.tell(WorkloadBegins(name, tuple(drawn)))
+        output.send(WorkloadBegins(name, tuple(drawn)))
 
     def on_finding(finding: Finding, etcd: str) -> None:
-        output.tell(Found(finding, etcd))
+        output.send(Found(finding, etcd))
 
-    listener = Listener(on_targets, on_workload, lambda line: output.tell(Line(line)), on_finding)
+    listener = Listener(on_targets, on_workload, lambda line: output.send(Line(line)), on_finding)
     running = ShardRun(first.shard.options(), listener)
     threading.Thread(target=_listen, args=(running, lines), daemon=True).start()
-    threading.Thread(target=_tell_progress, args=(running, output), daemon=True).start()
+    threading.Thread(target=_send_progress, args=(running, output), daemon=True).start()
     return running
 
 
@@ -107,7 +107,7 @@ def _listen(running: ShardRun, lines: Iterator[bytes]) -> None:
     signal.raise_signal(signal.SIGTERM)  # Python calls its handler in the main thread, wherever that is
 
 
-def _tell_progress(running: ShardRun, output: _Output) -> None:
+def _send_progress(running: ShardRun, output: _Output) -> None:
     pause = threading.Event()
     while not pause.wait(_PROGRESS_EVERY):
-        output.tell(Progress(running.workloads, running.doing))
+        output.send(Progress(running.workloads, running.doing))

@@ -60,7 +60,7 @@ class LockKeyOutlivesLease(Specimen):
 
 
 class UnlockDoesNothing(Specimen):
-    """Who unlocks is told so, and has the lock still."""
+    """An unlock is answered without an error, and the lock is still held."""
 
     name = "unlock-does-nothing"
     capabilities = basic_and(*get_args(LockOperation))
@@ -94,7 +94,7 @@ class CampaignValueLost(Specimen):
 
 
 class LeaderRevisionMissing(Specimen):
-    """Who asks for the leader is not told at which revision that was."""
+    """The answer to a leader request has no revision in its header."""
 
     name = "leader-revision-missing"
     capabilities = basic_and(*get_args(LockOperation))

@@ -61,7 +61,7 @@ class CheckThenAct(Locked):
 
 
 class WatchRegisteredLate(Locked):
-    """A watcher from now on is first told the revision, and then put on the list of those who are sent events."""
+    """A watcher from now on is first sent the revision, and then put on the list of those who are sent events."""
 
     name = "watch-registered-late"
 

@@ -91,7 +91,11 @@ def _run(console: Console, state: CampaignState, options: ClusterOptions, interr
             stack.enter_context(served_metrics(board, options.metrics_port))
             cluster = stack.enter_context(
                 DaskCluster(
-                    options.scheduler, options.workers, state.workers_folder, board.told, dashboard=options.dashboard
+                    options.scheduler,
+                    options.workers,
+                    state.workers_folder,
+                    board.on_progress,
+                    dashboard=options.dashboard,
                 )
             )
             _print_started(console, state, cluster.capacity, cluster.dashboard)

@@ -1,7 +1,7 @@
 """The shortest sequence of plain operations that shows each specimen's lie, at its last step. A search may end with a
 shorter one, in which a txn does what several operations do here.
 
-What a trace is told by is the answer to its last operation: an honest etcd gives one, the specimen another.
+A trace shows the lie in the answer to its last operation: an honest etcd gives one, the specimen another.
 """
 
 from etcd_lockstep.specimens.shortest.auth import AUTH
