@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Queue
 from typing import Any
 
 import grpc
@@ -228,7 +228,7 @@ def test_closing_ends_all_that_is_open_and_leaves_no_thread() -> None:
     before = set(threading.enumerate())
     etcd = FakeEtcd()
     client = etcd.etcd3_client()
-    reported: SimpleQueue[Any] = SimpleQueue()
+    reported: Queue[Any] = Queue()
     client.add_watch_callback("a", reported.put)
     made = stubs(etcd.channel())
     watch = made.watch.Watch(iter([pb.WatchRequest(create_request=pb.WatchCreateRequest(key=b"a"))]))

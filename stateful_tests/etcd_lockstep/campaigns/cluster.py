@@ -14,7 +14,7 @@ from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from typing import Any
 from uuid import uuid4
 
@@ -76,7 +76,7 @@ class DaskCluster:
         """`scheduler`: the address of one that is there; without, `workers` processes are started on this machine.
         `folder`: for files of the engine; what is there is deleted."""
         self._name = f"etcd-lockstep-{uuid4().hex}"
-        self._ended: SimpleQueue[Future[str]] = SimpleQueue()
+        self._ended: Queue[Future[str]] = Queue()
         self._numbers: dict[object, int] = {}
         self._asked = 0.0
         self._capacity = 0

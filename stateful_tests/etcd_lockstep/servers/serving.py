@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from threading import Thread
 from typing import IO
 
@@ -86,7 +86,7 @@ class ServedProgram:
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: Guard | None = None
         self._readers: list[Thread] = []
-        self._printed: SimpleQueue[str | None] | None = None
+        self._printed: Queue[str | None] | None = None
         """Its lines, until one of them has been its address."""
         self.keys: list[bytes] = []
         """Those that it printed before its address, as keys to draw from."""
@@ -142,7 +142,7 @@ class ServedProgram:
             )
         except OSError as error:
             raise ProgramFailed(f"{program} can't be run: {error.strerror}") from error
-        self._printed = SimpleQueue()
+        self._printed = Queue()
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self._readers = [
@@ -163,7 +163,7 @@ class ServedProgram:
         if line is not None:
             self._errors.append(line)
 
-    def _await_address(self, lines: SimpleQueue[str | None]) -> str:
+    def _await_address(self, lines: Queue[str | None]) -> str:
         """The first address in what is printed."""
         end = time.monotonic() + self._seconds
         address: str | None = None
@@ -180,7 +180,7 @@ class ServedProgram:
                 raise ProgramFailed(self._with_last_words(f"it ended {how} before it printed an address"))
         return address
 
-    def _next_line(self, lines: SimpleQueue[str | None], end: float) -> str | None:
+    def _next_line(self, lines: Queue[str | None], end: float) -> str | None:
         """Raises `ProgramFailed` at the end of its time, however much it prints until then."""
         with suppress(Empty):
             if (left := end - time.monotonic()) > 0:

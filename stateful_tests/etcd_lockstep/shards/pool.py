@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from types import TracebackType
 
 from etcd_lockstep.console.exits import Exit
@@ -55,7 +55,7 @@ class ShardEnded(Exception):
 class _Process:
     """A process that runs a shard, as far as it has reported."""
 
-    def __init__(self, place: int, shard: Shard, messages: SimpleQueue[tuple[_Process, FromProcess | None]]) -> None:
+    def __init__(self, place: int, shard: Shard, messages: Queue[tuple[_Process, FromProcess | None]]) -> None:
         self.place = place
         self.shard = shard
         self.targets: ShardTargets | None = None
@@ -132,7 +132,7 @@ class ShardPool:
     def __init__(self, shards: Sequence[Shard], listener: Listener) -> None:
         """Starts the processes: `search` sends them what to do."""
         self._listener = listener
-        self._messages: SimpleQueue[tuple[_Process, FromProcess | None]] = SimpleQueue()
+        self._messages: Queue[tuple[_Process, FromProcess | None]] = Queue()
         self._processes: list[_Process] = []
         self._began: set[str] = set()
         self._findings: dict[tuple[str, str], Finding] = {}

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from types import FrameType
 from typing import ParamSpec, TypeVar
 
@@ -88,7 +88,7 @@ def _call(seconds: float, what: str, function: Callable[P, T], *args: P.args, **
     """Raises `Overdue`. In another thread than the main one, the call is left to go on for ever."""
     if threading.current_thread() is threading.main_thread():
         return _watchdog.call(seconds, what, function, *args, **kwargs)
-    outcomes: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
+    outcomes: Queue[tuple[T | None, BaseException | None]] = Queue()
 
     def run() -> None:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue, SimpleQueue
 from threading import Thread
 from typing import Any, TypeAlias
 
@@ -43,7 +43,7 @@ class Incoming:
 
     def __init__(self, call: Any) -> None:
         self._call = call
-        self._arrived: SimpleQueue[Any] = SimpleQueue()
+        self._arrived: Queue[Any] = Queue()  # not a SimpleQueue: on Python 3.10, its get(timeout=…) may wait for ever
         self._reader = Thread(target=self._read, name="etcd-lockstep-stream", daemon=True)
         self._reader.start()
 
