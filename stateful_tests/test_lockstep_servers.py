@@ -249,7 +249,7 @@ def killed_after(function):
 if sys.argv[3] == "the server is started":
     subprocess.Popen.__init__ = killed_after(subprocess.Popen.__init__)
 else:
-    os.mkdir = killed_after(os.mkdir)
+    Path.mkdir = killed_after(Path.mkdir)
 servers.start(servers.parse_source(sys.argv[1]))
 """
 

@@ -119,5 +119,5 @@ class Compact(Shown):
     physical: bool = False
 
 
-RequestOp: TypeAlias = "Range | Put | DeleteRange | Txn"
+RequestOp: TypeAlias = Range | Put | DeleteRange | Txn
 """What a branch of a `Txn` may hold; a Txn among them is a nested one."""

@@ -61,4 +61,4 @@ class CompactResult:
     revision: int
 
 
-ResponseOp: TypeAlias = "RangeResult | PutResult | DeleteRangeResult | TxnResult"
+ResponseOp: TypeAlias = RangeResult | PutResult | DeleteRangeResult | TxnResult
