@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -28,7 +29,7 @@ class DeletesCountNothing(Specimen):
 
     def apply(self, operation: Operation) -> Result:
         result = super().apply(operation)
-        return DeleteRangeResult(result.revision) if isinstance(result, DeleteRangeResult) else result
+        return replace(result, deleted=0) if isinstance(result, DeleteRangeResult) else result
 
 
 class Recording(Search):

@@ -170,7 +170,7 @@ class Flaky(Specimen):
         if isinstance(result, PutResult):
             Flaky.left -= 1
             if Flaky.left == 0:
-                return PutResult(result.revision + 5)
+                return replace(result, revision=result.revision + 5)
         return result
 
 

@@ -122,6 +122,7 @@ CASES = {
     "drops-on-burst": Case(
         (LOST,),
         (WATCH, *(PUT,) * DropsOnBurst.ROOM, READ, *(PUT,) * DropsOnBurst.ROOM, READ),
+        reported_as=3,
     ),
     "second-watch-replaces-first": Case(
         (LOST,),
@@ -229,7 +230,7 @@ CASES = {
             *(op.As(TokenOf(5), PUT), op.Authenticate("u", "p"), op.Authenticate("u", "q"), op.As(TokenOf(9), PUT)),
         ),
         workload=AUTH,
-        reported_as=4,  # the read, what else is let in, and what is then refused for its revision or its user
+        reported_as=5,  # the read, what else is let in, and what is then refused for its revision or its user
     ),
     "lock-does-not-wait": Case(
         ("lock waiting missing",),

@@ -6,7 +6,7 @@ left simpler, as long as the trace still shows the same thing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import Enum, auto
 from itertools import combinations
@@ -75,6 +75,7 @@ def shrink(trace: Trace, judge: Judge) -> Trace:
             _in_a_name,
             _puts_for_watchers,
             _out_of_txns,
+            _asked_otherwise,
             _watches_later,
             _simpler_steps,
             _simpler_keys,
@@ -212,6 +213,38 @@ def _out_of_txns(trace: Trace, accepts: _Acceptance) -> Trace:
 
 _MOVED_OUT = 3
 """Operations of a txn up to which they become steps of their own; more would be no simpler."""
+
+
+def _asked_otherwise(trace: Trace, accepts: _Acceptance) -> Trace:
+    """A step that asks for the opposite, and needs no other one for that: a compare can fail for a key that nobody has
+    put, and a password be wrong that nobody has changed."""
+    if len(trace) > _PAIRS_UP_TO:
+        return trace
+    for index, operation in enumerate(trace):
+        for opposite in _opposites(operation):
+            for gone in range(index):
+                asked = (*trace[:index], opposite, *trace[index + 1 :])
+                candidate = subtrace(asked, [at for at in range(len(trace)) if at != gone])
+                if accepts(candidate, faithful=False):
+                    return _asked_otherwise(candidate, accepts)
+    return trace
+
+
+def _opposites(operation: op.Operation) -> Iterator[op.Operation]:
+    match operation:
+        case op.Authenticate(password=password):
+            yield replace(operation, password="q" if password == "p" else "p")
+        case op.Txn(compare=compares):
+            for index, compare in enumerate(compares):
+                if compare.result in _OPPOSITE:
+                    turned = replace(compare, result=_OPPOSITE[compare.result])
+                    yield replace(operation, compare=(*compares[:index], turned, *compares[index + 1 :]))
+
+
+_OPPOSITE: dict[int, op.CompareResult] = {
+    op.CompareResult.EQUAL: op.CompareResult.NOT_EQUAL,
+    op.CompareResult.NOT_EQUAL: op.CompareResult.EQUAL,
+}
 
 
 def _watches_later(trace: Trace, accepts: _Acceptance) -> Trace:

@@ -6,6 +6,7 @@ from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_lockstep.trace import UNKNOWN_TOKEN
 from etcd_model import operations as op
+from etcd_model.ranges import FROM_KEY
 
 ROOT = "root"
 """Always has a password: without one nobody could ever turn auth off again."""
@@ -19,11 +20,9 @@ def prelude(choices: ChoiceDecoder, state: GeneratorState) -> tuple[op.Operation
     """What leads to a store whose users have permissions and tokens; nothing at all once in four times."""
     if choices.one_in(4):
         return ()
-    granted = tuple(
-        op.RoleGrantPermission(role, permission(choices, state))
-        for role in ("r", "s")
-        for _ in range(choices.pick((1, 2, 1)))
-    )
+    first, second, *more = (permission(choices, state) for _ in range(choices.pick((2, 3, 2))))
+    if first.range_end > first.key and choices.pick((False, True)):  # the ranges of two roles touch
+        second = op.Permission(second.perm_type, first.range_end, choices.pick((FROM_KEY, b"")))
     return (
         op.UserAdd(ROOT, "p"),
         op.UserGrantRole(ROOT, ROOT),
@@ -31,7 +30,9 @@ def prelude(choices: ChoiceDecoder, state: GeneratorState) -> tuple[op.Operation
         op.UserAdd("v", "p"),
         op.RoleAdd("r"),
         op.RoleAdd("s"),
-        *granted,
+        op.RoleGrantPermission("r", first),
+        op.RoleGrantPermission("s", second),
+        *(op.RoleGrantPermission("r", one) for one in more),
         op.UserGrantRole("u", "r"),
         op.UserGrantRole(choices.pick(("v", "u")), "s"),
         op.AuthEnable(),

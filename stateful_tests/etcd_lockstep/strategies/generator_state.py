@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from etcd_lockstep.strategies.choices import ChoiceDecoder
@@ -12,12 +12,18 @@ from etcd_model.operations import (
     Authenticate,
     Campaign,
     Compact,
+    Compare,
+    CompareResult,
+    CompareTarget,
     DeleteRange,
     LeaderKey,
     LeaseGrant,
     LeaseRevoke,
+    Lock,
     Operation,
+    Permission,
     Put,
+    RoleGrantPermission,
     Txn,
     WatchClose,
     WatchCreate,
@@ -39,11 +45,12 @@ OWN_LEASE_IDS = (7, 8, -5)
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was put under a key, and after which step it was created and modified."""
+    """What was put under a key, after which step it was created and modified, and with which lease."""
 
     value: bytes
     created: int
     modified: int
+    lease: int
 
 
 class GeneratorState:
@@ -74,14 +81,20 @@ class GeneratorState:
         self.written: list[bytes] = []
         """Keys that were put, the last one last."""
         self.there: dict[bytes, Written] = {}
-        """What the keys hold, as far as puts and deletions of single keys say; a guess, since a txn may take either
+        """What the keys hold: a guess, since what was asked may have been refused, or a txn have taken the other
         branch."""
-        self.compacted: list[int] = []
+        self.deletions: list[int] = []
+        """Steps after which keys were gone."""
+        self.compacted: list[RevisionAt] = []
         """Revisions at which a compaction was asked for."""
+        self.owned: list[bytes] = []
+        """The keys that locks and campaigns have made."""
         self.streams: list[int] = []
         """Watch streams that are open."""
         self.campaigns: list[LeaderKey] = []
         """What the campaigns of this sequence will have brought, if they won."""
+        self.granted: list[Permission] = []
+        """The permissions of roles."""
         self.tokens: list[tuple[str, str]] = []
         """Names of users, and the tokens that they got."""
         self.steps = 0
@@ -91,14 +104,9 @@ class GeneratorState:
         """The operation has been applied, as the next step."""
         self.steps += 1
         match bare(operation):
-            case Put() | Txn() as write:
-                for put in puts(write):
-                    if put.key:
-                        self.written.append(put.key)
-                        before = self.there.get(put.key)
-                        self.there[put.key] = Written(put.value, before.created if before else self.steps, self.steps)
-            case DeleteRange(key=key):
-                self.there.pop(key, None)
+            case Put() | Txn() | DeleteRange() as write:
+                for change in self._changes(write):
+                    self._follow_change(change)
             case LeaseGrant(id=own):
                 self.live.append(LeaseOf(self.steps))
                 if own and own not in self.own_leases:
@@ -106,18 +114,55 @@ class GeneratorState:
             case LeaseRevoke(id=LeaseOf() as lease) if lease in self.live:
                 self.live.remove(lease)
                 self.stale.append(lease)
+                self._forget(key for key, written in self.there.items() if written.lease == lease)
             case Compact(revision=RevisionAt() as revision):
                 self.compacted.append(revision)
             case WatchCreate(stream=stream) if stream not in self.streams:
                 self.streams.append(stream)
             case WatchClose(stream=stream) if stream in self.streams:
                 self.streams.remove(stream)
+            case Lock(name, lease):
+                self.owned.append(key_of(name, lease))
             case Campaign(name, lease):
+                self.owned.append(key_of(name, lease))
                 self.campaigns.append(LeaderKey(name, key_of(name, lease), RevisionAt(self.steps), lease))
+            case RoleGrantPermission(perm=Permission() as granted) if granted.key:
+                self.granted.append(granted)
             case Authenticate(name):
                 self.tokens = [*self.tokens[-7:], (name, TokenOf(self.steps))]
             case _:
                 pass
+
+    def _changes(self, operation: Operation) -> Iterator[Put | DeleteRange]:
+        """What an operation writes and deletes, as far as its compares seem to hold."""
+        match operation:
+            case Put() | DeleteRange():
+                yield operation
+            case Txn(compares, success, failure):
+                for request in success if all(map(self._seems_to_hold, compares)) else failure:
+                    yield from self._changes(request)
+
+    def _seems_to_hold(self, compare: Compare) -> bool:
+        """Only the question whether a key is there is looked into."""
+        if compare.result != CompareResult.EQUAL or compare.target in (CompareTarget.LEASE, CompareTarget.VALUE):
+            return True
+        return bool(compare.operand) == (compare.key in self.there)
+
+    def _follow_change(self, change: Put | DeleteRange) -> None:
+        if isinstance(change, DeleteRange):
+            self._forget(key for key in self.there if in_range(key, change.key, change.range_end))
+        elif change.key:
+            self.written.append(change.key)
+            before = self.there.get(change.key)
+            created = before.created if before else self.steps
+            self.there[change.key] = Written(change.value, created, self.steps, change.lease)
+
+    def _forget(self, keys: Iterable[bytes]) -> None:
+        gone = list(keys)
+        for key in gone:
+            del self.there[key]
+        if gone:
+            self.deletions.append(self.steps)
 
     def stream(self, choices: ChoiceDecoder) -> int:
         """A stream that is open, or the first."""
@@ -130,6 +175,10 @@ class GeneratorState:
     def key(self, choices: ChoiceDecoder) -> bytes:
         if self.invalid_inputs and choices.one_in(60):
             return b""
+        if self.owned and choices.one_in(8):
+            return choices.pick(self.owned[-3:])
+        if self.granted and not choices.one_in(2):  # elsewhere, most requests are refused
+            return choices.pick(self.granted[-4:]).key
         return choices.pick(self.keys)
 
     def key_to_read(self, choices: ChoiceDecoder) -> bytes:
@@ -138,11 +187,33 @@ class GeneratorState:
             return choices.pick(self.written[-3:])
         return self.key(choices)
 
+    def key_to_delete(self, choices: ChoiceDecoder) -> bytes:
+        """Mostly one that is there: the next one above what was drawn, or the last."""
+        key = self.key(choices)
+        if choices.one_in(4) or not self.there:
+            return key
+        return min((one for one in self.there if one >= key), default=max(self.there))
+
+    def new_key(self, choices: ChoiceDecoder) -> bytes:
+        """One that is not there, where there is such a one."""
+        return choices.pick([key for key in self.keys if key not in self.there] or self.keys)
+
+    def first_key(self, choices: ChoiceDecoder) -> bytes:
+        """Of a range: the first one that is there, or the lower one of two, so that there is something above it."""
+        lower = min(self.key_to_read(choices), self.key(choices))
+        return min(self.there) if choices.one_in(2) and self.there else lower
+
     def range_end(self, choices: ChoiceDecoder, key: bytes) -> bytes:
-        """Every form of it: a prefix's end, from-key, one that lies below the key, a literal two zero bytes."""
+        """Every form of it: a prefix's end, from-key, another key, a literal two zero bytes; mostly one that lies above
+        the key."""
+        granted = [permission.range_end for permission in self.granted if permission.key == key]
+        if granted and not choices.one_in(2):
+            return choices.pick(granted)
         if choices.one_in(3) and key and key[-1] < 0xFF:
             return key[:-1] + bytes([key[-1] + 1])
-        return choices.pick(self.range_ends)
+        if choices.one_in(4):
+            return choices.pick(self.range_ends)
+        return choices.pick([end for end in self.range_ends if end > key or end == FROM_KEY])
 
     def value(self, choices: ChoiceDecoder) -> bytes:
         return choices.pick(VALUES)
@@ -153,21 +224,45 @@ class GeneratorState:
             return choices.pick((UNKNOWN_LEASE, *self.stale[-3:]))
         return choices.pick(self.live[-4:]) if self.live else 0
 
+    def lease_for(self, choices: ChoiceDecoder, key: bytes) -> int:
+        """For a put of the key: often another one than it has."""
+        lease, another = self.lease(choices), choices.one_in(3)
+        if another and key in self.there and lease == self.there[key].lease:
+            return next((one for one in self.live if one != lease), lease)
+        return lease
+
+    def lease_with_keys(self, choices: ChoiceDecoder) -> int:
+        """Mostly one that keys are attached to."""
+        lease = self.lease(choices)
+        attached = [one for one in self.live if any(written.lease == one for written in self.there.values())]
+        return lease if choices.one_in(4) or lease in attached or not attached else attached[-1]
+
     def revision(self, choices: ChoiceDecoder) -> int:
         """One that was, is, or is yet to be; sometimes one that can't be."""
         if self.invalid_inputs and choices.one_in(12):
             return choices.pick((-1, -2, -(2**63)))
         if self.compacted and choices.one_in(4):
-            return choices.pick(self.compacted[-2:])
+            compacted = choices.pick(self.compacted[-2:])
+            return RevisionAt(compacted.step, compacted.plus + choices.pick((0, 0, 1, -1)))
+        if self.deletions and choices.one_in(6):
+            return self._around_a_deletion(choices)
         step = self.steps - choices.count(min(self.steps, 8)) if not choices.one_in(4) else choices.count(self.steps)
         return RevisionAt(step, choices.pick((0, 0, 0, 0, -1, 1, 0, 7)))
 
+    def revision_to_compact(self, choices: ChoiceDecoder) -> int:
+        """Mostly one of the last few, which is not compacted yet; often one at a deletion, or beside it."""
+        if choices.one_in(3):
+            return self.revision(choices)
+        if self.deletions and not choices.one_in(2):
+            return self._around_a_deletion(choices)
+        return RevisionAt(self.steps - choices.count(min(self.steps, 3)))
 
-def puts(operation: Operation) -> Iterator[Put]:
-    """The puts of an operation: itself, or those in a txn's branches."""
-    match operation:
-        case Put():
-            yield operation
-        case Txn():
-            for request in (*operation.success, *operation.failure):
-                yield from puts(request)
+    def _around_a_deletion(self, choices: ChoiceDecoder) -> RevisionAt:
+        return RevisionAt(choices.pick(self.deletions[-2:]), choices.pick((0, -1, 1)))
+
+
+def in_range(key: bytes, first: bytes, range_end: bytes) -> bool:
+    """Whether a range names a key."""
+    if not range_end:
+        return key == first
+    return key >= first and (range_end == FROM_KEY or key < range_end)

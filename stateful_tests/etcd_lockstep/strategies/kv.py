@@ -17,14 +17,16 @@ _LIMITS = (1, 2, 1, 3, -1, 2**63 - 1)
 
 def range_(choices: ChoiceDecoder, state: GeneratorState) -> Range:
     """Plain, or with any of a range's options, alone and together."""
-    key = state.key_to_read(choices)
     if state.defaults_only or choices.one_in(4):
-        return Range(key)
+        return Range(state.key_to_read(choices))
     options: dict[str, Any] = {}
-    if choices.pick((False, True)):
+    if choices.pick((True, False, True)):
+        key = state.first_key(choices)
         options["range_end"] = state.range_end(choices, key)
+    else:
+        key = state.key_to_read(choices)
     for _ in range(choices.pick((0, 0, 1, 1, 2, 3))):
-        match choices.pick(("limit", "sort", "revision", "flag", "filter", "sort")):
+        match choices.pick(("limit", "sort", "revision", "flag", "filter", "limit", "sort")):
             case "limit":
                 options["limit"] = choices.pick(_LIMITS)
             case "sort":
@@ -52,9 +54,9 @@ def put(choices: ChoiceDecoder, state: GeneratorState) -> Put:
     """With a lease or without, keeping the value or the lease or neither; sometimes with both, which is refused."""
     key = state.key(choices)
     if state.defaults_only:
-        return Put(key, state.value(choices), 0 if choices.one_in(4) else state.lease(choices))
+        return Put(key, state.value(choices), 0 if choices.one_in(4) else state.lease_for(choices, key))
     ignore_value, ignore_lease = choices.pick(((False, False),) * 5 + ((True, False), (False, True), (True, True)))
-    lease = state.lease(choices) if choices.pick((False, True)) else 0
+    lease = state.lease_for(choices, key) if choices.pick((False, True)) else 0
     value = state.value(choices)
     if ignore_value and not (state.invalid_inputs and choices.one_in(6)):
         value = b""
@@ -68,9 +70,15 @@ def put_value(choices: ChoiceDecoder, state: GeneratorState) -> Put:
     return Put(state.key(choices), state.value(choices))
 
 
+def put_new_key(choices: ChoiceDecoder, state: GeneratorState) -> Put:
+    """A key that is not there, with a lease or without."""
+    return Put(state.new_key(choices), state.value(choices), state.lease(choices) if choices.pick((False, True)) else 0)
+
+
 def put_with_lease(choices: ChoiceDecoder, state: GeneratorState) -> Put:
     """With a lease, where there is one."""
-    return Put(choices.pick(state.keys), state.value(choices), state.lease(choices))
+    key = choices.pick(state.keys)
+    return Put(key, state.value(choices), state.lease_for(choices, key))
 
 
 def get_key(choices: ChoiceDecoder, state: GeneratorState) -> Range:
@@ -80,13 +88,12 @@ def get_key(choices: ChoiceDecoder, state: GeneratorState) -> Range:
 
 def delete_range(choices: ChoiceDecoder, state: GeneratorState) -> DeleteRange:
     """One key mostly, or any range."""
-    key = state.key(choices)
-    if state.defaults_only:
-        return DeleteRange(key)
-    range_end = state.range_end(choices, key) if choices.one_in(3) else b""
-    return DeleteRange(key, range_end, choices.one_in(3))
+    if state.defaults_only or not choices.one_in(3):
+        return DeleteRange(state.key_to_delete(choices), prev_kv=not state.defaults_only and choices.one_in(3))
+    key = state.first_key(choices)
+    return DeleteRange(key, state.range_end(choices, key), choices.one_in(3))
 
 
 def compact(choices: ChoiceDecoder, state: GeneratorState) -> Compact:
     """At a revision that may be compacted already, current, or yet to come."""
-    return Compact(state.revision(choices), choices.pick((False, True)))
+    return Compact(state.revision_to_compact(choices), choices.pick((False, True)))

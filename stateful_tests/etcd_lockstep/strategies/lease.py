@@ -17,7 +17,7 @@ def lease_grant(choices: ChoiceDecoder, state: GeneratorState) -> LeaseGrant:
 
 
 def lease_revoke(choices: ChoiceDecoder, state: GeneratorState) -> LeaseRevoke:
-    return LeaseRevoke(state.lease(choices))
+    return LeaseRevoke(state.lease_with_keys(choices))
 
 
 def lease_keep_alive(choices: ChoiceDecoder, state: GeneratorState) -> LeaseKeepAlive:
@@ -25,7 +25,7 @@ def lease_keep_alive(choices: ChoiceDecoder, state: GeneratorState) -> LeaseKeep
 
 
 def lease_time_to_live(choices: ChoiceDecoder, state: GeneratorState) -> LeaseTimeToLive:
-    return LeaseTimeToLive(state.lease(choices), choices.pick((True, False)))
+    return LeaseTimeToLive(state.lease_with_keys(choices), choices.pick((True, False)))
 
 
 def lease_leases(_choices: ChoiceDecoder, _state: GeneratorState) -> LeaseLeases:

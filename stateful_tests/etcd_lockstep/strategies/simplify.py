@@ -96,6 +96,8 @@ def _compare(compare: op.Compare) -> Iterator[op.Compare]:
         yield replace(compare, range_end=b"")
     if isinstance(compare.operand, int) and compare.operand:
         yield replace(compare, operand=0)
+    if isinstance(compare.operand, RevisionAt) and compare.operand.plus:
+        yield replace(compare, operand=RevisionAt(compare.operand.step))
     if isinstance(compare.operand, bytes) and compare.operand:
         yield replace(compare, operand=b"")
 

@@ -33,6 +33,8 @@ def txn(choices: ChoiceDecoder, state: GeneratorState, depth: int = 0) -> Txn:
         return _refused_late(choices, state)
     if depth == 0 and (choices.one_in(3) or (state.txns and choices.pick((True, True, False)))):
         return client_txn(choices, state)
+    if choices.one_in(5):
+        return _several_writes(choices, state)
     if choices.pick((False, False, True)):
         guard = _guard(choices, state)
         return Txn((guard,), (kv.put(choices, state),), _branch(choices, state, depth, at_most=1))
@@ -56,7 +58,7 @@ def _guard(choices: ChoiceDecoder, state: GeneratorState) -> Compare:
 
 
 def _compare(choices: ChoiceDecoder, state: GeneratorState) -> Compare:
-    key = state.key(choices)
+    key = state.new_key(choices) if choices.one_in(3) else state.key(choices)
     target, result = choices.pick(_COMPARES)
     operand: int | bytes
     match target:
@@ -71,14 +73,38 @@ def _compare(choices: ChoiceDecoder, state: GeneratorState) -> Compare:
     return Compare(key, target, result, operand, state.range_end(choices, key) if choices.one_in(5) else b"")
 
 
+def put_new_key(choices: ChoiceDecoder, state: GeneratorState) -> Txn:
+    """A put of a key that is not there, alone in a txn."""
+    return Txn(success=(kv.put_new_key(choices, state),))
+
+
 def _branch(choices: ChoiceDecoder, state: GeneratorState, depth: int, at_most: int) -> tuple[RequestOp, ...]:
-    return tuple(_request(choices, state, depth) for _ in range(choices.count(at_most)))
+    """Some requests; sometimes the last one is about the key of the first, mostly so that not both write it: that is
+    refused."""
+    branch = [_request(choices, state, depth) for _ in range(choices.count(at_most))]
+    if len(branch) > 1 and choices.one_in(3):
+        first, last = branch[0], branch[-1]
+        if not isinstance(first, Txn) and not isinstance(last, Txn):
+            reads = isinstance(first, Range) or isinstance(last, Range)
+            branch[-1] = replace(last, key=first.key) if reads or choices.one_in(3) else Range(first.key)
+    return tuple(branch)
 
 
 def _request(choices: ChoiceDecoder, state: GeneratorState, depth: int) -> RequestOp:
     if depth < 2 and choices.one_in(8):
         return txn(choices, state, depth + 1)
     return choices.pick(_REQUESTS)(choices, state)
+
+
+def _several_writes(choices: ChoiceDecoder, state: GeneratorState) -> Txn:
+    """Two keys or three, written in one revision, in any order."""
+    left = list(state.keys)
+    writes: list[RequestOp] = []
+    for _ in range(min(2 + choices.count(1), len(left))):
+        key = choices.pick(left)
+        left.remove(key)
+        writes.append(DeleteRange(key) if choices.one_in(4) else replace(kv.put_value(choices, state), key=key))
+    return Txn(success=tuple(writes))
 
 
 def _around_the_limit(choices: ChoiceDecoder, state: GeneratorState) -> Txn:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from etcd_lockstep.servers import USUAL, ServerSettings
-from etcd_lockstep.strategies import auth, kv, lease, maintenance, time
+from etcd_lockstep.strategies import auth, kv, lease, maintenance, time, txn
 from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_lockstep.strategies.operation_table import DRAWS, FAMILIES, Draw
@@ -25,6 +25,9 @@ LEASES = 3
 """From this number on, grants are drawn less often."""
 
 _NEED_A_LEASE = (lease.lease_revoke, lease.lease_keep_alive, lease.lease_time_to_live)
+
+_FILLS: Mapping[str, Draw] = {"put": kv.put_new_key, "txn": txn.put_new_key}
+"""What brings keys, near the beginning of a sequence that has no prelude."""
 
 
 def _nothing(_choices: ChoiceDecoder, _state: GeneratorState) -> tuple[Operation, ...]:
@@ -79,16 +82,23 @@ class Workload:
 
 
 class Swarm:
-    """How the operations of one sequence are drawn: it favours some, and leaves out others."""
+    """How the operations of one sequence are drawn: it favours some, leaves out others, and sees to it that there are
+    keys."""
 
     def __init__(self, choices: ChoiceDecoder, workload: Workload, operations: Collection[str]) -> None:
         self._workload = workload
         draws = {name: workload.draws.get(name, DRAWS[name]) for name in operations}
-        self._draws = [draw for name, draw in draws.items() for _ in range(choices.pick(workload.weights[name]))]
+        weights = {name: choices.pick(workload.weights[name]) for name in operations}
+        self._draws = [draw for name, draw in draws.items() for _ in range(weights[name])]
         if not self._draws:
             self._draws = list(draws.values())
+        self._fills = [draw for name, draw in _FILLS.items() if weights.get(name)]
+        self._fills_left = choices.pick((0, 2, 3, 5)) if self._fills and workload.prelude is _nothing else 0
 
     def draw(self, choices: ChoiceDecoder, state: GeneratorState) -> Operation:
+        if self._fills_left and choices.pick((False, True, True)):
+            self._fills_left -= 1
+            return self._workload.wrap(choices, state, choices.pick(self._fills)(choices, state))
         draw = choices.pick(self._draws)
         if draw is lease.lease_grant and len(state.live) >= LEASES and not choices.one_in(4):
             draw = choices.pick(self._draws)  # leases that nobody uses any more say little

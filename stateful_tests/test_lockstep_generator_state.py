@@ -1,0 +1,89 @@
+"""What a sequence is taken to have come to, and what is drawn for it."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from etcd_lockstep.strategies import kv, txn
+from etcd_lockstep.strategies.choices import BYTES, ChoiceDecoder
+from etcd_lockstep.strategies.generator_state import GeneratorState, Written
+from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace
+from etcd_model import operations as op
+from etcd_model.ranges import FROM_KEY
+
+A_IS_ABSENT = op.Compare(b"a", op.CompareTarget.CREATE, op.CompareResult.EQUAL, 0)
+A_IS_THERE = op.Compare(b"a", op.CompareTarget.MOD, op.CompareResult.EQUAL, RevisionAt(1))
+PUT, GRANT = op.Put(b"a", b"1"), op.LeaseGrant(60)
+
+
+def after(*trace: op.Operation) -> GeneratorState:
+    state = GeneratorState()
+    for operation in trace:
+        state.follow(operation)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("trace", "there", "deletions"),
+    [
+        ((PUT,), {b"a"}, []),
+        ((PUT, op.DeleteRange(b"a")), set(), [2]),
+        ((op.DeleteRange(b"a"),), set(), []),
+        ((PUT, op.Put(b"ab"), op.Put(b"b"), op.DeleteRange(b"a", b"b")), {b"b"}, [4]),
+        ((PUT, op.Put(b"b"), op.DeleteRange(b"aa", FROM_KEY)), {b"a"}, [3]),
+        ((GRANT, op.Put(b"a", b"", LeaseOf(1)), op.Put(b"b"), op.LeaseRevoke(LeaseOf(1))), {b"b"}, [4]),
+        ((op.Txn((A_IS_ABSENT,), (PUT,), (op.Put(b"b"),)),), {b"a"}, []),
+        ((PUT, op.Txn((A_IS_ABSENT,), (PUT,), (op.Put(b"b"),))), {b"a", b"b"}, []),
+        ((PUT, op.Txn((A_IS_THERE,), (op.DeleteRange(b"a"),))), set(), [2]),
+        ((op.Txn((A_IS_THERE,), (op.Put(b"b"),)),), set(), []),
+        ((op.Txn(success=(op.Txn(success=(PUT,)),)),), {b"a"}, []),
+    ],
+)
+def test_what_is_there(trace: Trace, there: set[bytes], deletions: list[int]) -> None:
+    state = after(*trace)
+    assert set(state.there) == there
+    assert state.deletions == deletions
+
+
+def test_what_a_key_holds() -> None:
+    state = after(GRANT, PUT, op.Put(b"a", b"2", LeaseOf(1)))
+    assert state.there == {b"a": Written(b"2", created=2, modified=3, lease=LeaseOf(1))}
+
+
+def test_the_keys_of_locks_are_keys_of_the_sequence() -> None:
+    state = after(op.LeaseGrant(60, 7), op.Lock(b"lock", 7))
+    assert state.owned == [b"lock/7"]
+    assert b"lock/7" in {state.key(choices(number)) for number in range(400)}
+
+
+def choices(number: int) -> ChoiceDecoder:
+    return ChoiceDecoder(Random(number).randbytes(BYTES))
+
+
+def test_most_deletions_and_ranges_are_about_what_is_there() -> None:
+    state = after(op.Put(b"aa"), op.Put(b"b"))
+    state.invalid_inputs = False
+    deleted = [state.key_to_delete(choices(number)) in state.there for number in range(1, 401)]
+    assert sum(deleted) > 300
+    ends = [kv.range_(choices(number), state) for number in range(1, 401)]
+    above = [one.range_end > one.key or one.range_end == FROM_KEY for one in ends if one.range_end]
+    assert sum(above) > 0.8 * len(above) > 80
+    assert not all(above), "an empty range is drawn too"
+
+
+def test_a_revision_to_compact_is_often_beside_a_deletion() -> None:
+    state = after(PUT, op.DeleteRange(b"a"), *(op.Put(b"b"),) * 10)
+    drawn = [state.revision_to_compact(choices(number)) for number in range(1, 401)]
+    beside = {RevisionAt(2, plus) for plus in (-1, 0, 1)}
+    assert beside <= set(drawn)
+    assert sum(one in beside for one in drawn) > 80
+
+
+def test_a_txn_writes_several_keys_in_any_order() -> None:
+    several = [txn._several_writes(choices(number), GeneratorState()) for number in range(1, 101)]
+    keys = [[request.key for request in one.success if not isinstance(request, op.Txn)] for one in several]
+    assert {len(one) for one in keys} == {2, 3}
+    assert all(len(set(one)) == len(one) for one in keys), "a key that is put twice is refused"
+    assert any(one != sorted(one) for one in keys)
