@@ -106,6 +106,12 @@ class InProcessCall(aio.Call):
         if self.handler is not None and not self.is_finished:
             self.handler.ready()
 
+    def take_over_deadline(self) -> float | None:
+        """Seconds until the call's time is over. From now on the handler ends it then, and the event loop doesn't."""
+        if self._timer is not None:
+            self._timer.cancel()
+        return self.time_remaining()
+
     # For the channel
 
     def give_up(self, code: StatusCode, details: str) -> None:

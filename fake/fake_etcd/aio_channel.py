@@ -6,6 +6,7 @@ Clients of any make work over it, as over `InProcessChannel`. Its calls are answ
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 from weakref import WeakSet
@@ -25,18 +26,14 @@ _TICK = 0.2
 """Seconds between two looks at the clock while a call is running."""
 
 
-class AioInProcessChannel(aio.Channel):
-    """An asyncio channel to an engine: `await stubs(AioInProcessChannel(Engine())).kv.Range(request)`.
+class AioChannel(aio.Channel):
+    """An asyncio channel whose calls are answered in this process. A call belongs to the loop that it was made on."""
 
-    A call belongs to the event loop that it was made on.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._accept = acceptor(engine, by_token, {})
+    def __init__(self, answer: Callable[[InProcessCall], Handler]) -> None:
+        """`answer` begins to answer a call."""
+        self._answer = answer
         self._is_closed = False
         self._running: WeakSet[InProcessCall] = WeakSet()
-        self._ticking_on: asyncio.AbstractEventLoop | None = None
 
     def unary_unary(
         self,
@@ -99,7 +96,7 @@ class AioInProcessChannel(aio.Channel):
         for call in tuple(self._running):
             call.give_up(*_STOPPED)
 
-    async def __aenter__(self) -> AioInProcessChannel:
+    async def __aenter__(self) -> AioChannel:
         return self
 
     async def __aexit__(
@@ -116,7 +113,19 @@ class AioInProcessChannel(aio.Channel):
         """Answer a call, and know it as long as it is running, to end it when the channel is closed."""
         self._running.add(call)
         call.add_done_callback(self._running.discard)
-        handler = self._accept(call)
+        return self._answer(call)
+
+
+class AioInProcessChannel(AioChannel):
+    """An asyncio channel to an engine: `await stubs(AioInProcessChannel(Engine())).kv.Range(request)`."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(acceptor(engine, by_token, {}))
+        self._engine = engine
+        self._ticking_on: asyncio.AbstractEventLoop | None = None
+
+    def accept(self, call: InProcessCall) -> Handler:
+        handler = super().accept(call)
         if not call.is_finished:
             self._tick_on(asyncio.get_running_loop())
         return handler
@@ -135,7 +144,7 @@ class AioInProcessChannel(aio.Channel):
 
 
 class _Method:
-    def __init__(self, channel: AioInProcessChannel, codec: ClientCodec) -> None:
+    def __init__(self, channel: AioChannel, codec: ClientCodec) -> None:
         self._channel = channel
         self._codec = codec
 

@@ -78,7 +78,7 @@ class Running:
         self._taken: list[Preemption] = []
         self._clock = VirtualClock()
         self._scheduler = Scheduler(self._clock, _PATIENCE)
-        self._patches = Patches(self._scheduler, _no_channel)
+        self._patches = Patches(self._scheduler, _no_channel, _no_channel)
         self._calls: list[Call] = []
         self._ticks = 0
         self._failures: list[tuple[str, str]] = []
@@ -234,7 +234,7 @@ class Running:
                 return
 
     def _is_able(self, task: Task) -> bool:
-        return not task.over and task.gate is not None and task.gate.is_open(self._clock())
+        return task.is_able(self._clock())
 
     def _can_go_on(self, number: int) -> bool:
         return number in self._tasks and self._is_able(self._tasks[number])

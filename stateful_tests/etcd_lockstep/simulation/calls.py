@@ -75,11 +75,23 @@ class WatchGate(Gate):
 class ClientExchange:
     """How a client's calls reach the store: by the gates."""
 
-    def __init__(self, scheduler: Scheduler, backend: Backend, suspended: Suspended) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        backend: Backend,
+        suspended: Suspended,
+        tell_given_up: Callable[[Call, bool], None],
+    ) -> None:
+        """`tell_given_up` is told of calls that a client gives up, and whether that is because their time is over."""
         self._scheduler = scheduler
         self._backend = backend
         self._suspended = suspended
+        self.tell_given_up = tell_given_up
         self._streams: list[WatchedStream] = []
+
+    def check_alive(self) -> None:
+        """Raises `Crashed`."""
+        self._scheduler.check_alive()
 
     def call(self, path: str, request: Message, token: str, timeout: float | None) -> Message:
         """Raises what the store refuses, `InjectedError`, and `Crashed`."""
@@ -97,14 +109,24 @@ class ClientExchange:
             delivered = True
             return call.pending.answer()
         finally:
-            if not delivered and call.pending is not None:
-                with self._suspended():
-                    call.pending.cancel()
+            if not delivered:
+                self.cancel(call)
 
-    def watch(self, requests: Iterator[Any], token: str) -> WatchedStream:
+    def cancel(self, call: Call) -> None:
+        """Nobody waits for its answer any more."""
+        if call.pending is not None:
+            with self._suspended():
+                call.pending.cancel()
+
+    def open_stream(self, token: str) -> WatchedStream:
+        """A stream of watchers that wasn't asked for anything yet."""
         with self._suspended():
             stream = WatchedStream(self._scheduler, self._backend.watch(token), self._suspended)
         self._streams.append(stream)
+        return stream
+
+    def watch(self, requests: Iterator[Any], token: str) -> WatchedStream:
+        stream = self.open_stream(token)
         threading.Thread(target=stream.ask, args=(requests,), name="watch requests", daemon=True).start()
         return stream
 
@@ -165,6 +187,10 @@ class WatchedStream:
 
     def __next__(self) -> Any:
         self._scheduler.wait(WatchGate(self))
+        return self.take()
+
+    def take(self) -> Any:
+        """What is there for the client. Raises `grpc.RpcError` where the stream is over."""
         if self._ended is not None:
             raise self._ended
         response, self._next = self._next, None

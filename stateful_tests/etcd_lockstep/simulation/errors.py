@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import grpc
+from grpc import aio
 
 from fake_etcd.calls import InProcessRpcError
 
 if TYPE_CHECKING:
     from etcd_lockstep.simulation.timeline import Timeline
+
+
+_DROPPED = "the schedule dropped the "
 
 
 class Crashed(BaseException):
@@ -27,7 +31,7 @@ class ChannelClosed(ValueError):
 
 def dropped(what: str) -> InjectedError:
     """What gRPC raises for a client whose connection broke: nobody knows whether the request was carried out."""
-    return InjectedError(grpc.StatusCode.UNAVAILABLE, f"the schedule dropped the {what}")
+    return InjectedError(grpc.StatusCode.UNAVAILABLE, f"{_DROPPED}{what}")
 
 
 def deadline_exceeded() -> InjectedError:
@@ -69,12 +73,20 @@ class SwallowedCrash(SimulationFailed):
     """A thread of a client goes on after it was crashed: it catches `BaseException`, and tries again."""
 
 
+def _is_injected(error: BaseException) -> bool:
+    """grpc.aio has an exception of its own; etcd itself answers neither of the two."""
+    if isinstance(error, aio.AioRpcError):
+        late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        return late or (error.details() or "").startswith(_DROPPED)
+    return isinstance(error, InjectedError)
+
+
 def explained_by_fault(error: BaseException) -> bool:
     """Whether an exception comes of a fault of the schedule: a program that dies of it is a program that crashed."""
     seen: set[int] = set()
     one: BaseException | None = error
     while one is not None and id(one) not in seen:
-        if isinstance(one, InjectedError):
+        if _is_injected(one):
             return True
         seen.add(id(one))
         one = one.__cause__ or one.__context__

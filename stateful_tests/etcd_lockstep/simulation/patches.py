@@ -8,19 +8,24 @@ that blocks there fails, with the line.
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from types import FrameType, TracebackType
 from typing import Any
 from unittest import mock
 
 import grpc
+from grpc import aio
 
 from etcd_lockstep.simulation.errors import Crashed
+from etcd_lockstep.simulation.event_loop import SimulatedLoop
 from etcd_lockstep.simulation.scheduler import Gate, Scheduler, Task
 
 _EPOCH = 1_700_000_000.0
@@ -138,10 +143,16 @@ class SimulatedRLock:
 class Patches:
     """Replaces what blocks, while it is in force."""
 
-    def __init__(self, scheduler: Scheduler, open_channel: Callable[[Task | None], grpc.Channel]) -> None:
-        """`open_channel` makes the channel of a task, or that of whoever sets the run up."""
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        open_channel: Callable[[Task | None], grpc.Channel],
+        open_aio_channel: Callable[[Task], aio.Channel],
+    ) -> None:
+        """They make the channels of a task, or of whoever sets the run up."""
         self._scheduler = scheduler
         self._open_channel = open_channel
+        self._open_aio_channel = open_aio_channel
         self._setting_up = 0
         self._suspended: set[int] = set()
 
@@ -192,8 +203,20 @@ class Patches:
             replace(time, "monotonic", monotonic)
             replace(time, "time", self._clock(time.time, _EPOCH))
             replace(time, "sleep", self._sleep(time.sleep))
+            numbers = count(1)
+            replace(uuid, "uuid1", self._uuid(uuid.uuid1, numbers))
+            replace(uuid, "uuid4", self._uuid(uuid.uuid4, numbers))
             replace(grpc, "insecure_channel", self._channel(grpc.insecure_channel))
             replace(grpc, "secure_channel", self._channel(grpc.secure_channel))
+            replace(aio, "insecure_channel", self._aio_channel(aio.insecure_channel))
+            replace(aio, "secure_channel", self._aio_channel(aio.secure_channel))
+            if (aetcd := sys.modules.get("aetcd.rpc")) is not None:  # it has them under names of its own
+                replace(aetcd, "insecure_channel", self._aio_channel(aetcd.insecure_channel))
+            new_event_loop, all_tasks = self._new_event_loop(asyncio.new_event_loop), self._all_tasks(asyncio.all_tasks)
+            replace(asyncio, "new_event_loop", new_event_loop)
+            replace(asyncio.events, "new_event_loop", new_event_loop)
+            replace(asyncio, "all_tasks", all_tasks)
+            replace(asyncio.tasks, "all_tasks", all_tasks)
             yield
 
     def _lock(self) -> Any:
@@ -220,11 +243,39 @@ class Patches:
 
         return sleep
 
+    def _uuid(self, real: Callable[..., uuid.UUID], numbers: Iterator[int]) -> Callable[..., uuid.UUID]:
+        """Ids that are the same in each run, and of which each is another, as `uuid000000000001` in bytes."""
+
+        def make(*args: Any, **kwargs: Any) -> uuid.UUID:
+            return uuid.UUID(bytes=b"uuid%012d" % next(numbers)) if self._is_simulated() else real(*args, **kwargs)
+
+        return make
+
     def _channel(self, real: Callable[..., grpc.Channel]) -> Callable[..., grpc.Channel]:
         def channel(*args: Any, **kwargs: Any) -> grpc.Channel:
             return self._open_channel(self._scheduler.current()) if self._is_simulated() else real(*args, **kwargs)
 
         return channel
+
+    def _aio_channel(self, real: Callable[..., aio.Channel]) -> Callable[..., aio.Channel]:
+        def channel(*args: Any, **kwargs: Any) -> aio.Channel:
+            task = self._scheduler.current()
+            return real(*args, **kwargs) if task is None else self._open_aio_channel(task)
+
+        return channel
+
+    def _new_event_loop(self, real: Callable[[], Any]) -> Callable[[], asyncio.AbstractEventLoop]:
+        """What `asyncio.run` runs on."""
+        return lambda: SimulatedLoop(self._scheduler) if self._scheduler.current() is not None else real()
+
+    def _all_tasks(self, real: Callable[..., set[Any]]) -> Callable[..., set[Any]]:
+        """A set of them in the order in which they were made, since `asyncio.run` cancels them in that of the set."""
+
+        def all_tasks(loop: asyncio.AbstractEventLoop | None = None) -> set[Any]:
+            in_order = sorted(real(loop), key=hash)
+            return set(in_order)
+
+        return all_tasks
 
     def _thread_start(self) -> Callable[[threading.Thread], None]:
         real, scheduler = threading.Thread.start, self._scheduler
@@ -268,7 +319,8 @@ class Patches:
     def _spawn(self, parent: Task, thread: threading.Thread, start: Callable[[threading.Thread], None]) -> None:
         """Start a thread of a client's as a task of it."""
         scheduler = self._scheduler
-        number = sum(task.client == parent.client for task in scheduler.tasks)  # its name may have an address in it
+        threads = [task for task in scheduler.tasks if task.client == parent.client and task.thread is not None]
+        number = len(threads)  # its name may have an address in it
         name = f"thread {number} of {parent.name.rpartition(' of ')[2]}"
         task = Task(parent.client, name, daemon=thread.daemon)
         body = thread.run

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,9 +14,11 @@ import grpc
 from google.protobuf.message import Message
 from hypothesis.errors import HypothesisException
 
+from etcd_lockstep.simulation.aio_channel import simulated_aio_channel
 from etcd_lockstep.simulation.backends import Backend
 from etcd_lockstep.simulation.calls import (
     AnswerGate,
+    Call,
     ClientExchange,
     DirectExchange,
     RequestGate,
@@ -33,6 +38,7 @@ from etcd_lockstep.simulation.errors import (
     dropped,
     explained_by_fault,
 )
+from etcd_lockstep.simulation.event_loop import LoopGate
 from etcd_lockstep.simulation.patches import Patches
 from etcd_lockstep.simulation.schedule import Reader, Schedule
 from etcd_lockstep.simulation.scheduler import Scheduler, Task
@@ -40,6 +46,7 @@ from etcd_lockstep.simulation.timeline import Timeline
 from etcd_lockstep.simulation.words import error_in_words
 from etcd_lockstep.simulation.world import Client, World
 from fake_etcd import VirtualClock
+from fake_etcd.aio_channel import AioChannel
 
 _RESTART_SECONDS = 60.0
 """So long after a crash a client is started again, if the others are not over by then: somebody would do it."""
@@ -76,6 +83,29 @@ class _Process:
     """When it is started again at the latest, if it crashed."""
 
 
+def _run(program: Program, me: Client) -> None:
+    """Call a client. What a coroutine function gives is run on an event loop, which is the simulation's."""
+    made = program(me)
+    if inspect.iscoroutine(made):
+        asyncio.run(made)
+
+
+def _yields(task: Task) -> bool:
+    return task.gate is not None and task.gate.yields
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No cycle is collected meanwhile: what is finalized then, such as a generator, would be so at any place."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 class Running:
     """A run under way."""
 
@@ -91,7 +121,7 @@ class Running:
         self._clock = VirtualClock()
         self._backend = backend(self._clock)
         self._scheduler = Scheduler(self._clock, limits.patience)
-        self._patches = Patches(self._scheduler, self._channel_of)
+        self._patches = Patches(self._scheduler, self._channel_of, self._aio_channel_of)
         self._direct = DirectExchange(self._backend, self._patches.suspended, self._exchange_of_client)
         self._reader = Reader(schedule)
         self._faults = faults
@@ -106,7 +136,7 @@ class Running:
 
     def go(self, set_up: Callable[[World], object]) -> None:
         """Run to the end. Raises `SimulationFailed`, and whatever the set-up raises."""
-        with self._ended(), self._patches.in_force():
+        with _no_collection(), self._patches.in_force(), self._ended():
             with self._patches.setting_up():
                 set_up(self.world)
             try:
@@ -141,7 +171,7 @@ class Running:
 
     def _next(self) -> Step | None:
         """What happens next; None where the run is over."""
-        able = [task for task in self._scheduler.tasks if self._is_able(task)]
+        able = [task for task in self._scheduler.tasks if task.is_able(self._clock())]
         restarts: list[Step | None] = [
             partial(self._start, n) for n, process in enumerate(self._processes) if process.restart_at is not None
         ]
@@ -164,15 +194,18 @@ class Running:
         plain: Step | None = partial(self._proceed, first)
         return self._reader.choose(plain, others, [*self._losses(), *self._crashes()])
 
-    def _is_able(self, task: Task) -> bool:
-        return not task.over and task.gate is not None and task.gate.is_open(self._clock())
-
     def _preferred(self, able: list[Task]) -> Task:
-        """Whoever went on last, or else another thread of that client, or else of the next client."""
-        if self._current in able:
+        """Whoever went on last, or else something else of that client, or else of the next client.
+
+        Of what an event loop waits for, calls come before timers, as with any selector.
+        """
+        if self._current in able and not _yields(self._current):
             return self._current
         count = len(self._processes)
-        return min(able, key=lambda task: (task.client - self._turn) % count)
+        return min(
+            able,
+            key=lambda task: (_yields(task), (task.client - self._turn) % count, isinstance(task.gate, LoopGate)),
+        )
 
     def _next_wake_up(self) -> float | None:
         """The next time at which something is due."""
@@ -184,7 +217,7 @@ class Running:
 
     def _losses(self) -> Iterator[Step | None]:
         for task in self._scheduler.tasks:
-            if task.over:
+            if task.over or not task.is_listening:
                 continue
             match task.gate:
                 case RequestGate() if DROP_REQUEST in self._faults:
@@ -206,13 +239,15 @@ class Running:
         process = self._processes[client]
         process.starts += 1
         process.over, process.restart_at = False, None
-        process.exchange = ClientExchange(self._scheduler, self._backend, self._patches.suspended)
+        given_up = partial(self._give_up, client)
+        process.exchange = ClientExchange(self._scheduler, self._backend, self._patches.suspended, given_up)
         if process.starts > 1:
             self.timeline.say(client, "starts again")
         note = partial(self.timeline.say, client)
-        me = Client(process.name, client, process.starts, SimulatedChannel(process.exchange), note)
+        open_aio_channel = partial(simulated_aio_channel, process.exchange)
+        me = Client(process.name, client, process.starts, SimulatedChannel(process.exchange), open_aio_channel, note)
         task = Task(client, process.name, daemon=False)
-        self._scheduler.start(task, partial(process.program, me))
+        self._scheduler.start(task, partial(_run, process.program, me))
 
     def _proceed(self, task: Task) -> None:
         """Let a task go on from its gate: a request goes through, an answer is delivered, whatever it is wakes it."""
@@ -260,6 +295,10 @@ class Running:
         self.timeline.answer(task.client, gate.call, gate.call.error)
         self._current, self._turn = task, task.client
         self._scheduler.resume(task)
+
+    def _give_up(self, client: int, call: Call, is_late: bool) -> None:
+        """A call on an event loop ends before it is answered."""
+        self.timeline.given_up(client, call, error_in_words(deadline_exceeded()) if is_late else "cancelled")
 
     def _break_watch(self, task: Task, gate: WatchGate) -> None:
         self.timeline.say(task.client, "the watch breaks")
@@ -334,9 +373,12 @@ class Running:
     def _what_all_wait_for(self) -> str:
         tasks = self._scheduler.tasks
         waits = [
-            f"{task.name} waits for {task.gate.words}" for task in tasks if not task.over and task.gate is not None
+            f"{task.name} waits for {task.gate.in_words()}" for task in tasks if not task.over and task.gate is not None
         ]
         return f"nothing will ever happen again: {', '.join(waits)}"
+
+    def _aio_channel_of(self, task: Task) -> AioChannel:
+        return simulated_aio_channel(self._exchange_of(task))
 
     def _channel_of(self, task: Task | None) -> grpc.Channel:
         return SimulatedChannel(self._direct if task is None else self._exchange_of(task))

@@ -6,6 +6,7 @@ time as anything else, and what happens next is the simulation's to say.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 import traceback
@@ -25,6 +26,8 @@ _RAISES = 100
 _LOOKS = 20
 """How many times one looks whether a thread still computes that has not come to a gate, each half the patience long."""
 _JOIN_SECONDS = 5
+_NOT_THE_PROGRAMS = (str(Path(__file__).parent), threading.__file__, str(Path(asyncio.__file__).parent))
+"""Files and folders of code whose frames are left out where a program is named."""
 
 
 @dataclass(slots=True)
@@ -37,9 +40,15 @@ class Gate:
     wake_at: float | None = None
     """The time at which it goes on in any case."""
 
+    yields: bool = False
+    """Whether whoever else can go on is preferred."""
+
     def is_open(self, now: float) -> bool:
         """Whether the thread can go on."""
         return (self.wake_at is not None and self.wake_at <= now) or self.ready()
+
+    def in_words(self) -> str:
+        return self.words
 
 
 class Task:
@@ -59,6 +68,23 @@ class Task:
         self.baton = _allocate_lock()
         self.baton.acquire()
         self.raises = 0
+
+    @property
+    def carrier(self) -> Task:
+        """The task whose thread it runs in."""
+        return self
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether its thread would go on with it, if its gate were open."""
+        return True
+
+    def is_able(self, now: float) -> bool:
+        """Whether it can go on."""
+        return not self.over and self.gate is not None and self.gate.is_open(now) and self.is_listening
+
+    def wake(self) -> None:
+        """It goes on as soon as its thread runs."""
 
     def condemn(self) -> None:
         """Throw `Crashed` at its gate, and at each that it comes to from now on."""
@@ -99,6 +125,12 @@ class Scheduler:
         self._raise_if_condemned(task)
         task.gate = None
 
+    def check_alive(self) -> None:
+        """Raises `Crashed` in the thread of a client that was crashed."""
+        task = self.current()
+        if task is not None:
+            self._raise_if_condemned(task)
+
     def _raise_if_condemned(self, task: Task) -> None:
         if not task.condemned:
             return
@@ -129,6 +161,17 @@ class Scheduler:
             task.over = True
             self._turn.release()
 
+    def add(self, task: Task) -> None:
+        """Add one that has no thread of its own, behind those of its carrier."""
+        behind = max(n for n, other in enumerate(self.tasks) if other.carrier is task.carrier)
+        self.tasks.insert(behind + 1, task)
+
+    def note_death(self, client: int, name: str, error: BaseException) -> None:
+        """Something of a client's ended with an error that nobody else was told of."""
+        task = Task(client, name, daemon=True)
+        task.over, task.error = True, error
+        self.tasks.append(task)
+
     # For the thread that runs the simulation
 
     def start(self, task: Task, body: Callable[[], object]) -> None:
@@ -139,6 +182,8 @@ class Scheduler:
 
     def resume(self, task: Task) -> None:
         """Let a task run until it stands at a gate or is over. Raises `BlockedOutside`, `SwallowedCrash`."""
+        task.wake()
+        task = task.carrier
         task.baton.release()
         if not self._turn.acquire(timeout=self._patience) and not self._turn_after_all(task):
             raise BlockedOutside(
@@ -165,12 +210,13 @@ class Scheduler:
         if task.over:
             return
         task.condemn()
-        self.resume(task)
+        if task.carrier is task:
+            self.resume(task)
 
     def end_all(self) -> list[Task]:
         """End every task and its thread. Returns those that can't be ended."""
         left = []
-        for task in self.tasks:
+        for task in tuple(self.tasks):
             if task.over:
                 continue
             try:
@@ -210,6 +256,5 @@ def _where(task: Task) -> str:
     frame = _frame(task)
     if frame is None:
         return "  (its stack is unknown)"
-    ours = (__file__, threading.__file__)
-    lines = [one for one in traceback.extract_stack(frame) if one.filename not in ours]
+    lines = [one for one in traceback.extract_stack(frame) if not one.filename.startswith(_NOT_THE_PROGRAMS)]
     return "".join(traceback.format_list(lines)).rstrip()

@@ -18,6 +18,7 @@ from etcd_lockstep.simulation.errors import SimulationFailed
 from etcd_lockstep.simulation.real import RealBackend
 from etcd_lockstep.simulation.running import FAULTS, Limits, Program, Running
 from etcd_lockstep.simulation.schedule import Schedule, schedules, shorter
+from etcd_lockstep.simulation.world import refuse_coroutine_function
 from etcd_model import DEFAULT_VERSION
 from fake_etcd import VirtualClock
 
@@ -130,6 +131,7 @@ def simulate(
         parameters = list(inspect.signature(set_up).parameters.values())
         if not parameters:
             raise TypeError(f"{set_up.__name__} needs a parameter for the world, its first")
+        refuse_coroutine_function(set_up)
         simulation = Simulation(set_up, named, frozenset(faults), tuple(may_raise), version, limits)
 
         @wraps(set_up)

@@ -52,6 +52,16 @@ class Timeline:
         else:
             self.say(client, f"({self.words.request(call.path, call.request)}) → {said}")
 
+    def given_up(self, client: int, call: Call, said: str) -> None:
+        """The client does not wait for it any more."""
+        request = self.words.request(call.path, call.request)
+        if call.row == len(self.rows):
+            self.rows[-1].text += f" → {said}"
+        elif call.row is None:
+            self.say(client, f"{request} → {said}, not sent")
+        else:
+            self.say(client, f"({request}) → {said}")
+
     def __str__(self) -> str:
         """The table; what happens to all stands across it."""
         room = min(_WIDEST, max(_NARROWEST, _WIDTH // len(self.clients)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import grpc
+from grpc import aio
 
 from fake_etcd.wire import messages as pb
 
@@ -141,7 +142,7 @@ class Words:
 
 def error_in_words(error: BaseException) -> str:
     """An error in a line."""
-    if isinstance(error, grpc.Call):
+    if isinstance(error, grpc.Call | aio.AioRpcError):
         return f"{error.code().name}: {error.details()}"
     return f"{type(error).__name__}: {error}".rstrip(": ")
 
