@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -158,6 +159,16 @@ def test_a_thread_that_is_no_clients_is_refused() -> None:
     _simulation(simulate(clients=[smuggles])(_nothing)).run()
     with pytest.raises(RuntimeError, match="this thread is none of the simulation's clients"):
         _exchanges[0].kv.Put(pb.PutRequest(key=b"/k"))
+
+
+def test_ids_are_the_same_in_each_run() -> None:
+    def names_itself(me: Client) -> None:
+        me.etcd.put("/k", uuid.uuid4().bytes)
+
+    runs = [_simulation(simulate(clients=[names_itself, names_itself])(_nothing)).run() for _ in range(2)]
+    assert runs[0].timeline == runs[1].timeline
+    assert "put /k = uuid000000000001 → ok" in runs[0].timeline
+    assert "put /k = uuid000000000002 → ok" in runs[0].timeline
 
 
 def _sleeps(_me: Client) -> None:

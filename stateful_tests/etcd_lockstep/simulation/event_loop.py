@@ -117,6 +117,11 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._futures[future.number] = future
         return future
 
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        """A task whose name, too, is the same in each run."""
+        options["name"] = options.get("name") or f"Task-{next(self._names)}"
+        return super().create_task(coro, **options)
+
     def _make_task(
         self,
         loop: asyncio.AbstractEventLoop,
@@ -124,12 +129,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         /,
         **options: Any,
     ) -> asyncio.Task[Any]:
-        """A task whose name, too, is the same in each run."""
         task = _Task(coroutine, loop=loop, **options)
         task.number = next(self._numbers)
         self._tasks[task.number] = task
-        if not options.get("name"):
-            task.set_name(f"Task-{next(self._names)}")
         return task
 
     def unfinished(self) -> list[asyncio.Task[Any]]:
