@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from etcd_lockstep.console.cli import main
-from etcd_lockstep.histories import Account, Call, History, Indefinite, Watch, WatchResponse
+from etcd_lockstep.histories import Account, Call, Fault, History, Indefinite, Watch, WatchResponse
 from etcd_lockstep.histories.files import save_history
 from etcd_model.errors import Code, Error
 from etcd_model.operations import AuthStatus, Put, Range, WatchCreate
@@ -176,6 +177,22 @@ def test_the_page_has_the_calls_and_marks_those_that_show_the_violation() -> Non
     assert [call["kind"] for call in data["calls"]] == [*["answered"] * 4, "indefinite"]
     assert 'data-calls="2 1"' in text
     assert data["consistent"] == 6000
+
+
+def test_the_page_has_the_faults_along_the_same_time() -> None:
+    faults = (Fault("partition", 2 * MS, 4 * MS, "member <2>"), Fault("cut", 6 * MS))
+    saved(faulty=replace(STALE, faults=faults))
+    assert check("faulty", "--html", "page.html") == 1
+    text = Path("page.html").read_text(encoding="utf-8")
+    data = json.loads(re.findall(r'<script id="data" type="application/json">(.*)</script>', text)[0])
+    assert [(one["asked"], one["from"], one["to"]) for one in data["faults"]] == [
+        ("partition member <2>", 2000, 4000),
+        ("cut", 6000, None),
+    ]
+    assert "a fault, from its beginning to its end" in text
+    saved(calm=STALE)
+    assert check("calm", "--html", "page.html") == 1
+    assert "a fault, from its beginning to its end" not in Path("page.html").read_text(encoding="utf-8")
 
 
 def test_the_page_of_what_is_right_marks_nothing() -> None:

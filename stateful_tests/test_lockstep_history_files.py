@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from etcd_lockstep.histories import (
     BadHistory,
     Beginning,
     Call,
+    Fault,
     History,
     Indefinite,
     Linearizable,
@@ -95,6 +97,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         Beginning(1, (KeyValue(b"k", b"v", 1, 1, 1),), {9: 60}, compact_revision=0),
         "3.6.16",
         min_lease_ttl=5,
+        faults=(Fault("pause", 6, 8, "member 2"), Fault("cut", 9)),
     )
     save_history(history, tmp_path / "history.jsonl")
     assert load_history(tmp_path / "history.jsonl") == history
@@ -191,6 +194,12 @@ def refusal(path: Path) -> str:
             ":2: ",
         ),
         ([header(), {"account_events": [{"type": "PUT", "kv": {"key": {"hex": "zz"}}}]}], ":2: "),
+        ([header(), {"fault": "kill"}], ":2: 'began' is missing"),
+        ([header(), {"fault": 9, "began": 1}], ":2: fault is text"),
+        ([header(), {"fault": "kill", "began": 1, "member": 2}], ":2: a fault has no 'member'"),
+        ([header(), {"fault": "kill", "began": 1, "of": 2}], ":2: of is text"),
+        ([header(), {"fault": "kill", "began": 1, "ended": "2"}], ":2: ended is a whole number"),
+        ([header(), {"fault": "kill", "of": "member 2", "began": 2, "ended": 1}], ": the fault 'kill member 2' ended"),
     ],
 )
 def test_what_can_not_be_read_is_refused(tmp_path: Path, lines: list[object], said: str) -> None:
@@ -267,7 +276,7 @@ def test_the_file_of_the_documentation_is_a_linearizable_history(tmp_path: Path)
     (example,) = re.findall(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "example.jsonl").write_text(example)
     history = load_history(tmp_path / "example.jsonl")
-    assert (len(history.calls), len(history.watches)) == (4, 1)
+    assert (len(history.calls), len(history.watches), len(history.faults)) == (4, 1, 1)
     assert check_history(history) == Linearizable()
 
 
@@ -293,7 +302,8 @@ def changed(source: random.Random, value: Any) -> Any:
 
 def test_whatever_stands_in_a_file_it_is_checked_or_refused_in_one_line(tmp_path: Path) -> None:
     source = random.Random(1)
-    save_history(draw(source, calls=40, accounted=True), tmp_path / "history.jsonl")
+    history = replace(draw(source, calls=40, accounted=True), faults=[Fault("kill", 5, 9)])
+    save_history(history, tmp_path / "history.jsonl")
     lines = (tmp_path / "history.jsonl").read_text().splitlines()
     said: list[str] = []
     for _ in range(300):

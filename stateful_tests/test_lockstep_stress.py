@@ -256,9 +256,20 @@ def test_a_nemesis_lets_go_of_what_it_paused() -> None:
     over.set()
     for kind in OF_SERVERS:
         nemesis = Nemesis(Breaking((Noting(),)), (kind,))
+        before = time.monotonic_ns()
         nemesis.disturb(random.Random(1), over)
         assert nemesis.done == {kind: 1}
+        (fault,) = nemesis.faults
+        assert str(fault) == kind
+        assert fault.ended is not None
+        assert before <= fault.began <= fault.ended <= time.monotonic_ns()
     assert done == ["kill", "recover", "pause", "resume"]
+    servers_of_three = [Noting() for _ in range(3)]
+    of_three = Nemesis(Breaking(servers_of_three), (PAUSE,))
+    source = random.Random(1)
+    for _ in range(20):
+        of_three.disturb(source, over)
+    assert {str(fault) for fault in of_three.faults} == {"pause member 1", "pause member 2", "pause member 3"}
 
 
 def drawn(seed: int, capabilities: frozenset[str] = ALL, number: int = 400) -> list[Operation]:

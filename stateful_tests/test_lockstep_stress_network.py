@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Event
 
 import grpc
 import pytest
 
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import UnknownTarget
+from etcd_lockstep.histories import Indefinite
 from etcd_lockstep.servers.calls import call
-from etcd_lockstep.stressing.nemesis import OF_CLUSTERS, OF_NETWORK, PARTITION
+from etcd_lockstep.stressing.nemesis import CUT, DELAY, OF_CLUSTERS, OF_NETWORK, PARTITION, Breaking, Nemesis
 from etcd_lockstep.stressing.network import Link, Network
+from etcd_lockstep.stressing.rounds import Circumstances, Round
 from etcd_lockstep.stressing.run import StressOptions, Tally, stress
 from etcd_lockstep.stressing.stores import WantedCluster, check_faults, find_stress_target, running
 from fake_etcd.wire import messages
@@ -115,6 +119,39 @@ def test_the_fake_is_linearizable_on_a_network_that_fails() -> None:
     assert tally.rounds == tally.linearizable
     assert sum(tally.faults.values()) == tally.rounds
     assert tally.indefinite > 0
+
+
+def test_a_history_has_the_faults_of_its_round_and_of_the_calls_that_it_keeps_of_earlier_ones() -> None:
+    with running(find_stress_target("fake-server"), faults=[CUT], call_timeout=1, progress=print) as store:
+        run = Circumstances(store, 2, SEED, 0.1, Nemesis(store.breaking, [CUT]))
+        first = Round(run, 1)
+        one = first.play()
+        kept = first.unsettled()
+        both, alone = Round(run, 2, kept).play(), Round(run, 3).play()
+    assert kept
+    assert [str(fault) for fault in (*one.faults, *alone.faults)] == ["cut", "cut"]
+    assert [*both.faults][:1] == one.faults
+    assert len(both.faults) == 2
+    for history in one, alone:
+        (fault,) = history.faults
+        assert any(
+            isinstance(call.outcome, Indefinite)
+            and call.invoked <= (fault.ended or 0)
+            and (call.returned or 0) >= fault.began
+            for call in history.calls
+        )
+
+
+def test_a_fault_says_to_which_member_the_network_failed() -> None:
+    network = Network()
+    over = Event()
+    over.set()
+    nemesis = Nemesis(Breaking((), network, [network.link() for _ in range(2)]), [DELAY])
+    source = random.Random(SEED)
+    for _ in range(20):
+        nemesis.disturb(source, over)
+    network.close()
+    assert {str(fault) for fault in nemesis.faults} == {"delay", "delay to member 1", "delay to member 2"}
 
 
 def test_a_cluster_is_linearizable_while_it_is_parted_and_loses_its_leader() -> None:

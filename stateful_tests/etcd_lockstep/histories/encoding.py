@@ -8,7 +8,7 @@ from dataclasses import MISSING, fields
 from typing import Any, TypeAlias
 
 from etcd_lockstep.filing.notation import BadNotation, Json, operation_from_json, to_json
-from etcd_lockstep.histories.history import Call, Indefinite, Watch, WatchResponse
+from etcd_lockstep.histories.history import Call, Fault, Indefinite, Watch, WatchResponse
 from etcd_model import results
 from etcd_model.errors import Code, Error
 from etcd_model.operations import WatchCreate
@@ -92,6 +92,16 @@ def watch_to_json(watch: Watch) -> Json:
     }
 
 
+def fault_to_json(fault: Fault) -> Json:
+    """One line of a history."""
+    return {
+        "fault": fault.kind,
+        **({"of": fault.of} if fault.of else {}),
+        "began": fault.began,
+        **({} if fault.ended is None else {"ended": fault.ended}),
+    }
+
+
 def _response_to_json(response: WatchResponse) -> Json:
     shown: Json = {"received": response.received, "revision": response.revision}
     if response.events:
@@ -144,6 +154,18 @@ def watch_from_json(line: Mapping[str, Any]) -> Watch:
         int_from_json("invoked", _needed(line, "invoked")),
         None if created is None else int_from_json("created", created),
         tuple(_response(one) for one in _list("responses", line.get("responses", []))),
+    )
+
+
+def fault_from_json(line: Mapping[str, Any]) -> Fault:
+    """Raises `BadNotation`."""
+    _only(line, "a fault", "fault", "of", "began", "ended")
+    ended = line.get("ended")
+    return Fault(
+        _text("fault", line["fault"]),
+        int_from_json("began", _needed(line, "began")),
+        None if ended is None else int_from_json("ended", ended),
+        _text("of", line.get("of", "")),
     )
 
 

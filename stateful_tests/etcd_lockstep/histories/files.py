@@ -1,7 +1,7 @@
 """History files: JSON lines. The first line has the version of the format; every other stands for itself.
 
-A line holds a call, a watch, or a part of the store's account; see docs/concurrency.md. A log of Jepsen's is read as
-well (`jepsen`).
+A line holds a call, a watch, a fault, or a part of the store's account; see docs/concurrency.md. A log of Jepsen's is
+read as well (`jepsen`).
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from etcd_lockstep.histories.encoding import (
     call_to_json,
     event_from_json,
     event_to_json,
+    fault_from_json,
+    fault_to_json,
     int_from_json,
     kv_from_json,
     watch_from_json,
     watch_to_json,
 )
-from etcd_lockstep.histories.history import Account, BadHistory, Beginning, Call, History, Watch, check_form
+from etcd_lockstep.histories.history import Account, BadHistory, Beginning, Call, Fault, History, Watch, check_form
 from etcd_lockstep.histories.jepsen import BadLog, looks_like_a_log, read_log
 from etcd_model.quirks import DEFAULT_VERSION, release_of
 from etcd_model.results import Event
@@ -59,6 +61,7 @@ def history_lines(history: History) -> Iterator[Json]:
     }
     yield from map(call_to_json, history.calls)
     yield from map(watch_to_json, history.watches)
+    yield from map(fault_to_json, history.faults)
     account = history.account
     if account is not None:
         yield {"account": {"asked": account.asked, "until": account.until}}
@@ -85,6 +88,7 @@ class _Reader:
         self._line = 0
         self._calls: list[Call] = []
         self._watches: list[Watch] = []
+        self._faults: list[Fault] = []
         self._account: tuple[int, int] | None = None
         self._events: list[Event] = []
 
@@ -96,12 +100,13 @@ class _Reader:
                 return read_log([first, *(self._text(line) for line in lines)])
         except BadLog as error:
             raise BadFile(f"{self._path}:{error.line}: {error}") from error
-        begins = self._guarded(self._begin, first)
+        beginning, etcd, least, members = self._guarded(self._begin, first)
         self._read_lines(lines)
         if self._events and self._account is None:
             raise BadFile(f"{self._path}: it has account_events, and no account that they belong to")
         account = None if self._account is None else Account(*self._account, tuple(self._events))
-        history = History(self._calls, tuple(self._watches), account, *begins)
+        watches, faults = tuple(self._watches), tuple(self._faults)
+        history = History(self._calls, watches, account, beginning, etcd, least, members, faults)
         try:
             check_form(history)
         except BadHistory as error:
@@ -167,6 +172,8 @@ class _Reader:
             self._calls.append(call_from_json(content))
         elif "watch" in content:
             self._watches.append(watch_from_json(content))
+        elif "fault" in content:
+            self._faults.append(fault_from_json(content))
         elif content.keys() == {"account_events"} and isinstance(content["account_events"], list):
             self._events += map(event_from_json, content["account_events"])
         elif content.keys() == {"account"} and isinstance(content["account"], dict) and self._account is None:
@@ -175,7 +182,7 @@ class _Reader:
                 raise BadNotation("an account has 'asked' and 'until'")
             self._account = int_from_json("asked", account["asked"]), int_from_json("until", account["until"])
         else:
-            raise BadNotation("a line has 'call', 'watch', 'account' (once) or 'account_events'")
+            raise BadNotation("a line has 'call', 'watch', 'fault', 'account' (once) or 'account_events'")
 
 
 def _beginning(given: object) -> Beginning:

@@ -94,6 +94,22 @@ class Beginning:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that was done to the store or to the network while clients used it. No verdict depends on it."""
+
+    kind: str
+    """Such as `kill`."""
+    began: int
+    ended: int | None = None
+    """None where it lasted longer than the recording."""
+    of: str = ""
+    """What it was done to, such as `member 2`; empty where there is but one."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.of}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """Everything that was recorded, in any order."""
 
@@ -109,6 +125,8 @@ class History:
     members: int = 1
     """Of the cluster. In one of several, LeaseTimeToLive is answered by the leader, and its header is made by the
     member that was asked, which may be behind (etcd server/etcdserver/v3_server.go, LeaseTimeToLive)."""
+    faults: Sequence[Fault] = ()
+    """What was done meanwhile, as far as it was recorded."""
 
 
 class BadHistory(ValueError):
@@ -132,7 +150,7 @@ _ANSWERS: dict[type, type] = {
 
 def check_form(history: History) -> None:
     """Raises `BadHistory` where a call returns before it was invoked, was answered at no time or before the first
-    revision, or has the answer of another operation."""
+    revision, or has the answer of another operation; and where a fault ends before it began."""
     for number, call in enumerate(history.calls, 1):
         kind = type(call.outcome)
         if kind is not Indefinite and kind is not Error:
@@ -146,6 +164,9 @@ def check_form(history: History) -> None:
                 raise BadHistory(f"call {number} has an answer, and no time at which it returned")
         elif call.returned < call.invoked:
             raise BadHistory(f"call {number} returned before it was invoked")
+    for fault in history.faults:
+        if fault.ended is not None and fault.ended < fault.began:
+            raise BadHistory(f"the fault {str(fault)!r} ended before it began")
     account = history.account
     if account is not None:
         last = history.beginning.revision

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from etcd_lockstep.histories import Call, History, Indefinite, Unknown, Verdict, Violated, Watch, check
+from etcd_lockstep.histories import Call, Fault, History, Indefinite, Unknown, Verdict, Violated, Watch, check
 from etcd_lockstep.reporting.html import render
 from etcd_lockstep.reporting.wording import answer_fields, event_in_words, operation_in_words, printable, telling
 from etcd_model.errors import Error
@@ -31,6 +31,7 @@ def history_page(title: str, history: History, verdict: Verdict, summary: str) -
         "responses": [
             one for watch in history.watches for one in _responses(watch, start, clients.index(watch.client))
         ],
+        "faults": [_fault(fault, start) for fault in history.faults],
         "consistent": None if (until := consistent_until(history, verdict)) is None else _since(start, until),
     }
     return render(
@@ -115,6 +116,15 @@ def _responses(watch: Watch, start: int, row: int) -> Iterable[dict[str, Any]]:
             "said": said,
             "revision": response.revision,
         }
+
+
+def _fault(fault: Fault, start: int) -> dict[str, Any]:
+    return {
+        "from": _since(start, fault.began),
+        "to": None if fault.ended is None else _since(start, fault.ended),
+        "asked": printable(str(fault)),
+        "said": [],
+    }
 
 
 def _problems(verdict: Verdict) -> Sequence[dict[str, Any]]:

@@ -4,6 +4,7 @@ Jepsen."""
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
 
+from etcd_lockstep.histories import Fault
 from etcd_lockstep.stressing.network import Ends, Link, Network
 
 KILL, LEADER_KILL, PAUSE = "kill", "leader-kill", "pause"
@@ -84,6 +86,8 @@ class Nemesis:
         self._kinds = kinds
         self.done: Counter[str] = Counter()
         """How many of each kind."""
+        self.faults: list[Fault] = []
+        """Those that are over."""
 
     def disturb(self, source: random.Random, ended: Event) -> None:
         """Wait, and do a drawn fault, which is over when this returns. Raises `servers.EtcdUnavailable`.
@@ -93,27 +97,38 @@ class Nemesis:
         kind = source.choice(self._kinds)
         ended.wait(source.uniform(*_FIRST_AFTER))
         self.done[kind] += 1
-        with self._fault(kind, source):
+        what, fault = self._fault(kind, source)
+        began = time.monotonic_ns()
+        with fault:
             ended.wait(source.uniform(*_DURATION.get(kind, _LASTS)))
+        self.faults.append(Fault(kind, began, time.monotonic_ns(), what))
 
-    def _fault(self, kind: str, source: random.Random) -> AbstractContextManager[None]:
+    def _fault(self, kind: str, source: random.Random) -> tuple[str, AbstractContextManager[None]]:
+        """What it is done to, in words, and the fault."""
         breaking = self._breaking
         if kind in (KILL, PAUSE):
             server = source.choice(breaking.servers)
-            return _killed(server) if kind == KILL else _paused(server)
+            return self._member(server), _killed(server) if kind == KILL else _paused(server)
         if kind == LEADER_KILL:
             assert breaking.peers is not None
-            return _killed(breaking.peers.leader() or source.choice(breaking.servers))
+            leader = breaking.peers.leader() or source.choice(breaking.servers)
+            return self._member(leader), _killed(leader)
         assert breaking.network is not None
         if kind == PARTITION:
-            return self._partition(source.randrange(len(breaking.servers)))
-        links = breaking.links
+            parted = source.randrange(len(breaking.servers))
+            return self._member(breaking.servers[parted]), self._partition(parted)
+        links, what = breaking.links, ""
         if kind == PEER_DELAY:
             assert breaking.peers is not None
             links = [*breaking.peers.links.values()]
         elif len(links) > 1 and source.random() < 0.5:
             links = [source.choice(links)]
-        network = breaking.network
+            what = f"to member {breaking.links.index(links[0]) + 1}"
+        return what, self._of_network(kind, breaking.network, links, source)
+
+    def _of_network(
+        self, kind: str, network: Network, links: Sequence[Link], source: random.Random
+    ) -> AbstractContextManager[None]:
         if kind in (DELAY, PEER_DELAY):
             return network.delayed(links, source.uniform(*_LATER))
         if kind == RESET:
@@ -121,6 +136,11 @@ class Nemesis:
         if kind == CUT:
             return network.held(links)
         return _lost(network, links, requests=kind == DROP_REQUEST, answers=kind == DROP_ANSWER)
+
+    def _member(self, server: Breakable) -> str:
+        """Which it is, where there are several."""
+        members = self._breaking.servers
+        return f"member {members.index(server) + 1}" if len(members) > 1 else ""
 
     @contextmanager
     def _partition(self, parted: int) -> Iterator[None]:

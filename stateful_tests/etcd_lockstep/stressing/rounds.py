@@ -11,7 +11,7 @@ from threading import Event, Thread
 
 import grpc
 
-from etcd_lockstep.histories import Account, Beginning, Call, History, Indefinite, Watch, WatchResponse
+from etcd_lockstep.histories import Account, Beginning, Call, Fault, History, Indefinite, Watch, WatchResponse
 from etcd_lockstep.recording import EVERYTHING, Recorder, WatchRecorder, read_account
 from etcd_lockstep.servers import Access, open_channel
 from etcd_lockstep.stressing.nemesis import Nemesis
@@ -96,9 +96,15 @@ class Round:
         # What may still happen has not returned, and so the history has it without its end.
         late = [Call(call.client, call.operation, call.invoked, None, call.outcome) for call in self._unsettled]
         calls = [*late, *self._recorder.calls]
-        return History(
-            calls, watches, account, Beginning(revision, compact_revision=compacted), store.version, None, store.members
-        )
+        beginning = Beginning(revision, compact_revision=compacted)
+        faults = self._faults_since(min((call.invoked for call in calls), default=time.monotonic_ns()))
+        return History(calls, watches, account, beginning, store.version, None, store.members, faults)
+
+    def _faults_since(self, start: int) -> list[Fault]:
+        """Those of this round, and of earlier ones as far back as the history has calls of these."""
+        nemesis = self._run.nemesis
+        done = nemesis.faults if nemesis is not None else []
+        return [fault for fault in done if fault.ended is None or fault.ended >= start]
 
     def unsettled(self) -> list[Call]:
         """The calls that may be carried out in the next round."""
