@@ -325,3 +325,32 @@ def test_what_is_patched_is_real_again_afterwards() -> None:
     before = now()
     _made(_failing_put).run()
     assert now() == before
+
+
+def test_an_event_loop_of_another_kind_is_refused() -> None:
+    def brings_its_own(me: Client) -> None:
+        loop = asyncio.SelectorEventLoop()
+        try:
+            loop.run_until_complete(me.aetcd.put(b"/k", b"1"))
+        finally:
+            loop.close()
+
+    failure = _made(brings_its_own).run().failure
+    assert isinstance(failure, ClientFailed)
+    assert str(failure).startswith("brings_its_own raised RuntimeError: this event loop is not the simulation's")
+
+
+def test_one_that_waits_is_named() -> None:
+    def brings_its_own(_: Client) -> None:
+        loop = asyncio.SelectorEventLoop()
+        try:
+            loop.run_until_complete(asyncio.sleep(0.5))
+        finally:
+            loop.close()
+
+    failure = _made(brings_its_own, patience=0.05).run().failure
+    assert isinstance(failure, BlockedOutside)
+    assert "loop.run_until_complete(asyncio.sleep(0.5))" in str(failure)
+    for thread in threading.enumerate():
+        if thread.name == "simulated brings_its_own":
+            thread.join()
