@@ -293,8 +293,8 @@ def test_members(version: str) -> None:
     own = pb.MemberAddRequest(peerURLs=listed.members[0].peerURLs)
     assert ask(engine, CLUSTER + "MemberAdd", own) == "FAILED_PRECONDITION: etcdserver: Peer URLs already exists"
     other = pb.MemberAddRequest(peerURLs=["http://a:1"])
-    assert ask(engine, CLUSTER + "MemberAdd", other) == (
-        "UNIMPLEMENTED: fake-etcd: a cluster of one member can't be given another"
+    assert ask(engine, CLUSTER + "MemberAdd", other).startswith(
+        "UNIMPLEMENTED: fake-etcd: a cluster of one member can't be given another that votes"
     )
     missing = "NOT_FOUND: etcdserver: member not found"
     for request in (pb.MemberRemoveRequest(ID=7), pb.MemberUpdateRequest(ID=7), pb.MemberPromoteRequest(ID=7)):

@@ -61,6 +61,8 @@ def test_what_is_no_version_is_refused(text: str) -> None:
         ("status_open_to_users", "3.4.45", "3.6.12"),
         ("alarms_open_to_users", "3.5.28", "3.5.29"),
         ("member_list_guarded", "3.6.9", "3.6.10"),
+        ("updated_learners_stay_learners", "3.5.30", "3.5.31"),
+        ("unix_peer_urls_need_no_port", "3.4.45", "3.5.13"),
         ("alarm_none_ignored", "3.4.45", "3.5.0"),
         ("alarms_in_layers", "3.5.33", "3.6.0"),
         ("nested_puts_cost", "3.7.0", "3.7.1"),

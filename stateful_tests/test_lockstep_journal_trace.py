@@ -10,7 +10,7 @@ from etcd_lockstep import assert_trace_matches, replay, trace_of
 from etcd_lockstep.codec import Inexpressible, decode_request, decode_watch_request, encode, encode_watch
 from etcd_lockstep.filing.corpus import save_trace
 from etcd_lockstep.filing.replaying import Outcome
-from etcd_lockstep.trace import RevisionAt, TokenOf
+from etcd_lockstep.trace import MemberOf, RevisionAt, TokenOf
 from etcd_model import operations as op
 from fake_etcd import FakeEtcd, Fault, Refuse, stubs
 from fake_etcd.wire import messages as pb
@@ -31,6 +31,21 @@ def test_so_is_every_request_of_a_stream_of_watchers() -> None:
 def test_the_own_member_is_the_one_of_traces() -> None:
     path, request = encode(op.MemberRemove(op.MEMBER_ID), 77)
     assert decode_request(path, request, 77) == op.MemberRemove(op.MEMBER_ID)
+
+
+def test_a_member_is_that_of_the_step_that_added_it() -> None:
+    with FakeEtcd(journal=10) as etcd:
+        cluster = stubs(etcd.channel()).cluster
+        learner = cluster.MemberAdd(pb.MemberAddRequest(peerURLs=["http://a:1"], isLearner=True)).member
+        cluster.MemberUpdate(pb.MemberUpdateRequest(ID=learner.ID, peerURLs=["http://a:2"]))
+        cluster.MemberRemove(pb.MemberRemoveRequest(ID=learner.ID))
+        assert etcd.journal is not None
+        session = trace_of(etcd.journal)
+    assert session.trace == (
+        op.MemberAdd(("http://a:1",), True),
+        op.MemberUpdate(MemberOf(1), ("http://a:2",)),
+        op.MemberRemove(MemberOf(1)),
+    )
 
 
 def test_a_request_that_no_operation_makes_is_refused() -> None:

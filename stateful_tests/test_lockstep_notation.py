@@ -17,7 +17,7 @@ from etcd_lockstep.names import operation_name
 from etcd_lockstep.strategies.choices import BYTES, ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_lockstep.strategies.workloads import WORKLOADS, Swarm, Workload
-from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, symbols
+from etcd_lockstep.trace import LeaseOf, MemberOf, RevisionAt, TokenOf, symbols
 from etcd_model import Error, Operation
 from etcd_model import operations as op
 from etcd_model.errors import Code
@@ -52,6 +52,7 @@ def identical(one: Operation, other: Operation) -> bool:
 # Every field of every operation
 
 INTS = st.integers(-(2**63), 2**63 - 1)
+MEMBERS = INTS | st.integers(1, STEP - 1).map(MemberOf)
 LEASES = INTS | st.integers(1, STEP - 1).map(LeaseOf)
 REVISIONS = INTS | st.builds(RevisionAt, st.integers(0, STEP - 1), INTS)
 KEYS = (
@@ -141,13 +142,13 @@ STRATEGIES: dict[type[Operation], st.SearchStrategy[Any]] = {
     op.RoleRevokePermission: st.builds(op.RoleRevokePermission, TEXTS, KEYS, KEYS),
     op.Alarm: st.builds(op.Alarm, enum(*op.AlarmAction), INTS, enum(*op.AlarmType)),
     op.HashKV: st.builds(op.HashKV, REVISIONS),
-    op.MoveLeader: st.builds(op.MoveLeader, INTS),
+    op.MoveLeader: st.builds(op.MoveLeader, MEMBERS),
     op.Downgrade: st.builds(op.Downgrade, enum(*op.DowngradeAction), TEXTS),
     op.MemberList: st.builds(op.MemberList, BOOLS),
     op.MemberAdd: st.builds(op.MemberAdd, URLS, BOOLS),
-    op.MemberRemove: st.builds(op.MemberRemove, INTS),
-    op.MemberUpdate: st.builds(op.MemberUpdate, INTS, URLS),
-    op.MemberPromote: st.builds(op.MemberPromote, INTS),
+    op.MemberRemove: st.builds(op.MemberRemove, MEMBERS),
+    op.MemberUpdate: st.builds(op.MemberUpdate, MEMBERS, URLS),
+    op.MemberPromote: st.builds(op.MemberPromote, MEMBERS),
     op.Lock: st.builds(op.Lock, KEYS, LEASES),
     op.Unlock: st.builds(op.Unlock, KEYS),
     op.Campaign: st.builds(op.Campaign, KEYS, LEASES, KEYS),
@@ -259,6 +260,7 @@ ALARM_WRITTEN = {"op": "alarm", "action": "ACTIVATE", "member_id": 1, "alarm": "
         (op.Alarm(op.AlarmAction.ACTIVATE, 1, op.AlarmType.NOSPACE), ALARM_WRITTEN),
         (op.Downgrade(op.DowngradeAction.ENABLE, "3.5"), {"op": "downgrade", "action": "ENABLE", "version": "3.5"}),
         (op.MemberAdd(("http://a",)), {"op": "member_add", "peer_urls": ["http://a"]}),
+        (op.MemberRemove(MemberOf(4)), {"op": "member_remove", "id": {"member_of": 4}}),
         (op.Put(b"a", b"x" * 1_500_000), {"op": "put", "key": "a", "value": {"repeat": "x", "times": 1_500_000}}),
         (op.Put(b"a", b"\0" * 257), {"op": "put", "key": "a", "value": {"repeat": {"hex": "00"}, "times": 257}}),
         (op.Put(b"a", b"x" * 2**24), {"op": "put", "key": "a", "value": {"repeat": "x", "times": 2**24}}),
@@ -433,6 +435,8 @@ def deep(levels: int) -> dict[str, Any]:
         ({"op": "as", "token": 3, "operation": {"op": "status"}}, "token can't be 3 at step 9"),
         ({"op": "as", "token": "\ud800", "operation": {"op": "status"}}, "token can't be"),
         ({"op": "user_add", "name": {"token_of": 1}}, "name can't be"),
+        ({"op": "lease_revoke", "id": {"member_of": 1}}, "id can't be"),
+        ({"op": "member_remove", "id": {"member_of": 9}}, 'id can\'t be {"member_of": 9} at step 9'),
         ({"op": "user_add", "name": {"hex": "00"}}, "name can't be"),
         ({"op": "watch_create", "key": "a", "filters": "NOPUT"}, 'filters is a list, not "NOPUT"'),
         ({"op": "watch_create", "key": "a", "filters": ["PUT"]}, 'filters is one of NOPUT, NODELETE, not "PUT"'),

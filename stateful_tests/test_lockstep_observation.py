@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
 
 from etcd_lockstep.comparing.observation import Raised, View, allow_for_elapsed, observe
-from etcd_lockstep.trace import LeaseOf
+from etcd_lockstep.trace import LeaseOf, MemberOf
 from etcd_model import Result
 from etcd_model.errors import COMPACTED, FUTURE_REVISION, Error
 from etcd_model.operations import (
@@ -17,6 +18,7 @@ from etcd_model.operations import (
     LeaderKey,
     LeaseGrant,
     Lock,
+    MemberAdd,
     Permission,
     PermissionType,
 )
@@ -45,6 +47,7 @@ from etcd_model.results import (
     LockResult,
     MaintenanceResult,
     Member,
+    MemberAddResult,
     MemberListResult,
     PutResult,
     RangeResult,
@@ -124,6 +127,7 @@ ANSWERS = (
     (SnapshotResult(1001), SnapshotResult(3)),
     (DowngradeResult(1001, "3.5"), DowngradeResult(3, "3.5")),
     (MemberListResult(1001, (Member(1),)), MemberListResult(3, (Member(1),))),
+    (MemberAddResult(1001, Member(7, True), (Member(1),)), MemberAddResult(3, Member(7, True), (Member(1),))),
     (LockResult(1001, b"l/7"), LockResult(3, b"l/7")),
     (UnlockResult(1001), UnlockResult(3)),
     (CampaignResult(1001, LeaderKey(b"e", b"e/7", 1000, 7)), CampaignResult(3, LeaderKey(b"e", b"e/7", 2, 7))),
@@ -136,6 +140,19 @@ ANSWERS = (
 
 def test_every_answer_is_in_the_table() -> None:
     assert {type(reported) for reported, _shared in ANSWERS} == {*get_args(Answer), Error}
+
+
+def test_a_member_that_was_added_has_the_name_of_its_step_in_whatever_order_they_are_listed() -> None:
+    own, learner = Member(1), Member(77, True, ("http://a:1",))
+    for members in ((own, learner), (learner, own)):
+        view = View(1)
+        added = MemberAddResult(0, learner, members)
+        view.learn(3, MemberAdd(("http://a:1",), True), added)
+        shared = replace(learner, id=MemberOf(3))
+        assert view.member_ids == {3: 77}
+        assert observe(added, view) == MemberAddResult(0, shared, (own, shared))
+        assert observe(MemberListResult(0, members), view) == MemberListResult(0, (own, shared))
+        assert observe(MemberListResult(0, members), View(1)) == MemberListResult(0, (own, learner))
 
 
 @pytest.mark.parametrize(("reported", "shared"), ANSWERS, ids=lambda answer: type(answer).__name__)

@@ -14,6 +14,7 @@ from etcd_lockstep.targets.checked import CheckedTarget
 from etcd_lockstep.targets.etcd import EtcdTarget
 from etcd_lockstep.targets.etcd3 import Etcd3Target
 from etcd_lockstep.targets.fake import FakeServerTarget, FakeTarget
+from etcd_lockstep.targets.footprint import Footprint
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import Operation, Result
@@ -32,6 +33,7 @@ from etcd_model.results import (
     LeaseTimeToLiveResult,
     MaintenanceResult,
     Member,
+    MemberAddResult,
     MemberListResult,
     PutResult,
     RangeResult,
@@ -347,12 +349,44 @@ def test_a_reset_disarms_an_alarm_that_forbids_nearly_everything(target: Target)
 
 def test_a_reset_removes_the_learners(real: WireTarget) -> None:
     added = real.apply(op.MemberAdd(("http://127.0.0.1:1",), is_learner=True))
-    assert isinstance(added, MemberListResult)
+    assert isinstance(added, MemberAddResult)
     assert len(added.members) == 2
     real.reset()
-    members = real.apply(op.MemberList())
-    assert isinstance(members, MemberListResult)
-    assert members.members == (Member(op.MEMBER_ID),)
+    assert members_of(real) == (Member(op.MEMBER_ID),)
+
+
+def test_the_same_learner_can_be_added_again_at_once(real: WireTarget) -> None:
+    """A real etcd makes its id of its URLs and the second."""
+    for _ in range(3):
+        real.reset()
+        added = real.apply(op.MemberAdd(("http://127.0.0.1:2", "http://127.0.0.1:3"), is_learner=True))
+        assert isinstance(added, MemberAddResult)
+
+
+def test_a_reset_removes_a_learner_of_which_nobody_knows_whether_it_was_added(real: WireTarget) -> None:
+    add = op.MemberAdd(("http://127.0.0.1:4",), is_learner=True)
+    assert isinstance(real.apply(add), MemberAddResult)
+    real._wire.footprint = Footprint()
+    real._wire.footprint.note(add, None)
+    real.reset()
+    assert members_of(real) == (Member(op.MEMBER_ID),)
+
+
+def test_a_reset_leaves_members_that_no_sequence_added(real: WireTarget) -> None:
+    added = real.apply(op.MemberAdd(("http://127.0.0.1:5",), is_learner=True))
+    assert isinstance(added, MemberAddResult)
+    assert added.member is not None
+    real._wire.footprint = Footprint()
+    real._wire.footprint.note(op.MemberAdd(("http://127.0.0.1:6",), is_learner=True), None)
+    real.reset()
+    assert added.member in members_of(real)
+    real.apply(op.MemberRemove(added.member.id))
+
+
+def members_of(target: Target) -> tuple[Member, ...]:
+    listed = target.apply(op.MemberList())
+    assert isinstance(listed, MemberListResult)
+    return listed.members
 
 
 def test_resets_leave_no_threads_behind(real_etcd: RunningEtcd) -> None:

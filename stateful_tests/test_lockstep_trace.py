@@ -9,12 +9,15 @@ import pytest
 
 from etcd_lockstep.trace import (
     UNKNOWN_LEASE,
+    UNKNOWN_MEMBER,
     UNKNOWN_TOKEN,
     LeaseOf,
+    MemberOf,
     RevisionAt,
     Symbol,
     TokenOf,
     bare,
+    expanded,
     map_keys,
     may_hold,
     reordered,
@@ -34,6 +37,8 @@ def at(symbol: Symbol) -> int | str:
             return 1000 + step
         case RevisionAt(step=step, plus=plus):
             return 2000 + 10 * step + plus
+        case MemberOf(step=step):
+            return 3000 + step
         case _:
             raise AssertionError(symbol)
 
@@ -100,10 +105,11 @@ def test_a_symbol_shows_itself_as_code_and_as_words() -> None:
     ]
     assert (repr(TokenOf(2)), str(TokenOf(2))) == ("TokenOf(2)", "token of step 2")
     assert str(LeaseOf(0)) == "lease of no step"
+    assert (repr(MemberOf(2)), f"member {MemberOf(2)}") == ("MemberOf(2)", "member of step 2")
 
 
 def test_a_symbol_survives_being_pickled() -> None:
-    for symbol in (LeaseOf(2), RevisionAt(3, -1), TokenOf(2)):
+    for symbol in (LeaseOf(2), RevisionAt(3, -1), TokenOf(2), MemberOf(2)):
         assert pickle.loads(pickle.dumps(symbol)) == symbol
 
 
@@ -176,6 +182,7 @@ EVERYWHERE: tuple[tuple[op.Operation, op.Operation], ...] = (
         ),
     ),
     (op.As(TokenOf(1), AUTHORIZED), op.As("token 1", AUTHORIZED)),
+    *((kind(MemberOf(1)), kind(3001)) for kind in (op.MemberRemove, op.MemberUpdate, op.MemberPromote, op.MoveLeader)),
     (op.As("x", op.Put(b"a", lease=LeaseOf(2))), op.As("x", op.Put(b"a", lease=1002))),
     (
         op.As(TokenOf(1), op.Txn(success=(op.Range(b"a", revision=RevisionAt(2)),))),
@@ -210,7 +217,8 @@ def test_every_field_that_may_hold_a_symbol_is_filled_in() -> None:
 
 
 def test_the_id_of_a_member_is_no_lease() -> None:
-    assert may_hold(op.MemberRemove, "id") == ()
+    assert may_hold(op.MemberRemove, "id") == (MemberOf,)
+    assert may_hold(op.Alarm, "member_id") == ()
     assert may_hold(op.LeaseRevoke, "id") == (LeaseOf,)
     assert may_hold(op.Compare, "operand") == (LeaseOf, RevisionAt)
 
@@ -357,6 +365,15 @@ def test_a_token_follows_the_step_that_made_it_and_so_does_a_lease_granted_with_
         op.As(TokenOf(1), op.LeaseGrant(60)),
         op.As(TokenOf(1), op.Put(b"a", lease=LeaseOf(2))),
     )
+
+
+def test_a_member_follows_the_step_that_added_it() -> None:
+    trace: tuple[op.Operation, ...] = (op.Put(b"a"), op.MemberAdd(("http://a:1",), True), op.MemberRemove(MemberOf(2)))
+    assert subtrace(trace, [1, 2]) == (trace[1], op.MemberRemove(MemberOf(1)))
+    assert subtrace(trace, [0, 2]) == (trace[0], op.MemberRemove(UNKNOWN_MEMBER))
+    assert reordered(trace, [1, 0, 2]) == (trace[1], trace[0], op.MemberRemove(MemberOf(1)))
+    assert reordered(trace, [0, 2, 1]) is None
+    assert expanded(trace, 0, trace[:1] * 2)[-1] == op.MemberRemove(MemberOf(3))
 
 
 def test_the_token_of_a_step_that_is_gone_is_one_that_nobody_has() -> None:

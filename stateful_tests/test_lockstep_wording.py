@@ -6,7 +6,7 @@ import pytest
 
 from etcd_lockstep.comparing.observation import Observation
 from etcd_lockstep.reporting.wording import answer_fields, operation_in_words
-from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf
+from etcd_lockstep.trace import LeaseOf, MemberOf, RevisionAt, TokenOf
 from etcd_model import operations as op
 from etcd_model.results import (
     AdvanceResult,
@@ -24,6 +24,7 @@ from etcd_model.results import (
     LeaseLeasesResult,
     LockResult,
     Member,
+    MemberAddResult,
     MemberListResult,
     RoleGetResult,
     SnapshotResult,
@@ -125,6 +126,8 @@ NEW_WORDS: tuple[tuple[op.Operation, str], ...] = (
     (op.MemberUpdate(1, ("http://a",)), 'member_update member 1 to "http://a"'),
     (op.MemberUpdate(1), "member_update member 1 to no URL"),
     (op.MemberPromote(1), "member_promote member 1"),
+    (op.MemberPromote(MemberOf(2)), "member_promote member of step 2"),
+    (op.MoveLeader(MemberOf(2)), "move_leader to member of step 2"),
     (op.Lock(b"l", LeaseOf(2)), 'lock "l", lease of step 2'),
     (op.Lock(b"l"), 'lock "l"'),
     (op.Unlock(b"l/7"), 'unlock "l/7"'),
@@ -240,6 +243,14 @@ def test_every_operation_has_words() -> None:
         (
             MemberListResult(0, (Member(1), Member(2, True))),
             {"revision": "none", "members": "member 1\nmember 2, learner"},
+        ),
+        (
+            MemberAddResult(0, Member(MemberOf(1), True, ("http://a:1", "http://b:2")), (Member(1),)),
+            {
+                "revision": "none",
+                "member": 'member of step 1, learner, at "http://a:1" "http://b:2"',
+                "members": "member 1",
+            },
         ),
         (SnapshotResult(), {"revision": "none", "intact": "true"}),
         (DowngradeResult(2, "3.5"), {"revision": "2", "version": "3.5"}),

@@ -148,6 +148,7 @@ def _fake(options: argparse.Namespace) -> FakeEtcd:
         client_urls=options.advertise_client_urls,
         member_name=options.name,
         peer_urls=options.initial_advertise_peer_urls,
+        max_learners=options.max_learners,
         auto_compaction=_auto_compaction(options),
         journal=options.journal,
     )

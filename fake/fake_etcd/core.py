@@ -16,6 +16,7 @@ from fake_etcd.faults.active import Faults
 from fake_etcd.hash_kv import CompactionHashes
 from fake_etcd.journal import Journal
 from fake_etcd.lease import Lease, Lessor
+from fake_etcd.membership import Membership
 from fake_etcd.quirks import Quirks
 from fake_etcd.sizes import FRAME_OVERHEAD_BYTES
 from fake_etcd.store import Store
@@ -29,6 +30,9 @@ small: real servers differ by one byte here) and the request's own tag and lengt
 CLUSTER_ID = 0xCDF818194E3A8C32
 MEMBER_ID = 0x8E9E05C52164694D
 RAFT_TERM = 2
+
+_CLIENT_URLS = ("http://localhost:2379",)
+"""Where a real server listens if nobody says anything else; so it is said where no server is."""
 
 _FIRST_RAFT_INDEX = 4
 """Where a real server's first proposal by a client stands, give or take."""
@@ -51,7 +55,8 @@ class EngineSettings:
     """Where clients find the server, for MemberList; without any, it is where servers of the engine listen."""
     member_name: str
     peer_urls: tuple[str, ...]
-    """What MemberList reports of the one member."""
+    """What MemberList reports of the server's own member."""
+    max_learners: int
 
     @property
     def max_frame_bytes(self) -> int:
@@ -76,6 +81,7 @@ class Core:
         "lessor",
         "listening",
         "lock",
+        "members",
         "quirks",
         "raft_index",
         "settings",
@@ -113,6 +119,8 @@ class Core:
         self.hashes = CompactionHashes()
         self.auth = AuthStore(self.quirks, self.settings.new_tokens())
         self.alarms = Alarms(self.quirks)
+        own = pb.Member(ID=MEMBER_ID, name=self.settings.member_name, peerURLs=self.settings.peer_urls)
+        self.members = Membership(own, self.settings.max_learners, self.quirks)
         self.downgrade_target = ""
         self.backend = Backend(self.store, self.settings.quota_bytes)
         self.raft_index = _FIRST_RAFT_INDEX
@@ -121,6 +129,11 @@ class Core:
     def is_observed(self) -> bool:
         """Whether somebody keeps a journal of requests, or has rules about them."""
         return self.faults.any_active or self.journal is not None
+
+    @property
+    def client_urls(self) -> tuple[str, ...]:
+        """Where clients find the server's own member, as it tells them."""
+        return self.settings.client_urls or tuple(self.listening) or _CLIENT_URLS
 
     @property
     def storage_version(self) -> str:

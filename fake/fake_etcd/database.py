@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from fake_etcd.alarms import NONE
 from fake_etcd.core import MEMBER_ID, RAFT_TERM, Core
@@ -28,8 +29,8 @@ def buckets_of(core: Core) -> dict[bytes, Bucket]:
             ((lease.id % 2**64).to_bytes(8, "big"), encode_lease(lease.id, lease.ttl))
             for lease in core.lessor.by_expiry()
         ),
-        b"members": [(f"{MEMBER_ID:x}".encode(), _member(core))],
-        b"members_removed": [],
+        b"members": sorted((f"{member.ID:x}".encode(), _member(core, member)) for member in core.members),
+        b"members_removed": sorted((f"{id:x}".encode(), b"removed") for id in core.members.removed),
         b"meta": _meta(core),
     }
 
@@ -83,15 +84,14 @@ def _user(core: Core, name: str) -> bytes:
     return user.SerializeToString()
 
 
-def _member(core: Core) -> bytes:
-    settings = core.settings
-    member = {
-        "id": MEMBER_ID,
-        "peerURLs": list(settings.peer_urls),
-        "name": settings.member_name,
-        "clientURLs": [*(settings.client_urls or core.listening)],
-    }
-    return json.dumps(member, separators=(",", ":")).encode()
+def _member(core: Core, member: pb.Member) -> bytes:
+    """etcd: server/etcdserver/api/membership/member.go Member."""
+    stored: dict[str, Any] = {"id": member.ID, "peerURLs": list(member.peerURLs)}
+    if member.isLearner:
+        stored["isLearner"] = True
+    if member.ID == MEMBER_ID:
+        stored |= {"name": member.name, "clientURLs": [*(core.settings.client_urls or core.listening)]}
+    return json.dumps(stored, separators=(",", ":")).encode()
 
 
 def _meta(core: Core) -> Bucket:
@@ -100,7 +100,9 @@ def _meta(core: Core) -> Bucket:
         revision = core.store.compact_revision.to_bytes(8, "big") + b"_" + bytes(8)
         meta += [(b"finishedCompactRev", revision), (b"scheduledCompactRev", revision)]
     if not core.quirks.version.startswith("3.4."):
-        state = {"voters": [MEMBER_ID], "auto_leave": False}
+        state: dict[str, Any] = {"voters": [MEMBER_ID], "auto_leave": False}
+        if core.members.learners:
+            state["learners"] = core.members.learners
         meta.append((b"confState", json.dumps(state, separators=(",", ":")).encode()))
         meta.append((b"term", RAFT_TERM.to_bytes(8, "big")))
     if core.quirks.storage_version:

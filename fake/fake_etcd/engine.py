@@ -51,6 +51,7 @@ class Engine:
         client_urls: Sequence[str] = (),
         member_name: str = "default",
         peer_urls: Sequence[str] = ("http://localhost:2380",),
+        max_learners: int = 1,
         auto_compaction: AutoCompaction | None = None,
         journal: int = 0,
     ) -> None:
@@ -60,9 +61,9 @@ class Engine:
         TTLs and the interval are in seconds of that clock. `auth_token` is what tokens are, as etcd's flag --auth-token
         has it, such as `jwt,sign-method=RS256,priv-key=key.pem`: BadTokenOptionsError, a ValueError, where they can't
         be had; `auth_token_ttl` is of simple ones. `client_urls`, `member_name` and `peer_urls` are what
-        MemberList reports; without client URLs, it is where the engine's servers listen. The history is kept
-        whole unless `auto_compaction` says otherwise. `journal` is how many requests the journal holds; 0: there is
-        none.
+        MemberList reports; without client URLs, it is where the engine's servers listen. `max_learners` is how many
+        learners MemberAdd takes. The history is kept whole unless `auto_compaction` says otherwise. `journal` is how
+        many requests the journal holds; 0: there is none.
         """
         quirks = quirks_of(version)
         time_of = clock or _still
@@ -77,6 +78,7 @@ class Engine:
             client_urls=tuple(client_urls),
             member_name=member_name,
             peer_urls=tuple(peer_urls),
+            max_learners=max_learners,
         )
         self._core = Core(quirks, settings, Journal(journal) if journal else None)
         self._core.faults.when_removed = self._resume_watches

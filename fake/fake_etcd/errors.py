@@ -36,10 +36,17 @@ BadLeaderTransferee = partial(EtcdError, StatusCode.FAILED_PRECONDITION, "etcdse
 MemberNotFound = partial(EtcdError, StatusCode.NOT_FOUND, "etcdserver: member not found")
 MemberBadURLs = partial(EtcdError, StatusCode.INVALID_ARGUMENT, "etcdserver: given member URLs are invalid")
 MemberNotLearner = partial(EtcdError, StatusCode.FAILED_PRECONDITION, "etcdserver: can only promote a learner member")
+LearnerNotReady = partial(
+    EtcdError,
+    StatusCode.FAILED_PRECONDITION,
+    "etcdserver: can only promote a learner member which is in sync with leader",
+)
+TooManyLearners = partial(EtcdError, StatusCode.FAILED_PRECONDITION, "etcdserver: too many learner members in cluster")
 PeerURLExist = partial(EtcdError, StatusCode.FAILED_PRECONDITION, "etcdserver: Peer URLs already exists")
 NotEnoughStarted = partial(
     EtcdError, StatusCode.UNKNOWN, "etcdserver: re-configuration failed due to not enough started members"
 )
+Unhealthy = partial(EtcdError, StatusCode.UNAVAILABLE, "etcdserver: unhealthy cluster")
 WrongDowngradeVersionFormat = partial(
     EtcdError, StatusCode.INVALID_ARGUMENT, "etcdserver: wrong downgrade target version format"
 )

@@ -51,7 +51,6 @@ _NO_PEERS = (
     "experimental-downgrade-check-time",
     "initial-cluster-token",
     "listen-peer-urls",
-    "max-learners",
     "peer-cert-allowed-cn",
     "peer-cert-allowed-hostname",
     "peer-cert-file",

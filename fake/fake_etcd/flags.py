@@ -61,6 +61,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         default=MAX_REQUEST_BYTES,
         help="bytes in a request that writes (default: %(default)s)",
     )
+    add("--max-learners", metavar="N", type=_whole(None), default=1, help="learners that MemberAdd takes (default: 1)")
     add(
         "--quota-backend-bytes",
         metavar="N",

@@ -49,6 +49,8 @@ _FIRST_RELEASE: dict[str, tuple[str, ...]] = {
     "alarm_needs_root": ("3.4.42", "3.5.28", "3.6.9"),
     "alarms_open_to_users": ("3.4.43", "3.5.29", "3.6.10"),
     "member_list_guarded": ("3.4.43", "3.5.29", "3.6.10"),
+    "updated_learners_stay_learners": ("3.5.31", "3.6.12"),
+    "unix_peer_urls_need_no_port": ("3.5.13", "3.6.0"),
     "put_free_txns_pass": ("3.4.20", "3.5.7", "3.6.0"),
     "nested_puts_cost": ("3.5.33", "3.6.14", "3.7.1"),
     "alarm_has_header": ("3.5.0",),
@@ -162,6 +164,10 @@ class Quirks:
     """Alarm with the action GET needs a user, and the root role no more."""
     member_list_guarded: bool
     """MemberList needs a user."""
+    updated_learners_stay_learners: bool
+    """MemberUpdate changes a learner's URLs and nothing else; before, it was no learner any more in the list."""
+    unix_peer_urls_need_no_port: bool
+    """A peer URL of the scheme unix is a path; before, a host and a port."""
     put_free_txns_pass: bool
     """A txn without puts is answered when the quota is used up."""
     nested_puts_cost: bool

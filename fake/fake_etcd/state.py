@@ -9,7 +9,7 @@ from typing import Any
 from fake_etcd.core import Core
 from fake_etcd.services.service import Service
 
-_PARTS = ("lessor", "store", "hashes", "auth", "alarms", "downgrade_target", "backend", "raft_index")
+_PARTS = ("lessor", "store", "hashes", "auth", "alarms", "members", "downgrade_target", "backend", "raft_index")
 """All that `Core.reset` makes anew, but for the streams."""
 
 

@@ -41,7 +41,7 @@ def crash_reason(operation: op.Operation, state: State) -> str | None:
             return None if refused else "a RoleGrantPermission without a permission kills this version"
         case op.Alarm() if operation.action != op.AlarmAction.GET:
             return _crashing_alarm(operation, state.server.quirks)
-        case op.MemberAdd() | op.MemberUpdate() | op.Downgrade():
+        case op.MemberAdd() | op.MemberUpdate() | op.MoveLeader() | op.Downgrade():
             return changes_cluster(state, operation)
         case op.Compact() if state.server.quirks.compaction_keeps_tombstones:
             return _crashing_compaction(operation, state)

@@ -72,6 +72,12 @@ PASSWORD_TOO_LONG = Error(Code.UNKNOWN, "bcrypt: password length exceeds 72 byte
 MEMBER_NOT_FOUND = Error(Code.NOT_FOUND, "etcdserver: member not found")
 MEMBER_BAD_URLS = Error(Code.INVALID_ARGUMENT, "etcdserver: given member URLs are invalid")
 MEMBER_NOT_LEARNER = Error(Code.FAILED_PRECONDITION, "etcdserver: can only promote a learner member")
+LEARNER_NOT_READY = Error(
+    Code.FAILED_PRECONDITION, "etcdserver: can only promote a learner member which is in sync with leader"
+)
+TOO_MANY_LEARNERS = Error(Code.FAILED_PRECONDITION, "etcdserver: too many learner members in cluster")
+PEER_URL_EXISTS = Error(Code.FAILED_PRECONDITION, "etcdserver: Peer URLs already exists")
+UNHEALTHY = Error(Code.UNAVAILABLE, "etcdserver: unhealthy cluster")
 NOT_ENOUGH_STARTED = Error(Code.UNKNOWN, "etcdserver: re-configuration failed due to not enough started members")
 BAD_LEADER_TRANSFEREE = Error(Code.FAILED_PRECONDITION, "etcdserver: bad leader transferee")
 WRONG_DOWNGRADE_VERSION_FORMAT = Error(Code.INVALID_ARGUMENT, "etcdserver: wrong downgrade target version format")

@@ -1,7 +1,7 @@
 """The Maintenance and Cluster services, as far as a cluster of one member goes.
 
-What would change the membership or the cluster's version for good is answered here as if nothing came of it: such
-calls are `crash_reason`, and sent to nobody.
+What would change the cluster's version for good is answered here as if nothing came of it: such calls are
+`crash_reason`, and sent to nobody.
 """
 
 from __future__ import annotations
@@ -9,18 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
+from etcd_model import membership
 from etcd_model import operations as op
 from etcd_model.auth.permission import Caller, caller, check_admin, check_user
 from etcd_model.errors import (
     BAD_LEADER_TRANSFEREE,
     INVALID_DOWNGRADE_TARGET_VERSION,
     MEMBER_BAD_URLS,
-    MEMBER_NOT_FOUND,
-    MEMBER_NOT_LEARNER,
     NO_INFLIGHT_DOWNGRADE,
-    NOT_ENOUGH_STARTED,
     UNKNOWN_METHOD,
     WRONG_DOWNGRADE_VERSION_FORMAT,
     Error,
@@ -35,16 +32,11 @@ from etcd_model.results import (
     AlarmResult,
     DowngradeResult,
     MaintenanceResult,
-    Member,
-    MemberListResult,
     Result,
     SnapshotResult,
     StatusResult,
 )
 from etcd_model.state import State
-
-_MEMBERS = MemberListResult(members=(Member(op.MEMBER_ID),))
-"""What every answer of the Cluster service reports; their headers have no revision."""
 
 
 def step(state: State, operation: op.MaintenanceOperation) -> tuple[State, Result]:
@@ -53,7 +45,7 @@ def step(state: State, operation: op.MaintenanceOperation) -> tuple[State, Resul
     match operation:
         case op.Downgrade() if not state.server.quirks.downgrade:
             return state, unimplemented("etcdserverpb.Maintenance", "Downgrade")
-        case op.MemberAdd() if not _peer_urls_are_valid(operation.peer_urls):
+        case op.MemberAdd() if not membership.may_be_taken(operation.peer_urls, state.server.quirks):
             return state, MEMBER_BAD_URLS
         case _ if error:
             return state, error
@@ -70,17 +62,12 @@ def step(state: State, operation: op.MaintenanceOperation) -> tuple[State, Resul
         case op.Snapshot():
             return state, SnapshotResult()
         case op.MoveLeader():
-            return state, MaintenanceResult() if operation.target_id == op.MEMBER_ID else BAD_LEADER_TRANSFEREE
+            votes = membership.votes(state, operation.target_id)
+            return state, MaintenanceResult() if votes else BAD_LEADER_TRANSFEREE
         case op.Downgrade():
             return state, _downgrade(state, operation)
-        case op.MemberList() | op.MemberAdd():
-            return state, _MEMBERS
-        case op.MemberRemove():
-            return state, NOT_ENOUGH_STARTED if operation.id == op.MEMBER_ID else MEMBER_NOT_FOUND
-        case op.MemberUpdate():
-            return state, _MEMBERS if operation.id == op.MEMBER_ID else MEMBER_NOT_FOUND
-        case op.MemberPromote():
-            return state, MEMBER_NOT_LEARNER if operation.id == op.MEMBER_ID else MEMBER_NOT_FOUND
+        case op.MemberList() | op.MemberAdd() | op.MemberRemove() | op.MemberUpdate() | op.MemberPromote():
+            return membership.step(state, operation)
         case _:
             assert_never(operation)
 
@@ -226,24 +213,13 @@ def _downgrade(state: State, operation: op.Downgrade) -> DowngradeResult | Error
             return UNKNOWN_METHOD
 
 
-def _peer_urls_are_valid(urls: tuple[str, ...]) -> bool:
-    """Whether etcd could take them (etcd client/pkg/types/urls.go, NewURLs): a scheme, a host, a port, and no path.
-    In doubt they are valid."""
-    return bool(urls) and all(_PEER_URL.fullmatch(url) for url in urls)
-
-
-_PEER_URL = re.compile(r"\s*(https?://[^/?#]*:\d*|unixs?://[^/?#]*)([?#].*)?\s*", re.IGNORECASE | re.DOTALL)
-
-
-def changes_cluster(state: State, operation: Any) -> str | None:
-    """Why a call would leave the cluster another one, if it would."""
+def changes_cluster(state: State, operation: op.MaintenanceOperation) -> str | None:
+    """Why a call would be the end of the cluster, or leave it another one, if it would."""
     match operation:
-        case op.MemberAdd():
-            why = "a member that is added takes the quorum from a cluster of one"
-        case op.MemberUpdate():
-            why = "a member's peer URLs can't be brought back"
+        case op.MemberAdd() | op.MemberUpdate() | op.MoveLeader():
+            why = membership.changes_for_good(state, operation)
         case op.Downgrade(action=op.DowngradeAction.ENABLE):
             why = "a cluster that is being downgraded refuses the version it runs"
         case _:
             return None
-    return None if isinstance(step(state, operation)[1], Error) else why
+    return why if why and not isinstance(step(state, operation)[1], Error) else None

@@ -47,6 +47,8 @@ SINCE: dict[str, tuple[str, ...]] = {
     "status_open_to_users": ("3.5.32", "3.6.12"),
     "alarms_open_to_users": ("3.4.43", "3.5.29", "3.6.10"),
     "member_list_guarded": ("3.4.43", "3.5.29", "3.6.10"),
+    "updated_learners_stay_learners": ("3.5.31", "3.6.12"),
+    "unix_peer_urls_need_no_port": ("3.5.13", "3.6.0"),
     "alarm_has_header": ("3.5.0",),
     "alarm_none_ignored": ("3.5.0",),
     "alarms_in_layers": ("3.6.0",),
@@ -96,6 +98,8 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
     "status_open_to_users": ("#21811", "#21815"),
     "alarms_open_to_users": ("#21549",),
     "member_list_guarded": ("#21549",),
+    "updated_learners_stay_learners": ("#21736", "#21737"),
+    "unix_peer_urls_need_no_port": ("#15940",),
     "alarm_has_header": ("#11600",),
     "alarm_none_ignored": ("#13084",),
     "alarms_in_layers": ("#13878", "#22386"),
@@ -208,6 +212,12 @@ class Quirks:
     """So does asking for alarms (same file)."""
     member_list_guarded: bool
     """So does MemberList (etcd server/etcdserver/server.go)."""
+    updated_learners_stay_learners: bool
+    """A learner whose peer URLs are updated stays one. Before, it was a voting member in the list from then on, of
+    which no quorum was to be had (etcd server/etcdserver/api/membership/cluster.go, UpdateRaftAttributes)."""
+    unix_peer_urls_need_no_port: bool
+    """A peer URL of the scheme unix or unixs is a path. Before, it needed a port like any other, and had no path
+    (etcd client/pkg/types/urls.go, NewURLs)."""
     alarm_has_header: bool
     """The answer to an Alarm has a header (etcd server/etcdserver/api/v3rpc/maintenance.go)."""
     alarm_none_ignored: bool

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from etcd_model.auth.store import AuthStore
 from etcd_model.quirks import DEFAULT_VERSION, Quirks, quirks_of
 from etcd_model.records import Past
-from etcd_model.results import AlarmMember, KeyValue
+from etcd_model.results import AlarmMember, KeyValue, Member
 from etcd_model.streams import Stream
 
 Keys = Mapping[bytes, KeyValue]
@@ -89,6 +89,10 @@ class State:
     refusing: frozenset[int] = frozenset()
     """The types of alarm for whose sake requests are refused: not always those of `alarms`
     (`Quirks.alarms_in_layers`)."""
+    members: tuple[Member, ...] = ()
+    """Those that were added to the server's own, in the order of adding. None of them was ever started."""
+    next_member_id: int = 8_000_000_000_000_000_000
+    """The next id for a member that is added. No id is picked twice."""
     streams: Mapping[int, Stream] = field(default_factory=dict)
     """The open watch streams, by their number."""
     past: Past = field(default_factory=Past)

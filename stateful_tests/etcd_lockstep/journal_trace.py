@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Protocol
 
 from etcd_lockstep.codec import Inexpressible, decode_request, decode_watch_request
-from etcd_lockstep.trace import RevisionAt, TokenOf, Trace, may_hold
+from etcd_lockstep.trace import MemberOf, RevisionAt, TokenOf, Trace, bare, may_hold
 from etcd_model import operations as op
 
 _WATCH = "/etcdserverpb.Watch/Watch"
@@ -50,9 +50,9 @@ class RecordedSession:
 def trace_of(journal: Iterable[Entry]) -> RecordedSession:
     """The session that a journal holds (`FakeEtcd(journal=1000).journal`), as a trace.
 
-    Requests stand in the order in which they were answered. Revisions and tokens become symbols; a lease is granted
-    with the id that the fake picked, so that the keys of locks hold. Once there is a lease, whole seconds between two
-    requests become an `Advance`. At the end, each stream of watchers is read.
+    Requests stand in the order in which they were answered. Revisions, tokens and the ids of members become symbols; a
+    lease is granted with the id that the fake picked, so that the keys of locks hold. Once there is a lease, whole
+    seconds between two requests become an `Advance`. At the end, each stream of watchers is read.
     """
     return _Recorder().record(journal)
 
@@ -64,6 +64,7 @@ class _Recorder:
         self._revisions = [(_FIRST_REVISION, 0)]
         """Those reported, each with the first step after which the store had it, ascending."""
         self._tokens: dict[str, int] = {}
+        self._members: dict[int, int] = {}
         self._streams: dict[int, None] = {}
         self._begun: set[tuple[str, bytes]] = set()
         self._clock: float | None = None
@@ -106,6 +107,8 @@ class _Recorder:
         self._steps.append(operation)
         if entry.path.endswith("/Authenticate") and entry.answer is not None:
             self._tokens[entry.answer.token] = len(self._steps)
+        if isinstance(bare(operation), op.MemberAdd) and entry.answer is not None:
+            self._members[entry.answer.member.ID] = len(self._steps)
         if header is not None and header.revision > self._revisions[-1][0]:
             self._revisions.append((header.revision, len(self._steps)))
 
@@ -123,7 +126,8 @@ class _Recorder:
             self._clock += seconds
 
     def _with_symbols(self, value: Any) -> Any:
-        """The operation, or a part of one, with its revisions relative to those reported before."""
+        """The operation, or a part of one, with its revisions relative to those reported before, and its members named
+        by the steps that added them."""
         changed: dict[str, Any] = {}
         for field in fields(value):
             held = getattr(value, field.name)
@@ -134,6 +138,8 @@ class _Recorder:
             elif RevisionAt in may_hold(type(value), field.name) and self._is_revision(value, held):
                 revision, step = max(one for one in self._revisions if one[0] <= held)
                 changed[field.name] = RevisionAt(step, held - revision)
+            elif MemberOf in may_hold(type(value), field.name) and held in self._members:
+                changed[field.name] = MemberOf(self._members[held])
         return replace(value, **changed)
 
     @staticmethod

@@ -34,7 +34,17 @@ from etcd_lockstep.strategies.choices import BYTES, ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_lockstep.strategies.operation_table import DRAWS, FAMILIES, Draw
 from etcd_lockstep.target import ALL
-from etcd_lockstep.trace import UNKNOWN_LEASE, UNKNOWN_TOKEN, LeaseOf, RevisionAt, Symbol, TokenOf, substitute
+from etcd_lockstep.trace import (
+    UNKNOWN_LEASE,
+    UNKNOWN_MEMBER,
+    UNKNOWN_TOKEN,
+    LeaseOf,
+    MemberOf,
+    RevisionAt,
+    Symbol,
+    TokenOf,
+    substitute,
+)
 from etcd_model import operations as op
 from etcd_model.operations import Operation
 
@@ -209,6 +219,8 @@ class LockstepMachine(RuleBasedStateMachine):
                 return UNKNOWN_LEASE
             case TokenOf(step=step) if step > self.state.steps:
                 return UNKNOWN_TOKEN
+            case MemberOf(step=step) if step > self.state.steps:
+                return UNKNOWN_MEMBER
             case RevisionAt(step=step, plus=plus) if step > self.state.steps:
                 return RevisionAt(self.state.steps, plus)
             case _:

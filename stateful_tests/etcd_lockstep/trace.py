@@ -1,6 +1,6 @@
-"""Traces: sequences of operations in which lease ids, revisions and tokens are symbolic.
+"""Traces: sequences of operations in which lease ids, revisions, tokens and the ids of members are symbolic.
 
-A lease id or a token that a server picked, and every revision, differs from run to run and from
+An id or a token that a server picked, and every revision, differs from run to run and from
 target to target. So a trace says "the lease that step 2 granted" and "the revision after step 5",
 and what that is on a target is filled in just before the operation is applied to it.
 
@@ -99,6 +99,19 @@ class TokenOf(TextSymbol):
         return f"token of step {self.step}"
 
 
+@dataclass(frozen=True, repr=False, eq=False)
+class MemberOf(IntSymbol):
+    """The id of the member that the MemberAdd of a step added."""
+
+    step: int
+
+    def __repr__(self) -> str:
+        return f"MemberOf({self.step})"
+
+    def __str__(self) -> str:
+        return f"of step {self.step}"
+
+
 def bare(operation: op.Operation) -> op.Operation:
     """The operation itself, without the token that it may be sent with."""
     while isinstance(operation, op.As):
@@ -138,13 +151,15 @@ _SIMPLE = frozenset({"int", "bytes", "str", "bool", "int | bytes"})
 
 
 def may_hold(kind: type, field: str) -> tuple[type[Symbol], ...]:
-    """The symbols that may stand in a field of an operation, or of a part of one. An `id` may be a member's."""
+    """The symbols that may stand in a field of an operation, or of a part of one."""
     if field == "operand":
         return LeaseOf, RevisionAt
     if field in _REVISIONS:
         return (RevisionAt,)
     if field == "lease" or (field == "id" and kind in get_args(op.LeaseOperation)):
         return (LeaseOf,)
+    if field == "target_id" or (field == "id" and kind in get_args(op.ClusterOperation)):
+        return (MemberOf,)
     return (TokenOf,) if kind is op.As and field == "token" else ()
 
 
@@ -290,6 +305,9 @@ def keys_of(trace: Trace) -> list[bytes]:
 UNKNOWN_LEASE = 404
 """A lease id that nobody grants; stands in where the step that granted a lease is taken out of a trace."""
 
+UNKNOWN_MEMBER = 404
+"""A member's id that nobody has; stands in where the MemberAdd is taken out of a trace, or was refused."""
+
 UNKNOWN_TOKEN = "no.such.token"
 """A token that no server hands out; stands in where the Authenticate that made one is taken out of a trace."""
 
@@ -305,6 +323,8 @@ def subtrace(trace: Trace, kept: Sequence[int]) -> Trace:
         match symbol:
             case LeaseOf(step=step):
                 return LeaseOf(new_step[step]) if step in new_step else UNKNOWN_LEASE
+            case MemberOf(step=step):
+                return MemberOf(new_step[step]) if step in new_step else UNKNOWN_MEMBER
             case TokenOf(step=step):
                 return TokenOf(new_step[step]) if step in new_step else UNKNOWN_TOKEN
             case RevisionAt(step=step, plus=plus):
@@ -316,8 +336,8 @@ def subtrace(trace: Trace, kept: Sequence[int]) -> Trace:
 
 
 def reordered(trace: Trace, order: Sequence[int]) -> Trace | None:
-    """The steps in another order, given as indices from 0; None where a step would name a lease or a token that is
-    not there yet.
+    """The steps in another order, given as indices from 0; None where a step would name a lease, a token or a
+    member that is not there yet.
 
     A revision stays that after the same step, or the last one before if that would be a later one.
     """
@@ -327,7 +347,7 @@ def reordered(trace: Trace, order: Sequence[int]) -> Trace | None:
     def renumber(symbol: Symbol) -> int | str:
         nonlocal forward
         match symbol:
-            case LeaseOf(step=step) | TokenOf(step=step):
+            case LeaseOf(step=step) | TokenOf(step=step) | MemberOf(step=step):
                 forward |= new_step[step] >= position
                 return type(symbol)(new_step[step])
             case RevisionAt(step=step, plus=plus):
@@ -350,7 +370,7 @@ def expanded(trace: Trace, index: int, steps: Sequence[op.Operation]) -> Trace:
 
     def renumber(symbol: Symbol) -> int | str:
         match symbol:
-            case LeaseOf(step=step) | TokenOf(step=step):
+            case LeaseOf(step=step) | TokenOf(step=step) | MemberOf(step=step):
                 return type(symbol)(step + more if step > index else step)
             case RevisionAt(step=step, plus=plus):
                 return RevisionAt(step + more if step > index else step, plus)

@@ -1,24 +1,14 @@
-"""The Cluster service: one member, which stays alone."""
+"""The Cluster service: one server, and learners that nobody starts."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from grpc import StatusCode
 
-from fake_etcd.core import CLUSTER_ID, MEMBER_ID, RAFT_TERM, Core
-from fake_etcd.errors import (
-    EtcdError,
-    MemberBadURLs,
-    MemberNotFound,
-    MemberNotLearner,
-    NotEnoughStarted,
-    PeerURLExist,
-)
+from fake_etcd import peer_urls
+from fake_etcd.core import CLUSTER_ID, MEMBER_ID, RAFT_TERM
+from fake_etcd.errors import EtcdError, MemberBadURLs, would_crash
 from fake_etcd.services.service import Handler, Service
 from fake_etcd.wire import messages as pb
-
-_CLIENT_URLS = ("http://localhost:2379",)
-"""Where a real server listens if nobody says anything else; so it is said where no server is."""
 
 
 class Cluster(Service):
@@ -26,19 +16,6 @@ class Cluster(Service):
 
     A header here reports no revision.
     """
-
-    def __init__(self, core: Core) -> None:
-        super().__init__(core)
-        self._peer_urls = core.settings.peer_urls
-
-    def reset(self) -> None:
-        self._peer_urls = self.core.settings.peer_urls
-
-    def saved(self) -> tuple[str, ...]:
-        return self._peer_urls
-
-    def restore(self, saved: tuple[str, ...]) -> None:
-        self._peer_urls = saved
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
@@ -50,46 +27,63 @@ class Cluster(Service):
         }
 
     def member_add(self, request: pb.MemberAddRequest, token: str) -> pb.MemberAddResponse:
-        """A real server would add the member, and a voting one's absence would then stop it."""
-        if not _are_urls(request.peerURLs):
+        """A real server would add a voting member too, whose absence would then stop it."""
+        core = self.core
+        urls = peer_urls.parsed(request.peerURLs, core.quirks)
+        if urls is None:
             raise MemberBadURLs()
-        self.core.require_root(token)
-        if set(request.peerURLs) & set(self._peer_urls):
-            raise PeerURLExist()
-        raise EtcdError(StatusCode.UNIMPLEMENTED, "fake-etcd: a cluster of one member can't be given another")
+        core.require_root(token)
+        core.members.check_readiness_for_one_more(learner=request.isLearner)
+        core.raft_index += 1
+        core.members.check_addition(urls, learner=request.isLearner)
+        if not request.isLearner:
+            raise EtcdError(
+                StatusCode.UNIMPLEMENTED,
+                "fake-etcd: a cluster of one member can't be given another that votes: until it is started, no real"
+                " etcd would answer any more. Add it as a learner",
+            )
+        added = core.members.add_learner(urls)
+        return pb.MemberAddResponse(header=_header(), member=added, members=self._members())
 
     def member_remove(self, request: pb.MemberRemoveRequest, token: str) -> pb.MemberRemoveResponse:
         self.core.require_root(token)
-        if request.ID == MEMBER_ID:
-            raise NotEnoughStarted()
-        raise MemberNotFound()
+        self.core.members.remove(request.ID)
+        self.core.raft_index += 1
+        return pb.MemberRemoveResponse(header=_header(), members=self._members())
 
     def member_update(self, request: pb.MemberUpdateRequest, token: str) -> pb.MemberUpdateResponse:
-        """The URLs aren't looked at."""
-        self.core.require_root(token)
-        if request.ID != MEMBER_ID:
-            raise MemberNotFound()
-        self._peer_urls = tuple(request.peerURLs)
-        return pb.MemberUpdateResponse(header=_header(), members=[self._member()])
+        """The URLs aren't looked at, until another member is to be found there."""
+        core, urls = self.core, request.peerURLs
+        core.require_root(token)
+        core.raft_index += 1
+        core.members.check_update(request.ID, urls)
+        if request.ID != MEMBER_ID and not peer_urls.can_be_probed(urls, core.quirks):
+            raise would_crash(core.quirks.version, "another member's peer URLs are none, or have a space around them")
+        core.members.update(request.ID, urls)
+        return pb.MemberUpdateResponse(header=_header(), members=self._members())
 
     def member_list(self, _request: pb.MemberListRequest, token: str) -> pb.MemberListResponse:
         if self.core.quirks.member_list_guarded:
             self.core.auth.require_user(token)
-        return pb.MemberListResponse(header=_header(), members=[self._member()])
+        return pb.MemberListResponse(header=_header(), members=self._members())
 
     def member_promote(self, request: pb.MemberPromoteRequest, token: str) -> pb.MemberPromoteResponse:
         self.core.require_root(token)
-        raise MemberNotLearner() if request.ID == MEMBER_ID else MemberNotFound()
+        raise self.core.members.why_not_promoted(request.ID)
 
-    def _member(self) -> pb.Member:
-        urls = self.core.settings.client_urls or self.core.listening or _CLIENT_URLS
-        return pb.Member(ID=MEMBER_ID, name=self.core.settings.member_name, peerURLs=self._peer_urls, clientURLs=urls)
+    def _members(self) -> list[pb.Member]:
+        own = self.core.client_urls
+        return [
+            pb.Member(
+                ID=member.ID,
+                name=member.name,
+                peerURLs=member.peerURLs,
+                clientURLs=own if member.ID == MEMBER_ID else (),
+                isLearner=member.isLearner,
+            )
+            for member in self.core.members
+        ]
 
 
 def _header() -> pb.ResponseHeader:
     return pb.ResponseHeader(cluster_id=CLUSTER_ID, member_id=MEMBER_ID, raft_term=RAFT_TERM)
-
-
-def _are_urls(urls: Sequence[str]) -> bool:
-    """etcd: client/pkg/types/urls.go NewURLs."""
-    return bool(urls) and all(re.fullmatch(r"https?://[^/]*:[^/:]*|unixs?://.*", url.strip()) for url in urls)

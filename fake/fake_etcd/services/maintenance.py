@@ -3,6 +3,8 @@
 import zlib
 from collections.abc import Generator, Mapping
 
+from grpc import StatusCode
+
 from fake_etcd import permissions, snapshot
 from fake_etcd.core import MEMBER_ID, RAFT_TERM
 from fake_etcd.errors import BadLeaderTransferee, EtcdError, would_crash
@@ -114,11 +116,17 @@ class Maintenance(Service):
         return response
 
     def move_leader(self, request: pb.MoveLeaderRequest, token: str) -> pb.MoveLeaderResponse:
-        """To the one member there is, which leads already. Answers without a header."""
+        """To the one server there is, which leads already. Answers without a header."""
         if self.core.quirks.move_leader_and_downgrade_need_root:
             self.core.require_root(token)
-        if request.targetID != MEMBER_ID:
+        if not self.core.members.may_lead(request.targetID):
             raise BadLeaderTransferee()
+        if request.targetID != MEMBER_ID:
+            raise EtcdError(
+                StatusCode.UNIMPLEMENTED,
+                f"fake-etcd: a real etcd {self.core.quirks.version} would wait without an end for a member to lead that"
+                " was never started",
+            )
         return pb.MoveLeaderResponse()
 
     def snapshot(self, _request: pb.SnapshotRequest, token: str) -> Generator[pb.SnapshotResponse, None, None]:

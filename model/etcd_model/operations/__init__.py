@@ -105,20 +105,9 @@ AuthOperation: TypeAlias = (
     | RoleGrantPermission
     | RoleRevokePermission
 )
+ClusterOperation: TypeAlias = MemberList | MemberAdd | MemberRemove | MemberUpdate | MemberPromote
 MaintenanceOperation: TypeAlias = (
-    Status
-    | Alarm
-    | Defragment
-    | Hash
-    | HashKV
-    | Snapshot
-    | MoveLeader
-    | Downgrade
-    | MemberList
-    | MemberAdd
-    | MemberRemove
-    | MemberUpdate
-    | MemberPromote
+    Status | Alarm | Defragment | Hash | HashKV | Snapshot | MoveLeader | Downgrade | ClusterOperation
 )
 LockOperation: TypeAlias = Lock | Unlock | Campaign | Proclaim | Leader | Observe | Resign
 
@@ -145,6 +134,7 @@ __all__ = [
     "AuthStatus",
     "Authenticate",
     "Campaign",
+    "ClusterOperation",
     "Compact",
     "Compare",
     "CompareResult",

@@ -33,7 +33,8 @@ class DowngradeAction(IntEnum):
 
 
 MEMBER_ID = 1
-"""The id of the one member, in the model's state and in traces; every server has its own."""
+"""The id of the server's own member, in the model's state and in traces; every server has its own. That of a member
+that is added is what the answer to the `MemberAdd` says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ from etcd_model.results.maintenance import (
     HashKVResult,
     MaintenanceResult,
     Member,
+    MemberAddResult,
     MemberListResult,
     SnapshotResult,
     StatusResult,
@@ -81,6 +82,7 @@ Answer: TypeAlias = (
     | SnapshotResult
     | DowngradeResult
     | MemberListResult
+    | MemberAddResult
     | LockResult
     | UnlockResult
     | CampaignResult
@@ -117,6 +119,7 @@ __all__ = [
     "LockResult",
     "MaintenanceResult",
     "Member",
+    "MemberAddResult",
     "MemberListResult",
     "PutResult",
     "RangeResult",

@@ -79,11 +79,23 @@ class Member:
 
     id: int
     is_learner: bool = False
+    peer_urls: tuple[str, ...] = ()
+    """Those of a member that was added. Where the server itself listens is not here."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemberListResult:
-    """`MemberListResponse`, and the responses to all changes of members."""
+    """`MemberListResponse`, and the responses to `MemberRemove`, `MemberUpdate` and `MemberPromote`."""
 
     revision: int = 0
+    members: tuple[Member, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MemberAddResult:
+    """`MemberAddResponse`."""
+
+    revision: int = 0
+    member: Member | None = None
+    """The one that was added."""
     members: tuple[Member, ...] = ()

@@ -1,6 +1,7 @@
 """The Maintenance and Cluster services.
 
-The id of the one member, which every server has its own of, is `MEMBER_ID` in operations and results.
+The id of the server's own member, which is another one on every server, is `MEMBER_ID` in operations and results.
+Where that one listens and what it is called is in no result.
 """
 
 from __future__ import annotations
@@ -133,8 +134,18 @@ def _alarm_result(answer: wire.AlarmResponse, own: int) -> results.AlarmResult:
 
 def _members(answer: wire.MemberListResponse, own: int) -> results.MemberListResult:
     """The other responses about members have a list of them too."""
-    members = tuple(results.Member(_shared(one.ID, own), one.isLearner) for one in answer.members)
-    return results.MemberListResult(answer.header.revision, members)
+    return results.MemberListResult(answer.header.revision, tuple(_member(one, own) for one in answer.members))
+
+
+def _added(answer: wire.MemberAddResponse, own: int) -> results.MemberAddResult:
+    members = tuple(_member(one, own) for one in answer.members)
+    added = _member(answer.member, own) if answer.HasField("member") else None
+    return results.MemberAddResult(answer.header.revision, added, members)
+
+
+def _member(member: wire.Member, own: int) -> results.Member:
+    urls = () if own == member.ID else tuple(member.peerURLs)
+    return results.Member(_shared(member.ID, own), member.isLearner, urls)
 
 
 def _shared(member_id: int, own: int) -> int:
@@ -144,7 +155,8 @@ def _shared(member_id: int, own: int) -> int:
 MEMBER_DECODERS: dict[type[Operation], Callable[[Any, int], results.Answer]] = {
     Status: _status_result,
     Alarm: _alarm_result,
-    **dict.fromkeys((MemberList, MemberAdd, MemberRemove, MemberUpdate, MemberPromote), _members),
+    MemberAdd: _added,
+    **dict.fromkeys((MemberList, MemberRemove, MemberUpdate, MemberPromote), _members),
 }
 """Those whose answers name members, with the id of the target's own as the second argument."""
 

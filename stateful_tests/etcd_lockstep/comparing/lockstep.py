@@ -13,7 +13,18 @@ from etcd_lockstep.comparing.observation import Observation, Raised, View, allow
 from etcd_lockstep.names import operation_name
 from etcd_lockstep.target import NotExpressible, Target, TargetDied, described, text_of
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.trace import UNKNOWN_TOKEN, LeaseOf, RevisionAt, Symbol, TokenOf, bare, substitute, symbols
+from etcd_lockstep.trace import (
+    UNKNOWN_MEMBER,
+    UNKNOWN_TOKEN,
+    LeaseOf,
+    MemberOf,
+    RevisionAt,
+    Symbol,
+    TokenOf,
+    bare,
+    substitute,
+    symbols,
+)
 from etcd_model import Server, State, crash_reason, nondeterminism, quirks_of
 from etcd_model.history_hash import history_hash
 from etcd_model.operations import HashKV, Operation, Range
@@ -243,6 +254,8 @@ class Lockstep:
                     return view.raw(max(after_step[step] + plus, 1))
                 case TokenOf(step=step):
                     return view.tokens.get(step, UNKNOWN_TOKEN)
+                case MemberOf(step=step):
+                    return view.member_ids.get(step, UNKNOWN_MEMBER)
                 case _:
                     raise AssertionError(symbol)
 

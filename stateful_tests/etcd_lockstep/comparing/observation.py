@@ -19,8 +19,9 @@ What is left out or made comparable, each with its reason, is all in this module
 - The hash of a HashKV is over revisions and lease ids as the target counts them. It is 0 where it is
   the one that is right for them, which the caller works out, and stays itself elsewhere; an answer
   without a hash has -1.
-- The id of the one member, and the sizes, raft indices, names and URLs of Status and MemberList never
-  get here (`codec`): they report the server.
+- The id of the server's own member, and the sizes, raft indices, names and URLs of Status and MemberList never
+  get here (`codec`): they report the server. Members are listed by their ids, which are other ones on every server,
+  so they are sorted.
 - How a watch's events are spread over responses is the server's choice; that a revision is not split,
   and that no header is behind its events, is kept as a flag of each watcher (`Watched`).
 - The ids of cluster and member and the raft term of a header never get here (`codec`): they report
@@ -41,12 +42,12 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TypeAlias
 
-from etcd_lockstep.trace import LeaseOf, bare
+from etcd_lockstep.trace import LeaseOf, MemberOf, bare
 from etcd_model import results
 from etcd_model.errors import Error
 from etcd_model.exhaustive import assert_never
 from etcd_model.operations import Campaign, LeaderKey, LeaseGrant, Lock, Operation, Permission
-from etcd_model.results import KeyValue, Result
+from etcd_model.results import KeyValue, Member, Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,31 @@ _HEX = re.compile(rb"[1-9a-f][0-9a-f]{0,15}")
 
 
 _TEACHING = frozenset(
-    {results.LeaseGrantResult, results.AuthenticateResult, results.LockResult, results.CampaignResult}
+    {
+        results.LeaseGrantResult,
+        results.AuthenticateResult,
+        results.LockResult,
+        results.CampaignResult,
+        results.MemberAddResult,
+    }
 )
 """Answers that later steps may refer to."""
 
 
 class View:
-    """How one target's revisions, lease ids and tokens translate to those that all targets share."""
+    """How one target's revisions, ids of leases and members, and tokens translate to those that all targets share."""
 
-    __slots__ = ("_leases", "_shifts", "auth_base", "base", "last_header", "lease_ids", "tokens")
+    __slots__ = (
+        "_leases",
+        "_members",
+        "_shifts",
+        "auth_base",
+        "base",
+        "last_header",
+        "lease_ids",
+        "member_ids",
+        "tokens",
+    )
 
     def __init__(self, base: int, auth_base: int = 1) -> None:
         self.base = base
@@ -84,9 +101,12 @@ class View:
         """By step: the id of the lease that it granted."""
         self.tokens: dict[int, str] = {}
         """By step: the token that it returned."""
+        self.member_ids: dict[int, int] = {}
+        """By step: the id of the member that it added."""
         self.last_header = 0
         """The revision in the header of the last answer, as the target reported it."""
         self._leases: dict[int, LeaseOf] = {}
+        self._members: dict[int, MemberOf] = {}
         self._shifts: list[tuple[int, int]] = []
 
     def name_lease(self, step: int, lease_id: int, *, picked_by_server: bool) -> None:
@@ -100,7 +120,7 @@ class View:
         self.tokens[step] = token
 
     def learn(self, step: int, operation: Operation, result: Result) -> None:
-        """Remember what an answer says that later steps may refer to: a lease's id, a token.
+        """Remember what an answer says that later steps may refer to: a lease's id, a token, a member's id.
 
         A Lock or a Campaign without a lease is given one by the server (etcd server/etcdserver/api/v3lock/lock.go,
         Lock: concurrency.NewSession), whose id is in the key.
@@ -112,10 +132,17 @@ class View:
                 self.name_lease(step, result.id, picked_by_server=asked == 0)
             case results.AuthenticateResult(), _:
                 self.name_token(step, result.token)
+            case results.MemberAddResult(member=Member(id=member_id)), _:
+                self.member_ids[step] = member_id
+                self._members[member_id] = MemberOf(step)
             case results.LockResult(), Lock(lease=0):
                 self.name_lease(step, _lease_in(result.key), picked_by_server=True)
             case results.CampaignResult(), Campaign(lease=0):
                 self.name_lease(step, result.leader.lease, picked_by_server=True)
+
+    def member(self, member: Member) -> Member:
+        """A member with the shared name of its id."""
+        return replace(member, id=self._members.get(member.id, member.id))
 
     def lease(self, lease_id: int) -> int:
         """The shared name of a lease id: itself where the caller picked it."""
@@ -252,6 +279,11 @@ def _observe(result: Result, view: View) -> Result:
         case results.AlarmResult():
             alarms = tuple(sorted(result.alarms, key=attrgetter("member_id", "alarm")))
             return results.AlarmResult(view.header(result.revision), alarms)
+        case results.MemberListResult():
+            return results.MemberListResult(view.header(result.revision), _members(result.members, view))
+        case results.MemberAddResult():
+            added = view.member(result.member) if result.member is not None else None
+            return results.MemberAddResult(view.header(result.revision), added, _members(result.members, view))
         case results.AuthStatusResult():
             auth_revision = view.auth_revision(result.auth_revision)
             return results.AuthStatusResult(view.header(result.revision), result.enabled, auth_revision)
@@ -283,7 +315,6 @@ def _observe(result: Result, view: View) -> Result:
             | results.MaintenanceResult()
             | results.SnapshotResult()
             | results.DowngradeResult()
-            | results.MemberListResult()
             | results.UnlockResult()
             | results.ElectionResult()
             | results.Waiting()
@@ -303,6 +334,10 @@ def _permissions(perm: Iterable[Permission]) -> tuple[Permission, ...]:
     return tuple(
         one for _key, several in of_one_key for one in sorted(several, key=attrgetter("range_end", "perm_type"))
     )
+
+
+def _members(members: Iterable[Member], view: View) -> tuple[Member, ...]:
+    return tuple(sorted(map(view.member, members), key=repr))
 
 
 def _watched(watched: results.Watched, view: View) -> results.Watched:

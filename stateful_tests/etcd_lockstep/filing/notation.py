@@ -1,8 +1,8 @@
 """Operations and answers as JSON: what corpus files and `--json` hold.
 
 An operation is an object with `op` and the fields that are set. A symbol is an object: `{"lease_of": 2}`,
-`{"revision_at": 3, "plus": 1}`, `{"token_of": 4}`. Bytes are text where they are printable ASCII, else
-`{"hex": "6100"}`; a long run of one byte is `{"repeat": "x", "times": 1500000}`.
+`{"revision_at": 3, "plus": 1}`, `{"token_of": 4}`, `{"member_of": 5}`. Bytes are text where they are printable
+ASCII, else `{"hex": "6100"}`; a long run of one byte is `{"repeat": "x", "times": 1500000}`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from etcd_lockstep.comparing.observation import Observation
 from etcd_lockstep.names import OPERATION_NAMED, enum_of, operation_name
-from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, may_hold
+from etcd_lockstep.trace import LeaseOf, MemberOf, RevisionAt, TokenOf, may_hold
 from etcd_model.operations import OPERATIONS, As, Compare, CompareTarget, LeaderKey, Operation, Permission, Txn
 
 Json: TypeAlias = "dict[str, Any]"
@@ -50,6 +50,8 @@ def to_json(value: object) -> Any:
             return {"revision_at": step, "plus": plus} if plus else {"revision_at": step}
         case TokenOf(step=step):
             return {"token_of": step}
+        case MemberOf(step=step):
+            return {"member_of": step}
         case bytes() if len(value) >= _REPEATED_FROM and value.count(value[:1]) == len(value):
             return {"repeat": to_json(value[:1]), "times": len(value)}
         case bytes():
@@ -204,6 +206,8 @@ def _value(kind: type, name: str, declared: str, value: object, step: int) -> ob
             return LeaseOf(of)
         case {"token_of": int(of), **rest} if TokenOf in symbols and not rest and _is_int(of) and 0 < of < step:
             return TokenOf(of)
+        case {"member_of": int(of), **rest} if MemberOf in symbols and not rest and _is_int(of) and 0 < of < step:
+            return MemberOf(of)
         case {"revision_at": int(at), **rest} if RevisionAt in symbols and rest.keys() <= {"plus"}:
             plus: Any = rest.get("plus", 0)
             if _is_int(at) and 0 <= at < step and _is_int(plus) and plus in _INT64:

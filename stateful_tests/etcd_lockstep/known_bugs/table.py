@@ -221,6 +221,28 @@ _DEATHS = (
         "applierV3backend.Alarm (server/etcdserver/apply) answers nil, and the maintenance server sets a field of it.",
         ByTrace(traces.UNKNOWN_ALARM_ACTION),
     ),
+    Bug(
+        "no-peer-url-kills",
+        "A MemberUpdate that gives another member what is no URL kills the server, and kills it again whenever it is "
+        "started.",
+        ("#9173",),
+        (),
+        (),
+        "UpdateMember (server/etcdserver/server.go) looks at no URL; when it is applied, UpdatePeer (api/rafthttp/"
+        "transport.go) panics over one that it can't parse.",
+        ByTrace(traces.NO_PEER_URL),
+    ),
+    Bug(
+        "padded-peer-url-kills",
+        "A MemberUpdate that gives another member a URL with a space before or after it kills the server some seconds "
+        "later.",
+        (),
+        (),
+        (),
+        "UpdatePeer (server/etcdserver/api/rafthttp/transport.go) parses URLs without the space around them, and gives "
+        "its prober the text with it, which panics over that in another goroutine.",
+        ByTrace(traces.PADDED_PEER_URL),
+    ),
 )
 
 _CRASHES = (

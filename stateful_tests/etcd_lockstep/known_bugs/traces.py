@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, Trace
+from etcd_lockstep.trace import LeaseOf, MemberOf, RevisionAt, TokenOf, Trace
 from etcd_model import operations as op
 from etcd_model.ranges import FROM_KEY
 
@@ -108,4 +108,11 @@ NO_PERMISSION: Trace = (op.RoleAdd("r"), op.RoleGrantPermission("r", None))
 SORT_TARGET: Trace = (op.Put(b"a", b"1"), op.Range(b"a", FROM_KEY, sort_order=op.SortOrder.ASCEND, sort_target=9))
 ALARM_OF_NO_TYPE: Trace = (op.Alarm(op.AlarmAction.ACTIVATE),)
 ALARM_OF_UNKNOWN_TYPE: Trace = (op.Alarm(op.AlarmAction.ACTIVATE, op.MEMBER_ID, 9),)
+NO_PEER_URL: Trace = (op.MemberAdd(("http://127.0.0.1:1",), True), op.MemberUpdate(MemberOf(1), ("x",)))
+PADDED_PEER_URL: Trace = (
+    op.MemberAdd(("http://127.0.0.1:1",), True),
+    op.MemberUpdate(MemberOf(1), ("http://127.0.0.1:2 ",)),
+    op.Advance(6),
+    op.Put(b"a"),
+)
 UNKNOWN_ALARM_ACTION: Trace = (op.Alarm(9, op.MEMBER_ID, op.AlarmType.NOSPACE),)

@@ -16,7 +16,7 @@ from etcd_lockstep.codec import encode
 from etcd_lockstep.names import enum_of, name_of
 from etcd_lockstep.reporting.etcdctl import etcdctl_snippet
 from etcd_lockstep.searching.findings import Finding
-from etcd_lockstep.trace import LeaseOf, RevisionAt, Symbol, TokenOf, Trace, bare, substitute, symbols
+from etcd_lockstep.trace import LeaseOf, MemberOf, RevisionAt, Symbol, TokenOf, Trace, bare, substitute, symbols
 from etcd_model import operations as op
 from fake_etcd.wire.methods import METHOD
 
@@ -106,6 +106,7 @@ class _Program:
     lease: ClassVar[str]
     token: ClassVar[str]
     revision: ClassVar[str]
+    member: ClassVar[str]
     """Expressions for what a step was answered, with a place for its number."""
 
     def __init__(self, trace: Trace) -> None:
@@ -128,6 +129,8 @@ class _Program:
                 return self.lease.format(step)
             case TokenOf(step=step):
                 return self.token.format(step)
+            case MemberOf(step=step):
+                return self.member.format(step)
             case RevisionAt(step=step, plus=plus):
                 return self.revision.format(step) + (f" {_signed(plus)}" if plus else "")
         raise AssertionError(symbol)
@@ -145,7 +148,7 @@ def _quoted(text: str) -> str:
 
 
 class _Python(_Program):
-    lease, token, revision = "step_{}.ID", "step_{}.token", "revision_{}"
+    lease, token, revision, member = "step_{}.ID", "step_{}.token", "revision_{}", "step_{}.member.ID"
 
     def source(self) -> str:
         lines = [
@@ -211,6 +214,7 @@ class _Go(_Program):
     unknown = _Program.unknown | {op.Unlock, op.Proclaim, op.Leader, op.Resign}
     """The lock and election services are in another module of etcd's than its client."""
     lease, token, revision = "step{}.GetID()", "step{}.GetToken()", "revision{}"
+    member = "step{}.GetMember().GetID()"
 
     def source(self) -> str:
         body: list[str] = []

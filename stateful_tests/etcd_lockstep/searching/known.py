@@ -15,7 +15,7 @@ from itertools import islice
 
 from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.findings import Signature, features, fingerprint, pattern
-from etcd_lockstep.trace import LeaseOf, Symbol, TokenOf, Trace, bare, subtrace, symbols
+from etcd_lockstep.trace import LeaseOf, MemberOf, Symbol, TokenOf, Trace, bare, subtrace, symbols
 from etcd_model.operations import Advance, LeaseRevoke, Operation, Txn
 
 
@@ -185,14 +185,14 @@ def _matches(kind: type[Operation], wanted: frozenset[str], operation: Operation
 
 
 def _with_grants(trace: Trace, kept: Sequence[int]) -> tuple[int, ...]:
-    """The steps, and those that made the leases and the tokens they name."""
+    """The steps, and those that made the leases, the tokens and the members they name."""
     made = {symbol.step - 1 for index in kept for symbol in _made(trace[index])}
     return tuple(sorted({*kept, *made}))
 
 
-def _made(operation: Operation) -> list[LeaseOf | TokenOf]:
+def _made(operation: Operation) -> list[LeaseOf | TokenOf | MemberOf]:
     """What an operation names that a step before made."""
-    return [symbol for symbol in symbols(operation) if isinstance(symbol, LeaseOf | TokenOf)]
+    return [symbol for symbol in symbols(operation) if isinstance(symbol, LeaseOf | TokenOf | MemberOf)]
 
 
 def _leases_agree(small: Trace, large: Trace, kept: Sequence[int]) -> bool:

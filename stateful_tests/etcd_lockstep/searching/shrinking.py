@@ -15,6 +15,7 @@ from typing import get_args
 from etcd_lockstep.strategies.operation_table import place, simpler
 from etcd_lockstep.trace import (
     LeaseOf,
+    MemberOf,
     Symbol,
     TokenOf,
     Trace,
@@ -71,6 +72,7 @@ def shrink(trace: Trace, judge: Judge) -> Trace:
             _one_lease,
             _one_user,
             _one_token,
+            _one_member,
             _before_auth,
             _in_a_name,
             _puts_for_watchers,
@@ -147,8 +149,13 @@ def _one_token(trace: Trace, accepts: _Acceptance) -> Trace:
     return _one_for_two(trace, op.Authenticate, TokenOf, accepts)
 
 
+def _one_member(trace: Trace, accepts: _Acceptance) -> Trace:
+    """Two members made one."""
+    return _one_for_two(trace, op.MemberAdd, MemberOf, accepts)
+
+
 def _one_for_two(
-    trace: Trace, maker: type[op.Operation], symbol: type[LeaseOf | TokenOf], accepts: _Acceptance
+    trace: Trace, maker: type[op.Operation], symbol: type[LeaseOf | TokenOf | MemberOf], accepts: _Acceptance
 ) -> Trace:
     made = [index for index, operation in enumerate(trace[:-1]) if isinstance(operation, maker)]
     for kept, gone in combinations(made, 2):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from etcd_lockstep.strategies.choices import ChoiceDecoder
-from etcd_lockstep.trace import UNKNOWN_LEASE, LeaseOf, RevisionAt, TokenOf, bare
+from etcd_lockstep.trace import UNKNOWN_LEASE, LeaseOf, MemberOf, RevisionAt, TokenOf, bare
 from etcd_model.lock import key_of
 from etcd_model.operations import (
     Authenticate,
@@ -20,6 +20,8 @@ from etcd_model.operations import (
     LeaseGrant,
     LeaseRevoke,
     Lock,
+    MemberAdd,
+    MemberUpdate,
     Operation,
     Permission,
     Put,
@@ -97,6 +99,10 @@ class GeneratorState:
         """The permissions of roles."""
         self.tokens: list[tuple[str, str]] = []
         """Names of users, and the tokens that they got."""
+        self.members: list[MemberOf] = []
+        """Members that were added as learners, if they were."""
+        self.peer_urls: list[str] = []
+        """The URLs that they had, the last one last."""
         self.steps = 0
         self.range_ends = self._range_ends()
 
@@ -130,6 +136,11 @@ class GeneratorState:
                 self.granted.append(granted)
             case Authenticate(name):
                 self.tokens = [*self.tokens[-7:], (name, TokenOf(self.steps))]
+            case MemberAdd(peer_urls=urls, is_learner=True):
+                self.members.append(MemberOf(self.steps))
+                self.peer_urls += urls
+            case MemberUpdate(peer_urls=urls):
+                self.peer_urls += urls
             case _:
                 pass
 

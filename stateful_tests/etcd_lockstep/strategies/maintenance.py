@@ -44,8 +44,8 @@ def snapshot(_choices: ChoiceDecoder, _state: GeneratorState) -> op.Snapshot:
     return op.Snapshot()
 
 
-def move_leader(choices: ChoiceDecoder, _state: GeneratorState) -> op.MoveLeader:
-    return op.MoveLeader(choices.pick((0, _NO_MEMBER, op.MEMBER_ID)))
+def move_leader(choices: ChoiceDecoder, state: GeneratorState) -> op.MoveLeader:
+    return op.MoveLeader(choices.pick((0, _NO_MEMBER, op.MEMBER_ID, *state.members[-2:])))
 
 
 def downgrade(choices: ChoiceDecoder, _state: GeneratorState) -> op.Downgrade:
@@ -56,21 +56,50 @@ def member_list(choices: ChoiceDecoder, _state: GeneratorState) -> op.MemberList
     return op.MemberList(choices.pick((False, True)))
 
 
-def member_add(choices: ChoiceDecoder, _state: GeneratorState) -> op.MemberAdd:
-    """Refused: a second member would take the first one's quorum."""
-    return op.MemberAdd(choices.pick(_BAD_URLS), choices.pick((False, True)))
+def member_add(choices: ChoiceDecoder, state: GeneratorState) -> op.MemberAdd:
+    """Mostly a learner, without which the server can do. A voting member is let in where it is refused only."""
+    if choices.one_in(4):
+        return op.MemberAdd(choices.pick(_BAD_URLS), choices.pick((False, True)))
+    urls = _peer_urls(choices, state)
+    return op.MemberAdd(_padded(urls) if choices.one_in(12) else urls, not choices.one_in(5))
 
 
-def member_remove(choices: ChoiceDecoder, _state: GeneratorState) -> op.MemberRemove:
+def member_remove(choices: ChoiceDecoder, state: GeneratorState) -> op.MemberRemove:
+    if state.members and not choices.one_in(3):
+        return op.MemberRemove(choices.pick(state.members[-2:]))
     return op.MemberRemove(choices.pick((_NO_MEMBER, 0)))
 
 
-def member_update(choices: ChoiceDecoder, _state: GeneratorState) -> op.MemberUpdate:
-    return op.MemberUpdate(choices.pick((_NO_MEMBER, op.MEMBER_ID)), choices.pick(_BAD_URLS))
+def member_update(choices: ChoiceDecoder, state: GeneratorState) -> op.MemberUpdate:
+    if state.members and not choices.one_in(3):
+        return op.MemberUpdate(choices.pick(state.members[-2:]), _peer_urls(choices, state))
+    member_id = choices.pick((_NO_MEMBER, op.MEMBER_ID))
+    return op.MemberUpdate(member_id, choices.pick((*_BAD_URLS, *((url,) for url in state.peer_urls[-2:]))))
 
 
-def member_promote(choices: ChoiceDecoder, _state: GeneratorState) -> op.MemberPromote:
-    return op.MemberPromote(choices.pick(_MEMBERS))
+def member_promote(choices: ChoiceDecoder, state: GeneratorState) -> op.MemberPromote:
+    return op.MemberPromote(choices.pick((*_MEMBERS, *state.members[-2:])))
+
+
+def _peer_urls(choices: ChoiceDecoder, state: GeneratorState) -> tuple[str, ...]:
+    """One or two at which nobody listens; sometimes one that a member has, or had."""
+    urls = [_peer_url(choices) for _ in range(1 + choices.count(1))]
+    if state.peer_urls and choices.one_in(5):
+        urls.append(choices.pick(state.peer_urls[-3:]))
+    return tuple(urls)
+
+
+def _padded(urls: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f" {url} " for url in urls)
+
+
+def _peer_url(choices: ChoiceDecoder) -> str:
+    """One of very many: the same ones twice in a second cost a second (`Wire`)."""
+    port, host = 1 + choices.count(998), 1 + choices.count(249)
+    form = choices.pick(
+        ("http://127.0.0.{}:{}",) * 3 + ("HTTPS://127.0.0.{}:{}", "unix://127.0.0.{}:{}", "unix://{}/{}")
+    )
+    return form.format(host, port)
 
 
 def large_put(choices: ChoiceDecoder, state: GeneratorState) -> op.Put:

@@ -65,7 +65,7 @@ _ROWS = (
     Row(op.Defragment, "maintenance", maintenance.defragment),
     Row(op.MoveLeader, "maintenance", maintenance.move_leader),
     Row(op.Downgrade, "maintenance", maintenance.downgrade),
-    Row(op.MemberUpdate, "maintenance", maintenance.member_update),
+    Row(op.MemberUpdate, "maintenance", maintenance.member_update, simplify.member_update),
     Row(op.MemberPromote, "maintenance", maintenance.member_promote),
     Row(op.MemberRemove, "maintenance", maintenance.member_remove),
     Row(op.UserChangePassword, "auth", auth.user_change_password),

@@ -200,6 +200,17 @@ def member_list(operation: op.MemberList) -> Iterator[op.Operation]:
 
 def member_add(operation: op.MemberAdd) -> Iterator[op.Operation]:
     yield from _without_options(operation, "is_learner")
+    yield from _fewer_urls(operation)
+
+
+def member_update(operation: op.MemberUpdate) -> Iterator[op.Operation]:
+    yield from _fewer_urls(operation)
+
+
+def _fewer_urls(operation: op.MemberAdd | op.MemberUpdate) -> Iterator[op.Operation]:
+    if len(operation.peer_urls) > 1:
+        for index in range(len(operation.peer_urls)):
+            yield replace(operation, peer_urls=(*operation.peer_urls[:index], *operation.peer_urls[index + 1 :]))
 
 
 def _without_options(operation: op.Operation, *names: str) -> Iterator[op.Operation]:

@@ -11,9 +11,11 @@ from etcd_lockstep.targets.footprint import Footprint
 from etcd_lockstep.targets.probing import CALLS, implements, with_those_that_follow
 from etcd_lockstep.targets.unimplemented import Unimplemented
 from etcd_lockstep.targets.wire import WireTarget, empty_store
+from etcd_lockstep.trace import bare
 from etcd_model import Operation, Result, Server
 from etcd_model.errors import TOO_MANY_OPS
-from etcd_model.operations import AuthOperation, LeaseGrant, LeaseRevoke, Range, Txn
+from etcd_model.membership import may_be_taken
+from etcd_model.operations import AuthOperation, LeaseGrant, LeaseRevoke, MemberAdd, Range, Txn
 from etcd_model.quirks import quirks_of, release_of
 from etcd_model.results import LeaseGrantResult
 
@@ -78,7 +80,13 @@ class EtcdTarget(WireTarget):
         return revision
 
     def can_express(self, operation: Operation) -> bool:
-        return self._unimplemented is None or self._unimplemented.may_send(operation)
+        """A cluster that is not ours is given no member, which might outlive the run."""
+        if self._unimplemented is None:
+            return True
+        return self._unimplemented.may_send(operation) and not self._adds_member(bare(operation))
+
+    def _adds_member(self, operation: Operation) -> bool:
+        return isinstance(operation, MemberAdd) and may_be_taken(operation.peer_urls, quirks_of(self.release))
 
     def apply(self, operation: Operation) -> Result:
         """Raises `NotExpressible` where a server that is not ours has no words for it."""

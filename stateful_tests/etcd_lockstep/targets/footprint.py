@@ -13,6 +13,7 @@ from etcd_model.errors import NO_SPACE, Error
 from etcd_model.results import (
     AlarmResult,
     AuthenticateResult,
+    MemberAddResult,
     MemberListResult,
     Result,
     RoleListResult,
@@ -47,7 +48,9 @@ class Footprint:
     def __init__(self) -> None:
         self.auth = False
         self._alarms = False
-        self._members = False
+        self._members: set[int] = set()
+        self._unknown_members: list[tuple[str, ...]] = []
+        """The peer URLs of those of which nobody knows whether they were added."""
         self._downgrade = False
         self._logins: dict[tuple[str, str], None] = {}
         """Names with passwords that they have had, the newest last."""
@@ -62,8 +65,11 @@ class Footprint:
                 self._alarms |= action != op.AlarmAction.GET
             case op.Downgrade(action=action):
                 self._downgrade |= action == op.DowngradeAction.ENABLE
-            case op.MemberAdd():
-                self._members = True
+            case op.MemberAdd(peer_urls=urls):
+                if isinstance(result, MemberAddResult) and result.member is not None:
+                    self._members.add(result.member.id)
+                else:
+                    self._unknown_members.append(urls)
             case _:
                 self.auth = True
         if isinstance(operation, op.UserAdd | op.UserChangePassword):
@@ -89,10 +95,12 @@ class Footprint:
         if self._alarms:
             for raised in expect(client.apply(op.Alarm()), AlarmResult, _NOT_UNDONE).alarms:
                 client.apply(op.Alarm(op.AlarmAction.DEACTIVATE, raised.member_id, raised.alarm))
-        if self._members:
+        if self._unknown_members:
             for member in expect(client.apply(op.MemberList()), MemberListResult, _NOT_UNDONE).members:
-                if member.id != op.MEMBER_ID:
-                    client.apply(op.MemberRemove(member.id))
+                if any(set(member.peer_urls) & set(urls) for urls in self._unknown_members):
+                    self._members.add(member.id)
+        for member_id in self._members:
+            client.apply(op.MemberRemove(member_id))
         if self._downgrade:
             client.apply(op.Downgrade(op.DowngradeAction.CANCEL))
 

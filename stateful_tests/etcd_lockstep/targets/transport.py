@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from etcd_lockstep.target import TargetDied
 from etcd_lockstep.targets.watching import StreamEnded
-from etcd_model.errors import Code, Error
+from etcd_model.errors import UNHEALTHY, Code, Error
 from fake_etcd.wire import messages
 
 CALL_TIMEOUT = 10.0
@@ -33,7 +33,7 @@ def definite(error: grpc.RpcError) -> Error:
     """The answer that an error is. Raises `TargetDied` where the answer is unknown."""
     if not isinstance(error, grpc.Call):
         raise error
-    if error.code() in _INDEFINITE:
+    if error.code() in _INDEFINITE and error.details() != UNHEALTHY.message:
         raise TargetDied(f"{error.code().name}: {error.details()}") from error
     return Error(Code(error.code().value[0]), error.details() or "")
 

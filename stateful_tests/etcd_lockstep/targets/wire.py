@@ -27,6 +27,7 @@ from etcd_model.operations import (
     LeaseLeases,
     LeaseRevoke,
     Lock,
+    MemberAdd,
     Observe,
     Operation,
 )
@@ -66,6 +67,9 @@ class Wire(Client):
         self.call_timeout = CALL_TIMEOUT
         """Seconds after which a call counts as not answered."""
         self.footprint = Footprint()
+        self._just_added: tuple[int, set[frozenset[str]]] = (0, set())
+        """A second of the clock, and the peer URLs of the members that were added in it."""
+        self._specialities[MemberAdd] = self._add_member
         self._methods = _Methods(channel)
         for noted in NOTED:
             self._specialities[noted] = self._noting(self._specialities.get(noted, self.ask))
@@ -80,6 +84,20 @@ class Wire(Client):
             return result
 
         return note
+
+    def _add_member(self, operation: Any, token: str) -> Result:
+        """A member's id is made of its peer URLs and the second in which it is added (etcd
+        server/etcdserver/api/membership/member.go, computeMemberID), and there is no second one of an id. So the same
+        URLs wait for the next second."""
+        urls = frozenset(operation.peer_urls)
+        second, before = self._just_added
+        if urls in before and int(time.time()) == second:
+            time.sleep(max(second + 1 - time.time(), 0))
+        result = self.ask(operation, token)
+        if not isinstance(result, Error):
+            now = int(time.time())
+            self._just_added = (now, {urls, *(before if now == second else ())})
+        return result
 
     def exchange(self, path: str, request: Message, token: str) -> Message | Error:
         call = self._methods[path]
@@ -223,4 +241,5 @@ class WireTarget(Target):
         self._wire.close_streams()
         with suppress(TargetDied):
             self._undo()
+        self._wire.footprint = Footprint()  # it may be closed twice, and can't be asked again
         self._channel.close()

@@ -12,6 +12,7 @@ from etcd_lockstep.transcripts.leases import LEASES
 from etcd_lockstep.transcripts.locks import LOCKS
 from etcd_lockstep.transcripts.maintenance import MAINTENANCE
 from etcd_lockstep.transcripts.maintenance_guards import MAINTENANCE_GUARDS
+from etcd_lockstep.transcripts.members import MEMBERS
 from etcd_lockstep.transcripts.permissions import PERMISSIONS
 from etcd_lockstep.transcripts.range_streams import RANGE_STREAMS
 from etcd_lockstep.transcripts.ranges import RANGES
@@ -52,6 +53,7 @@ TRANSCRIPTS: tuple[Transcript, ...] = (
     *GUARDS,
     *MAINTENANCE_GUARDS,
     *MAINTENANCE,
+    *MEMBERS,
     *ALARMS,
     *HISTORY,
     *LOCKS,

@@ -23,7 +23,7 @@ from etcd_lockstep.comparing.observation import Observation, View, allow_for_ela
 from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.trace import LeaseOf, RevisionAt, Symbol, TokenOf, bare, substitute
+from etcd_lockstep.trace import LeaseOf, MemberOf, RevisionAt, Symbol, TokenOf, bare, substitute
 from etcd_model.errors import Error
 from etcd_model.operations import Advance, HashKV, Put, WatchRead
 from etcd_model.operations import Operation as Op
@@ -156,6 +156,8 @@ def replay(transcript: Transcript, target: Target, base: int, quirks: Quirks) ->
                 return base - 1 + revisions[step] + plus
             case TokenOf(step=step):
                 return view.tokens[step]
+            case MemberOf(step=step):
+                return view.member_ids[step]
             case _:
                 raise AssertionError(symbol)
 

@@ -13,6 +13,7 @@ from etcd_lockstep.reporting.wording.values import (
     permission_in_words,
     printable,
     quoted,
+    quoted_text,
 )
 from etcd_model.errors import Code, Error
 from etcd_model.operations import LeaderKey, Permission
@@ -85,6 +86,8 @@ def _in_words(name: str, value: object) -> str:
             return kv_in_words(value)
         case LeaderKey():
             return leader_in_words(value)
+        case Member():
+            return _member(value)
         case tuple():
             return "\n".join(_element(name, one) for one in value)
         case bool():
@@ -110,12 +113,19 @@ def _element(name: str, value: object) -> str:
         case Permission():
             return permission_in_words(value)
         case Member():
-            return f"member {value.id}, learner" if value.is_learner else f"member {value.id}"
+            return _member(value)
         case AlarmMember():
             (alarm,) = spelled(AlarmMember, "alarm", value.alarm)
             return f"{alarm} of member {value.member_id}"
         case _:
             return _response(value)  # type: ignore[arg-type]  # there is nothing else in an answer
+
+
+def _member(member: Member) -> str:
+    """`member of step 2, learner, at "http://127.0.0.1:1"`."""
+    urls = " ".join(map(quoted_text, member.peer_urls))
+    said = (f"member {member.id}", "learner" if member.is_learner else "", f"at {urls}" if urls else "")
+    return ", ".join(filter(None, said))
 
 
 def _watched(watched: Watched) -> str:
