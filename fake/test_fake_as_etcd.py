@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.request import urlopen
 
 import grpc
 import pytest
@@ -74,6 +75,26 @@ def test_started_as_etcd_it_says_what_etcd_says_when_it_is_ready() -> None:
         with grpc.insecure_channel(serving["address"]) as channel:
             [member] = stubs(channel).cluster.MemberList(pb.MemberListRequest(), timeout=10).members
             assert (member.name, list(member.peerURLs)) == ("one", ["http://localhost:2380"])
+
+
+def test_where_metrics_are_is_said_in_a_line_of_its_own() -> None:
+    of_metrics = "--listen-metrics-urls=http://127.0.0.1:0,http://localhost:0"
+    with started(LOCAL, of_metrics, "--as-etcd") as said:
+        *metrics, _ready, _serving = map(json.loads, said.splitlines())
+        assert [line["msg"] for line in metrics] == ["serving metrics"] * 2
+        for line in metrics:
+            with urlopen(f"{line['address']}/health", timeout=10) as answer:
+                assert json.load(answer)["health"] == "true"
+    with started("--as-etcd", LOCAL, of_metrics, "--etcd-version=3.4.23") as said:
+        assert "I | embed: listening for metrics on http://127.0.0.1:" in said.splitlines()[0]
+    code = "import sys; from fake_etcd.cli import main; sys.exit(main())"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, LOCAL, of_metrics], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert "fake-etcd serves" in process.stdout.readline()
+        assert re.fullmatch(r"metrics at http://127\.0\.0\.1:\d+,http://localhost:\d+\n", process.stdout.readline())
+        process.terminate()
 
 
 def test_etcd_3_4_has_a_log_of_another_form() -> None:
@@ -155,7 +176,18 @@ REFUSED = "fake-etcd can't do that:"
             "--auto-compaction-retention is not a number of revisions: 1h",
         ),
         (["--auto-compaction-mode", "x"], "--auto-compaction-mode is periodic or revision, not x"),
-        (["--listen-metrics-urls", "http://a:1"], f"--listen-metrics-urls http://a:1: {REFUSED} it serves HTTP on"),
+        (["--listen-client-http-urls", "x"], f"--listen-client-http-urls x: {REFUSED} it serves HTTP on"),
+        (["--listen-metrics-urls", "http://a.test:1"], "expected IP in URL for binding (http://a.test:1)"),
+        (["--listen-metrics-urls", "http://127.0.0.1:1/"], "--listen-metrics-urls is not a URL like"),
+        (["--listen-metrics-urls", "nonsense"], "--listen-metrics-urls is not a URL like"),
+        (
+            ["--listen-metrics-urls", "https://127.0.0.1:1"],
+            "TLS key/cert (--cert-file, --key-file) must be",
+        ),
+        *(
+            (["--cors", given], f"--cors is not * or URLs like http://page.test:80, without a path: {given}")
+            for given in ("", "x", "*,http://a.test:80", "http://a.test", "http://a.test:80/x", "http://a.test:80,")
+        ),
         (["--config-file", "x"], f"--config-file x: {REFUSED} it reads no file"),
         (["--client-crl-file", "x"], f"--client-crl-file x: {REFUSED} it doesn't know revoked"),
         (["--enable-v2"], f"--enable-v2: {REFUSED} it has no API of version 2"),

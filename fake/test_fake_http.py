@@ -15,6 +15,8 @@ import pytest
 from fake_etcd import Engine, GrpcServer, serve, stubs
 from fake_etcd.addresses import CannotListenError
 from fake_etcd.http import Request, Response
+from fake_etcd.http.access import Access
+from fake_etcd.http.metrics_server import MetricsServer
 from fake_etcd.testing import certificates
 from fake_etcd.wire import messages as pb
 
@@ -51,6 +53,59 @@ def test_one_port_speaks_grpc_and_http(server: GrpcServer) -> None:
     assert put(grpc.insecure_channel(server.address)) == 2
     assert get(server, "/health") == (200, '{"health":"true","reason":""}')
     assert put(grpc.insecure_channel(server.address)) == 3
+
+
+def ask(port: int, method: str, path: str, **headers: str) -> tuple[int, str | None, str]:
+    """The status, the origin that may read the answer, and its body."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request(method, path, headers=headers)
+    response = connection.getresponse()
+    body = response.read().decode()
+    connection.close()
+    return response.status, response.getheader("Access-Control-Allow-Origin"), body
+
+
+def test_who_calls_the_server_by_another_name_is_misdirected() -> None:
+    with GrpcServer(Engine(), http=True, access=Access(hosts=frozenset({"good.test"}))) as server:
+        for host in ("good.test", "good.test:7"):
+            assert ask(server.port, "GET", "/health", Host=host)[:2] == (200, "*")
+        for method in ("GET", "OPTIONS"):
+            status, origin, body = ask(server.port, method, "/health", Host='a"b:7')
+            assert (status, origin) == (421, None)
+            assert 'etcd --host-whitelist "a\\"b"\n' in body
+        assert put(grpc.insecure_channel(server.address)) == 2
+
+
+def test_by_tls_any_name_will_do(tmp_path: Path) -> None:
+    made = certificates(tmp_path)
+    with GrpcServer(Engine(), tls=made.tls(), http=True, access=Access(hosts=frozenset())) as server:
+        context = ssl.create_default_context(cafile=made.ca_file)
+        connection = HTTPSConnection("localhost", server.port, timeout=20, context=context)
+        connection.request("GET", "/health")
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+def test_the_scripts_of_some_pages_may_read_answers() -> None:
+    with GrpcServer(Engine(), http=True, access=Access(origins=frozenset({"http://a.test:80"}))) as server:
+        for method in ("GET", "OPTIONS"):
+            for origin, allowed in (("http://a.test:80", "http://a.test:80"), ("http://b.test:80", None)):
+                assert ask(server.port, method, "/none", Origin=origin)[1] == allowed
+            assert ask(server.port, method, "/none")[1] is None
+
+
+def test_metrics_have_an_address_of_their_own_where_nothing_else_is_answered() -> None:
+    engine = Engine()
+    with serve(engine, http=True) as server, MetricsServer(engine, "127.0.0.1:0", server.calls) as metrics:
+        assert put(grpc.insecure_channel(server.address)) == 2
+        port = int(metrics.address.rpartition(":")[2])
+        status, origin, body = ask(port, "GET", "/metrics", Host="x", Origin="http://a.test:80")
+        assert (status, origin) == (200, None)
+        assert 'grpc_server_started_total{grpc_method="Put"' in body
+        assert ask(port, "GET", "/livez") == (200, None, "ok\n")
+        assert [ask(port, "OPTIONS", path)[0] for path in ("/metrics", "/health", "/version")] == [200, 405, 404]
+        with pytest.raises(grpc.RpcError, match="UNAVAILABLE"):
+            put(grpc.insecure_channel(metrics.address))
 
 
 def test_one_port_speaks_both_by_tls(tmp_path: Path) -> None:

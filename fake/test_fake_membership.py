@@ -9,7 +9,7 @@ import pytest
 
 from fake_etcd import Engine, EtcdError, FakeEtcd
 from fake_etcd.database import buckets_of
-from fake_etcd.peer_urls import can_be_probed, parsed
+from fake_etcd.etcd_urls import can_be_probed, parsed
 from fake_etcd.quirks import quirks_of
 from fake_etcd.wire import messages as pb
 

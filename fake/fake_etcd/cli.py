@@ -22,6 +22,8 @@ from fake_etcd.control import add_control
 from fake_etcd.etcd_log import EtcdLog
 from fake_etcd.fake import FakeEtcd
 from fake_etcd.grpc_handover import HTTP_IS_POSSIBLE
+from fake_etcd.http.access import Access
+from fake_etcd.http.metrics_server import MetricsServer
 from fake_etcd.server import CannotListenError, GrpcServer
 from fake_etcd.testing import certificates
 from fake_etcd.tls import Tls
@@ -63,17 +65,21 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
             etcd_flags.check_cluster(options.initial_cluster, options.name)
             tls = _tls(options, resources)
             addresses = flags.listening_at(options.listen_client_urls, tls)
-            for _, tls_in_use in addresses:
+            of_metrics = flags.metrics_at(options.listen_metrics_urls, tls)
+            if of_metrics and not HTTP_IS_POSSIBLE:
+                raise ValueError("--listen-metrics-urls: fake-etcd can't do that: it has no HTTP on this system")
+            access = flags.access(options.host_whitelist, options.cors, fake.engine.quirks)
+            for _, tls_in_use in (*addresses, *of_metrics):
                 if tls_in_use is not None:
                     tls_in_use.credentials()
         except ValueError as error:
             parser.error(str(error))
-        if all(tls_in_use is None for _, tls_in_use in addresses) and tls != Tls("", ""):
+        if all(tls_in_use is None for _, tls_in_use in (*addresses, *of_metrics)) and tls != Tls("", ""):
             warnings.append("the URL's scheme is http, so the flags of TLS are ignored")
         for warning in warnings:
             _warn(log, warning)
         try:
-            return _serve(fake, addresses, options, log)
+            return _serve(fake, addresses, of_metrics, access, options, log)
         except CannotListenError as error:
             print(f"{parser.prog}: {error}", file=sys.stderr)
             return CANNOT_LISTEN
@@ -96,7 +102,12 @@ def _read(
 
 
 def _serve(
-    fake: FakeEtcd, addresses: list[tuple[str, Tls | None]], options: argparse.Namespace, log: EtcdLog | None
+    fake: FakeEtcd,
+    addresses: list[tuple[str, Tls | None]],
+    of_metrics: list[tuple[str, Tls | None]],
+    access: Access,
+    options: argparse.Namespace,
+    log: EtcdLog | None,
 ) -> int:
     signals: SimpleQueue[int] = SimpleQueue()
     # an Event's `set` would wait forever where the signal comes while its `wait` begins
@@ -114,16 +125,24 @@ def _serve(
                         tls=tls,
                         keepalive_min_time=options.grpc_keepalive_min_time,
                         http=HTTP_IS_POSSIBLE,
+                        access=access,
                     )
                 )
                 for address, tls in addresses
+            ]
+            calls = [counted for server in listening for counted in server.calls]
+            metrics = [
+                servers.enter_context(MetricsServer(fake.engine, address, calls, tls)) for address, tls in of_metrics
             ]
             for server in listening if options.control else ():
                 add_control(server, fake)
             if log is None:
                 urls = ",".join(server.url for server in listening)
                 print(f"fake-etcd serves etcd {options.etcd_version} at {urls}", flush=True)
+                if metrics:
+                    print(f"metrics at {','.join(server.url for server in metrics)}", flush=True)
             else:
+                log.serves_metrics([server.url for server in metrics])
                 log.is_ready([(server.address, server.url.startswith("https")) for server in listening])
             signals.get()
     finally:

@@ -69,7 +69,6 @@ _NO_PEERS = (
     "v2-deprecation",
 )
 _NO_LOG_OR_HTTP = (
-    "cors",
     "distributed-tracing-address",
     "distributed-tracing-instance-id",
     "distributed-tracing-sampling-rate",
@@ -80,7 +79,6 @@ _NO_LOG_OR_HTTP = (
     "experimental-distributed-tracing-service-name",
     "experimental-warning-apply-duration",
     "experimental-warning-unary-request-duration",
-    "host-whitelist",
     "log-format",
     "log-level",
     "log-outputs",
@@ -156,7 +154,6 @@ REFUSED: Mapping[str, _Refused] = {
     "experimental-enable-v2v3": _Refused("it has no API of version 2"),
     "initial-cluster-state": _Refused(_ALONE, ("new",)),
     "listen-client-http-urls": _Refused(_NO_HTTP),
-    "listen-metrics-urls": _Refused(_NO_HTTP),
     "proxy": _Refused("it is no proxy", ("off",)),
     "tls-max-version": _Refused(_NO_TLS_CHOICE, ("TLS1.3",)),
     "tls-min-version": _Refused(_NO_TLS_CHOICE, ("TLS1.2",)),

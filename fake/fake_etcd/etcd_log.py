@@ -23,6 +23,14 @@ class EtcdLog:
         """Something of our own."""
         self._write("warn", "fake-etcd", message)
 
+    def serves_metrics(self, urls: Sequence[str]) -> None:
+        """Metrics are to be had there besides. etcd: server/embed/etcd.go serveMetrics."""
+        for url in urls:
+            if self._in_json:
+                self._write("info", "embed/etcd.go", "serving metrics", address=url)
+            else:
+                self._write("info", "embed", f"listening for metrics on {url}")
+
     def is_ready(self, servers: Sequence[tuple[str, bool]]) -> None:
         """Servers listen: their addresses, each with whether it is by TLS. etcd: server/embed/serve.go serve."""
         self._write("info", "embed/serve.go" if self._in_json else "embed", "ready to serve client requests")

@@ -4,12 +4,19 @@ import argparse
 import math
 import re
 from collections.abc import Callable
+from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from fake_etcd.etcd_flags import boolean
+from fake_etcd.etcd_urls import parsed
 from fake_etcd.go_duration import go_duration
+from fake_etcd.http.access import Access
+from fake_etcd.quirks import Quirks
 from fake_etcd.sizes import MAX_REQUEST_BYTES
 from fake_etcd.tls import Tls
+
+ANY = "*"
+"""Of hosts or origins."""
 
 _MOST_ELECTION_MS = 50_000
 """etcd: server/embed/config.go maxElectionMs."""
@@ -33,6 +40,25 @@ def add_listening(parser: argparse.ArgumentParser) -> None:
         type=_urls,
         default=(),
         help="what MemberList says that clients find the server at (default: where it listens)",
+    )
+    parser.add_argument(
+        "--listen-metrics-urls",
+        metavar="URLS",
+        default="",
+        help="where /metrics, /health, /livez and /readyz are answered besides, separated by commas",
+    )
+    parser.add_argument(
+        "--host-whitelist",
+        metavar="HOSTS",
+        default=ANY,
+        help="the names by which HTTP without TLS may call the server, separated by commas (default: any)",
+    )
+    parser.add_argument(
+        "--cors",
+        metavar="URLS",
+        default=ANY,
+        help="the origins of pages whose scripts may read what is answered over HTTP, separated by commas "
+        "(default: any)",
     )
     parser.add_argument("--name", default="default", help="what MemberList calls the member (default: %(default)s)")
     parser.add_argument(
@@ -208,24 +234,59 @@ def _names(action: argparse.Action) -> list[str]:
     return [option.removeprefix("--") for option in action.option_strings if option.startswith("--")]
 
 
+def access(hosts: str, origins: str, quirks: Quirks) -> Access:
+    """Who may ask over HTTP. ValueError where an origin is no URL of a host and a port.
+
+    etcd: server/embed/config.go, pkg/flags/unique_strings.go and unique_urls.go.
+    """
+    among = frozenset(hosts.split(","))
+    urls = None if origins == ANY else parsed(origins.split(","), quirks)
+    if origins != ANY and urls is None:
+        raise ValueError(f"--cors is not * or URLs like http://page.test:80, without a path: {origins}")
+    return Access(None if urls is None else frozenset(urls), None if ANY in among else among)
+
+
+def metrics_at(urls: str, tls: Tls) -> list[tuple[str, Tls | None]]:
+    """The addresses of --listen-metrics-urls; ValueError. etcd: server/embed/etcd.go createMetricsListener."""
+    if not urls:
+        return []
+    each = [url.strip() for url in urls.split(",")]
+    for url in each:
+        parts = _split(url)
+        if parts is None or parts.path:
+            raise ValueError(f"--listen-metrics-urls is not a URL like http://127.0.0.1:2381, without a path: {url}")
+        if not _is_bindable(parts.hostname or ""):
+            raise ValueError(f"expected IP in URL for binding ({url})")
+    return [_listening_at(url, tls, "--listen-metrics-urls", "metrics") for url in each]
+
+
+def _is_bindable(host: str) -> bool:
+    """etcd: server/embed/config.go checkBindURLs."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return True
+
+
 def listening_at(urls: str, tls: Tls) -> list[tuple[str, Tls | None]]:
     """The addresses that URLs name, as `GrpcServer` takes them, each with its TLS, if any.
 
     A ValueError says what is wrong with a URL. etcd: server/embed/etcd.go configureClientListeners.
     """
-    return [_listening_at(url.strip(), tls) for url in urls.split(",")]
+    return [_listening_at(url.strip(), tls, "--listen-client-urls", "client") for url in urls.split(",")]
 
 
-def _listening_at(url: str, tls: Tls) -> tuple[str, Tls | None]:
+def _listening_at(url: str, tls: Tls, flag: str, whose: str) -> tuple[str, Tls | None]:
     if url.startswith("unix://") and len(url) > len("unix://"):
         return f"unix:{url.removeprefix('unix://')}", None
     parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https"):
-        raise ValueError(f"--listen-client-urls is not a URL like http://127.0.0.1:2379: {url}")
+        raise ValueError(f"{flag} is not a URL like http://127.0.0.1:2379: {url}")
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     if parts.scheme == "https" and not (tls.cert_file and tls.key_file):
         raise ValueError(
-            f"TLS key/cert (--cert-file, --key-file) must be provided for client url {url} with HTTPS scheme"
+            f"TLS key/cert (--cert-file, --key-file) must be provided for {whose} url {url} with HTTPS scheme"
         )
     return f"{host}:{parts.port}", tls if parts.scheme == "https" else None
 

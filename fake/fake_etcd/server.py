@@ -7,13 +7,16 @@ from types import TracebackType
 
 from fake_etcd import addresses
 from fake_etcd.addresses import CannotListenError
+from fake_etcd.call_counts import CallCounts
 from fake_etcd.engine import Engine
 from fake_etcd.grpc_core import CoreServer
+from fake_etcd.http.access import Access
 from fake_etcd.http.exchange import Answer
 from fake_etcd.http.front import Front
 from fake_etcd.http.gateway import add_gateway
 from fake_etcd.http.health import add_health
 from fake_etcd.http.metrics import add_metrics
+from fake_etcd.http.routes import Routes
 from fake_etcd.server_calls import Plain, acceptor, by_token, by_token_or_certificate
 from fake_etcd.tls import Tls
 
@@ -42,11 +45,13 @@ class GrpcServer:
         tls: Tls | None = None,
         keepalive_min_time: float = 5,
         http: bool = False,
+        access: Access | None = None,
     ) -> None:
         """Listen on `host:port`, where port 0 picks a free one, or on `unix:PATH`; CannotListenError if that can't be.
 
         With TLS, BadCertificateError says what is wrong with a file. With `http`, what etcd has over HTTP/1.1 is
-        answered on the same port: its health, its version, its metrics and the JSON gateway.
+        answered on the same port: its health, its version, its metrics and the JSON gateway. `access` is who may ask
+        for that; everybody, if it is not given.
 
         Clients that ping more often than every so many seconds are cut off (etcd: --grpc-keepalive-min-time).
         """
@@ -54,7 +59,8 @@ class GrpcServer:
         who = by_token_or_certificate if tls is not None and tls.client_cert_auth else by_token
         self._others: dict[str, Plain] = {}
         accept = acceptor(engine, who, self._others)
-        self._front = Front(address, tls.context() if tls is not None else None) if http else None
+        routes = Routes(access or Access())
+        self._front = Front(address, tls.context() if tls is not None else None, routes) if http else None
         if self._front is None:
             addresses.try_to_listen(address)
         self._core = CoreServer(
@@ -72,6 +78,8 @@ class GrpcServer:
             engine.tick,
             _TICK,
         )
+        self.calls: list[CallCounts] = [self._core.calls]
+        """How many calls there were: of gRPC, and through the gateway."""
         if self._front is None:
             port = self._core.listen(address, credentials)
         else:
@@ -79,8 +87,8 @@ class GrpcServer:
             self._core.listen_for(self._front.handover, credentials)
             add_health(self._front.routes, engine)
             with_names = tls is not None and tls.client_cert_auth
-            calls = add_gateway(self._front.routes, engine, accept, refuses_names=with_names)
-            add_metrics(self._front.routes, engine, (self._core.calls, calls))
+            self.calls.append(add_gateway(self._front.routes, engine, accept, refuses_names=with_names))
+            add_metrics(self._front.routes, engine, self.calls)
         self._socket = addresses.socket_path(address)
         secure = "s" if tls is not None else ""
         host = address.rpartition(":")[0]

@@ -134,8 +134,9 @@ class HttpConnection(asyncio.Protocol):
             headers,
             bytes(self._body),
             common_name_of(self._transport.get_extra_info("peercert")),
+            is_secure=self._transport.get_extra_info("sslcontext") is not None,
         )
-        self._exchange = HttpExchange(self, request)
+        self._exchange = HttpExchange(self, request, self._routes.headers(request))
         try:
             self._routes.answer(self._exchange)
         except Exception as error:  # one request must not end the others
@@ -156,8 +157,10 @@ class HttpConnection(asyncio.Protocol):
 class HttpExchange:
     """One request of a connection, and the ways to answer it."""
 
-    def __init__(self, connection: HttpConnection, request: Request) -> None:
+    def __init__(self, connection: HttpConnection, request: Request, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """`headers`: what the answer has, whatever it is."""
         self.request = request
+        self._headers = headers
         self.is_over = False
         self.has_begun = False
         self.when_gone: Callable[[], None] = nothing
@@ -192,7 +195,7 @@ class HttpExchange:
     def _begin(self, status: int, content_type: str, size: int | None, more: tuple[tuple[str, str], ...]) -> None:
         """Without a size, the answer comes in chunks."""
         self.has_begun = True
-        headers = [*Routes.every_answer_has, *more, ("Date", formatdate(usegmt=True))]
+        headers = [*self._headers, *more, ("Date", formatdate(usegmt=True))]
         if size is not None:
             headers.append(("Content-Length", str(size)))
         if size != 0 and content_type:

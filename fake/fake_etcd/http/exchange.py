@@ -26,15 +26,23 @@ class Request:
     body: bytes
     common_name: str = ""
     """Of the client's certificate."""
+    is_secure: bool = False
+    """Whether it came by TLS."""
 
     @staticmethod
     def of_target(
-        method: str, target: str, headers: Mapping[str, str], body: bytes = b"", common_name: str = ""
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        common_name: str = "",
+        *,
+        is_secure: bool = False,
     ) -> Request:
         """The request for a target such as `/health?exclude=NOSPACE`."""
         parts = urlsplit(target)
         query = parse_qs(parts.query, keep_blank_values=True)
-        return Request(method, unquote(parts.path), query, headers, body, common_name)
+        return Request(method, unquote(parts.path), query, headers, body, common_name, is_secure)
 
 
 @dataclass(frozen=True, slots=True)

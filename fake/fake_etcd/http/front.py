@@ -29,15 +29,15 @@ class Front:
         self,
         address: str,
         tls: ssl.SSLContext | None,
+        routes: Routes,
     ) -> None:
-        """Listen; CannotListenError where that can't be."""
+        """Listen; CannotListenError where that can't be. `routes`: who answers what is spoken in HTTP."""
         self._listening = addresses.listen(address)
         self.port: int = 0 if addresses.socket_path(address) else self._listening.getsockname()[1]
         """0 for a socket's path."""
         self.handover = Handover()
-        """gRPC's core must listen for it before this is started."""
-        self.routes = Routes()
-        """Who answers what is spoken in HTTP."""
+        """Where gRPC's core doesn't listen for it before this is started, nobody speaks gRPC here."""
+        self.routes = routes
         self._tls = tls
         self._spoken_in = spoken_in_plain if tls is None else spoken_in_tls
         self._arriving: dict[socket.socket, asyncio.TimerHandle | None] = {}
@@ -108,7 +108,7 @@ class Front:
         except OSError:
             data = b""
         spoken = self._spoken_in(data) if data else None
-        if spoken is Spoken.GRPC:
+        if spoken is Spoken.GRPC and self.handover.is_open:
             self.handover.take(self._listening, connection)
         elif spoken is Spoken.HTTP:
             handshake = self._loop.create_task(self._speak_http(connection))

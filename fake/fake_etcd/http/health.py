@@ -24,8 +24,13 @@ _NOSNIFF = ("X-Content-Type-Options", "nosniff")
 
 def add_health(routes: Routes, engine: Engine) -> None:
     """Those of the paths that the emulated release has."""
-    quirks = engine.quirks
     routes.add_get("/version", partial(_version, engine))
+    add_probes(routes, engine)
+
+
+def add_probes(routes: Routes, engine: Engine) -> None:
+    """The same without `/version`. etcd: server/etcdserver/api/etcdhttp/health.go HandleHealth."""
+    quirks = engine.quirks
     routes.add_get("/health", partial(_health, engine))
     if quirks.livez_exists:
         _add_checks(routes, engine, "/livez", {"serializable_read": _passes})

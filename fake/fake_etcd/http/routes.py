@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fake_etcd.http.access import Access
 from fake_etcd.http.exchange import Answer, Exchange, Request, Response
 
 _Way = Callable[[Exchange], None]
@@ -12,14 +13,9 @@ _Way = Callable[[Exchange], None]
 class Routes:
     """Answers are found by the whole path, or by its longest beginning that ends in a slash."""
 
-    every_answer_has = (
-        ("Access-Control-Allow-Methods", "POST, GET, OPTIONS, PUT, DELETE"),
-        ("Access-Control-Allow-Origin", "*"),
-        ("Access-Control-Allow-Headers", "accept, content-type, authorization"),
-    )
-    """Headers. etcd: server/embed/serve.go addCORSHeader, with the default of --cors."""
-
-    def __init__(self) -> None:
+    def __init__(self, access: Access | None) -> None:
+        """Where nobody looks who asks, requests of the method OPTIONS are like others."""
+        self._access = access
         self._ways: dict[str, _Way] = {}
 
     def add(self, path: str, answer: Answer) -> None:
@@ -42,10 +38,18 @@ class Routes:
 
     def answer(self, exchange: Exchange) -> None:
         """Have a request answered, or refuse it."""
-        if exchange.request.method == "OPTIONS":
-            exchange.respond(Response(200))
-            return
+        if self._access is not None:
+            refusal = self._access.refusal(exchange.request)
+            if refusal is not None or exchange.request.method == "OPTIONS":
+                exchange.respond(refusal or Response(200))
+                return
         self._find(exchange.request.path)(exchange)
+
+    def headers(self, request: Request) -> tuple[tuple[str, str], ...]:
+        """What the answer to a request has, whatever it is."""
+        if self._access is None or self._access.refusal(request) is not None:
+            return ()
+        return self._access.headers(request)
 
     def _find(self, path: str) -> _Way:
         while path:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from grpc import StatusCode
 
-from fake_etcd import peer_urls
+from fake_etcd import etcd_urls
 from fake_etcd.core import CLUSTER_ID, MEMBER_ID, RAFT_TERM
 from fake_etcd.errors import EtcdError, MemberBadURLs, would_crash
 from fake_etcd.services.service import Handler, Service
@@ -29,7 +29,7 @@ class Cluster(Service):
     def member_add(self, request: pb.MemberAddRequest, token: str) -> pb.MemberAddResponse:
         """A real server would add a voting member too, whose absence would then stop it."""
         core = self.core
-        urls = peer_urls.parsed(request.peerURLs, core.quirks)
+        urls = etcd_urls.parsed(request.peerURLs, core.quirks)
         if urls is None:
             raise MemberBadURLs()
         core.require_root(token)
@@ -57,7 +57,7 @@ class Cluster(Service):
         core.require_root(token)
         core.raft_index += 1
         core.members.check_update(request.ID, urls)
-        if request.ID != MEMBER_ID and not peer_urls.can_be_probed(urls, core.quirks):
+        if request.ID != MEMBER_ID and not etcd_urls.can_be_probed(urls, core.quirks):
             raise would_crash(core.quirks.version, "another member's peer URLs are none, or have a space around them")
         core.members.update(request.ID, urls)
         return pb.MemberUpdateResponse(header=_header(), members=self._members())
