@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import unittest
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from etcd_lockstep.searching.triage import TargetGone
 from etcd_lockstep.servers import RunningEtcd
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.strategies.operation_table import DRAWS
+from etcd_lockstep.targets.etcd import EtcdTarget
 from etcd_lockstep.trace import LeaseOf, RevisionAt
 from etcd_model import Operation, Result
 from etcd_model import operations as op
@@ -147,6 +149,8 @@ def test_a_target_that_is_gone_ends_the_test_with_what_it_died_of() -> None:
 
 
 def test_a_real_etcd_takes_part(real_etcd: RunningEtcd) -> None:
+    with closing(EtcdTarget(real_etcd)) as target:
+        target.reset()  # what other tests of this process have left there
     machine = LockstepMachine.for_target("delete-of-missing-bumps", etcd=f"endpoint:{real_etcd.address}")
     with pytest.raises(DivergenceFound, match=r"model, fake, etcd +delete-of-missing-bumps"):
         run_state_machine_as_test(machine, settings=FEW)  # type: ignore[no-untyped-call, unused-ignore]  # on Python 3.10
