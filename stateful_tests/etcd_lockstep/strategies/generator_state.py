@@ -193,10 +193,10 @@ class GeneratorState:
         return choices.pick(self.keys)
 
     def key_to_read(self, choices: ChoiceDecoder) -> bytes:
-        """Mostly one that was written not long ago."""
-        if self.written and not choices.one_in(3):
-            return choices.pick(self.written[-3:])
-        return self.key(choices)
+        """Mostly one that was written not long ago. As many choices are made as where nothing was written, so that
+        Hypothesis can take the step out that wrote it."""
+        key, any_key, ago = self.key(choices), choices.one_in(3), choices.count(2)
+        return key if any_key or not self.written else self.written[-1 - min(ago, len(self.written) - 1)]
 
     def key_to_delete(self, choices: ChoiceDecoder) -> bytes:
         """Mostly one that is there: the next one above what was drawn, or the last."""
@@ -255,7 +255,7 @@ class GeneratorState:
         if self.compacted and choices.one_in(4):
             compacted = choices.pick(self.compacted[-2:])
             return RevisionAt(compacted.step, compacted.plus + choices.pick((0, 0, 1, -1)))
-        if self.deletions and choices.one_in(6):
+        if choices.one_in(6) and self.deletions:
             return self._around_a_deletion(choices)
         step = self.steps - choices.count(min(self.steps, 8)) if not choices.one_in(4) else choices.count(self.steps)
         return RevisionAt(step, choices.pick((0, 0, 0, 0, -1, 1, 0, 7)))
