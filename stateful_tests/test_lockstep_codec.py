@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from etcd_lockstep.codec import (
     Malformed,
+    NoAnswer,
     decode,
     decode_created,
     decode_event,
@@ -516,8 +517,8 @@ def test_the_chunks_of_a_range_stream_are_one_answer_of_which_the_last_has_the_h
     assert decode_range_stream((first, last)) == RangeResult(9, (KV, KV), count=2)
 
 
-def test_a_range_stream_without_a_chunk_is_malformed() -> None:
-    with pytest.raises(Malformed, match="ended without a message"):
+def test_a_range_stream_without_a_chunk_is_no_answer() -> None:
+    with pytest.raises(NoAnswer, match="ended the stream without an answer"):
         decode_range_stream(())
 
 

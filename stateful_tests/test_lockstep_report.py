@@ -33,6 +33,7 @@ from etcd_model.results import (
     Event,
     HashKVResult,
     KeyValue,
+    LeaseKeepAliveResult,
     LeaseRevokeResult,
     LockResult,
     PutResult,
@@ -155,6 +156,22 @@ LIES: dict[str, list[Finding]] = {
             ("answer", "raised KeyError"),
             LeaseRevokeResult(1),
             Raised("KeyError", "[/red] no markup :smile: and\n\x1b[31mno colour"),
+        ),
+    ],
+    "no-answer": [
+        finding(
+            "mock",
+            (op.LeaseGrant(60), op.LeaseKeepAlive(LeaseOf(1))),
+            ("answer", "raised NoAnswer"),
+            LeaseKeepAliveResult(1, 7, 60),
+            Raised("NoAnswer", "the server ended the stream without an answer"),
+        ),
+        finding(
+            "mock",
+            (op.Txn(),),
+            ("answer", "raised Malformed"),
+            TxnResult(1, True),
+            Raised("Malformed", "a ResponseOp in a TxnResponse holds no response"),
         ),
     ],
     "died": [

@@ -57,6 +57,8 @@ def ran(*options: str, target: str = "slot-mock") -> int:
     [
         (("put", "answer", "raised ValueError"), Severity.CRASH),
         (("put", "answer", "died"), Severity.CRASH),
+        (("txn", "answer", "raised Malformed"), Severity.DATA),
+        (("lease_keep_alive", "answer", "raised NoAnswer"), Severity.DATA),
         (("put", "answer", "of another operation"), Severity.DATA),
         (("range", "kvs", "missing"), Severity.DATA),
         (("range", "kvs.value", "missing"), Severity.DATA),

@@ -16,6 +16,8 @@ import pytest
 from etcd_lockstep.api import find_divergences
 from etcd_lockstep.catalogue import UserTarget, find
 from etcd_lockstep.console.cli import main
+from etcd_lockstep.names import name_of
+from etcd_lockstep.reporting.finding_text import headline
 from etcd_lockstep.searching.findings import DIED
 from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.reset_check import UnfitTarget
@@ -235,6 +237,28 @@ def test_a_program_that_dies_is_a_finding_and_is_started_again(tmp_path: Path) -
     assert isinstance(died.trace[-1], op.DeleteRange)
     assert died.trace[-1].prev_kv
     assert died.note.splitlines()[-1] == "panic: no prev_kv"
+
+
+def test_a_stream_that_ends_without_an_answer_is_a_finding_and_the_program_goes_on(tmp_path: Path) -> None:
+    ends = """
+import grpc, signal
+from concurrent.futures import ThreadPoolExecutor
+class Ends(grpc.GenericRpcHandler):
+    def service(self, details):
+        if details.method == "/etcdserverpb.Lease/LeaseKeepAlive":
+            return grpc.stream_stream_rpc_method_handler(lambda requests, context: iter(()))
+server = grpc.server(ThreadPoolExecutor(), handlers=[Ends()])
+print("127.0.0.1:%d" % server.add_insecure_port("127.0.0.1:0"), flush=True)
+server.start()
+signal.pause()
+"""
+    script = tmp_path / "ends.py"
+    script.write_text(ends)
+    (found,) = find_divergences(
+        f"serve:odd={shlex.join([sys.executable, str(script)])}", etcd="none", families=["lease"], examples=2, seed=1
+    )
+    assert [name_of(step) for step in found.trace] == ["lease_keep_alive"]
+    assert headline(found) == "odd lies: it ends the stream of a lease_keep_alive without an answer"
 
 
 def test_a_call_that_hangs_is_given_up(tmp_path: Path) -> None:

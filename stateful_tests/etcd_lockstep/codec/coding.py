@@ -22,3 +22,11 @@ Decoders: TypeAlias = "dict[type[Operation], Callable[[Any], Answer]]"
 
 class Malformed(Exception):
     """An answer that is no answer of etcd's."""
+
+
+class NoAnswer(Malformed):
+    """The server ended a stream, with the status OK, before it sent the answer."""
+
+
+NONE_OF_ETCDS = frozenset(kind.__name__ for kind in (Malformed, NoAnswer))
+"""The names of these exceptions: whoever reads an answer raises them, and not the target."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from etcd_lockstep.codec.coding import Decoders, Encoders, Malformed
+from etcd_lockstep.codec.coding import Decoders, Encoders, Malformed, NoAnswer
 from etcd_model import results
 from etcd_model.operations import (
     Compact,
@@ -116,14 +116,14 @@ def _range_result(answer: wire.RangeResponse) -> results.RangeResult:
 
 
 def decode_range_stream(messages: Iterable[wire.RangeStreamResponse]) -> results.RangeResult:
-    """The result that all messages of a RangeStream carry. Raises `Malformed`.
+    """The result that all messages of a RangeStream carry. Raises `Malformed`, `NoAnswer`.
 
     Only the last has a header, `more` and a count; where one ends and the next begins depends on the sizes of the
     values, and isn't kept (etcd server/etcdserver/v3_server.go, rangeStream).
     """
     chunks = [message.range_response for message in messages]
     if not chunks:
-        raise Malformed("a RangeStream ended without a message")
+        raise NoAnswer("the server ended the stream without an answer")
     kvs = tuple(key_value(kv) for chunk in chunks for kv in chunk.kvs)
     last = chunks[-1]
     return results.RangeResult(last.header.revision, kvs, last.more, last.count)

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from etcd_lockstep.codec import Malformed, NoAnswer
 from etcd_lockstep.comparing.comparison import BROKEN_PROMISES
 from etcd_lockstep.comparing.lockstep import UNDECIDED
 from etcd_lockstep.names import name_of
@@ -63,6 +64,10 @@ def _about(finding: Finding, operations: Sequence[str]) -> str:
             return f"it grants a {operation} that should wait"
         case "waiting", "unexpected":
             return f"it lets a {operation} wait that should be granted"
+        case "answer", "raised" if reason == NoAnswer.__name__:
+            return f"it ends the stream of a {operation} without an answer"
+        case "answer", "raised" if reason == Malformed.__name__:
+            return f"it answers a {operation} as etcd never does"
         case "answer", "raised":
             return f"it raises {reason} on a {operation}"
         case _ if operation == "*":

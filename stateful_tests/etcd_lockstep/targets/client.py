@@ -44,7 +44,7 @@ class Client(ABC):
         }
 
     def apply(self, operation: op.Operation) -> Result:
-        """Raises `TargetDied` where the answer is unknown."""
+        """Raises `TargetDied` where the answer is unknown, `Malformed` where it is none of etcd's."""
         speciality = self._specialities.get(type(operation))
         return speciality(operation, "") if speciality else self.ask(operation)
 

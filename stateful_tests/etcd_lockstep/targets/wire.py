@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
-from etcd_lockstep.codec import decode, encode
+from etcd_lockstep.codec import NoAnswer, decode, encode
 from etcd_lockstep.servers import Access, open_channel
 from etcd_lockstep.target import ALL, Target, TargetDied
 from etcd_lockstep.targets.client import Client
@@ -112,7 +112,7 @@ class Wire(Client):
                 return answer
         except grpc.RpcError as error:
             return self._refusal(error)
-        raise TargetDied(f"the stream of {path} ended without an answer")
+        raise NoAnswer("the server ended the stream without an answer")
 
     def _refusal(self, error: grpc.RpcError) -> Error:
         refusal = definite(error)
