@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.target import ALL, Target, TargetDied
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
+from etcd_lockstep.trace import LeaseOf
 from etcd_model import Operation, Result, Server
 from etcd_model.operations import Advance, LeaseGrant, Put, Range
 from etcd_model.results import AdvanceResult, PutResult
@@ -101,6 +103,30 @@ def test_a_lie_is_found_shrunk_and_raised_after_its_batch() -> None:
     (finding,) = parallel.findings
     assert (finding.odd_one_out, str(finding.signature)) == ("eternal", "range kvs unexpected")
     assert [type(operation) for operation in finding.trace] == [LeaseGrant, Put, Advance, Range]
+
+
+class Headless(Eternal):
+    """No answer of it has a revision either."""
+
+    name = "headless"
+
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        return replace(result, revision=0) if hasattr(result, "revision") else result  # type: ignore[call-arg, type-var]  # those that have one are dataclasses
+
+
+def test_what_is_known_to_be_wrong_in_every_answer_ends_no_sequence() -> None:
+    parallel = search(1, Headless())
+    draw(parallel, Put(b"a"))
+    with pytest.raises(NewFinding):
+        parallel.flush()
+    draw(parallel, LeaseGrant(2), Put(b"a", b"1", LeaseOf(1)), Put(b"b"), Advance(4), Range(b"a"))
+    with pytest.raises(NewFinding):
+        parallel.flush()
+    assert [str(finding.signature) for finding in parallel.findings] == [
+        "* header.revision missing",
+        "range kvs unexpected",
+    ]
 
 
 def test_what_is_never_sent_is_not_drawn() -> None:

@@ -48,7 +48,7 @@ class NewFinding(Exception):
         self.finding = finding
 
 
-def _spoils(operation: Operation, seen: Signature) -> bool:
+def spoils(operation: Operation, seen: Signature) -> bool:
     """Whether the target now holds something else than the others, as far as this answer shows."""
     if seen.field in ("answer", "error", "succeeded", "waiting"):
         return not reads_only(operation)
@@ -242,7 +242,7 @@ class Search:
             if finding is not None:
                 self.over = True
                 raise NewFinding(finding)
-            if _spoils(operation, seen):
+            if spoils(operation, seen):
                 # From here on the store is known to be wrong: what follows would show that over and over.
                 self.over = True
                 return

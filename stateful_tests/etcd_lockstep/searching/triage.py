@@ -164,6 +164,10 @@ class Triage:
         container, _, field = seen.field.rpartition(".")
         return self._wrong_fields.get((seen.target, field)) if is_key_value(container) else None
 
+    def has(self, seen: Signature) -> bool:
+        """Whether a known finding has this failure signature. A trace may show it for another reason all the same."""
+        return self._systematic(seen) is not None or any(one.signature == seen for one in self._reported)
+
     def accept(self, finding: Finding) -> bool:
         """Take an accepted finding for known, if its trace still shows it; and whether it does. Raises `TargetGone`."""
         shows = finding.signature in self._runner.signatures(finding.trace, finding.signature.target)

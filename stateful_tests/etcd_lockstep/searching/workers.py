@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from queue import SimpleQueue
 from typing import Any
 
@@ -18,7 +19,8 @@ from etcd_lockstep.comparing.lockstep import Died, Divergence, FoundInexpressibl
 from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.coverage import Coverage
-from etcd_lockstep.searching.search import NewFinding, Search
+from etcd_lockstep.searching.findings import signature
+from etcd_lockstep.searching.search import NewFinding, Search, spoils
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import Trace
@@ -39,7 +41,7 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the last step of a trace, run in a worker, showed."""
+    """What the last step of a trace, run in a worker, showed. Where that is known, the trace went on."""
 
     trace: Trace
     divergences: tuple[Divergence, ...] = ()
@@ -122,41 +124,45 @@ class ParallelSearch(Search):
         for lockstep in self._workers:
             free.put(lockstep)
 
-        def run(trace: Trace) -> _Seen | None:
+        def run(trace: Trace) -> list[_Seen]:
             lockstep = free.get()
             try:
-                return self._run_in(lockstep, trace)
+                return list(self._run_in(lockstep, trace))
             finally:
                 free.put(lockstep)
 
         with ThreadPoolExecutor(len(self._workers)) as pool:
             try:
-                return [seen for seen in pool.map(run, batch) if seen is not None]
+                return list(chain.from_iterable(pool.map(run, batch)))
             except BaseException:
                 self._stopped.set()
                 raise
 
-    def _run_in(self, lockstep: Lockstep, trace: Trace) -> _Seen | None:
+    def _run_in(self, lockstep: Lockstep, trace: Trace) -> Iterator[_Seen]:
         coverage = Coverage()
         if self._is_time_up():
-            return None
+            return
         try:
             lockstep.start()
         except Died as died:
-            return _Seen(self._ran.get(lockstep, ()), died=died)
+            yield _Seen(self._ran.get(lockstep, ()), died=died)
+            return
         self._ran[lockstep] = trace
         try:
             with self._counting:
                 self.sequences += 1
             for number, operation in enumerate(trace, 1):
                 if self._is_time_up():
-                    return None
+                    return
                 step = lockstep.step(operation)
                 with self._counting:
                     self.steps += 1
                 if step.divergences:
-                    return _Seen(trace[:number], step.divergences)
-                coverage.agreed(operation, step.observations[lockstep.targets[0].name])
+                    yield _Seen(trace[:number], step.divergences)
+                    if not self._may_go_on(operation, step.divergences):
+                        return
+                else:
+                    coverage.agreed(operation, step.observations[lockstep.targets[0].name])
         except FoundInexpressible:
             pass
         except (Inconclusive, Skipped):
@@ -164,11 +170,20 @@ class ParallelSearch(Search):
             with self._counting:
                 self.inconclusive += 1
         except Died as died:
-            return _Seen(trace[: lockstep.steps], died=died)
+            yield _Seen(trace[: lockstep.steps], died=died)
         finally:
             with self._counting:
                 self.coverage.add(coverage)
-        return None
+
+    def _may_go_on(self, operation: Operation, divergences: Sequence[Divergence]) -> bool:
+        """Whether all that differs looks like what is known, such as a field that no answer of the target has, and its
+        store may be right all the same. What is known changes only between two batches."""
+        seen = [
+            signature(divergence.odd_one_out, operation, difference)
+            for divergence in divergences
+            for difference in divergence.differences
+        ]
+        return all(self.triage.has(one) and not spoils(operation, one) for one in seen)
 
     def _is_time_up(self) -> bool:
         return self._stopped.is_set() or time.monotonic() > self.deadline
