@@ -363,9 +363,10 @@ def test_a_reset_that_fails_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert "odd: its Reset failed: UNKNOWN: Exception calling application: no more" in capsys.readouterr().err
 
 
-def test_a_store_that_counts_from_0_is_noticed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", ["pass", "if name == 'Range' and request.range_end: raise EtcdError(LACKING, 'none')"])
+def test_a_store_that_counts_from_0_is_noticed(tmp_path: Path, before: str) -> None:
     less = "answer.header.revision -= 1"
-    with participants(program(tmp_path, start=RESET, after=less)) as those:
+    with participants(program(tmp_path, before, start=RESET, after=less)) as those:
         assert served(those).reset() == 0
 
 

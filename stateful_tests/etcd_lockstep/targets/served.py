@@ -212,7 +212,9 @@ class ServedTarget(WireTarget):
         return revision or int(not self._learned.counts_from_0)
 
     def _read(self) -> Result:
-        return super().apply(Range(b"\x00", FROM_KEY, count_only=True))
+        """The answer to a read of an empty store: of all keys, or of one where the program can't read all."""
+        read = super().apply(Range(b"\x00", FROM_KEY, count_only=True))
+        return read if isinstance(read, RangeResult) else super().apply(Range(b"\x00"))
 
     def _call_reset(self) -> int:
         method = self._channel.unary_unary(
