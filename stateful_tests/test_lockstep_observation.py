@@ -155,6 +155,14 @@ def test_a_member_that_was_added_has_the_name_of_its_step_in_whatever_order_they
         assert observe(MemberListResult(0, members), View(1)) == MemberListResult(0, (own, learner))
 
 
+@pytest.mark.parametrize(
+    "answer", [AdvanceResult(), StreamResult(), Waiting(), LeaderResult(0)], ids=lambda answer: type(answer).__name__
+)
+@pytest.mark.parametrize("base", [0, 1, 999])
+def test_what_has_no_header_has_none_in_a_store_that_counts_from_0_either(answer: Result, base: int) -> None:
+    assert seen(answer, base) == answer
+
+
 @pytest.mark.parametrize(("reported", "shared"), ANSWERS, ids=lambda answer: type(answer).__name__)
 def test_answers_of_stores_that_count_from_elsewhere_are_the_same(reported: Result, shared: Result) -> None:
     assert seen(reported, 999) == seen(shared) == shared

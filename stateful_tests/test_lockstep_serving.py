@@ -363,7 +363,9 @@ def test_a_reset_that_fails_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert "odd: its Reset failed: UNKNOWN: Exception calling application: no more" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("before", ["pass", "if name == 'Range' and request.range_end: raise EtcdError(LACKING, 'none')"])
+@pytest.mark.parametrize(
+    "before", ["pass", "if name == 'Range' and request.range_end: raise EtcdError(LACKING, 'none')"]
+)
 def test_a_store_that_counts_from_0_is_noticed(tmp_path: Path, before: str) -> None:
     less = "answer.header.revision -= 1"
     with participants(program(tmp_path, before, start=RESET, after=less)) as those:

@@ -16,7 +16,7 @@ from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.target import ALL, Target, TargetDied
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.trace import LeaseOf
+from etcd_lockstep.trace import LeaseOf, RevisionAt
 from etcd_model import Operation, Result, Server
 from etcd_model.operations import Advance, LeaseGrant, Put, Range
 from etcd_model.results import AdvanceResult, LeaseGrantResult, PutResult, RangeResult
@@ -130,6 +130,29 @@ def test_what_is_known_to_be_wrong_in_every_answer_ends_no_sequence() -> None:
         "* header.revision missing",
         "range kvs unexpected",
     ]
+
+
+class FromZero(Specimen):
+    """It calls the revision of its empty store 0."""
+
+    name = "from-zero"
+    capabilities = ALL
+
+    def reset(self) -> int:
+        return super().reset() - 1
+
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        return replace(result, revision=result.revision - 1) if isinstance(result, PutResult) else result
+
+
+def test_a_store_that_counts_from_0_is_not_asked_for_its_first_revision() -> None:
+    parallel = search(1, FromZero())
+    draw(parallel, Put(b"a"), Advance(1))
+    parallel.flush()
+    assert parallel.findings == []
+    draw(parallel, *[Put(b"a")] * 4, Range(b"a", revision=RevisionAt(4)))
+    assert not parallel.step(Range(b"a", revision=RevisionAt(0)))
 
 
 def test_what_is_never_sent_is_not_drawn() -> None:

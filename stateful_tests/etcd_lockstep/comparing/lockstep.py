@@ -134,6 +134,11 @@ class Lockstep:
         """How many operations have been applied since the start."""
         return len(self._revisions) - 1
 
+    @property
+    def revisions(self) -> Sequence[int]:
+        """The model's after each step; the first is that of the empty store."""
+        return self._revisions
+
     def start(self) -> None:
         """Begin a new sequence. Raises `Died`."""
         for target in self._everyone:
@@ -178,13 +183,14 @@ class Lockstep:
                 observations[name] = allow_for_elapsed(observation, expected, elapsed)
         return Step(observations, self._vote(observations))
 
-    def refuse_inexpressible(self, operation: Operation) -> None:
+    def refuse_inexpressible(self, operation: Operation, revisions: Sequence[int] | None = None) -> None:
         """Raise `Inexpressible` where a target has no words for an operation. So it is where the operation names the
         first revision, or an older one, and the target calls the first 0, which is none in a request, or still has what
-        was there before."""
+        was there before. `revisions`: the model's after each step, where the sequence is not run here."""
+        after_step = self.revisions if revisions is None else revisions
         beyond = [*self._from_0, *self._keep_history]
         if beyond and any(
-            isinstance(one, RevisionAt) and self._revisions[one.step] + one.plus <= 1 for one in symbols(operation)
+            isinstance(one, RevisionAt) and after_step[one.step] + one.plus <= 1 for one in symbols(operation)
         ):
             raise Inexpressible(f"{beyond[0]} has no such revision, or has more than that")
         for target in self._choosy:

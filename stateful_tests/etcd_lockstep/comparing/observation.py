@@ -300,14 +300,14 @@ def _observe(result: Result, view: View) -> Result:
             return results.LockResult(view.header(result.revision), view.key(result.key))
         case results.CampaignResult():
             return results.CampaignResult(view.header(result.revision), _leader(result.leader, view))
+        case results.LeaderResult(revision=0, kv=None):
+            return result  # an Observe to which nothing came
         case results.LeaderResult():
             return results.LeaderResult(view.header(result.revision), _kv(result.kv, view))
         case (
             results.CompactResult()
             | results.LeaseRevokeResult()
-            | results.AdvanceResult()
             | results.WatchCreateResult()
-            | results.StreamResult()
             | results.AuthResult()
             | results.UserGetResult()
             | results.UserListResult()
@@ -317,9 +317,10 @@ def _observe(result: Result, view: View) -> Result:
             | results.DowngradeResult()
             | results.UnlockResult()
             | results.ElectionResult()
-            | results.Waiting()
         ):
             return replace(result, revision=view.header(result.revision))
+        case results.AdvanceResult() | results.StreamResult() | results.Waiting():
+            return result  # these have no header
         case _:
             assert_never(result)
 

@@ -81,7 +81,7 @@ class ParallelSearch(Search):
             return False
         self.drawn[name_of(operation)] += 1
         try:
-            self._all.refuse_inexpressible(operation)
+            self._all.refuse_inexpressible(operation, self._guide.revisions)
             self._guide.step(operation)
         except Skipped as skipped:
             self._skipped(operation, skipped)
