@@ -16,7 +16,7 @@ from etcd_lockstep.strategies.workloads import STORE
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.trace import Trace
+from etcd_lockstep.trace import RevisionAt, Trace
 from etcd_model import Operation, Result, Server
 from etcd_model.operations import DeleteRange, Put, Range, WatchRead
 from etcd_model.results import DeleteRangeResult
@@ -106,6 +106,20 @@ def test_traces_that_are_tried_run_as_if_they_had_been_drawn() -> None:
     driver = Driver(search, STORE, OPERATIONS, KEYS, seed=1)
     driver.try_traces([(Range(b"a"),), (Put(b"b"), DeleteRange(b"b")), (Range(b"b"),)])
     assert (search.sequences, len(search.findings)) == (3, 1)
+
+
+class NoDeletes(Specimen):
+    name = "mock"
+
+    def can_express(self, operation: Operation) -> bool:
+        return not isinstance(operation, DeleteRange)
+
+
+def test_a_trace_that_is_tried_ends_where_a_step_is_not_sent() -> None:
+    search = Recording(NoDeletes())
+    driver = Driver(search, STORE, OPERATIONS, KEYS, seed=1)
+    driver.try_traces([(Put(b"a"), DeleteRange(b"a"), Range(b"a", revision=RevisionAt(2))), (Range(b"a"),)])
+    assert (search.sequences, search.steps) == (2, 2)
 
 
 @pytest.mark.parametrize("examples", [None, 5])

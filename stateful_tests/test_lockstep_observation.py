@@ -81,6 +81,21 @@ def seen(result: Result, base: int = 1, *picked: int, named: tuple[int, ...] = (
     return observe(result, view)
 
 
+# A store that counts from 0.
+
+
+@pytest.mark.parametrize("result", [StreamResult(), AdvanceResult(), Waiting()])
+def test_what_has_no_header_has_no_revision_in_a_store_that_counts_from_0_either(result: Result) -> None:
+    assert seen(result, 0) == result
+
+
+def test_a_header_of_0_is_the_first_revision_until_a_header_has_another() -> None:
+    view = View(0)
+    assert observe(RangeResult(0), view) == RangeResult(1)
+    assert observe(TxnResult(1, True, (PutResult(0),)), view) == TxnResult(2, True, (PutResult(0),))
+    assert observe(RangeResult(0), view) == RangeResult(0)
+
+
 # Revisions are counted from the reset.
 
 ANSWERS = (

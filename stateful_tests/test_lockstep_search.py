@@ -14,6 +14,7 @@ from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import RevisionAt
 from etcd_model import Operation, Result, Server
 from etcd_model.operations import Compact, DeleteRange, Put, Range
+from etcd_model.ranges import FROM_KEY
 from etcd_model.results import DeleteRangeResult, RangeResult
 
 
@@ -66,6 +67,7 @@ def run(searching: Search, *operations: Operation) -> None:
 
 
 A = Put(b"a")
+EMPTY_READ = Range(b"\x00", FROM_KEY, count_only=True)
 
 
 def test_where_all_agree_nothing_is_found_and_every_step_is_counted() -> None:
@@ -264,6 +266,26 @@ def test_what_only_the_real_etcd_answers_otherwise_is_found_where_it_is_new() ->
         searching.start()
     (finding,) = searching.findings
     assert finding.odd_one_out == "etcd"
+
+
+class LearnsItHasNoWords(Mock):
+    """Takes deletes until it turns out that it has no words for some."""
+
+    learned = False
+
+    def can_express(self, operation: Operation) -> bool:
+        return not (self.learned and isinstance(operation, DeleteRange))
+
+
+def test_what_is_run_again_ends_where_a_step_is_no_longer_sent() -> None:
+    """What follows names steps by their number: without that step it would name others."""
+    etcd, mock = CountingEtcd(), LearnsItHasNoWords()
+    searching = Search(ModelTarget(Server()), [FakeTarget("3.5.16", 2), etcd, mock], second_instances={"mock": Mock()})
+    without_etcd(searching, A, DeleteRange(b"b"), Range(b"a", revision=RevisionAt(2)))
+    asked = len(etcd.asked)
+    mock.learned = True
+    searching.start()
+    assert [operation for operation in etcd.asked[asked:] if operation != EMPTY_READ] == [A]
 
 
 class OnceWrongFake(Specimen):

@@ -162,6 +162,26 @@ def test_what_is_never_sent_is_not_drawn() -> None:
     assert parallel.step(Range(b"a"))
 
 
+def test_the_first_revision_is_not_asked_of_a_target_that_calls_it_0() -> None:
+    """It is known from the model that the sequence is drawn on, not from one that ran in a worker before."""
+    parallel = search(1, FromZero())
+    draw(parallel, Put(b"a"), Put(b"a"))
+    parallel.flush()
+    parallel.start()
+    assert all(parallel.step(Range(b"a")) for _ in range(4))
+    assert not parallel.step(Range(b"a", revision=RevisionAt(4)))
+    assert parallel.step(Put(b"a"))
+    assert parallel.step(Range(b"a", revision=RevisionAt(5)))
+
+
+def test_a_target_that_keeps_its_history_is_asked_for_no_old_revision_before_anything_ran() -> None:
+    keeps = FromZero()
+    keeps.keeps_history = True
+    parallel = search(1, keeps)
+    parallel.start()
+    assert not parallel.step(Range(b"a", revision=RevisionAt(0)))
+
+
 def test_a_target_that_dies_in_its_reset_is_notified_of_with_what_ran_before() -> None:
     Mortal.uses = 0
     parallel = search(1, Mortal())

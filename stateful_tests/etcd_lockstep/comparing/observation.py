@@ -86,6 +86,7 @@ class View:
         "_shifts",
         "auth_base",
         "base",
+        "highest_header",
         "last_header",
         "lease_ids",
         "member_ids",
@@ -105,6 +106,8 @@ class View:
         """By step: the id of the member that it added."""
         self.last_header = 0
         """The revision in the header of the last answer, as the target reported it."""
+        self.highest_header = 0
+        """The highest that a header of the target had so far."""
         self._leases: dict[int, LeaseOf] = {}
         self._members: dict[int, MemberOf] = {}
         self._shifts: list[tuple[int, int]] = []
@@ -183,8 +186,9 @@ class View:
         return revision - self.base + (1 if revision >= self.base else 0)
 
     def header(self, revision: int) -> int:
-        """The shared number of the revision in a header, which is 0 in an empty store that counts from 0."""
-        return 1 if revision == self.base == 0 else self.revision(revision)
+        """The shared number of the revision in a header, which is 0 in an empty store that counts from 0; once a header
+        had another, 0 is none."""
+        return 1 if revision == self.base == self.highest_header == 0 else self.revision(revision)
 
     def raw(self, revision: int) -> int:
         """What the target calls a shared revision: the other way round."""
@@ -227,6 +231,7 @@ def observe(result: Result, view: View, expected_hash: int | None = None) -> Res
     `expected_hash` is the hash that a HashKV should report, over the target's own revisions and lease ids.
     """
     view.last_header = 0 if isinstance(result, Error) else result.revision
+    view.highest_header = max(view.highest_header, view.last_header)
     if isinstance(result, results.HashKVResult):
         result = replace(result, hash=RIGHT_HASH if result.hash == expected_hash else result.hash or _NO_HASH)
     return _observe(result, view)

@@ -67,14 +67,16 @@ class Driver:
             self._search.flush()
 
     def try_traces(self, traces: Iterable[Trace]) -> None:
-        """Run traces as if they had been drawn. Raises `TargetGone`."""
+        """Run traces as if they had been drawn, each as far as all of it is sent: what follows names steps by their
+        number. Raises `TargetGone`."""
         for trace in traces:
             if self._is_time_up():
                 break
             with suppress(NewFinding):
                 self._search.start()
                 for operation in trace:
-                    self._search.step(operation)
+                    if not self._search.step(operation):
+                        break
         self.flush()
 
     def _is_time_up(self) -> bool:

@@ -152,12 +152,14 @@ class Search:
             self.over = False
 
     def _run_again(self) -> None:
-        """Run the last sequence as one more, with the real etcd. Raises `NewFinding` and `TargetGone`."""
+        """Run the last sequence as one more, with the real etcd, as far as all of it is still sent: what follows names
+        steps by their number. Raises `NewFinding` and `TargetGone`."""
         self._is_new = False
         trace = self._trace
         self._begin(self._all)
         for operation in trace:
-            self.step(operation)
+            if not self.step(operation):
+                break
 
     def step(self, operation: Operation) -> bool:
         """One step of the sequence, and whether it was taken: none is once the sequence is over.
