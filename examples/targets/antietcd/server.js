@@ -1,0 +1,136 @@
+// Serves AntiEtcd over gRPC, for etcd-lockstep. Each request goes to AntiEtcd as a client of etcd's JSON API would send it.
+const path = require("path");
+const AntiEtcd = require("antietcd");
+const grpc = require("@grpc/grpc-js");
+const { loadSync } = require("@grpc/proto-loader");
+
+const root = path.join(__dirname, "../../..");
+const protos = ["fake/fake_etcd/wire/etcd.proto", "adapters/proto/target.proto"].map((file) => path.join(root, file));
+const definitions = loadSync(protos, { keepCase: true, longs: String, enums: String });
+
+let etcd = new AntiEtcd({});
+let leases = new Map(); // AntiEtcd's ids are text of 16 hexadecimal digits: those that it granted, by their number on the wire
+
+// AntiEtcd's HTTP status as a gRPC code. A range that it does not support is refused like any other request: answered with
+// UNIMPLEMENTED, no range would be asked any more, those of directories neither.
+function failure({ code, message }) {
+  const unsupported = code === 501 && !message.startsWith("Non-directory range");
+  const status = unsupported ? "UNIMPLEMENTED" : code ? "INVALID_ARGUMENT" : "UNKNOWN";
+  return { code: grpc.status[status], details: message };
+}
+
+const call = (name, request) => etcd.api(name, request, {});
+
+const base64 = (bytes) => (bytes ?? Buffer.alloc(0)).toString("base64");
+
+const toLease = (id) => leases.get(id) ?? id;
+
+function toNumber(lease) {
+  if (lease === undefined || lease === null) return undefined;
+  const number = BigInt.asUintN(63, BigInt("0x" + lease)).toString();
+  leases.set(number, lease);
+  return number;
+}
+
+// Fields that have their default are left out, as JSON has it for protobuf; a key and a value are always there.
+function toRange({ key, range_end, ...options }) {
+  return { ...options, key: base64(key), ...(range_end?.length && { range_end: base64(range_end) }) };
+}
+
+function toPut({ key, value, lease, ...options }) {
+  return { ...options, key: base64(key), value: base64(value), ...(lease && lease !== "0" && { lease: toLease(lease) }) };
+}
+
+function toCompare({ key, value, lease, target = "VERSION", ...rest }) {
+  const compare = { ...rest, target, key: base64(key) };
+  if (target === "VALUE") compare.value = base64(value);
+  if (target === "LEASE" && lease && lease !== "0") compare.lease = toLease(lease);
+  return compare;
+}
+
+function toOperation({ request_range, request_put, request_delete_range, request_txn }) {
+  if (request_range) return { request_range: toRange(request_range) };
+  if (request_put) return { request_put: toPut(request_put) };
+  if (request_delete_range) return { request_delete_range: toRange(request_delete_range) };
+  return { request_txn };
+}
+
+const toTxn = ({ compare = [], success = [], failure = [] }) => ({
+  compare: compare.map(toCompare),
+  success: success.map(toOperation),
+  failure: failure.map(toOperation),
+});
+
+const fromKv = ({ key, value, lease, ...rest }) => ({
+  ...rest,
+  key: Buffer.from(key ?? "", "base64"),
+  value: Buffer.from(value ?? "", "base64"),
+  lease: toNumber(lease),
+});
+
+const fromRange = ({ kvs, ...rest }) => ({ ...rest, kvs: kvs.map(fromKv) });
+
+const fromTxn = ({ responses, ...rest }) => ({
+  ...rest,
+  responses: responses.map((r) => (r.response_range ? { response_range: fromRange(r.response_range) } : r)),
+});
+
+const unary = (method) => (request, reply) =>
+  method(request.request).then(
+    (response) => reply(null, response),
+    (e) => reply(failure(e)),
+  );
+
+const kv = {
+  Range: unary(async (r) => fromRange(await call("kv_range", toRange(r)))),
+  Put: unary((r) => call("kv_put", toPut(r))),
+  DeleteRange: unary((r) => call("kv_deleterange", toRange(r))),
+  Txn: unary(async (r) => fromTxn(await call("kv_txn", toTxn(r)))),
+};
+
+const lease = {
+  LeaseGrant: unary(async ({ ID, TTL = 0 }) => {
+    const granted = await call("lease_grant", { ID, TTL: Number(TTL) });
+    await new Promise((done) => setTimeout(done, 5)); // some end at once: so they are gone before the next request, always
+    return { ...granted, ID: toNumber(granted.ID) };
+  }),
+  LeaseRevoke: unary(({ ID = "0" }) => call("lease_revoke", { ID: toLease(ID) })),
+  LeaseKeepAlive: (stream) => {
+    stream.on("data", async ({ ID = "0" }) => {
+      try {
+        const { result } = await call("lease_keepalive", { ID: toLease(ID) });
+        stream.write({ ...result, ID: toNumber(result.ID) });
+      } catch (e) {
+        stream.emit("error", failure(e));
+      }
+    });
+    stream.on("end", () => stream.end());
+  },
+};
+
+const target = {
+  Reset: unary(async () => {
+    etcd.etctree.destroy();
+    etcd = new AntiEtcd({});
+    leases = new Map();
+    return {};
+  }),
+};
+
+const server = new grpc.Server();
+for (const [name, handlers] of Object.entries({
+  "fake_etcd.wire.KV": kv,
+  "fake_etcd.wire.Lease": lease,
+  "etcdlockstep.Target": target,
+})) {
+  // The messages stand in a package of etcd-lockstep's; on the wire the methods have etcd's names.
+  const methods = Object.entries(definitions[name]).filter(([method]) => handlers[method]);
+  const renamed = methods.map(([method, m]) => [method, { ...m, path: m.path.replace("fake_etcd.wire", "etcdserverpb") }]);
+  server.addService(Object.fromEntries(renamed), handlers);
+}
+server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
+  if (error) throw error;
+  // It knows ranges only of a directory, as from /a/ to /a0.
+  for (const key of ["/a", "/a/", "/a/b", "/a/b/c", "/a/c", "/b"]) console.log(`etcd-lockstep: key ${key}`);
+  console.log(`127.0.0.1:${port}`);
+});
