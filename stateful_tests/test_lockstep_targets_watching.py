@@ -319,6 +319,43 @@ class Server:
         return result
 
 
+class NumbersFrom1(Server):
+    """Picks the ids of all watchers itself."""
+
+    last = 0
+
+    def answer(self, request: pb.WatchRequest) -> Iterator[pb.WatchResponse]:
+        if request.HasField("create_request"):
+            self.last += 1
+            request.create_request.watch_id = self.last
+        if request.cancel_request.watch_id <= self.last:  # of an id that there is not, nothing is said
+            yield from super().answer(request)
+
+    def put_sentinel(self) -> Result:
+        self.revision += 1
+        self.stream.push(batch(self.last, self.revision, self.revision))
+        return PutResult(self.revision)
+
+
+def test_the_watchers_of_a_server_that_numbers_them_from_1_are_not_taken_for_each_other() -> None:
+    server = NumbersFrom1()
+    first, second = (server.session.create(WatchCreate(key)) for key in (b"a", b"b"))
+    assert isinstance(first, WatchCreateResult)
+    assert isinstance(second, WatchCreateResult)
+    assert (first.watch_id, second.watch_id) == (1, 2)  # which is reported
+    server.stream.push(batch(2, 2, 2))
+    assert [(one.watch_id, len(one.events)) for one in server.read().watches] == [(0, 0), (1, 1)]
+
+
+def test_a_watcher_is_cancelled_under_the_id_that_the_server_has() -> None:
+    server = NumbersFrom1()
+    for key in (b"a", b"b"):
+        server.session.create(WatchCreate(key))
+    server.session.send(WatchCancel(0))
+    server.session.send(WatchCancel(2))  # which is another's id on the server
+    assert [bool(one.cancels) for one in server.read().watches] == [True, False]
+
+
 def test_a_revision_in_one_response_is_atomic_and_in_two_is_not() -> None:
     assert Server().watched(batch(0, 3, 2, 3, 3), batch(0, 4, 4)).atomic
     assert not Server().watched(batch(0, 3, 2, 3), batch(0, 3, 3)).atomic

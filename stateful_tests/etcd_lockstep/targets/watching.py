@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from etcd_lockstep.codec import decode_created, decode_event, encode_watch
@@ -43,6 +44,9 @@ NO_SENTINEL_SECONDS = 0.3
 
 GRACE_SECONDS = 0.5
 """How long what should follow a sentinel at once is waited for: the last put's other events, the cancel's reply."""
+
+_NO_WATCHER = 2**61
+"""An id that no watcher has."""
 
 _PROGRESS_ID = -1
 """The watch id in a reply to a progress request. A watcher may have it as well."""
@@ -82,7 +86,8 @@ class WatchSession:
         self._settle = settle
         self._transcripts: list[_Transcript] = []
         self._current: dict[int, _Transcript] = {}
-        """By watch id, the last one created with it."""
+        """By watch id, as the server has it, the last one created with it."""
+        self._numbering = _Numbering()
         self._progress: list[int] = []
         self._stray = 0
         self._sentinels = set(SENTINEL_IDS)
@@ -99,7 +104,8 @@ class WatchSession:
             return Error(Code.DEADLINE_EXCEEDED, "the create request was not answered")
         answer = decode_created(reply)
         if not reply.canceled:
-            transcript = _Transcript(reply.watch_id, operation, self._base)
+            watch_id = self._numbering.name(operation.watch_id, reply.watch_id)
+            transcript = _Transcript(watch_id, operation, self._base)
             self._transcripts.append(transcript)
             self._current[reply.watch_id] = transcript
             self._sentinels.discard(reply.watch_id)
@@ -109,6 +115,8 @@ class WatchSession:
     def send(self, operation: WatchCancel | WatchProgress) -> Result:
         """What is sent on a stream and what is asked of the store take different ways to the server. So this waits for
         the reply to a later request of the stream, before which the server has done what is asked here."""
+        if isinstance(operation, WatchCancel):
+            operation = replace(operation, watch_id=self._numbering.raw(operation.watch_id))
         self._send(operation)
         later = self._open_sentinel(SENTINEL_IDS[1])
         if isinstance(later, Error):
@@ -231,6 +239,38 @@ class WatchSession:
             self._progress.append(response.header.revision)
         elif (transcript := self._current.get(watch_id)) is None or not transcript.add(response):
             self._stray += 1
+
+
+class _Numbering:
+    """The ids of a stream's watchers, as etcd would number them: from 0, but for those that the client picks (etcd
+    server/storage/mvcc/watcher.go, Watch). A server that numbers them otherwise shows it with the first, and is told
+    so once, by the reply to the create request; its watchers are compared under etcd's ids."""
+
+    def __init__(self) -> None:
+        self._next = 0
+        self._ids: dict[int, int] = {}
+        """By the id on the server, the id in etcd."""
+        self._otherwise = False
+
+    def name(self, asked: int, given: int) -> int:
+        """The id of a watcher that was created, by the id that was asked for, 0 for any, and the one that it has."""
+        self._otherwise |= not self._ids and given != asked
+        if not self._otherwise:
+            self._ids[given] = given
+            return given
+        named = asked
+        if not asked:
+            while self._next in self._ids.values():
+                self._next += 1
+            named = self._next
+        self._ids[given] = named
+        return named
+
+    def raw(self, watch_id: int) -> int:
+        """The id that the server has for one of etcd's; one that it has not where etcd would have none."""
+        if not self._otherwise:
+            return watch_id
+        return next((raw for raw, named in self._ids.items() if named == watch_id), _NO_WATCHER)
 
 
 class _Transcript:
