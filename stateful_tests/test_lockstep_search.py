@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+
 import pytest
 
 from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.searching.search import JUDGED, NewFinding, Search
 from etcd_lockstep.searching.triage import TargetGone
 from etcd_lockstep.specimens.specimen import Specimen
-from etcd_lockstep.target import Target, TargetDied
+from etcd_lockstep.target import ALL, Target, TargetDied
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import RevisionAt
 from etcd_model import Operation, Result, Server
-from etcd_model.operations import Compact, DeleteRange, Put, Range
+from etcd_model.operations import Compact, DeleteRange, Put, Range, WatchCreate
 from etcd_model.ranges import FROM_KEY
 from etcd_model.results import DeleteRangeResult, RangeResult
 
@@ -266,6 +269,27 @@ def test_what_only_the_real_etcd_answers_otherwise_is_found_where_it_is_new() ->
         searching.start()
     (finding,) = searching.findings
     assert finding.odd_one_out == "etcd"
+
+
+class WatchesEmptyRanges(Mock):
+    capabilities = ALL
+
+    def apply(self, operation: Operation) -> Result:
+        return super().apply(replace(operation, range_end=b"") if isinstance(operation, WatchCreate) else operation)
+
+
+def test_a_watcher_that_etcd_refuses_ends_the_sequence() -> None:
+    """Reading a stream puts a key, and once more where a watcher has a past to catch up with."""
+    searching = search(WatchesEmptyRanges)
+    refused = WatchCreate(b"b", b"a", start_revision=1)
+    for _ in range(4):  # what is new ends it anyway
+        searching.start()
+        with suppress(NewFinding):
+            searching.step(refused)
+    searching.start()
+    assert searching.step(refused)
+    assert searching.over
+    assert {finding.signature.field for finding in searching.findings} >= {"canceled"}
 
 
 class LearnsItHasNoWords(Mock):

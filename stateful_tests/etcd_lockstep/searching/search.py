@@ -52,6 +52,8 @@ def spoils(operation: Operation, seen: Signature) -> bool:
     """Whether the target now holds something else than the others, as far as this answer shows."""
     if seen.field in ("answer", "error", "succeeded", "waiting"):
         return not reads_only(operation)
+    if seen.field == "canceled":  # it has a watcher, or has none, and what reads the stream takes other steps then
+        return True
     return seen.field.startswith("kvs") and not features(operation)
 
 
