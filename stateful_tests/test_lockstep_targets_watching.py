@@ -347,6 +347,14 @@ def test_the_watchers_of_a_server_that_numbers_them_from_1_are_not_taken_for_eac
     assert [(one.watch_id, len(one.events)) for one in server.read().watches] == [(0, 0), (1, 1)]
 
 
+def test_an_id_that_was_asked_for_and_is_by_chance_the_one_given_hides_no_other_numbering() -> None:
+    server = NumbersFrom1()
+    server.session.create(WatchCreate(b"a", watch_id=1))
+    server.session.create(WatchCreate(b"b"))
+    server.stream.push(batch(2, 2, 2))
+    assert [(one.watch_id, len(one.events)) for one in server.read().watches] == [(1, 0), (0, 1)]
+
+
 def test_a_watcher_is_cancelled_under_the_id_that_the_server_has() -> None:
     server = NumbersFrom1()
     for key in (b"a", b"b"):

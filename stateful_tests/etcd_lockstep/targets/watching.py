@@ -243,18 +243,22 @@ class WatchSession:
 
 class _Numbering:
     """The ids of a stream's watchers, as etcd would number them: from 0, but for those that the client picks (etcd
-    server/storage/mvcc/watcher.go, Watch). A server that numbers them otherwise shows it with the first, and is told
-    so once, by the reply to the create request; its watchers are compared under etcd's ids."""
+    server/storage/mvcc/watcher.go, Watch). A server that numbers them otherwise shows it with the first for which the
+    client picks none, or with one that has another id than was picked. That is reported, of the reply to the create
+    request; its watchers are compared under etcd's ids."""
 
     def __init__(self) -> None:
         self._next = 0
         self._ids: dict[int, int] = {}
         """By the id on the server, the id in etcd."""
         self._otherwise = False
+        self._has_picked = False
+        """Whether the server has picked an id."""
 
     def name(self, asked: int, given: int) -> int:
         """The id of a watcher that was created, by the id that was asked for, 0 for any, and the one that it has."""
-        self._otherwise |= not self._ids and given != asked
+        self._otherwise |= given != asked if asked or not self._has_picked else False
+        self._has_picked |= not asked
         if not self._otherwise:
             self._ids[given] = given
             return given
