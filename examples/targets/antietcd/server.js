@@ -11,13 +11,9 @@ const definitions = loadSync(protos, { keepCase: true, longs: String, enums: Str
 let etcd = new AntiEtcd({});
 let leases = new Map(); // AntiEtcd's ids are text of 16 hexadecimal digits: those that it granted, by their number on the wire
 
-// AntiEtcd's HTTP status as a gRPC code. A range that it does not support is refused like any other request: answered with
-// UNIMPLEMENTED, no range would be asked any more, those of directories neither.
-function failure({ code, message }) {
-  const unsupported = code === 501 && !message.startsWith("Non-directory range");
-  const status = unsupported ? "UNIMPLEMENTED" : code ? "INVALID_ARGUMENT" : "UNKNOWN";
-  return { code: grpc.status[status], details: message };
-}
+// What AntiEtcd refuses with an HTTP status of its own, and what it throws besides. Its 501, for what it does not support of ranges
+// and comparisons, is no UNIMPLEMENTED here: etcd-lockstep would then ask no range or comparison any more, supported or not.
+const failure = ({ code, message }) => ({ code: code ? grpc.status.INVALID_ARGUMENT : grpc.status.UNKNOWN, details: message });
 
 const call = (name, request) => etcd.api(name, request, {});
 
