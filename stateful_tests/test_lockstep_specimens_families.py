@@ -83,7 +83,7 @@ CASES = {
             *(op.Advance(1), op.LeaseKeepAlive(L1), op.Range(b"a")),
         ),
         workload=TIME,
-        reported_as=3,  # by what is left of the lease, by the next renewal, and by the key
+        reported_as=4,  # by what is left of the lease, by the next renewal, and by the key
     ),
     "expiry-deletes-one-key-only": Case(
         ("range kvs unexpected",),
@@ -183,6 +183,7 @@ CASES = {
     "watch-prev-kv-missing": Case(
         ("watch_read watches.prev_kv missing",),
         (op.WatchCreate(b"a", prev_kv=True), PUT, WATCH, READ),
+        reported_as=3,
     ),
     "cancel-ignored": Case(
         ("watch_read watches.cancels missing",),
@@ -230,7 +231,7 @@ CASES = {
             *(op.As(TokenOf(5), PUT), op.Authenticate("u", "p"), op.Authenticate("u", "q"), op.As(TokenOf(9), PUT)),
         ),
         workload=AUTH,
-        reported_as=5,  # the read, what else is let in, and what is then refused for its revision or its user
+        reported_as=6,  # the read, what else is let in, and what is then refused for its revision or its user
     ),
     "lock-does-not-wait": Case(
         ("lock waiting missing",),
