@@ -10,6 +10,8 @@ import pytest
 from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.searching.search import JUDGED, NewFinding, Search
 from etcd_lockstep.searching.triage import TargetGone
+from etcd_lockstep.specimens.read import LimitIgnored
+from etcd_lockstep.specimens.revision import PerKeyRevision
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.target import ALL, Target, TargetDied
 from etcd_lockstep.targets.fake import FakeTarget
@@ -332,3 +334,17 @@ def test_what_the_real_etcd_does_not_see_again_is_reported_all_the_same() -> Non
         searching.step(DeleteRange(b"a"))
     (finding,) = searching.findings
     assert (finding.odd_one_out, finding.note) == ("model or fake", "seen once, and not again")
+
+
+class LimitIgnoredAndRevisionsPerKey(LimitIgnored, PerKeyRevision):
+    name = "mock"
+
+
+def test_wrong_revisions_do_not_hide_that_a_range_has_too_many_keys() -> None:
+    """A plain read shows the revisions to be wrong after the same steps."""
+    searching = search(LimitIgnoredAndRevisionsPerKey)
+    limited = Range(b"a", b"c", limit=1)
+    for trace in ((A, A, Range(b"a")), (A, Put(b"b"), Range(b"b")), (A, Put(b"b"), limited)):
+        with suppress(NewFinding):
+            run(searching, *trace)
+    assert [finding.trace[-1] for finding in searching.findings if finding.signature.field == "kvs"] == [limited]

@@ -22,7 +22,7 @@ from etcd_lockstep.searching.findings import (
 from etcd_lockstep.searching.known import KnownFinding, KnownFindings
 from etcd_lockstep.searching.shrinking import ShownByKnown, Verdict, shrink
 from etcd_lockstep.target import TargetDied
-from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace, keys_of, symbols, takes_time
+from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace, bare, keys_of, symbols, takes_time
 from etcd_model import operations as op
 
 SHORT = 6
@@ -287,7 +287,8 @@ class Triage:
         """The same trace, or less of it, with a range without options as its last step, if that shows that the stores
         differ.
 
-        One wrong state shows in the answers to many operations; shown by a simple read, it is one finding.
+        One wrong state shows in the answers to many operations; shown by a simple read, it is one finding. But a wrong
+        number of a key-value is no reason for other keys in an answer, unless numbers decide which these are.
         """
         if seen.kind == DIED.kind or "range" not in self._targets.get(seen.target, ()):
             return None
@@ -299,13 +300,18 @@ class Triage:
             for shown in self._signatures(compares, seen.target):
                 if shown.field == "succeeded":
                     return compares, shown  # it took the other branch: all else follows from that
+        other_keys = seen.field == "kvs" and not _depends_on_numbers(last)
         for end in range(1, len(trace)):
             for key in filter(None, reversed(keys_of(trace[: end + 1]))):
                 read = (*trace[:end], op.Range(key))
                 if read == trace:
                     return None  # it is a simple read already
                 for shown in self._signatures(read, seen.target):
-                    if not shown.stands_alone and shown.field.startswith("kvs"):
+                    if (
+                        shown.field.startswith("kvs")
+                        and not shown.stands_alone
+                        and not (other_keys and "." in shown.field)
+                    ):
                         return read, shown
         return self._as_rest_of_lease(trace, seen) if takes_time(trace) else None
 
@@ -344,3 +350,14 @@ class Triage:
         if time.monotonic() > self._patience:
             return []
         return [seen for seen in self._runner.signatures(trace, target) if not self._systematic(seen)]
+
+
+def _depends_on_numbers(operation: op.Operation) -> bool:
+    """Whether it picks or sorts keys by their revisions or versions."""
+    match bare(operation):
+        case op.Range() as read:
+            filters = (read.min_mod_revision, read.max_mod_revision, read.min_create_revision, read.max_create_revision)
+            by_number = read.sort_target not in (op.SortTarget.KEY, op.SortTarget.VALUE)
+            return bool(read.revision or any(filters) or by_number)
+        case _:
+            return False
