@@ -10,7 +10,7 @@ import pytest
 from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.searching.search import JUDGED, NewFinding, Search
 from etcd_lockstep.searching.triage import TargetGone
-from etcd_lockstep.specimens.read import LimitIgnored
+from etcd_lockstep.specimens.read import CountTruncated, LimitIgnored
 from etcd_lockstep.specimens.revision import PerKeyRevision
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.target import ALL, Target, TargetDied
@@ -340,11 +340,18 @@ class LimitIgnoredAndRevisionsPerKey(LimitIgnored, PerKeyRevision):
     name = "mock"
 
 
-def test_wrong_revisions_do_not_hide_that_a_range_has_too_many_keys() -> None:
+class CountTruncatedAndRevisionsPerKey(CountTruncated, PerKeyRevision):
+    name = "mock"
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"), [(LimitIgnoredAndRevisionsPerKey, "kvs"), (CountTruncatedAndRevisionsPerKey, "count")]
+)
+def test_wrong_revisions_do_not_hide_which_keys_a_range_has(kind: type[Target], field: str) -> None:
     """A plain read shows the revisions to be wrong after the same steps."""
-    searching = search(LimitIgnoredAndRevisionsPerKey)
+    searching = search(kind)
     limited = Range(b"a", b"c", limit=1)
     for trace in ((A, A, Range(b"a")), (A, Put(b"b"), Range(b"b")), (A, Put(b"b"), limited)):
         with suppress(NewFinding):
             run(searching, *trace)
-    assert [finding.trace[-1] for finding in searching.findings if finding.signature.field == "kvs"] == [limited]
+    assert [finding.trace[-1] for finding in searching.findings if finding.signature.field == field] == [limited]

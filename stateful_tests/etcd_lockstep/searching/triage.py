@@ -300,7 +300,7 @@ class Triage:
             for shown in self._signatures(compares, seen.target):
                 if shown.field == "succeeded":
                     return compares, shown  # it took the other branch: all else follows from that
-        other_keys = seen.field == "kvs" and not _depends_on_numbers(last)
+        other_keys = seen.field in _WHICH_KEYS and not _depends_on_numbers(last)
         for end in range(1, len(trace)):
             for key in filter(None, reversed(keys_of(trace[: end + 1]))):
                 read = (*trace[:end], op.Range(key))
@@ -350,6 +350,10 @@ class Triage:
         if time.monotonic() > self._patience:
             return []
         return [seen for seen in self._runner.signatures(trace, target) if not self._systematic(seen)]
+
+
+_WHICH_KEYS = frozenset({"kvs", "count", "more", "deleted"})
+"""Fields that say which keys an answer is about, or how many."""
 
 
 def _depends_on_numbers(operation: op.Operation) -> bool:
