@@ -132,7 +132,7 @@ class Core:
 
     @property
     def client_urls(self) -> tuple[str, ...]:
-        """Where clients find the server's own member, as it tells them."""
+        """Where clients find the server's own member, as MemberList reports it."""
         return self.settings.client_urls or tuple(self.listening) or _CLIENT_URLS
 
     @property

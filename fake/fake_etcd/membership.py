@@ -120,7 +120,7 @@ class Membership:
 
 
 def _started(members: Iterable[Member]) -> int:
-    """How many have been started: they have told their names."""
+    """How many have been started: a member's name is known from then on."""
     return sum(bool(member.name) for member in members)
 
 

@@ -2,14 +2,14 @@
 that speaks etcd's wire: the fake in-process, the fake as a server, a real etcd, any endpoint."""
 
 from etcd_lockstep.codec.calls import decode, encode, path_of
-from etcd_lockstep.codec.coding import NONE_OF_ETCDS, Malformed, NoAnswer
+from etcd_lockstep.codec.coding import MALFORMED_NAMES, Malformed, NoAnswer
 from etcd_lockstep.codec.kv import decode_range_stream
 from etcd_lockstep.codec.maintenance import decode_snapshot
 from etcd_lockstep.codec.requests import Inexpressible, decode_request, decode_watch_request
 from etcd_lockstep.codec.watch import decode_created, decode_event, encode_watch
 
 __all__ = [
-    "NONE_OF_ETCDS",
+    "MALFORMED_NAMES",
     "Inexpressible",
     "Malformed",
     "NoAnswer",

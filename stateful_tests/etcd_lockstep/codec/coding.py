@@ -28,5 +28,5 @@ class NoAnswer(Malformed):
     """The server ended a stream, with the status OK, before it sent the answer."""
 
 
-NONE_OF_ETCDS = frozenset(kind.__name__ for kind in (Malformed, NoAnswer))
+MALFORMED_NAMES = frozenset(kind.__name__ for kind in (Malformed, NoAnswer))
 """The names of these exceptions: whoever reads an answer raises them, and not the target."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from etcd_lockstep.codec import NONE_OF_ETCDS
+from etcd_lockstep.codec import MALFORMED_NAMES
 from etcd_lockstep.searching.findings import DIED, Signature
 
 
@@ -46,7 +46,7 @@ def severity_of(seen: Signature) -> Severity:
     last = seen.field.rpartition(".")[2]
     verb = seen.kind.partition(" ")[0]
     match seen.field, verb:
-        case "answer", "raised" if seen.kind.removeprefix("raised ") in NONE_OF_ETCDS:
+        case "answer", "raised" if seen.kind.removeprefix("raised ") in MALFORMED_NAMES:
             return Severity.DATA
         case "answer", ("raised" | "hangs" | DIED.kind):
             return Severity.CRASH

@@ -116,7 +116,7 @@ class _OneByOne(_Gated):
         """The client cancels it, or the time of a stream is over."""
         if self._asked is None or self._waiting is None or self._waiting.over:
             return
-        self._exchange.tell_given_up(self._asked, not self._call.cancelled())
+        self._exchange.on_given_up(self._asked, not self._call.cancelled())
         self._waiting.drop()
 
     def _give_up(self) -> None:
@@ -161,7 +161,7 @@ class _Watch(_Gated):
         self._end()
 
     def _drop_gates(self) -> None:
-        for waiting in (*self._gates.values(),):
+        for waiting in tuple(self._gates.values()):
             waiting.drop()
         self._gates.clear()
 

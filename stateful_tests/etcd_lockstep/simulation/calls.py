@@ -80,13 +80,13 @@ class ClientExchange:
         scheduler: Scheduler,
         backend: Backend,
         suspended: Suspended,
-        tell_given_up: Callable[[Call, bool], None],
+        on_given_up: Callable[[Call, bool], None],
     ) -> None:
-        """`tell_given_up` is told of calls that a client gives up, and whether that is because their time is over."""
+        """`on_given_up` is called with each call that a client gives up, and whether its deadline has passed."""
         self._scheduler = scheduler
         self._backend = backend
         self._suspended = suspended
-        self.tell_given_up = tell_given_up
+        self.on_given_up = on_given_up
         self._streams: list[WatchedStream] = []
 
     def check_alive(self) -> None:

@@ -177,7 +177,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
                 task.cancel()
 
     def default_exception_handler(self, context: dict[str, Any]) -> None:
-        """An error of a task or callback that nobody else is told of is one of the client's."""
+        """An error of a task or callback that nobody retrieves is one of the client's."""
         error = context.get("exception")
         if self.carrier.condemned:
             return

@@ -167,7 +167,7 @@ class Scheduler:
         self.tasks.insert(behind + 1, task)
 
     def note_death(self, client: int, name: str, error: BaseException) -> None:
-        """Something of a client's ended with an error that nobody else was told of."""
+        """A task or a callback of a client ended with an error that nobody retrieved."""
         task = Task(client, name, daemon=True)
         task.over, task.error = True, error
         self.tasks.append(task)

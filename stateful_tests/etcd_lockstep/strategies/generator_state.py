@@ -161,7 +161,7 @@ class GeneratorState:
 
     def _follow_change(self, change: Put | DeleteRange) -> None:
         if isinstance(change, DeleteRange):
-            self._forget(key for key in self.there if in_range(key, change.key, change.range_end))
+            self._forget(key for key in self.there if _in_range(key, change.key, change.range_end))
         elif change.key:
             self.written.append(change.key)
             before = self.there.get(change.key)
@@ -272,7 +272,7 @@ class GeneratorState:
         return RevisionAt(choices.pick(self.deletions[-2:]), choices.pick((0, -1, 1)))
 
 
-def in_range(key: bytes, first: bytes, range_end: bytes) -> bool:
+def _in_range(key: bytes, first: bytes, range_end: bytes) -> bool:
     """Whether a range names a key."""
     if not range_end:
         return key == first

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 
-from etcd_lockstep.codec import NONE_OF_ETCDS
+from etcd_lockstep.codec import MALFORMED_NAMES
 from etcd_lockstep.comparing.observation import Observation, Raised
 from etcd_lockstep.names import spelled
 from etcd_lockstep.reporting.wording.values import (
@@ -47,7 +47,7 @@ def kv_in_words(kv: KeyValue) -> str:
 def answer_fields(answer: Observation) -> dict[str, str]:
     """What an answer says, field by field, in words."""
     match answer:
-        case Raised() if answer.exception in NONE_OF_ETCDS:
+        case Raised() if answer.exception in MALFORMED_NAMES:
             return {"answer": printable(answer.message)}
         case Raised():
             return {"answer": f"raised {answer.exception}\n{printable(answer.message)}".strip()}
