@@ -84,11 +84,6 @@ def seen(result: Result, base: int = 1, *picked: int, named: tuple[int, ...] = (
 # A store that counts from 0.
 
 
-@pytest.mark.parametrize("result", [StreamResult(), AdvanceResult(), Waiting()])
-def test_what_has_no_header_has_no_revision_in_a_store_that_counts_from_0_either(result: Result) -> None:
-    assert seen(result, 0) == result
-
-
 def test_a_header_of_0_is_the_first_revision_until_a_header_has_another() -> None:
     view = View(0)
     assert observe(RangeResult(0), view) == RangeResult(1)
