@@ -257,7 +257,8 @@ class _Numbering:
 
     def name(self, asked: int, given: int) -> int:
         """The id of a watcher that was created, by the id that was asked for, 0 for any, and the one that it has."""
-        self._otherwise |= given != asked if asked or not self._has_picked else False
+        if asked or not self._has_picked:
+            self._otherwise |= given != asked
         self._has_picked |= not asked
         if not self._otherwise:
             self._ids[given] = given
