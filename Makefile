@@ -12,6 +12,9 @@ AGAIN ?=
 MUTANTS ?= 108
 MUTANT_SECONDS ?= 15
 SEEDS ?= 5
+PAIRS ?=
+ATTACK ?=
+STATE ?=
 PYTHON ?= python3
 
 VENV := .venv
@@ -30,7 +33,8 @@ help: ## list these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 	@echo
 	@echo 'variables: TARGET and JOBS (fuzz: what to compare, in how many processes), ETCD (where the real one comes from), FUZZ_SECONDS,'
-	@echo '           TEST_JOBS (test: processes), FAULTS (stress), HISTORIES, BUG (repro), MUTANTS, MUTANT_SECONDS, AGAIN (mutants), SEEDS (lies)'
+	@echo '           TEST_JOBS (test: processes), FAULTS (stress), HISTORIES, BUG (repro), MUTANTS, MUTANT_SECONDS, AGAIN (mutants), SEEDS, PAIRS, ATTACK (lies),'
+	@echo '           STATE (fidelity: of a campaign)'
 
 fuzz: $(READY) ## search for lies:  make fuzz [TARGET=slot-mock] [ETCD=auto] [FUZZ_SECONDS=60] [JOBS=1]
 	@$(BIN)/etcd-lockstep fuzz --etcd $(ETCD) --seconds $(FUZZ_SECONDS) --jobs $(JOBS) $(foreach target,$(TARGET),--against $(target))
@@ -39,7 +43,7 @@ stress: $(READY) ## let clients race, and check what they saw:  make stress [TAR
 	@$(BIN)/etcd-lockstep stress $(or $(TARGET),$(ETCD)) --seconds $(FUZZ_SECONDS) $(foreach faults,$(FAULTS),--faults $(faults))
 
 test: $(READY) ## run every test, the corpus among them
-	@$(BIN)/python -m pytest --etcd-source $(ETCD) -n $(TEST_JOBS)
+	@$(BIN)/python -m pytest --etcd-source $(ETCD) -n $(TEST_JOBS) $(if $(filter 0,$(TEST_JOBS)),,--dist worksteal)
 
 check: $(READY) ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .
@@ -70,14 +74,14 @@ mutants: $(if $(AGAIN),$(READY),$(MUTANTS_READY)) ## small faults in our own sou
 	@$(BIN)/python -m etcd_lockstep.mutants \
 	  $(if $(AGAIN),--again $(AGAIN),--number $(MUTANTS) --seconds $(MUTANT_SECONDS) --page docs/mutants.md)
 
-fidelity: $(READY) ## make docs/fidelity.md: how much of the API is exercised, version by version
-	@$(BIN)/python -m etcd_lockstep.pages fidelity --seconds $(FUZZ_SECONDS)
+fidelity: $(READY) ## make docs/fidelity.md: how much of the API is exercised, version by version:  make fidelity [STATE=DIR]
+	@$(BIN)/python -m etcd_lockstep.pages fidelity $(if $(STATE),--state $(STATE),--seconds $(FUZZ_SECONDS))
 
-lies: $(READY) ## make docs/lies.md: how soon each specimen's lie is found; goes on where it was interrupted
-	@$(BIN)/python -m etcd_lockstep.proving --seeds $(SEEDS)
+lies: $(READY) ## make docs/lies.md: how soon each specimen's lie is found; or two at once (PAIRS=200), or what comes off shrunk traces (ATTACK=1)
+	@$(BIN)/python -m etcd_lockstep.proving $(if $(PAIRS),--pairs $(PAIRS),--seeds $(SEEDS)) $(if $(ATTACK),--attack)
 
 matrix: $(READY) ## a core of the tests with the oldest and the newest dependencies, on each Python that is there
-	@$(BIN)/nox --session core $(foreach session,$(SESSIONS),--keywords '$(session)')
+	@$(BIN)/nox --session core $(foreach session,$(SESSIONS),--keywords '$(session)') $(if $(PYTHONS),--pythons $(PYTHONS))
 
 dist-check: $(READY) ## build the wheel, look into it, and run the suite from it
 	@$(BIN)/python .ci/dist_check.py --etcd-source $(ETCD)
@@ -87,22 +91,22 @@ clean: ## remove what the verbs made
 	rm -f fake/fake_etcd/*/messages.binpb fake/fake_etcd/*/messages.pyi
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# uv takes a few seconds where pip takes a minute; but pip knows of an index that is named in a pip.conf.
 $(READY): pyproject.toml hatch_build.py fake/fake_etcd/wire/etcd.proto fake/fake_etcd/control/control.proto
 	@echo 'setting up .venv, once'
 	@if command -v uv >/dev/null; then \
 	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
 	  uv pip install --quiet --python $(BIN)/python --editable '.[dev]' $(CONSTRAINTS); \
 	else \
-	  $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' $(CONSTRAINTS); \
+	  $(PYTHON) -m venv $(VENV) && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check uv && \
+	  { $(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[dev]' $(CONSTRAINTS) || \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' $(CONSTRAINTS); }; \
 	fi
 	@touch $@
 
 # The extra that is called like the mark: docs, mutants.
 $(DOCS_READY) $(MUTANTS_READY): $(VENV)/.%-ready: $(READY)
 	@echo 'adding what $* needs, once'
-	@if command -v uv >/dev/null; then \
-	  uv pip install --quiet --python $(BIN)/python --editable '.[$*]'; \
-	else \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'; \
-	fi
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[$*]'
 	@touch $@

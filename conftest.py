@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from etcd_lockstep.servers import RunningEtcd
+from etcd_lockstep.searching import search, workers
+from etcd_lockstep.servers import EtcdUnavailable, RunningEtcd
+from etcd_lockstep.servers.container import engine
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.targets.wire import WireTarget
@@ -22,6 +26,9 @@ from etcd_model.results import LeaseGrantResult
 
 _SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 """A sequence of operations on a real server takes longer than what Hypothesis holds for healthy."""
+
+_PATIENCE = 10.0
+"""Seconds that a thread of a library's has to end."""
 
 settings.register_profile("dev", max_examples=50, deadline=None, suppress_health_check=_SLOW)
 settings.register_profile("ci", parent=settings.get_profile("dev"), max_examples=200, derandomize=True, database=None)
@@ -42,6 +49,31 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setenv("COLUMNS", "200")
     return tmp_path
+
+
+@pytest.fixture
+def no_thread_is_left() -> Iterator[None]:
+    """Fails if the test leaves a thread behind, but for those of the program `stubborn`, which nothing can end.
+
+    A simulated thread has ended when its run is over. One of gRPC's ends a little after its channel was closed.
+    """
+    before = set(threading.enumerate())
+    yield
+    left = {thread for thread in threading.enumerate() if thread.name != "simulated stubborn"} - before
+    for thread in left:
+        if not thread.name.startswith("simulated "):
+            thread.join(_PATIENCE)
+    assert not {thread for thread in left if thread.is_alive()}
+
+
+@pytest.fixture(scope="module")
+def time_to_shrink() -> Iterator[None]:
+    """Findings are shrunk to the end, however busy the machine is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "SHRINK_SECONDS", 600.0)
+        patch.setattr(workers, "SHRINK_SECONDS", 600.0)
+        patch.setattr(workers, "SHRINK_SECONDS_IN_ALL", 600.0)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -111,3 +143,23 @@ def real(_real: WireTarget) -> WireTarget:
     """The real etcd as a target, emptied."""
     _real.reset()
     return _real
+
+
+@pytest.fixture
+def docker() -> Iterator[Any]:
+    """A client of the Docker engine; where none answers, the test is skipped, unless it is required."""
+    try:
+        client = engine()
+    except EtcdUnavailable as reason:
+        if os.environ.get("ETCD_LOCKSTEP_REQUIRE_CONTAINER") == "1":
+            pytest.fail(f"ETCD_LOCKSTEP_REQUIRE_CONTAINER is set, but {reason}")
+        pytest.skip(str(reason))
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def unreachable_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As on a machine without a registry and without an etcd on PATH, so that these tests are the same everywhere."""
+    monkeypatch.setenv("PATH", os.fspath(tmp_path))
+    monkeypatch.setenv("ETCD_LOCKSTEP_IMAGE", "127.0.0.1:1/nobody/etcd")

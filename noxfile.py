@@ -1,6 +1,7 @@
 """A core of the tests in fresh environments: with the oldest dependencies that pyproject.toml allows, and the newest.
 
-`make matrix` runs all that this machine has a Python for; `make matrix SESSIONS=oldest` those with the oldest ones.
+`make matrix` runs all that this machine has a Python for; `make matrix SESSIONS=oldest` those with the oldest ones, and
+`PYTHONS='3.10 3.13'` those of these Pythons.
 """
 
 from __future__ import annotations

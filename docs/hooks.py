@@ -27,6 +27,7 @@ OUTSIDE = {
     "examples/limiter/README.md": "limiter.md",
     "examples/leader/README.md": "leader.md",
     "examples/registry/README.md": "registry.md",
+    "examples/slot_client/README.md": "slot-client.md",
     "containers/README.md": "containers.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",

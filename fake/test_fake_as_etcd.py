@@ -134,6 +134,19 @@ def test_variables_that_are_for_no_flag_are_found() -> None:
     )
 
 
+OBEYED = {
+    *("advertise-client-urls", "listen-client-urls", "listen-metrics-urls", "host-whitelist", "cors"),
+    *("name", "initial-advertise-peer-urls", "initial-cluster"),
+    *("max-learners", "strict-reconfig-check"),
+    *("max-txn-ops", "max-request-bytes", "quota-backend-bytes"),
+    *("auto-compaction-mode", "auto-compaction-retention"),
+    *("watch-progress-notify-interval", "experimental-watch-progress-notify-interval"),
+    *("auth-token", "auth-token-ttl", "heartbeat-interval", "election-timeout", "grpc-keepalive-min-time"),
+    *("cert-file", "key-file", "trusted-ca-file", "client-cert-auth", "auto-tls"),
+}
+"""The flags of etcd that do here what they do there."""
+
+
 @pytest.mark.parametrize("release", ["3.4.23", "3.5.30", "3.6.16", "3.7.3"])
 def test_every_flag_of_etcd_is_accepted(release: str) -> None:
     program = Path(__file__).parent.parent / ".etcd" / f"etcd-{release}"
@@ -142,8 +155,33 @@ def test_every_flag_of_etcd_is_accepted(release: str) -> None:
     help_text = subprocess.run([program, "--help"], capture_output=True, text=True, check=False)
     theirs = set(re.findall(r"^ *--([a-z0-9-]+)", help_text.stdout + help_text.stderr, re.MULTILINE))
     assert len(theirs) > 50
+    ours = set(flags.of_etcd(cli._parser()))
+    assert theirs - ours <= {"version", "help"}
+    assert not {name for name in etcd_flags.OBSOLETE if is_unknown(program, name)}
+    assert is_unknown(program, "no-such-flag")
+
+
+def is_unknown(program: Path, flag: str) -> bool:
+    """Whether an etcd has no such flag: not all of them are in its help."""
+    run = subprocess.run([program, f"--{flag}=", "--version"], capture_output=True, text=True, check=False)
+    return f"flag provided but not defined: -{flag}" in run.stdout + run.stderr
+
+
+def test_every_flag_of_etcd_is_obeyed_named_or_refused() -> None:
+    """What is neither known to do something nor refused is named at the start; and no flag has two fates."""
     parser = cli._parser()
-    assert theirs - set(flags.of_etcd(parser)) <= {"version", "help"}
+    fates = [etcd_flags.HARMLESS, etcd_flags.HARMLESS_SWITCHES, etcd_flags.OBSOLETE]
+    refused = [etcd_flags.REFUSED, etcd_flags.REFUSED_SWITCHES]
+    known = [name for names in (*fates, *refused) for name in names]
+    assert len(known) == len(set(known))
+    obeyed = {name for name in flags.of_etcd(parser) if name not in known}
+    assert obeyed == OBEYED
+    for name in (name for names in fates for name in names):
+        options = parser.parse_args([f"--{name}=1"])
+        assert etcd_flags.ignored(options) == [name]
+    for name in (name for names in refused for name in names):
+        with pytest.raises(ValueError, match=f"--{name}.*: fake-etcd can't do that: "):
+            etcd_flags.ignored(parser.parse_args([f"--{name}=1"]))
 
 
 def test_flags_that_change_nothing_are_taken_as_go_takes_them() -> None:

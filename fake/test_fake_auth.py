@@ -2,6 +2,7 @@
 
 import base64
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from google.protobuf.message import Message
@@ -356,3 +357,25 @@ def test_a_request_that_is_too_large_is_refused_after_its_token() -> None:
             engine.call("/etcdserverpb.Auth/RoleAdd", pb.AuthRoleAddRequest(name="r" * 1_600_000), token)
         assert refusal.value.code is code
     assert "too large" in ask(engine, pb.AuthRoleAddRequest(name="r" * 1_600_000))
+
+
+@pytest.mark.skipif(find_spec("jwt") is None, reason="PyJWT isn't installed")
+def test_a_read_only_txn_needs_a_signed_token_of_the_present_revision_even_if_it_is_empty(tmp_path: Path) -> None:
+    """etcd: server/etcdserver/v3_server.go doSerialize. A write is refused where it has a permission to be checked."""
+    key = tmp_path / "key"
+    key.write_bytes(b"x" * 32)
+    engine = Engine(auth_token=f"jwt,sign-method=HS256,priv-key={key}")
+    enable(engine)
+    token = login(engine, "root", "r")
+
+    def txn(*success: pb.RequestOp) -> str:
+        try:
+            engine.call("/etcdserverpb.KV/Txn", pb.TxnRequest(success=success), token)
+        except EtcdError as error:
+            return str(error)
+        return "ok"
+
+    nested = pb.RequestOp(request_txn=pb.TxnRequest())
+    assert (txn(), txn(nested)) == ("ok", "ok")
+    assert ask(engine, pb.AuthRoleAddRequest(name="r"), token) == "ok"
+    assert (txn(), txn(nested)) == ("INVALID_ARGUMENT: etcdserver: revision of auth store is old", "ok")

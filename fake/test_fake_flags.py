@@ -78,6 +78,21 @@ def test_a_quota_that_is_none() -> None:
         assert etcd.kv.Put(pb.PutRequest(key=b"a")).header.revision == 2
 
 
+def test_a_signal_that_another_thread_gets_ends_it() -> None:
+    """Or one that comes just before the main thread begins to wait: neither interrupts that wait."""
+    code = """
+import builtins, signal, sys, threading
+from fake_etcd.cli import main
+
+def send():
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+builtins.print = lambda *_, **__: threading.Timer(0.2, send).start()
+sys.exit(main(["--listen-client-urls", "http://127.0.0.1:0"]))
+"""
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
 def test_members_are_found_where_the_server_listens() -> None:
     with fake_etcd() as (etcd, address):
         assert urls(etcd) == [f"http://{address}"]

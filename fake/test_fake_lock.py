@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import grpc
 import pytest
+from google.protobuf.message import Message
 
 from fake_etcd import Engine, EtcdError, serve, stubs
 from fake_etcd.stubs import Stubs
@@ -227,3 +228,16 @@ def test_a_client_that_gives_up_leaves_the_queue_of_a_server(etcd: Stubs, by: st
     if by == "cancel":
         waiter.cancel()
     until(lambda: keys(etcd) == [b"n/1"])
+
+
+@pytest.mark.parametrize(
+    ("path", "request_"),
+    [
+        (LOCK, pb.LockRequest(name=b"n" * 2_100_000, lease=1)),
+        (UNLOCK, pb.UnlockRequest(key=b"n" * 2_100_000)),
+        ("/v3electionpb.Election/Campaign", pb.CampaignRequest(name=b"n", lease=1, value=b"x" * 2_100_000)),
+    ],
+)
+def test_what_is_too_long_for_a_message_is_refused_in_this_process_too(path: str, request_: Message) -> None:
+    with pytest.raises(EtcdError, match="RESOURCE_EXHAUSTED: grpc: received message larger than max"):
+        engine_with_leases().call(path, request_)

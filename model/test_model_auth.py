@@ -8,6 +8,7 @@ import pytest
 
 from etcd_model import Error, Operation, Result, Server, State, crash_reason, quirks_of, step
 from etcd_model import operations as op
+from etcd_model.auth import Sender
 from etcd_model.auth.store import TOKEN_TTL, bcrypt_key
 from etcd_model.errors import (
     AUTH_FAILED,
@@ -181,10 +182,10 @@ def test_who_authenticates_with_a_bad_token_is_refused_by_old_versions(version: 
     assert said(state, op.As("bad", op.Authenticate("root", "wrong"))) == AUTH_FAILED
 
 
-def test_the_state_forgets_the_token_of_an_answered_request() -> None:
+def test_the_state_forgets_the_sender_of_an_answered_request() -> None:
     state, token = logged_in(after(store(), *ROOT))
     state, _ = step(state, op.As(token, op.Put(b"a")))
-    assert state.token == ""
+    assert state.sender == Sender()
     refused, _ = step(state, op.As("bad", op.Put(b"a")))
     assert refused is state
 

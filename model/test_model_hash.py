@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from etcd_model import Operation, Server, State, nondeterminism, quirks_of, step
-from etcd_model.crc32c import crc32c
+from etcd_model.crc32c import crc32c, crc32c_of_parts
 from etcd_model.errors import COMPACTED, FUTURE_REVISION, Error
 from etcd_model.history_hash import hash_kv, history_hash, history_records
 from etcd_model.operations import SENTINEL_KEY, Advance, Compact, DeleteRange, HashKV, LeaseGrant, LeaseRevoke, Put, Txn
@@ -55,6 +57,14 @@ def physically(revision: int) -> Compact:
 )
 def test_the_checksum_is_that_of_rfc_3720(data: bytes, checksum: int) -> None:
     assert crc32c(data) == checksum
+
+
+@pytest.mark.parametrize(
+    "lengths", [(), (4095, 4097), (4096,), (5000, 5000), (3, 4096, 1), (100_000, 7, 100_000, 4099), (0, 5001, 0)]
+)
+def test_the_checksum_of_parts_is_that_of_the_whole(lengths: tuple[int, ...]) -> None:
+    parts = [random.Random(length).randbytes(length) for length in lengths]
+    assert crc32c_of_parts(parts) == crc32c(b"".join(parts))
 
 
 PUT: list[Operation] = [Put(b"a", b"1")]

@@ -6,7 +6,7 @@ import pytest
 
 from etcd_model import Error, Operation, Result, Server, State, nondeterminism, quirks_of, step
 from etcd_model import operations as op
-from etcd_model.auth import check_watch
+from etcd_model.auth import Sender, check_watch
 from etcd_model.auth.permission import covers
 from etcd_model.errors import (
     COMPACTED,
@@ -20,6 +20,7 @@ from etcd_model.errors import (
     TOO_LARGE,
     USER_EMPTY,
 )
+from etcd_model.results import AuthenticateResult
 
 READ, WRITE, BOTH = op.PermissionType.READ, op.PermissionType.WRITE, op.PermissionType.READWRITE
 FROM_KEY = b"\x00"
@@ -255,17 +256,17 @@ INVALID_TEXT = "rpc error: code = Unauthenticated desc = etcdserver: invalid aut
 
 def test_a_watch_is_refused_with_a_reason() -> None:
     state = guarded("3.5.16")
-    assert check_watch(state, USER, b"r", b"rx") is None
-    assert check_watch(state, ROOT, b"", FROM_KEY) is None
-    assert check_watch(state, USER, b"w", b"") == DENIED_TEXT
-    assert check_watch(state, "", b"r", b"") == EMPTY_TEXT
-    assert check_watch(state, BAD, b"r", b"") == INVALID_TEXT
-    assert check_watch(State(), "", b"r", b"") is None
+    assert check_watch(state, Sender(USER), b"r", b"rx") is None
+    assert check_watch(state, Sender(ROOT), b"", FROM_KEY) is None
+    assert check_watch(state, Sender(USER), b"w", b"") == DENIED_TEXT
+    assert check_watch(state, Sender(""), b"r", b"") == EMPTY_TEXT
+    assert check_watch(state, Sender(BAD), b"r", b"") == INVALID_TEXT
+    assert check_watch(State(), Sender(""), b"r", b"") is None
 
 
 def test_the_reason_is_always_the_same_in_the_first_releases_of_3_5() -> None:
     for token in ("", BAD, USER):
-        assert check_watch(guarded("3.5.5"), token, b"w", b"") == DENIED_TEXT
+        assert check_watch(guarded("3.5.5"), Sender(token), b"w", b"") == DENIED_TEXT
 
 
 @pytest.mark.parametrize(
@@ -273,11 +274,11 @@ def test_the_reason_is_always_the_same_in_the_first_releases_of_3_5() -> None:
 )
 def test_a_watch_of_all_keys_needed_the_right_to_one(version: str, says: str | None) -> None:
     state = guarded(version, op.Permission(READ, b"a"))
-    assert check_watch(state, USER, b"a", FROM_KEY) == says
+    assert check_watch(state, Sender(USER), b"a", FROM_KEY) == says
 
 
 def test_a_watch_of_the_empty_key_is_one_of_the_smallest() -> None:
-    assert check_watch(guarded("3.5.16", op.Permission(READ, FROM_KEY)), USER, b"", b"") is None
+    assert check_watch(guarded("3.5.16", op.Permission(READ, FROM_KEY)), Sender(USER), b"", b"") is None
 
 
 # What is nondeterministic.
@@ -347,3 +348,31 @@ def test_a_change_of_its_own_or_of_a_larger_user_leaves_nothing_open() -> None:
         op.As("token-1", op.UserChangePassword("v", "q")),
     )
     assert nondeterminism(op.As("token-3", op.Range(b"a")), run("3.5.16", *TWO_ROOTS, *plain)) is None
+
+
+@pytest.mark.parametrize(("version", "open_there"), [("3.5.1", False), ("3.5.30", True), ("3.6.16", False)])
+def test_a_user_may_be_read_as_it_was_where_smaller_ones_were_written_since(version: str, open_there: bool) -> None:
+    state = State(server=Server(quirks_of(version)))
+    setup: tuple[op.Operation, ...] = (
+        op.UserAdd("root", "r"),
+        op.UserGrantRole("root", "root"),
+        op.UserAdd("v", "old"),
+        op.UserAdd("w", "same"),
+        op.AuthEnable(),
+    )
+    for operation in setup:
+        state = step(state, operation)[0]
+    state, answer = step(state, op.Authenticate("root", "r"))
+    assert isinstance(answer, AuthenticateResult)
+    root = answer.token
+    logs_in = op.Authenticate("v", "new")
+    for change in (op.UserChangePassword("v", "new"), op.UserGrantRole("v", "root"), op.UserGrantRole("w", "root")):
+        state = step(state, op.As(root, change))[0]
+    state, answer = step(state, logs_in)
+    assert isinstance(answer, AuthenticateResult)
+    assert nondeterminism(logs_in, state) is None
+    assert nondeterminism(op.As(answer.token, op.Put(b"a")), state) is None
+    state = step(state, op.As(root, op.UserChangePassword("root", "q")))[0]
+    assert (nondeterminism(logs_in, state) is not None) == open_there
+    assert (nondeterminism(op.As(answer.token, op.Put(b"a")), state) is not None) == open_there
+    assert nondeterminism(op.Authenticate("w", "same"), state) is None

@@ -211,6 +211,39 @@ def test_a_link_to_a_device_is_replaced_or_followed_as_is_asked(tmp_path: Path) 
     assert (link.is_symlink(), link.read_text()) == (False, "in its place")
 
 
+def test_a_pipe_that_nobody_reads_is_an_error_and_one_that_is_read_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match=r"nobody reads this pipe.*pipe"):
+        write_whole(path, "text")
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(path, "text")
+    assert os.read(reader, 9) == b"text"
+    os.close(reader)
+
+
+def test_a_pipe_without_a_name_is_written_by_its_descriptor() -> None:
+    """As `--json /dev/stdout` in a pipeline, or `--json >(jq .)`."""
+    reader, writer = os.pipe()
+    write_whole(Path(f"/dev/fd/{writer}"), "text")
+    assert os.read(reader, 9) == b"text"
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_device_that_is_full_is_named() -> None:
+    with pytest.raises(OSError, match=r"No space left on device.*/dev/full"):
+        write_whole(Path("/dev/full"), "text")
+
+
+def test_a_file_that_can_not_be_written_keeps_no_other_from_being_written(tmp_path: Path, capsys: Capture) -> None:
+    assert fuzz(COUNT_ONLY, "--json", "/dev/full", "--junit", "/dev/full", "--markdown", "it.md", examples=5) == 2
+    assert capsys.readouterr().err == (
+        "etcd-lockstep: /dev/full: No space left on device; /dev/full: No space left on device\n"
+    )
+    assert COUNT_ONLY in (tmp_path / "it.md").read_text()
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

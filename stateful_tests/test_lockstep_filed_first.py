@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -49,8 +50,17 @@ def in_a_process(folder: Path, *arguments: str) -> dict[str, Any]:
     return reported
 
 
-def test_a_lie_found_before_is_found_first(elsewhere: Path) -> None:
-    (first,) = in_a_process(elsewhere, "--seed", "1", "--examples", "400")["lies"]
+@pytest.fixture(scope="module")
+def found_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a run has found and filed the lie, in `lies-found`."""
+    folder = tmp_path_factory.mktemp("found")
+    assert in_a_process(folder, "--seed", "1", "--examples", "400")["lies"]
+    return folder
+
+
+def test_a_lie_found_before_is_found_first(elsewhere: Path, found_in: Path) -> None:
+    shutil.copytree(found_in, elsewhere, dirs_exist_ok=True)
+    (first,) = json.loads((elsewhere / "summary.json").read_text())["lies"]
     (again,) = in_a_process(elsewhere, "--examples", "1", "--steps", "1")["lies"]
     assert again["fingerprint"] == first["fingerprint"]
 
@@ -68,12 +78,11 @@ def test_a_file_that_can_not_be_read_is_named_and_the_run_goes_on(elsewhere: Pat
     assert "not tried: lies-found/cut.json:1: not JSON" in capsys.readouterr().out
 
 
-def test_with_a_seed_what_is_filed_is_not_tried(elsewhere: Path) -> None:
+def test_with_a_seed_what_is_filed_is_not_tried(elsewhere: Path, found_in: Path) -> None:
     def reported(folder: Path) -> dict[str, Any]:
         folder.mkdir(exist_ok=True)
         whole = in_a_process(folder, "--seed", "1", "--examples", "1", "--steps", "10")
         return {name: value for name, value in whole.items() if name not in ("seconds", "steps_per_second")}
 
-    (elsewhere / "old").mkdir()
-    assert in_a_process(elsewhere / "old", "--seed", "2", "--examples", "400")["lies"]
+    shutil.copytree(found_in, elsewhere / "old")
     assert reported(elsewhere / "old") == reported(elsewhere / "new")

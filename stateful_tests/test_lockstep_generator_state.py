@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
-from etcd_lockstep.strategies import kv, txn
+from etcd_lockstep.strategies import auth, kv, txn
 from etcd_lockstep.strategies.choices import BYTES, ChoiceDecoder
-from etcd_lockstep.strategies.generator_state import GeneratorState, Written
+from etcd_lockstep.strategies.generator_state import LONG_VALUES, NUMBERS, VALUES, GeneratorState, Written
 from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace
 from etcd_model import operations as op
 from etcd_model.ranges import FROM_KEY
@@ -87,3 +87,33 @@ def test_a_txn_writes_several_keys_in_any_order() -> None:
     assert {len(one) for one in keys} == {2, 3}
     assert all(len(set(one)) == len(one) for one in keys), "a key that is put twice is refused"
     assert any(one != sorted(one) for one in keys)
+
+
+def test_a_value_is_mostly_one_of_a_few_and_seldom_a_long_one() -> None:
+    state = GeneratorState(values=NUMBERS)
+    drawn = [state.value(choices(number)) for number in range(1, 2_001)]
+    assert set(drawn) == {*NUMBERS, *LONG_VALUES}
+    assert 0 < sum(len(value) > 1024 for value in drawn) < 100
+    assert state.value(ChoiceDecoder(b"")) == NUMBERS[0]
+
+
+def test_values_that_are_nearly_the_same_are_compared_often() -> None:
+    def of_values(values: tuple[bytes, ...]) -> list[op.Compare]:
+        state = GeneratorState(values=values)
+        state.follow(op.Put(b"a", values[-1]))
+        compares = (txn._compare(choices(number), state) for number in range(1, 401))
+        return [one for one in compares if one.target == op.CompareTarget.VALUE]
+
+    assert len(of_values(NUMBERS)) > 2 * len(of_values(VALUES)) > 0
+    assert sum(one.key == b"a" and one.operand == NUMBERS[-1] for one in of_values(NUMBERS)) > 40
+
+
+def test_what_two_permissions_allow_together_is_asked_for() -> None:
+    state = after(
+        op.RoleGrantPermission("r", op.Permission(op.PermissionType.READ, b"a", b"ab")),
+        op.RoleGrantPermission("s", op.Permission(op.PermissionType.READ, b"ab")),
+    )
+    assert state.across_permissions() == [(b"a", b"ab\0")]
+    random = Random(1)
+    drawn = [auth.range_(ChoiceDecoder(random.randbytes(BYTES)), state) for _ in range(50)]
+    assert op.Range(b"a", b"ab\0") in drawn

@@ -33,12 +33,15 @@ from etcd_lockstep.histories.proving.written import (
     one,
     put,
 )
+from etcd_lockstep.histories.words import two_answers_in_words
 from etcd_model import operations as op
-from etcd_model.errors import Code, Error
+from etcd_model.errors import COMPACTED, Code, Error
 from etcd_model.results import (
     AuthResult,
+    CompactResult,
     DeleteRangeResult,
     KeyValue,
+    LeaseGrantResult,
     LeaseRevokeResult,
     PutResult,
     RangeResult,
@@ -245,6 +248,41 @@ def test_wrong_answer_of_a_write() -> None:
     agreed(calls)
     wrong = replace(calls[1], outcome=DeleteRangeResult(3, 1, (replace(before, version=2),)))
     assert found(check_history(History([calls[0], wrong]))) is Anomaly.WRONG_ANSWER
+
+
+READ = RangeResult(0, (kv(A, b"1", 2, 2, 1),), count=1)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        (RangeResult(0), READ, ("no keys", '"a" = "1" (mod 2)')),
+        (RangeResult(0, count=1), RangeResult(0, count=2), ("no keys, count: 1", "no keys, count: 2")),
+        (PutResult(0), PutResult(0, kv(B, b"", 2, 3, 2)), ("no prev_kv", 'prev_kv: "b" = "" (mod 3)')),
+        (
+            DeleteRangeResult(0, 2),
+            DeleteRangeResult(0, 1, READ.kvs),
+            ("deleted: 2", 'deleted: 1, prev_kvs: "a" = "1" (mod 2)'),
+        ),
+        (
+            TxnResult(0, succeeded=False),
+            TxnResult(0, succeeded=True, responses=(READ, PutResult(0))),
+            ("succeeded: false", 'succeeded: true ("a" = "1" (mod 2); no prev_kv)'),
+        ),
+        (
+            READ,
+            replace(READ, kvs=(replace(READ.kvs[0], version=2, lease=7),)),
+            (
+                '"a" = "1" (create 2, mod 2, version 1, lease 0)',
+                '"a" = "1" (create 2, mod 2, version 2, lease 7)',
+            ),
+        ),
+        (COMPACTED, LeaseGrantResult(0, 5, 60), (f'the error "{COMPACTED.message}"', "id: 5, ttl: 60")),
+        (CompactResult(0), RangeResult(0), ("nothing but its revision", "no keys")),
+    ],
+)
+def test_two_answers_are_told_apart_in_the_words_of_etcd(right: object, wrong: object, words: tuple[str, str]) -> None:
+    assert two_answers_in_words(right, wrong) == words
 
 
 def test_wrong_answer_of_a_txn_that_took_the_wrong_branch() -> None:

@@ -118,6 +118,8 @@ class Client:
             "Txn": self.etcd.kv.Txn,
             "LeaseGrant": self.etcd.lease.LeaseGrant,
             "LeaseTimeToLive": self.etcd.lease.LeaseTimeToLive,
+            "LeaseLeases": self.etcd.lease.LeaseLeases,
+            "LeaseRevoke": self.etcd.lease.LeaseRevoke,
             "AuthEnable": self.etcd.auth.AuthEnable,
             "AuthDisable": self.etcd.auth.AuthDisable,
         }
@@ -405,6 +407,31 @@ def test_a_change_of_auth_makes_signed_tokens_old(program: Program, made: Certif
         "ok, ok, ok" if program.version >= "3.6" else f"{old}, ok, {INVALID}",
         f"on {old}, ok",
     ]
+
+
+def test_root_needs_no_token_of_now_for_leases(program: Program, made: Certificates, keys: Keys) -> None:
+    """Nor did it for a lease whose keys nobody looked at. 3.5.1 and 3.4.23 look only where it is revoked."""
+    of_a_lease: list[Message] = [
+        pb.LeaseTimeToLiveRequest(ID=7, keys=True),
+        pb.LeaseLeasesRequest(),
+        pb.LeaseRevokeRequest(ID=7),
+    ]
+
+    def case(server: Server) -> Iterator[str]:
+        with server.client() as client:
+            client.enable_auth()
+            tokens = {name: client.login(name) for name in ("reader", "root")}
+            client.send(pb.LeaseGrantRequest(TTL=60, ID=7), tokens["root"])
+            client.send(pb.PutRequest(key=b"a", lease=7), tokens["root"])
+            client.send(pb.AuthRoleAddRequest(name="more"), tokens["root"])
+            for name, token in tokens.items():
+                yield f"{name}: {', '.join(client.ask(request, token) for request in of_a_lease)}"
+
+    old = old_revision(program)
+    expected = [f"reader: {old}, {old}, {old}", "root: ok, ok, ok"]
+    if program.version in ("3.4.23", "3.5.1"):
+        expected = [f"{name}: ok, ok, {old}" for name in ("reader", "root")]
+    assert both(program, keys.option(RS256), None, made, case) == expected
 
 
 def test_each_sign_method_signs_and_checks(program: Program, made: Certificates, keys: Keys) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ from test_lockstep_codec import FULL
 
 @pytest.mark.parametrize("operation", FULL, ids=lambda operation: type(operation).__name__)
 def test_every_request_is_read_as_the_operation_that_it_was_made_of(operation: op.Operation) -> None:
-    assert decode_request(*encode(operation)) == operation
+    alone = replace(operation, meanwhile=None) if isinstance(operation, op.Lock | op.Campaign) else operation
+    assert decode_request(*encode(operation)) == alone
 
 
 def test_so_is_every_request_of_a_stream_of_watchers() -> None:

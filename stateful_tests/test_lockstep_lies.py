@@ -1,4 +1,5 @@
-"""The short form of `make lies`: the lie of each specimen is found, and shrunk until nothing more comes off.
+"""The short form of `make lies` and `make lies ATTACK=1`: the lie of each specimen is found, and shrunk until nothing
+more comes off.
 
 Those of test_lockstep_specimens.py and test_lockstep_specimens_families.py are searched for there.
 """
@@ -9,12 +10,12 @@ from functools import cache
 
 import pytest
 
-from etcd_lockstep.comparing.lockstep import Inconclusive, Lockstep, Skipped
-from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.names import operation_name
-from etcd_lockstep.proving.reducing import reductions
+from etcd_lockstep.proving.attacking import coming_off, shown
+from etcd_lockstep.proving.measuring import Found
+from etcd_lockstep.proving.reducing import Reduction, reductions
 from etcd_lockstep.searching.driver import fuzz
-from etcd_lockstep.searching.findings import Finding, Signature, signature
+from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.searching.search import Search
 from etcd_lockstep.searching.workers import ParallelSearch, Worker
 from etcd_lockstep.specimens import SPECIMENS
@@ -24,7 +25,7 @@ from etcd_lockstep.strategies.workloads import AUTH, STORE, TIME, Workload
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace, takes_time
+from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace
 from etcd_model import Server
 from etcd_model import operations as op
 from test_lockstep_specimens import CASES as OF_KEYS_AND_LEASES
@@ -72,17 +73,6 @@ def found(name: str) -> Finding | None:
     return min(search.findings, key=lambda one: len(one.trace), default=None)
 
 
-def shown(name: str, trace: Trace) -> list[Signature]:
-    """What a trace shows at its last step of the specimen, or nothing if it can't be run."""
-    lockstep = (TimedLockstep if takes_time(trace) else Lockstep)(ModelTarget(Server()), [SPECIMENS[name]()])
-    try:
-        lockstep.start()
-        *_, last = [lockstep.step(operation) for operation in trace]
-    except (Inconclusive, Skipped):
-        return []
-    return [signature(name, trace[-1], difference) for one in last.divergences for difference in one.differences]
-
-
 @pytest.mark.parametrize("name", NEW)
 def test_the_lie_is_found_in_a_trace_no_longer_than_that_written_down(name: str) -> None:
     finding = found(name)
@@ -94,9 +84,8 @@ def test_the_lie_is_found_in_a_trace_no_longer_than_that_written_down(name: str)
 def test_nothing_comes_off_a_shrunk_trace(name: str) -> None:
     finding = found(name)
     assert finding is not None
-    assert finding.signature in shown(name, finding.trace)
-    for smaller in reductions(finding.trace):
-        assert finding.signature not in shown(name, smaller), smaller
+    assert finding.signature in shown(name, finding.trace, Server())
+    assert list(coming_off(name, Found(finding, Server()), list(reductions(finding.trace)))) == []
 
 
 @pytest.mark.parametrize(
@@ -116,18 +105,44 @@ def test_a_whole_mock_is_found_to_lie_in_many_ways(name: str) -> None:
 def test_the_reducer_takes_off_what_it_can() -> None:
     guarded = op.Compare(b"a", op.CompareTarget.MOD, op.CompareResult.EQUAL, 0)
     trace = (op.LeaseGrant(60), op.Put(b"a", b"1", LeaseOf(1)), op.Range(b"a", revision=RevisionAt(2, -1)))
-    assert list(reductions(trace)) == [
+    once = [one.trace for one in reductions(trace) if "and a step less" not in one.what]
+    assert once == [
         (op.Put(b"a", b"1", 404), op.Range(b"a", revision=RevisionAt(1, -1))),
         (op.LeaseGrant(60), op.Range(b"a", revision=RevisionAt(1, -1))),
+        (op.Range(b"a", revision=RevisionAt(0, -1)),),
+        (trace[0], op.Put(b"a", b"", LeaseOf(1)), trace[2]),
         (trace[0], op.Put(b"a", b"", LeaseOf(1)), trace[2]),
         (trace[0], op.Put(b"a", b"1"), trace[2]),
         (*trace[:2], op.Range(b"a")),
         (*trace[:2], op.Range(b"a", revision=RevisionAt(2))),
+        (*trace[:2], op.Range(b"a", revision=RevisionAt(1))),
     ]
-    assert list(reductions((op.Txn((guarded,), (op.Put(b"a", b"1"),)),))) == [
-        (op.Txn((), (op.Put(b"a", b"1"),)),),
-        (op.Txn((), (op.Put(b"a", b"1"),)),),
-        (op.Txn((guarded,)),),
-        (op.Txn((guarded,)),),
-        (op.Txn((guarded,), (op.Put(b"a"),)),),
-    ]
+    put, delete = op.Put(b"a", b"1"), op.DeleteRange(b"a")
+    assert {one.trace[0] for one in reductions((op.Txn((guarded,), (put,), (delete,)),))} == {
+        op.Txn((), (put,), (delete,)),
+        op.Txn((guarded,), (), (delete,)),
+        op.Txn((guarded,), (op.Put(b"a"),), (delete,)),
+        op.Txn((guarded,), (put,)),
+        op.Txn((guarded,), (put,), (op.Put(b"a"),)),
+    }
+
+
+def kinds_of(trace: Trace) -> set[str]:
+    return {one.what for one in reductions(trace)}
+
+
+def test_the_reducer_makes_one_of_two_and_knows_plainer_operations_and_the_usual_order() -> None:
+    two_leases = (op.LeaseGrant(60), op.LeaseGrant(60), op.Put(b"a", lease=LeaseOf(2)), op.LeaseRevoke(LeaseOf(1)))
+    assert Reduction("one LeaseGrant for two", (two_leases[0], op.Put(b"a", lease=LeaseOf(1)), two_leases[3])) in list(
+        reductions(two_leases)
+    )
+    names = (op.Put(b"long", b"value"), op.Range(b"a", b"long", limit=9))
+    assert {"one key", "a plainer key", "a plainer value", "a plainer range_end", "a smaller limit"} <= kinds_of(names)
+    lock = (op.Range(b"b"), op.Lock(b"a", 8, op.Unlock(b"a/8")), op.Put(b"b"), op.Put(b"a"), op.Range(b"a"))
+    assert {
+        "a Put for Lock",
+        "a DeleteRange for Unlock within",
+        "two steps in order",
+        "2 steps less",
+        "no meanwhile, and a step less",
+    } <= kinds_of(lock)

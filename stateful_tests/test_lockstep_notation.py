@@ -228,6 +228,20 @@ ALARM_WRITTEN = {"op": "alarm", "action": "ACTIVATE", "member_id": 1, "alarm": "
             op.As(TokenOf(3), op.Put(b"a")),
             {"op": "as", "token": {"token_of": 3}, "operation": {"op": "put", "key": "a"}},
         ),
+        (
+            op.As("x", op.UserList(), scheme="Bearer ", authorization=True),
+            {
+                "op": "as",
+                "token": "x",
+                "operation": {"op": "user_list"},
+                "scheme": "Bearer ",
+                "authorization": True,
+            },
+        ),
+        (
+            op.Lock(b"a", 7, op.LeaseRevoke(LeaseOf(1))),
+            {"op": "lock", "name": "a", "lease": 7, "meanwhile": {"op": "lease_revoke", "id": {"lease_of": 1}}},
+        ),
         (op.As("x", op.UserAdd("u")), {"op": "as", "token": "x", "operation": {"op": "user_add", "name": "u"}}),
         (
             op.WatchCreate(b"a", start_revision=RevisionAt(1, 1), filters=(op.FilterType.NOPUT, 7), stream=1),
@@ -424,6 +438,10 @@ def deep(levels: int) -> dict[str, Any]:
         (
             {"op": "as", "token": "x", "operation": {"op": "as", "token": "y", "operation": {"op": "status"}}},
             "an operation is sent with one token, not with two",
+        ),
+        (
+            {"op": "lock", "name": "a", "meanwhile": {"op": "lock", "name": "b"}},
+            "while a call waits nobody is asked for a lock",
         ),
         ({"op": "txn", "success": [{"op": "as", "token": "x", "operation": {"op": "txn"}}]}, "a txn can't hold an as"),
         (

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+from datetime import datetime, timezone
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
-from etcd_lockstep.pages import distinguishing, fidelity, quirks
+from etcd_lockstep.campaigns.definition import Campaign
+from etcd_lockstep.campaigns.state import BadState, CampaignState
+from etcd_lockstep.pages import campaigned, distinguishing, fidelity, quirks
+from etcd_lockstep.pages.__main__ import main as pages_main
 from etcd_lockstep.pages.quirks import UNSEEN, Row
 from etcd_lockstep.searching.coverage import ERRORS, Coverage, fields_used
+from etcd_lockstep.searching.findings import Finding, Signature
 from etcd_lockstep.searching.known_quirks import quirk_traces, shows
+from etcd_lockstep.shards.result import ShardResult, ShardTargets, WorkloadSummary
 from etcd_model import State, quirks_of, step
-from etcd_model.errors import EMPTY_KEY
+from etcd_model.errors import EMPTY_KEY, LEASE_NOT_FOUND
 from etcd_model.operations import As, Compare, CompareTarget, Put, Range, Txn
 from etcd_model.quirks import SINCE
 from etcd_model.results import PutResult
@@ -137,5 +145,91 @@ def test_the_fidelity_page_reports_what_no_run_exercised_and_why() -> None:
     assert "| PutRequest.lease | — |  |" in page
     assert "- PutRequest.lease: " in page
     assert "| RangeRequest.sort_order | — | [sort_options_validated](quirks.md#sort_options_validated) |" in page
-    for field, reason in fidelity.NOT_EXERCISED.items():
-        assert f"- {field}: {reason}\n" in page
+    assert "- AuthUserAddRequest.hashedPassword: drawn too rarely for runs of this length\n" in page
+
+
+# docs/fidelity.md from a campaign
+
+
+def done(etcd: str | None, version: str, used: str, steps: int, *found: Finding) -> ShardResult:
+    return ShardResult(
+        (1,),
+        ShardTargets(etcd, version, ("model", "fake"), (), False),
+        seconds=1800.0,
+        workloads=(WorkloadSummary("store", 1, steps),),
+        findings=found,
+        coverage={
+            (frozenset({"put.key", used}), "put", ""): steps,
+            (frozenset({"put.key"}), "put", LEASE_NOT_FOUND.message): 1,
+        },
+    )
+
+
+def state_with(folder: Path, campaign: Campaign, *results: ShardResult) -> Path:
+    CampaignState.create(folder, campaign, turns=1, uniform=True)
+    with CampaignState(folder, alone=True) as state:
+        state.plan(1, campaign.cells)
+        for number, result in enumerate(results):
+            state.done(number, result)
+    return folder
+
+
+def test_a_campaigns_state_is_reported_by_version_the_oldest_first(tmp_path: Path) -> None:
+    campaign = Campaign(etcd=("version:3.10", "version:3.9"), workloads=("store", "auth"), seed=7, steps=10)
+    lie = Finding(Signature("fake", "put", "revision", "differs"), (Put(b"a"),), {}, ())
+    folder = state_with(
+        tmp_path / "state",
+        campaign,
+        done("etcd", "3.10.0", "put.lease", 4),
+        done("etcd", "3.10.0", "put.value", 5, lie),
+        done("etcd", "3.9.2", "put.value", 1_000),
+    )
+    measured, how = campaigned.measured(folder)
+    assert [(one.version, one.steps, one.findings) for one in measured] == [("3.9.2", 1_000, 0), ("3.10.0", 9, 1)]
+    assert measured[1].coverage.fields == {"put.key": 11, "put.lease": 4, "put.value": 5}
+    assert measured[1].coverage.answers == {("put", ""): 9, ("put", LEASE_NOT_FOUND.message): 2}
+    assert 'etcd = ["version:3.10", "version:3.9"]\n' in how
+    assert "seed = 7\nsteps = 10\n" in how
+    page = fidelity.page(measured, {}, how)
+    today = datetime.now(timezone.utc).date().isoformat()[:8]
+    assert f"- etcd 3.9.2: 1,000 steps in 1 shard, 0.5 hours of search, on {today}" in page
+    assert "| PutRequest.lease | — | 4 |  |" in page
+    assert "## States" not in page
+    assert "## Errors that were not met" in page
+
+
+def test_what_a_campaign_ran_without_an_etcd_or_with_a_target_is_no_fidelity(tmp_path: Path) -> None:
+    folder = state_with(tmp_path / "none", Campaign(etcd=("none",), shards=1), done(None, "3.6.1", "put.value", 5))
+    with pytest.raises(BadState, match="no shard that is done with a real etcd"):
+        campaigned.measured(folder)
+    mock = Campaign(targets=("slot-mock",), workloads=("store",), shards=1)
+    with pytest.raises(BadState, match="and no other target"):
+        campaigned.measured(state_with(tmp_path / "mock", mock, done("etcd", "3.6.1", "put.value", 5)))
+
+
+def test_a_release_that_changed_between_two_sessions_is_refused(tmp_path: Path) -> None:
+    campaign = Campaign(etcd=("version:3.6",), workloads=("store",), shards=2)
+    folder = tmp_path / "state"
+    CampaignState.create(folder, campaign, turns=1, uniform=True)
+    with CampaignState(folder, alone=True) as state:
+        state.plan(1, campaign.cells * 2)
+        for number, version in enumerate(("3.6.1", "3.6.2")):
+            state.done(number, done("etcd", version, "put.value", 5))
+    with pytest.raises(BadState, match=r"version:3\.6, store was searched with 3\.6\.1,3\.6\.2"):
+        campaigned.measured(folder)
+
+
+def test_a_state_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.md"
+    with patch.object(sys, "argv", ["pages", "fidelity", "--state", str(tmp_path / "no"), "--page", str(page)]):
+        assert pages_main() == 2
+    assert "there is no campaign's state" in capsys.readouterr().err
+    assert not page.exists()
+
+
+def test_the_page_on_the_harness_has_every_folder_of_it() -> None:
+    here = Path(__file__).parent
+    page = (here / "README.md").read_text(encoding="utf-8")
+    folders = {module.parent.name for module in (here / "etcd_lockstep").glob("*/__init__.py")}
+    assert folders
+    assert not {folder for folder in folders if f"| `{folder}/` |" not in page}

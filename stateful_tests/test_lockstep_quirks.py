@@ -37,15 +37,13 @@ ONLY_THE_FAKES = {
     "readyz_refuses_learners",
     "gateway_v2",
     "hash_kv_has_its_own_path",
-    # of tokens that the lockstep run draws none of
+    # of JSON Web Tokens that the lockstep run draws none of
     "jwt_claims_checked",
     "jwt_issue_ignored",
     "jwt_keys_must_match",
     "jwt_knows_eddsa",
     "jwt_times_are_numbers",
-    "lock_looks_for_its_key",
     "move_leader_and_downgrade_need_root",
-    "old_auth_revision_mapped",
     "stream_decode_error_has_colon",
 }
 """What the model says by another row of the same versions, or has no operation for."""

@@ -14,12 +14,12 @@ from etcd_lockstep.filing.corpus import save
 from etcd_lockstep.names import operation_name
 from etcd_lockstep.searching.findings import DIED, SEEN_ONCE, Finding, Signature, signature
 from etcd_lockstep.specimens.specimen import Specimen
-from etcd_lockstep.target import TargetDied
+from etcd_lockstep.target import ALL, TargetDied
 from etcd_lockstep.trace import LeaseOf, Trace
 from etcd_model import Operation, Result
 from etcd_model.errors import Code, Error
-from etcd_model.operations import Compact, DeleteRange, LeaseGrant, LeaseRevoke, Put, Range
-from etcd_model.results import DeleteRangeResult
+from etcd_model.operations import Compact, DeleteRange, LeaseGrant, LeaseRevoke, Put, Range, WatchCreate
+from etcd_model.results import DeleteRangeResult, WatchCreateResult
 
 Capture = pytest.CaptureFixture[str]
 
@@ -245,6 +245,29 @@ def test_an_id_of_a_target_s_own_makes_one_finding_that_replays(tmp_path: Path, 
     assert "7b945a7d42485e3a" in old.read_text()
     assert replay(str(old), "--against", own("InventsIds")) == 1
     assert capsys.readouterr().out.count("STILL LIES") >= 2
+
+
+class WatchesNothing(Specimen):
+    """It refuses every watch of one key."""
+
+    name = "watches-nothing"
+    capabilities = ALL
+
+    def apply(self, operation: Operation) -> Result:
+        if isinstance(operation, WatchCreate) and not operation.range_end:
+            return WatchCreateResult(self.state.revision, -1, canceled=True, cancel_reason="no")
+        return super().apply(operation)
+
+
+@pytest.mark.parametrize(("field", "kind"), [("canceled", "unexpected"), ("cancel_reason", "unexpected")])
+def test_a_watch_that_is_refused_wrongly_is_one_lie_and_old_files_about_its_reason_still_replay(
+    field: str, kind: str, tmp_path: Path
+) -> None:
+    trace: Trace = (WatchCreate(b"a"),)
+    found = find_divergences(WatchesNothing, etcd="none", examples=10, families=["watch"], seed=1)
+    assert [str(one.signature) for one in found] == ["watch_create canceled unexpected"]
+    path = file(tmp_path, trace, field, kind, "watches-nothing")
+    assert replay(path, "--against", own("WatchesNothing")) == 1
 
 
 @pytest.mark.parametrize(

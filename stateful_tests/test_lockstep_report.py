@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -448,3 +449,22 @@ def test_a_whole_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     )
     without_progress = re.sub(r"^[\d,]+ sequences  .*\n", "", masked, flags=re.MULTILINE)  # which a slow machine has
     check("whole-run", re.sub(r"met \d+ kinds of answers, in \d+", "met N kinds of answers, in N", without_progress))
+
+
+def test_responses_in_a_row_that_say_the_same_are_one_line() -> None:
+    answers = (RangeResult(1),) * 126 + (RangeResult(1, count=1),) * 2 + (RangeResult(1),)
+    accepted = TxnResult(1, True, answers)
+    trace = (op.Txn(success=(op.Range(b"a"),) * 129),)
+    too_many = ("error", "accepted (etcdserver: too many operations in txn request)")
+    text = printed([finding("mock", trace, too_many, errors.TOO_MANY_OPS, accepted)])
+    assert "response 1 to 126 Range: revision 1\n" in _unpadded(text)
+    assert all(f"response {n} Range: revision 1, count 1\n" in _unpadded(text) for n in (127, 128))
+    assert text.count("response") == 4
+    other = replace(accepted, responses=(*answers[:-1], RangeResult(1, count=2)))
+    text = printed([finding("mock", trace, ("responses.count", "unexpected"), accepted, other)])
+    assert text.count("response") == 2  # the one that differs, and no row that does not
+
+
+def _unpadded(text: str) -> str:
+    """With one space between the words of a line, and none at its end."""
+    return "".join(" ".join(line.split()) + "\n" for line in text.splitlines())

@@ -1,39 +1,25 @@
-"""What a run reports beside its text: JSON, a page, test results, code scanning, Markdown, and code to copy."""
+"""What a run reports beside its text: JSON, a page, test results, code scanning and Markdown."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import re
-from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import jsonschema
 import pytest
 
-from etcd_lockstep import trace as symbols
-from etcd_lockstep.api import assert_trace_matches
 from etcd_lockstep.comparing.observation import Raised
 from etcd_lockstep.console.cli import main
-from etcd_lockstep.filing.corpus import load
-from etcd_lockstep.reporting.etcdctl import etcdctl_snippet
 from etcd_lockstep.reporting.severity import Severity, severity_of
-from etcd_lockstep.reporting.snippets import go_snippet, pytest_snippet, python_snippet, python_source, snippets
 from etcd_lockstep.reporting.summary import reported
-from etcd_lockstep.searching.findings import Finding, Signature
+from etcd_lockstep.searching.findings import SEEN_ONCE, Finding, Signature
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.specimens.read import CountOnlyReturnsKvs
-from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, Trace
 from etcd_model import operations as op
 from etcd_model import results
-from fake_etcd import Engine
-from fake_etcd.server import serve
-
-CORPUS = [load(path) for path in sorted((Path(__file__).parent / "corpus").glob("*.json"))]
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +47,7 @@ def ran(*options: str, target: str = "slot-mock") -> int:
         (("lease_keep_alive", "answer", "raised NoAnswer"), Severity.DATA),
         (("put", "answer", "of another operation"), Severity.DATA),
         (("range", "kvs", "missing"), Severity.DATA),
+        (("status", "version", "different"), Severity.MESSAGE),
         (("range", "kvs.value", "missing"), Severity.DATA),
         (("txn", "succeeded", "missing"), Severity.DATA),
         (("watch_read", "watches.events", "lost events"), Severity.DATA),
@@ -90,11 +77,11 @@ def test_the_ranks_of_severities_are_their_order() -> None:
 
 
 def test_findings_with_one_cause_are_a_report_and_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
-    assert ran("--examples", "120") == 1
+    assert ran("--examples", "30") == 1
     usual = capsys.readouterr().out
-    assert ran("--examples", "120", "--verbose") == 1
+    assert ran("--examples", "30", "--verbose") == 1
     verbose = capsys.readouterr().out
-    assert ran("--examples", "120", "--brief") == 1
+    assert ran("--examples", "30", "--brief") == 1
     brief = capsys.readouterr().out
     assert len(brief) < len(usual) < len(verbose)
     numbers = [re.findall(r"^(\d+)\. ", text, flags=re.MULTILINE) for text in (brief, usual, verbose)]
@@ -126,7 +113,7 @@ def test_the_summary_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_missing_field_is_said_to_be_missing_where_it_was_seen_to_be(capsys: pytest.CaptureFixture[str]) -> None:
-    assert ran("--brief", "--examples", "120") == 1
+    assert ran("--brief", "--examples", "30") == 1
     assert re.search(r"header.revision missing, in answers to [a-z_, ]+ and [a-z_]+$", capsys.readouterr().out, re.M)
 
 
@@ -212,6 +199,40 @@ def test_the_markdown_page_has_a_row_for_each_cause() -> None:
     assert page.count("<details>") == page.count("</details>") == min(len(rows), 20)
 
 
+ONCE = '''
+from etcd_lockstep.specimens.specimen import Specimen
+
+class LiesOnce(Specimen):
+    """Refuses one put, the twentieth of all its instances, and never another."""
+    name = "lies-once"
+    puts = 0
+
+    def apply(self, operation):
+        LiesOnce.puts += type(operation).__name__ == "Put"
+        if type(operation).__name__ == "Put" and LiesOnce.puts == 20:
+            raise OSError("once")
+        return super().apply(operation)
+'''
+
+
+@pytest.mark.parametrize("detail", [(), ("--brief",), ("--verbose",)])
+def test_every_report_says_that_a_finding_was_seen_once(
+    detail: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = f"lying_once_{len(detail and detail[0])}"
+    Path(f"{module}.py").write_text(ONCE, encoding="utf-8")
+    files = [word for kind in ("html", "markdown", "junit", "sarif", "json") for word in (f"--{kind}", f"run.{kind}")]
+    assert ran(*detail, *files, target=f"{module}:LiesOnce") == 1
+    assert capsys.readouterr().out.count(SEEN_ONCE) == 1
+    for file in files[1::2]:
+        assert SEEN_ONCE in Path(file).read_text(encoding="utf-8"), file
+    failure = ElementTree.parse("run.junit").find(".//failure")
+    assert failure is not None
+    assert SEEN_ONCE in failure.attrib["message"]
+    table = [line for line in Path("run.markdown").read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    assert SEEN_ONCE in table[-1]
+
+
 class Page(HTMLParser):
     """Checks that elements are closed, and collects what a page refers to."""
 
@@ -280,132 +301,3 @@ def test_without_jinja2_a_page_is_refused_before_the_run(
 def test_a_file_that_cannot_be_is_refused_before_the_run(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert ran(option, "nowhere/run") == 2
     assert capsys.readouterr().err == f"etcd-lockstep: {option} nowhere/run: there is no folder nowhere\n"
-
-
-# Code to copy
-
-
-@pytest.mark.parametrize("file", CORPUS, ids=lambda file: file.path.stem)
-def test_an_operation_is_what_its_source_makes(file: Any) -> None:
-    names = {"op": op, **{kind.__name__: kind for kind in (LeaseOf, RevisionAt, TokenOf)}}
-    for operation in file.trace:
-        assert eval(python_source(operation), names) == operation  # our own text
-
-
-def test_the_source_names_only_what_is_set() -> None:
-    assert python_source(op.Range(b"a", limit=1, sort_order=op.SortOrder.DESCEND)) == (
-        "op.Range(b'a', limit=1, sort_order=op.SortOrder.DESCEND)"
-    )
-    assert python_source(op.Put(b"a", lease=LeaseOf(1))) == "op.Put(b'a', lease=LeaseOf(1))"
-
-
-def test_the_pytest_snippet_is_a_test_of_the_trace(monkeypatch: pytest.MonkeyPatch) -> None:
-    trace: Trace = (op.LeaseGrant(60), op.Put(b"a", lease=LeaseOf(1)), op.Range(b"a", count_only=True))
-    source = pytest_snippet(finding(*trace))
-    asked: list[Any] = []
-    monkeypatch.setattr("etcd_lockstep.assert_trace_matches", lambda *arguments: asked.append(arguments))
-    names: dict[str, Any] = {}
-    exec(source.replace("from my_targets import MyTarget", "MyTarget = 'mine'"), names)  # our own text
-    names["test_range_kvs_different"]()
-    assert asked == [(trace, "mine")]
-    assert callable(assert_trace_matches)
-
-
-@contextlib.contextmanager
-def served() -> Iterator[str]:
-    with serve(Engine(), "127.0.0.1:0") as server:
-        yield server.address
-
-
-def executed(source: str, address: str) -> str:
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(source.replace("127.0.0.1:2379", address), {})  # our own text
-    return out.getvalue()
-
-
-def test_the_python_snippet_shows_the_answers_of_a_server() -> None:
-    source = python_snippet(
-        finding(
-            op.LeaseGrant(60),
-            op.Put(b"a", b"1", lease=LeaseOf(1)),
-            op.Put(b"a", b"2", ignore_lease=True),
-            op.LeaseKeepAlive(LeaseOf(1)),
-            op.Range(b"a", revision=RevisionAt(3, -1)),
-            op.Range(b"a", revision=RevisionAt(0, 7)),
-        )
-    )
-    assert source is not None
-    with served() as address:
-        out = executed(source, address)
-    assert out.count("TTL: 60") == 2
-    assert 'value: "1"' in out
-    assert "required revision is a future revision" in out
-
-
-def test_the_python_snippet_of_every_trace_that_has_one_runs() -> None:
-    shown = 0
-    for file in CORPUS:
-        source = python_snippet(finding(*file.trace))
-        if source is not None:
-            shown += 1
-            with served() as address:
-                assert executed(source, address).count("\n") >= len(file.trace)
-    assert shown > len(CORPUS) / 2
-
-
-GUARDED: Trace = (
-    op.LeaseGrant(60),
-    op.Txn(
-        compare=(op.Compare(b"a", op.CompareTarget.CREATE, op.CompareResult.EQUAL, 0),),
-        success=(op.Put(b"a", b"1", lease=LeaseOf(1)),),
-        failure=(op.Range(b"a"),),
-    ),
-    op.Range(b"a", b"b", revision=RevisionAt(2), sort_order=op.SortOrder.DESCEND),
-)
-
-
-def test_the_go_snippet() -> None:
-    source = go_snippet(finding(*GUARDED))
-    assert source is not None
-    assert "step1, err := lease.LeaseGrant(ctx, &pb.LeaseGrantRequest{TTL: 60})" in source
-    assert (
-        "step2, err := kv.Txn(ctx, &pb.TxnRequest{Compare: []*pb.Compare{&pb.Compare{"
-        'Target: pb.Compare_CompareTarget(1), Key: []byte("a"), '
-        "TargetUnion: &pb.Compare_CreateRevision{CreateRevision: 0}}}" in source
-    )
-    assert "revision2 := revision(ctx, client)" in source
-    assert "SortOrder: pb.RangeRequest_SortOrder(2)" in source
-
-
-def test_the_etcdctl_snippet() -> None:
-    assert etcdctl_snippet(finding(*GUARDED)) == (
-        "# etcdctl 3.5 or newer, and an empty server, which this writes to\n"
-        "lease1=$(etcdctl lease grant 60 | awk '{print $2}')\n"
-        "etcdctl txn <<END\n"
-        'c("a") = "0"\n'
-        "\n"
-        'put --lease=$lease1 "a" "1"\n'
-        "\n"
-        'get "a"\n'
-        "\n"
-        "END\n"
-        """revision2=$(etcdctl get --write-out=fields x | awk -F' : ' '$1 == "\\"Revision\\"" {print $2}')\n"""
-        "etcdctl get --rev=$revision2 --order=DESCEND -- 'a' 'b'\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("trace", "missing"),
-    [
-        ((op.Put(b"a\0"),), {"etcdctl"}),
-        ((op.Range(b"a", min_mod_revision=2),), {"etcdctl"}),
-        ((op.WatchCreate(b"a"), op.WatchRead()), {"etcdctl", "Go", "Python"}),
-        ((op.LeaseGrant(60), op.Lock(b"l", LeaseOf(1))), {"etcdctl", "Go", "Python"}),
-        ((op.LeaseGrant(2), op.Advance(4)), {"Go", "Python"}),
-    ],
-    ids=["nul", "filter", "watch", "lock", "time"],
-)
-def test_what_cannot_show_a_trace_is_left_out(trace: Sequence[op.Operation], missing: set[str]) -> None:
-    assert {"pytest", "Python", "Go", "etcdctl"} - snippets(finding(*trace)).keys() == missing
-    assert symbols.takes_time(tuple(trace)) is (len(missing) == 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -53,35 +54,37 @@ def test_a_run_goes_through_the_workloads_of_its_families_and_shares_its_time() 
     assert list(shares) == [workload.name for workload in WORKLOADS]
     assert sum(seconds or 0 for seconds in shares.values()) == pytest.approx(20)
     assert shares["store"] == max(seconds or 0 for seconds in shares.values())
-    assert names(Run(RunOptions(NoEtcd(), families=("kv", "auth"), seconds=14))) == {
+    plain = ("store", "auth")
+    assert names(Run(RunOptions(NoEtcd(), families=("kv", "auth"), workloads=plain, seconds=14))) == {
         "store": pytest.approx(14 * STORE.share / (STORE.share + AUTH.share)),
         "auth": pytest.approx(14 * AUTH.share / (STORE.share + AUTH.share)),
     }
 
 
 def test_workloads_take_turns_and_none_waits_for_the_end_of_another() -> None:
-    run = Run(RunOptions(NoEtcd(), seconds=20, families=("kv", "auth", "maintenance")))
+    workloads = ("store", "auth", "maintenance", "quota")
+    run = Run(RunOptions(NoEtcd(), seconds=20, families=("kv", "auth", "maintenance"), workloads=workloads))
     turns = [stage.workload.name for stage in run.stages()]
-    assert turns[:4] == ["store", "auth", "maintenance", "quota"]
+    assert tuple(turns[:4]) == workloads
     assert turns.count("store") == pytest.approx(20 * STORE.share / 9, abs=1)
     assert turns.count("auth") == pytest.approx(20 * AUTH.share / 9, abs=1)
-    last = {name: len(turns) - turns[::-1].index(name) for name in ("store", "auth", "maintenance", "quota")}
+    last = {name: len(turns) - turns[::-1].index(name) for name in workloads}
     assert min(last.values()) > len(turns) / 2
 
 
 def test_without_a_time_each_workload_has_one_turn() -> None:
     run = Run(RunOptions(NoEtcd(), examples=1, families=("kv", "auth")))
-    assert [stage.workload.name for stage in run.stages()] == ["store", "auth"]
+    assert [stage.workload.name for stage in run.stages()] == ["store", "auth", "certificates", "jwt"]
 
 
 def test_the_examples_are_those_of_all_turns_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(etcd_lockstep.searching.run, "TURN", 0.01)
-    run = Run(RunOptions(NoEtcd(), examples=12, seconds=60, families=("kv", "auth")))
+    run = Run(RunOptions(NoEtcd(), examples=12, seconds=3600, families=("kv", "auth")))
     turns = {}
     for stage in run.stages():
         run.fuzz(stage)
         turns[stage.workload.name] = (stage.driver.examples, stage.turns > 1)
-    assert turns == {"store": (12, True), "auth": (12, True)}
+    assert turns == dict.fromkeys(("store", "auth", "certificates", "jwt"), (12, True))
 
 
 def test_a_store_that_is_there_once_is_not_shared_by_two_workloads() -> None:
@@ -214,13 +217,9 @@ def test_an_endpoint_is_used_by_every_arena_and_left_empty(
         options = ["--examples", "1", "--seed", "1", "--families", "kv,lease,watch,auth,maintenance"]
         assert main(["fuzz", "--etcd", f"endpoint:{etcd.address}", *options]) == 0
         reported = capsys.readouterr().out
-        assert [line.partition(":")[0] for line in reported.splitlines()[3:7]] == [
-            "store",
-            "auth",
-            "maintenance",
-            "quota",
-        ]
-        assert "quota: left out, for not every store of this run is one that it starts\n" in reported
+        lines = re.findall(r"^(\w+): ", reported, re.MULTILINE)
+        assert lines == ["store", "auth", "maintenance", "quota", "certificates", "jwt"]
+        assert "quota: left out: not every store of this run is one that it starts\n" in reported
         refuse_unless_empty(etcd.address, allow_destroy=False)
 
 
@@ -249,6 +248,16 @@ class Misspelt(Specimen):
     capabilities = frozenset({"rnge"})
 
 
+class Service(Specimen):
+    name = "service"
+    capabilities = frozenset({"put", "watch"})
+
+
+class Foreign(Specimen):
+    name = "foreign"
+    capabilities = frozenset({"put", "scan"})
+
+
 class OddReset(Specimen):
     name = "odd-reset"
 
@@ -268,7 +277,9 @@ class Exits(Specimen):
     ("target", "code", "reason"),
     [
         ("TextKeys", 2, "its keys are ('a',), and should be bytes"),
-        ("Misspelt", 2, "no operation is called 'rnge', which its capabilities hold"),
+        ("Misspelt", 2, "no operation is called 'rnge', which its capabilities hold: did you mean range?"),
+        ("Service", 2, "no operation is called 'watch', which its capabilities hold: did you mean watch_cancel, "),
+        ("Foreign", 2, "no operation is called 'scan', which its capabilities hold: there are range, "),
         ("OddReset", 3, "its reset() returned 'one', and should return a revision or None"),
     ],
 )

@@ -18,9 +18,9 @@ from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import RevisionAt
 from etcd_model import Operation, Result, Server
-from etcd_model.operations import Compact, DeleteRange, Put, Range, WatchCreate
+from etcd_model.operations import Compact, DeleteRange, LeaseGrant, Put, Range, WatchCreate
 from etcd_model.ranges import FROM_KEY
-from etcd_model.results import DeleteRangeResult, RangeResult
+from etcd_model.results import DeleteRangeResult, LeaseGrantResult, RangeResult
 
 
 class Mock(Specimen):
@@ -113,6 +113,23 @@ def test_a_lie_that_is_known_does_not_end_a_sequence_and_is_not_reported_twice()
     for operation in (Put(b"b"), DeleteRange(b"b"), Put(b"b"), DeleteRange(b"b"), Range(b"b")):
         assert searching.step(operation)
     assert len(searching.findings) == 1
+
+
+class GrantsAnyTtl(Mock):
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        if isinstance(operation, LeaseGrant) and isinstance(result, LeaseGrantResult) and operation.ttl < 2:
+            return replace(result, ttl=operation.ttl)
+        return result
+
+
+def test_several_values_that_are_wrongly_accepted_are_one_finding() -> None:
+    found = search(GrantsAnyTtl)
+    for ttl in (0, -1, 1):
+        with suppress(NewFinding):
+            found.start()
+            found.step(LeaseGrant(ttl))
+    assert [finding.trace for finding in found.findings] == [(LeaseGrant(0),)]
 
 
 def test_behind_a_lie_that_is_known_another_is_found() -> None:

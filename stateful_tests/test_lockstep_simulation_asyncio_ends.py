@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import queue
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -31,14 +32,14 @@ from fake_etcd.wire import messages as pb
 
 pytest.importorskip("aetcd", reason="aetcd is not installed: pip install 'etcd-lockstep[aetcd]'")
 
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
+
 _really_locked = threading.Lock()
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
+def _garbage_is_collected() -> Iterator[None]:
     yield
-    assert {thread for thread in threading.enumerate() if thread.name != "simulated stubborn"} <= before
     assert gc.isenabled()
 
 
@@ -211,12 +212,19 @@ def test_a_call_that_a_simulation_does_not_have_is_refused() -> None:
 
 
 def test_who_waits_for_ever_is_named_with_the_line() -> None:
+    async def listens() -> None:
+        await asyncio.Queue[int]().get()
+
     async def waits(_: Client) -> None:
-        await asyncio.Event().wait()
+        await asyncio.gather(listens(), asyncio.Event().wait())
 
     failure = _made(waits).run().failure
     assert isinstance(failure, Deadlock)
-    assert "waits waits for Task-1 at `await asyncio.Event().wait()`" in str(failure)
+    assert re.sub(r"[\w.]+:\d+", "FILE:LINE", failure.why) == (
+        "nothing will ever happen again: waits waits for its event loop, where "
+        "Task-1 waits at FILE:LINE (await asyncio.gather(listens(), asyncio.Event().wait())), "
+        "Task-2 waits in Queue.get at FILE:LINE (await asyncio.Queue[int]().get()), Task-3 waits in Event.wait"
+    )
 
 
 def test_a_program_that_blocks_its_loop_outside_is_named_with_the_line() -> None:

@@ -89,16 +89,25 @@ def test_a_failure_is_found_on_a_real_etcd(real_etcd: RunningEtcd) -> None:
     assert found.schedule == [(2, 0)]
 
 
+_begun: list[str] = []
+
+
+def _count_again(me: Client) -> None:
+    _begun.append(me.name)
+    _count(me)
+
+
 @settings(derandomize=True, deadline=None)  # a real server takes its time
 @simulate(
-    clients=[_count, _lock],
+    clients=[_count_again, _lock],
     backend="real",
     faults=[DROP_REQUEST, DROP_ANSWER, CRASH],
     may_raise=[grpc.RpcError],  # of a lock whose session is over by the time that a crashed holder's is
 )
 def test_a_simulation_takes_the_plugins_etcd(world: World) -> None:
+    _begun.clear()
     world.etcd.put("/n", "0")
 
     @world.at_end
-    def it_is_counted_or_failed() -> None:
-        assert world.etcd.get("/n")[0] in (b"0", b"1", b"2")
+    def it_is_counted_once_at_most_by_who_began() -> None:
+        assert 0 <= int(world.etcd.get("/n")[0]) <= len(_begun)

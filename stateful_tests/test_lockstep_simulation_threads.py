@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -26,15 +28,11 @@ from etcd_lockstep.simulation.running import CRASH
 from fake_etcd.wire import messages as pb
 
 _real_sleep = time.sleep
+_really_allocate_lock = threading.Lock
 _really_locked = threading.Lock()
 
 
-@pytest.fixture(autouse=True)
-def _no_thread_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    left = {thread for thread in threading.enumerate() if thread.name != "simulated stubborn"}
-    assert left <= before
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
 def _simulation(test: Any) -> Simulation:
@@ -109,13 +107,61 @@ def test_a_daemon_thread_ends_with_its_client() -> None:
     assert _simulation(simulate(clients=[keeps_alive], faults=())(_nothing)).run().failure is None
 
 
-def test_who_waits_for_ever_is_named() -> None:
-    def waits(_: Client) -> None:
-        threading.Event().wait()
+def _gets_from_a_queue(_: Client) -> None:
+    queue.Queue[int]().get()
 
+
+def _waits_in_a_condition(_: Client) -> None:
+    changed = threading.Condition()
+    with changed:
+        changed.wait()
+
+
+def _joins(_: Client) -> None:
+    waits = threading.Thread(target=threading.Event().wait, daemon=True)
+    waits.start()
+    waits.join()
+
+
+def _acquires_a_semaphore(_: Client) -> None:
+    with threading.Semaphore(0):
+        pass
+
+
+def _waits_for_a_future(_: Client) -> None:
+    futures.Future[int]().result()
+
+
+def _takes_a_lock_twice(_: Client) -> None:
+    lock = threading.Lock()
+    with lock, lock:
+        pass
+
+
+def _waits_behind_an_installed_library(me: Client) -> None:
+    """python-etcd3 waits in a queue."""
+    me.etcd.watch_once("/k")
+
+
+@pytest.mark.parametrize(
+    ("waits", "named"),
+    [
+        (_gets_from_a_queue, "a lock in Queue.get at {} (queue.Queue[int]().get())"),
+        (_waits_in_a_condition, "a lock in Condition.wait at {} (changed.wait())"),
+        (_joins, "the end of thread 1 of _joins at {} (waits.join())"),
+        (_acquires_a_semaphore, "a lock in Semaphore.acquire at {} (with threading.Semaphore(0):)"),
+        (_waits_for_a_future, "a lock in Future.result at {} (futures.Future[int]().result())"),
+        (_takes_a_lock_twice, "a lock at {} (with lock, lock:)"),
+        (_waits_behind_an_installed_library, 'a lock in Etcd3Client.watch_once at {} (me.etcd.watch_once("/k"))'),
+    ],
+)
+def test_who_waits_for_ever_is_named_with_the_line(waits: Callable[[Client], None], named: str) -> None:
     failure = _simulation(simulate(clients=[waits])(_nothing)).run().failure
     assert isinstance(failure, Deadlock)
-    assert "nothing will ever happen again: waits waits for a lock" in str(failure)
+    said = failure.why.removeprefix("nothing will ever happen again: ")
+    place = re.search(r"test_lockstep_simulation_threads\.py:\d+", said)
+    assert place is not None
+    assert said.startswith(f"{waits.__name__} waits for {named.format(place[0])}")
 
 
 def test_a_program_that_blocks_outside_is_named_with_the_line() -> None:
@@ -130,6 +176,31 @@ def test_a_program_that_blocks_outside_is_named_with_the_line() -> None:
     while any(thread.name == "simulated blocks" for thread in threading.enumerate()):
         _real_sleep(0.01)  # it has the lock now, and comes to its end
     _really_locked.release()
+
+
+def test_who_is_blocked_by_another_client_outside_ends_without_a_word() -> None:
+    """It goes on once the other one has been ended, and its thread must not take part any more."""
+    lock = _really_allocate_lock()
+    ran = []
+
+    def holds(me: Client) -> None:
+        with lock:
+            me.etcd.put("/k", me.name)
+            me.etcd.put("/k", me.name)
+            ran.append(me.name)
+
+    thrown: list[Any] = []
+    before, threading.excepthook = threading.excepthook, thrown.append
+    try:
+        simulation = _simulation(simulate(clients=[holds, holds, holds], patience=0.05)(_nothing))
+        failure = simulation.run([(1, 0)]).failure
+        while any(thread.name.startswith("simulated holds") for thread in threading.enumerate()):
+            _real_sleep(0.01)
+    finally:
+        threading.excepthook = before
+    assert isinstance(failure, BlockedOutside)
+    assert "with lock:" in str(failure)
+    assert (thrown, ran) == ([], [])
 
 
 def test_a_program_that_is_slow_is_waited_for() -> None:

@@ -34,6 +34,8 @@ from etcd_model.operations import (
     Txn,
 )
 
+pytestmark = pytest.mark.usefixtures("time_to_shrink")
+
 GRANT = LeaseGrant(60)
 L1, L2, L3 = LeaseOf(1), LeaseOf(2), LeaseOf(3)
 

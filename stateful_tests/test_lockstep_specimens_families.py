@@ -27,6 +27,8 @@ from etcd_model import Server
 from etcd_model import operations as op
 from etcd_model.ranges import FROM_KEY
 
+pytestmark = pytest.mark.usefixtures("time_to_shrink")
+
 L1, L2 = LeaseOf(1), LeaseOf(2)
 PUT = op.Put(b"a", b"1")
 WATCH, READ = op.WatchCreate(b"a"), op.WatchRead()

@@ -48,11 +48,11 @@ def test_the_model_and_the_fake_agree_on_any_trace(trace: Trace) -> None:
 
 def test_steps_that_are_not_needed_are_shrunk_away() -> None:
     trace = find(
-        traces(["kv", "lease", "txn"]),
+        traces(["kv", "lease", "txn"], max_steps=3),
         lambda trace: any(isinstance(step, op.DeleteRange) and step.range_end for step in trace),
     )
     assert [name_of(step) for step in trace] == ["delete_range"]
-    leased = find(traces(["kv", "lease"]), lambda trace: any(getattr(step, "lease", 0) for step in trace))
+    leased = find(traces(["kv", "lease"], max_steps=4), lambda trace: any(getattr(step, "lease", 0) for step in trace))
     assert leased == (op.LeaseGrant(60), op.Put(b"a", b"1", lease=LeaseOf(1)))
 
 
@@ -87,7 +87,7 @@ def test_the_first_step_that_differs_fails_a_trace() -> None:
 
 
 def test_hypothesis_shrinks_a_trace_that_fails() -> None:
-    @given(traces())
+    @given(traces(["kv"], max_steps=6))
     @settings(database=None, max_examples=1000, suppress_health_check=list(HealthCheck))
     def property_of_the_target(trace: Trace) -> None:
         assert_trace_matches(trace, "delete-of-missing-bumps")

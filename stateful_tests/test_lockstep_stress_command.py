@@ -70,12 +70,14 @@ def test_a_linearizable_store(capsys: Capture) -> None:
     assert not Path("violations-found").exists()
 
 
-def test_a_violation_is_filed_for_check(capsys: Capture) -> None:
+def test_a_violation_is_filed_for_check(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etcd_lockstep.stressing.shrinking.SHRINKING_SECONDS", 5.0)
     Path("lossy.py").write_text(LOSSY)
     served = f"serve:losing={shlex.join((sys.executable, 'lossy.py'))}"
-    assert stress(served, "fake-server", "--seconds", "3", "--corpus", "found", "--json", "summary.json") == 1
+    options = ("--seconds", "3", "--corpus", "found", "--json", "summary.json", "--html", "page.html")
+    assert stress(served, "fake-server", *options) == 1
     said = capsys.readouterr().out
-    (file,) = Path("found").iterdir()
+    (file,) = Path("found").glob("*.jsonl")
     assert f"filed as {file}" in said
     assert "\n1 violation\n" in said
     shown = re.search(r"^round 1: (violation: .+\n(?:   .+\n)+)   filed as", said, re.MULTILINE)
@@ -85,7 +87,23 @@ def test_a_violation_is_filed_for_check(capsys: Capture) -> None:
     losing, fake = json.loads(Path("summary.json").read_text())
     assert (losing["target"], losing["verdicts"]["violation"], losing["first"]["file"]) == ("losing", 1, str(file))
     assert losing["first"]["violations"][0]["name"] in said
+    (smaller,) = Path("found").glob("*.json")
+    assert f"filed as {smaller}, for stress --replay" in said
+    assert losing["smallest"] == {"file": str(smaller), **json.loads(smaller.read_text())}
+    assert fake["smallest"] is None
+    page, smallest = Path("page.html").read_text(), losing["smallest"]
+    assert f"<h1>losing: failed in {smallest['failed']} of {smallest['runs']} runs</h1>" in page
+    assert f'<p class="verdict">violation: {smallest["shows"]}</p>' in page
     assert fake["verdicts"]["violation"] == 0
+
+
+def test_a_page_of_a_race_in_this_process_and_none_where_nothing_is_found(capsys: Capture) -> None:
+    assert stress("check-then-act", "--seconds", "60", "--seed", "1", "--html", "page.html") == 1
+    assert "<h1>check-then-act</h1>" in Path("page.html").read_text()
+    capsys.readouterr()
+    assert stress("fake-server", "--seconds", "0.5", "--html", "none.html") == 0
+    assert "none.html was not written: there is no violation to be shown\n" in capsys.readouterr().out
+    assert not Path("none.html").exists()
 
 
 def test_an_etcd_behind_an_address_is_left_empty(real_etcd: RunningEtcd, capsys: Capture) -> None:
@@ -107,7 +125,6 @@ def exit_code(*arguments: str) -> object:
     [
         (["endpoint:127.0.0.1:1", "--faults", "kill"], "was not started by this run"),
         (["fake-server", "endpoint:127.0.0.1:1", "--faults", "kill"], "--faults: only an etcd can be killed"),
-        (["container", "--faults", "kill"], "--faults: only a binary of etcd"),
         (["version:3.5.1", "--faults", "flood"], "no fault is called 'flood': there are kill, pause"),
         (["etcd3"], "etcd3 does not run in this process; stressed can be fake-server"),
         (["fake", "--faults", "kill"], "neither a server nor a network"),
@@ -115,6 +132,7 @@ def exit_code(*arguments: str) -> object:
         (["fake-server", "--clients", "201"], "201 are too many clients: at most 200"),
         (["fake-server", "--seconds", "nan"], "'nan' is not a number of seconds above 0"),
         (["fake-server", "--json", "no/where"], "there is no folder no"),
+        (["fake-server", "--html", "no/where"], "there is no folder no"),
         (["fake-server", "--corpus", "file"], "that is no folder"),
         ([], "name what is to be stressed"),
         (["--replay", "file"], "file: not JSON"),

@@ -21,7 +21,9 @@ from etcd_lockstep.stressing.nemesis import CUT, DELAY, OF_CLUSTERS, OF_NETWORK,
 from etcd_lockstep.stressing.network import Link, Network
 from etcd_lockstep.stressing.rounds import Circumstances, Round
 from etcd_lockstep.stressing.run import StressOptions, Tally, stress
+from etcd_lockstep.stressing.scripts import Drawn
 from etcd_lockstep.stressing.stores import WantedCluster, check_faults, find_stress_target, running
+from etcd_lockstep.target import ALL
 from fake_etcd.wire import messages
 
 SEED = 3
@@ -123,11 +125,11 @@ def test_the_fake_is_linearizable_on_a_network_that_fails() -> None:
 
 def test_a_history_has_the_faults_of_its_round_and_of_the_calls_that_it_keeps_of_earlier_ones() -> None:
     with running(find_stress_target("fake-server"), faults=[CUT], call_timeout=1, progress=print) as store:
-        run = Circumstances(store, 2, SEED, 0.1, Nemesis(store.breaking, [CUT]))
-        first = Round(run, 1)
+        run = Circumstances(store, 0.1, Nemesis(store.breaking, [CUT]))
+        first = Round(run, Drawn(2, SEED, 1, ALL))
         one = first.play()
         kept = first.unsettled()
-        both, alone = Round(run, 2, kept).play(), Round(run, 3).play()
+        both, alone = Round(run, Drawn(2, SEED, 2, ALL), kept).play(), Round(run, Drawn(2, SEED, 3, ALL)).play()
     assert kept
     assert [str(fault) for fault in (*one.faults, *alone.faults)] == ["cut", "cut"]
     assert [*both.faults][:1] == one.faults
@@ -197,6 +199,7 @@ def _read(access: servers.Access, seconds: float) -> None:
     [
         ("cluster:5", (), "a cluster has three members"),
         ("cluster:3:x", (), "a version needs its number"),
+        ("cluster:3:endpoint:127.0.0.1:1", (), "the members of a cluster are processes, or containers"),
         ("version:3.5.1", ("partition",), "only a cluster has partition"),
         ("endpoint:https://127.0.0.1:1", ("cut",), "without TLS"),
         ("fake", ("cut",), "neither a server nor a network"),
@@ -207,9 +210,11 @@ def test_what_there_is_not_is_refused(target: str, faults: tuple[str, ...], said
         check_faults(find_stress_target(target), faults)
 
 
-def test_a_cluster_of_a_release_is_named_with_its_number() -> None:
+def test_the_members_of_a_cluster_are_of_a_binary_a_release_or_an_image() -> None:
+    assert find_stress_target("cluster:3") == WantedCluster(servers.Binary())
+    assert find_stress_target("cluster:3:binary:/etcd") == WantedCluster(servers.Binary(Path("/etcd")))
     assert find_stress_target("cluster:3:3.5.30") == WantedCluster(servers.Version("3.5.30"))
-    assert find_stress_target("cluster:3") == WantedCluster()
+    assert find_stress_target("cluster:3:container:v3.5.30") == WantedCluster(servers.Container("v3.5.30"))
 
 
 def test_nothing_of_a_cluster_is_left_where_it_can_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -218,4 +223,4 @@ def test_nothing_of_a_cluster_is_left_where_it_can_not_start(monkeypatch: pytest
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(servers.EtcdUnavailable, match="died at its start"):
-        servers.start_cluster(None)
+        servers.start_cluster(servers.Binary())

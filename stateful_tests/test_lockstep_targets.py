@@ -396,7 +396,7 @@ def test_resets_leave_no_threads_behind(real_etcd: RunningEtcd) -> None:
         target.apply(op.WatchCreate(b"a"))
         target.reset()
         before = threading.active_count()
-        for _ in range(1000):
+        for _ in range(200):
             target.apply(op.WatchCreate(b"a"))
             target.reset()
         assert wait_for_threads(before) <= before
@@ -406,7 +406,7 @@ def test_resets_leave_no_threads_behind(real_etcd: RunningEtcd) -> None:
 
 def wait_for_threads(number: int) -> int:
     """gRPC's own threads end a moment after their streams."""
-    end = time.monotonic() + 2
+    end = time.monotonic() + 10
     while threading.active_count() > number and time.monotonic() < end:
         time.sleep(0.01)
     return threading.active_count()

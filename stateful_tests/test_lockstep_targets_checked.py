@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from threading import Event as ThreadEvent
 from typing import Any, get_args
@@ -17,10 +17,11 @@ from etcd_lockstep.target import NotExpressible, Target, TargetDied
 from etcd_lockstep.targets import checked
 from etcd_lockstep.targets.checked import CheckedTarget
 from etcd_lockstep.targets.model import ModelTarget
+from etcd_lockstep.targets.unimplemented import Unimplemented
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import Operation, Result, Server
-from etcd_model.errors import Code, Error
-from etcd_model.operations import LeaseGrant, Permission, Put, Range
+from etcd_model.errors import EMPTY_KEY, Code, Error
+from etcd_model.operations import As, LeaseGrant, Permission, Put, Range, WatchCancel, WatchCreate, WatchRead
 from etcd_model.results import (
     DeleteRangeResult,
     Event,
@@ -31,7 +32,9 @@ from etcd_model.results import (
     PutResult,
     RangeResult,
     RoleGetResult,
+    StreamResult,
     TxnResult,
+    WatchCreateResult,
     Watched,
     WatchReadResult,
 )
@@ -140,6 +143,44 @@ def test_what_a_server_answers_with_unimplemented_is_not_asked_again() -> None:
         assert not target.can_express(LeaseGrant(3600, 8))
         assert isinstance(target.apply(LeaseGrant(60)), LeaseGrantResult)
         target.close()
+
+
+NOT_HERE = Error(Code.UNIMPLEMENTED, "not here")
+FOUND = RangeResult(1)
+
+
+def refused(known: Unimplemented, operation: Operation) -> None:
+    with pytest.raises(NotExpressible, match="not here"):
+        known.learn(operation, NOT_HERE)
+
+
+def test_a_refusal_for_what_an_option_is_set_to_does_not_turn_the_option_off() -> None:
+    known = Unimplemented()
+    known.learn(Range(b"a", b"b"), FOUND)
+    refused(known, Range(b"a", b"x"))
+    refused(known, Range(b"long"))
+    assert known.may_send(Range(b"b", b"c"))
+    assert known.may_send(Range(b"a"))
+    refused(known, Range(b"a", b"b", limit=1))
+    assert not known.may_send(Range(b"b", b"c", limit=2))
+    assert known.may_send(Range(b"b", b"c"))
+
+
+def test_an_error_says_nothing_of_the_options() -> None:
+    known = Unimplemented()
+    known.learn(Range(b"", limit=1), EMPTY_KEY)
+    refused(known, Range(b"a", limit=1))
+    assert not known.may_send(Range(b"a", limit=2))
+
+
+def test_refusals_of_an_option_that_was_answered_are_enough_at_some_time() -> None:
+    known = Unimplemented()
+    known.learn(Range(b"a", limit=1), FOUND)
+    for _ in range(20):
+        assert known.may_send(Range(b"a", limit=1))
+        refused(known, Range(b"a", limit=2))
+    assert not known.may_send(Range(b"a", limit=1))
+    assert known.may_send(Range(b"a"))
 
 
 def test_unimplemented_is_an_answer_of_a_target_in_python() -> None:
@@ -254,3 +295,63 @@ def test_a_working_directory_that_is_gone_is_one_line(tmp_path: Path) -> None:
     assert ran.returncode == 2
     assert ran.stderr.count("\n") == 1
     assert "the working directory can't be used" in ran.stderr
+
+
+class NumbersFrom1(Target):
+    """Its watchers have the ids 1, 2, … across all streams, and report their keys."""
+
+    name = "numbers-from-1"
+
+    def __init__(self) -> None:
+        self.watchers: dict[int, tuple[int, bytes]] = {}
+        self.cancelled: list[int] = []
+
+    def reset(self) -> None:
+        self.watchers = {}
+
+    def apply(self, operation: Operation) -> Result:
+        match operation:
+            case WatchCreate(key=key, stream=stream):
+                watch_id = len(self.watchers) + 1
+                self.watchers[watch_id] = (stream, key)
+                return WatchCreateResult(1, watch_id)
+            case WatchCancel(watch_id=watch_id) | As(operation=WatchCancel(watch_id=watch_id)):
+                self.cancelled.append(watch_id)
+                return StreamResult()
+            case WatchRead(stream=stream):
+                return WatchReadResult(
+                    2,
+                    tuple(
+                        Watched(watch_id, (Event(0, replace(KV, key=key)),))
+                        for watch_id, (of, key) in self.watchers.items()
+                        if of == stream
+                    ),
+                )
+            case _:
+                return StreamResult()
+
+
+def seen_by(target: Target, stream: int = 0) -> list[tuple[int, bytes]]:
+    result = target.apply(WatchRead(stream))
+    assert isinstance(result, WatchReadResult)
+    return [(watched.watch_id, watched.events[0].kv.key) for watched in result.watches]
+
+
+def test_watchers_that_a_target_numbers_from_1_are_read_under_etcds_ids_stream_by_stream() -> None:
+    target = CheckedTarget(NumbersFrom1(), "numbers-from-1")
+    created = [target.apply(WatchCreate(key, stream=stream)) for key, stream in ((b"a", 0), (b"b", 1), (b"c", 0))]
+    assert [answer.watch_id for answer in created if isinstance(answer, WatchCreateResult)] == [1, 2, 3]  # is reported
+    assert seen_by(target) == [(0, b"a"), (1, b"c")]
+    assert seen_by(target, 1) == [(0, b"b")]
+
+
+def test_a_target_is_asked_to_cancel_a_watcher_under_its_own_id() -> None:
+    own = NumbersFrom1()
+    target = CheckedTarget(own, "numbers-from-1")
+    for stream in (0, 0, 1):
+        target.apply(WatchCreate(b"a", stream=stream))
+    for operation in (WatchCancel(1), As("token", WatchCancel(0, stream=1)), WatchCancel(7), WatchCancel(0, stream=5)):
+        target.apply(operation)
+    assert own.cancelled[:2] == [2, 3]
+    assert own.cancelled[2] not in own.watchers  # in etcd, no watcher has that id
+    assert own.cancelled[3] == 0  # of a stream without watchers

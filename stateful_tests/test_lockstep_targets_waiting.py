@@ -155,6 +155,9 @@ class _Slow:
     def ask(self, operation: op.Operation, token: str = "") -> Result:  # noqa: ARG002  # whatever and whoever it is
         return TOO_LARGE
 
+    def ask_meanwhile(self, operation: op.Operation, token: str) -> Result:
+        return self.ask(operation, token)
+
     def begin(self, operation: op.Lock | op.Campaign, token: str) -> Future[Result]:  # noqa: ARG002  # as above
         return Future()
 

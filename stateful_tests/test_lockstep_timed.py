@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
 
 import pytest
 
@@ -12,10 +13,11 @@ from etcd_lockstep.comparing.timed import LATENESS, MOST_AT_ONCE, TimedLockstep,
 from etcd_lockstep.target import ALL, Target
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.trace import LeaseOf, Trace
-from etcd_model import Operation, Result, Server, State, step
+from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace
+from etcd_model import Operation, Result, Server, State, step, watch
 from etcd_model.lease import expire
 from etcd_model.operations import (
+    SENTINEL_KEY,
     Advance,
     HashKV,
     LeaseGrant,
@@ -214,6 +216,33 @@ def test_too_many_at_once_prove_nothing(clock: Clock) -> None:
     puts = tuple(Put(b"%d" % number, b"", LeaseOf(number)) for number in range(1, len(grants) + 1))
     with pytest.raises(Inconclusive):
         divergences((*grants, *puts, Advance(4), Range(b"a")), Late(clock, 0))
+
+
+class Between(Late):
+    """Its leases end between the two puts of the sentinel, with which watchers from the past are read."""
+
+    def apply(self, operation: Operation) -> Result:
+        if not isinstance(operation, WatchRead):
+            return super().apply(operation)
+
+        def put_sentinel(state: State) -> tuple[State, Result]:
+            state, result = step(state, Put(SENTINEL_KEY))
+            return reduce(expire, self._due, state), result
+
+        self._state, read = watch.read(self._state, operation, put_sentinel)
+        return read
+
+
+def test_the_end_of_a_lease_amid_an_operation_proves_nothing(clock: Clock) -> None:
+    trace: Trace = (
+        LeaseGrant(2),
+        Put(b"a", b"", LeaseOf(1)),
+        Put(b"b"),
+        WatchCreate(b"b", start_revision=RevisionAt(3)),
+    )
+    assert divergences((*trace, WatchRead(), HashKV()), Late(clock, 1.0)) == []
+    with pytest.raises(Inconclusive):
+        divergences((*trace, Advance(2), WatchRead(), HashKV()), Between(clock, 1.0))
 
 
 def test_a_kept_lease_lives_on_and_one_that_is_not_renewed_is_a_lie(clock: Clock) -> None:

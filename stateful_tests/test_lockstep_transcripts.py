@@ -190,8 +190,9 @@ def test_every_operation_is_in_the_transcripts() -> None:
 
 UNTOLD = {
     "alarm_text_trimmed": "blanks are no part of an observation",
-    "bearer_tokens": "no symbol is a token with something before it",
     "compaction_hashed_after_finished_one": "whether a compaction has met another is a race",
+    "old_auth_revision_mapped": "it takes a server with JSON Web Tokens",
+    "root_skips_lease_keys": "likewise",
     "progress_not_deferred": "an answer that comes after some later event is nondeterministic",
     "put_free_txns_pass": "it takes a server that is full",
     "read_buffer_has_end": "what an older user is found for is nondeterministic",

@@ -65,6 +65,16 @@ NEW_WORDS: tuple[tuple[op.Operation, str], ...] = (
     (op.Put(b"a", b"xy" * 1000), f'put "a" = "{"xy" * 16}"… (2000 bytes)'),
     (op.Advance(3), "advance 3 s"),
     (op.As(TokenOf(3), op.Put(b"a")), 'as the user of step 3: put "a" = ""'),
+    (op.As(TokenOf(3), op.Put(b"a"), scheme="Bearer "), 'as the user of step 3, after "Bearer ": put "a" = ""'),
+    (
+        op.As(TokenOf(3), op.Range(b"a"), authorization=True),
+        'as the user of step 3, in the metadata authorization: range "a"',
+    ),
+    (
+        op.UserChangePassword("u", hashed_password="eA=="),
+        'user_change_password "u" with the password "", hashed_password "eA=="',
+    ),
+    (op.Lock(b"a", 7, op.Unlock(b"a/8")), 'lock "a", lease 7, and while it waits: unlock "a/8"'),
     (op.As("no.such.token", op.Range(b"a")), 'with the token "no.such.token": range "a"'),
     (op.As("\x1b\n", op.AuthStatus()), 'with the token "\\u001b\\n": auth_status'),
     (op.WatchCreate(b"a"), 'watch "a" on stream 0'),

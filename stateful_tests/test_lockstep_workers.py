@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -11,14 +12,21 @@ import pytest
 
 from etcd_lockstep.console.cli import main
 from etcd_lockstep.searching.search import NewFinding
-from etcd_lockstep.searching.workers import PER_WORKER, ParallelSearch, Worker
+from etcd_lockstep.searching.triage import NO_TIME
+from etcd_lockstep.searching.workers import (
+    PER_WORKER,
+    SHRINK_SECONDS,
+    SHRINK_SECONDS_IN_ALL,
+    ParallelSearch,
+    Worker,
+)
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_lockstep.target import ALL, Target, TargetDied
 from etcd_lockstep.targets.fake import FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import LeaseOf, RevisionAt
 from etcd_model import Operation, Result, Server
-from etcd_model.operations import Advance, LeaseGrant, Put, Range
+from etcd_model.operations import Advance, LeaseGrant, Put, Range, Txn, WatchCreate
 from etcd_model.results import AdvanceResult, LeaseGrantResult, PutResult, RangeResult
 
 
@@ -180,6 +188,10 @@ def test_a_target_that_keeps_its_history_is_asked_for_no_old_revision_before_any
     parallel = search(1, keeps)
     parallel.start()
     assert not parallel.step(Range(b"a", revision=RevisionAt(0)))
+    assert not parallel.step(WatchCreate(b"a", start_revision=-1))
+    assert not parallel.step(Txn(failure=(Txn(success=(Range(b"a", revision=-1),)),)))
+    assert parallel.step(WatchCreate(b"a"))
+    assert parallel.step(Range(b"a", revision=-1))
 
 
 def test_a_target_that_dies_in_its_reset_is_notified_of_with_what_ran_before() -> None:
@@ -232,7 +244,17 @@ def test_a_lie_that_there_is_no_time_to_look_into_is_reported_once_and_says_so()
             except NewFinding:
                 continue
     (finding,) = parallel.findings
-    assert finding.note == "there was no time to shrink it"
+    assert finding.note == NO_TIME
+
+
+def test_each_finding_of_a_batch_has_time_of_its_own_to_be_shrunk_and_all_have_a_bound() -> None:
+    parallel = search(1)
+    before = time.monotonic()
+    assert before + SHRINK_SECONDS <= parallel._patience() <= time.monotonic() + SHRINK_SECONDS
+    parallel.deadline = before
+    assert before + SHRINK_SECONDS <= parallel._patience(), "what the last batch has shown is shrunk too"
+    parallel._judging_since = -SHRINK_SECONDS_IN_ALL
+    assert parallel._patience() == 0.0
 
 
 def test_a_few_examples_are_run_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ def test_a_fenced_leader_does_not() -> None:
     simulation = no_job_is_handed_out_twice(FencedMember)
     for schedule in (STANDS_STILL, STANDS_STILL_ELECTED):
         assert simulation.run(schedule).failure is None
-    found = simulation.shortest_failure(examples=2000)
+    found = simulation.shortest_failure(examples=400)
     assert found is None, str(found.failure)
 
 

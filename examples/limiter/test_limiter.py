@@ -15,7 +15,7 @@ SHOWN = {
     "S3": ([], "runs alone are listed: 2 are listed"),
     "S4": ([(8, 16)], "worker raised NOT_FOUND: etcdserver: requested lease not found"),
     "S5": ([(4, 0)], "at most one run has a slot: two have one"),
-    "S6": ([(2, 0)], "who has a slot acquires it again: the answer was [False]"),
+    "S6": ([(2, 16)], "who has a slot acquires it again: the answer was [False]"),
     "S7": ([], "a run that goes on has its slot: it has none"),
     "S8": ([], "every lease has a slot: 1 leases, 0 slots"),
 }

@@ -14,6 +14,7 @@ from typing import Any
 
 from grpc import StatusCode, aio
 
+from fake_etcd.calls import debug_error_string
 from fake_etcd.client_codec import ClientCodec
 from fake_etcd.grpc_core import Handler
 
@@ -23,6 +24,7 @@ Requests = AsyncIterable[Any] | Iterable[Any]
 
 _CANCELLED = (StatusCode.CANCELLED, "Locally cancelled by application!")
 _EXPIRED = (StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+_MIXED = "The iterator and read/write APIs may not be mixed on a single RPC."
 """gRPC's own words."""
 
 
@@ -161,7 +163,8 @@ class InProcessCall(aio.Call):
         return self._status[1]
 
     async def debug_error_string(self) -> str:
-        return await self.details()
+        await self._over.wait()
+        return debug_error_string(*self._status)
 
     async def wait_for_connection(self) -> None:
         """It is there from the start."""
@@ -226,7 +229,8 @@ class InProcessCall(aio.Call):
         if self._is_cancelled_here:
             raise asyncio.CancelledError
         if code is not StatusCode.OK:
-            raise aio.AioRpcError(code, aio.Metadata(), aio.Metadata(), details=details, debug_error_string=details)
+            said = debug_error_string(code, details)
+            raise aio.AioRpcError(code, aio.Metadata(), aio.Metadata(), details=details, debug_error_string=said)
 
 
 class OneRequest(InProcessCall):
@@ -250,9 +254,19 @@ class ManyRequests(InProcessCall):
             self.add_done_callback(lambda _: feeder.cancel())
 
     async def write(self, request: Any) -> None:
+        self._check_writable()
         await self._write(self._codec.to_bytes(request))
 
     async def done_writing(self) -> None:
+        self._check_writable()
+        self._close_requests()
+
+    def _check_writable(self) -> None:
+        """An iterator of requests leaves no room for others."""
+        if self._feeder is not None and not self._over.is_set():
+            raise aio.UsageError(_MIXED)
+
+    def _close_requests(self) -> None:
         if not self._is_done_writing and not self.is_finished:
             self._is_done_writing = True
             if self._receiver is None:
@@ -278,11 +292,11 @@ class ManyRequests(InProcessCall):
         try:
             if isinstance(requests, AsyncIterable):
                 async for request in requests:
-                    await self.write(request)
+                    await self._write(self._codec.to_bytes(request))
             else:
                 for request in requests:
-                    await self.write(request)
-            await self.done_writing()
+                    await self._write(self._codec.to_bytes(request))
+            self._close_requests()
         except asyncio.InvalidStateError:
             return
         except Exception:
@@ -309,12 +323,26 @@ class OneAnswer(InProcessCall):
 class ManyAnswers(InProcessCall):
     """The answers are iterated over, or read one by one."""
 
-    async def __aiter__(self) -> AsyncIterator[Any]:
+    _is_iterated: bool | None = None
+    """Or read: who has begun with one of both has to stay with it."""
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        self._take_as(iterated=True)
+        return self._iterate()
+
+    def _take_as(self, *, iterated: bool) -> None:
+        if self._is_iterated not in (None, iterated):
+            raise aio.UsageError(_MIXED)
+        self._is_iterated = iterated
+
+    async def _iterate(self) -> AsyncIterator[Any]:
         while (answer := await self._next()) is not None:
             yield self._codec.from_bytes(answer)
         self._raise_for_status()
 
     async def read(self) -> Any:
+        if not self._over.is_set():
+            self._take_as(iterated=False)
         answer = await self._next()
         if answer is None:
             self._raise_for_status()

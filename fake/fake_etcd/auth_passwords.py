@@ -1,7 +1,6 @@
 """Passwords. etcd keeps a bcrypt hash of each; a fake, which guards nothing, does not need one."""
 
 import base64
-import binascii
 from importlib import import_module
 from typing import Protocol
 
@@ -11,6 +10,8 @@ from fake_etcd.errors import EtcdError, NoPasswordUser
 
 BCRYPT_BYTES = 72
 """bcrypt looks no further."""
+
+_NO_LINE_ENDS = {ord("\r"): None, ord("\n"): None}
 
 _BCRYPT_COST = 4
 """The least: a fake guards nothing."""
@@ -76,11 +77,17 @@ class Bcrypt:
 
 
 def hashed_password(encoded: str) -> Password:
-    """The field hashedPassword: base64 of a bcrypt hash. etcd: server/auth/store.go selectPassword."""
+    """The field hashedPassword: base64 of a bcrypt hash. etcd: server/auth/store.go selectPassword.
+
+    Go's decoder skips ends of lines, and takes padding for wrong that Python's puts up with.
+    """
+    unfolded = encoded.translate(_NO_LINE_ENDS)
     try:
-        hashed = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+        hashed = base64.b64decode(unfolded, validate=True)
+    except ValueError:  # of text that isn't ASCII, too
         raise NoPasswordUser() from None
+    if len(unfolded) % 4:
+        raise NoPasswordUser()
     if not hashed:
         return Nothing()
     try:

@@ -6,6 +6,11 @@ from typing import Any, NoReturn
 import grpc
 
 
+def debug_error_string(code: grpc.StatusCode, details: str) -> str:
+    """What gRPC 1.85 makes of a status: the same once more, and nothing of OK."""
+    return "" if code is grpc.StatusCode.OK else f"{code.name}:{details}"
+
+
 class FinishedCall(grpc.Call):
     """A call that is over: an in-process call of a method that answers at once is, by the time anyone sees it."""
 
@@ -28,8 +33,12 @@ class FinishedCall(grpc.Call):
     def is_active(self) -> bool:
         return False
 
-    def time_remaining(self) -> float:
-        return 0.0
+    def time_remaining(self) -> float | None:  # type: ignore[override]  # None, as gRPC has it where there is no timeout
+        return None
+
+    def debug_error_string(self) -> str:
+        """What gRPC 1.85 says of a call besides its code and its details."""
+        return debug_error_string(self._code, self._details)
 
     def add_callback(self, callback: Callable[[], None]) -> bool:
         """Never calls back: False says so, as gRPC does of a call that is over."""

@@ -8,6 +8,8 @@ on calls that a rule of a fault delays, and on any call if it is over before.
 
 from __future__ import annotations
 
+import logging
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -28,6 +30,11 @@ Running = TypeVar("Running", bound=RunningCall)
 
 _CLOSED = (grpc.StatusCode.CANCELLED, "Channel closed!")
 """gRPC's own words."""
+_KEY = re.compile(rb"[0-9a-z_.-]+")
+_VALUE = re.compile(rb"[ -~]*")
+"""What may be sent as metadata."""
+
+_log = logging.getLogger(__name__)
 
 
 class InProcessChannel(grpc.Channel):
@@ -121,7 +128,11 @@ class InProcessChannel(grpc.Channel):
 
 
 class _Method(ClientCodec):
-    """One method on a channel, with its client's codec: `method(request)` is one request's answer."""
+    """One method on a channel, with its client's codec: `method(request)` is one request's answer.
+
+    What the codec raises, and metadata that can't be sent, become what gRPC makes of them (1.85: `_common._transform`
+    and `validate_metadata.cc`).
+    """
 
     def __init__(
         self, channel: InProcessChannel, path: str, serialize: Serializer | None, deserialize: Deserializer | None
@@ -139,6 +150,41 @@ class _Method(ClientCodec):
         except EtcdError as error:
             raise InProcessRpcError(error.code, error.message) from None  # the engine has no context here either
 
+    def to_bytes(self, request: Any) -> bytes:
+        try:
+            return super().to_bytes(request)
+        except Exception:
+            raise _codec_failed("Exception serializing request!") from None
+
+    def from_bytes(self, data: bytes) -> Any:
+        try:
+            return super().from_bytes(data)
+        except Exception:
+            raise _codec_failed("Exception deserializing response!") from None
+
+
+def _codec_failed(words: str) -> InProcessRpcError:
+    """Log the exception that is being handled. The caller gets these words alone, as from gRPC."""
+    _log.exception(words)
+    return InProcessRpcError(grpc.StatusCode.INTERNAL, words)
+
+
+def _token(metadata: Any) -> str:
+    """The token in a call's metadata, all of which must be fit to be sent."""
+    if not metadata:
+        return ""
+    for key, value in metadata:
+        for part in (key, value):
+            if not isinstance(part, str | bytes):
+                raise TypeError(f"Expected str, not {type(part)}")
+        if not _KEY.fullmatch(_as_bytes(key)) or not (key.endswith("-bin") or _VALUE.fullmatch(_as_bytes(value))):
+            raise InProcessRpcError(grpc.StatusCode.INTERNAL, "Invalid metadata")
+    return token_of(metadata)
+
+
+def _as_bytes(part: str | bytes) -> bytes:
+    return part.encode() if isinstance(part, str) else part
+
 
 def _check_timeout(timeout: float | None) -> None:
     if timeout is not None and timeout <= 0:
@@ -153,7 +199,7 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]  # ge
         _check_timeout(timeout)
         if self._method.channel.open_engine().waits(self._method.path):
             return self._wait(request, timeout, metadata).answer()
-        return self._method(request, token_of(metadata) if metadata else "", timeout=timeout)
+        return self._method(request, _token(metadata), timeout=timeout)
 
     def with_call(
         self, request: Any, timeout: float | None = None, metadata: Any = None, *_: Any, **__: Any
@@ -166,12 +212,12 @@ class _UnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]  # ge
             _check_timeout(timeout)
             if self._method.channel.open_engine().waits(self._method.path):
                 return self._wait(request, timeout, metadata)
-            return Answered(self._method(request, token_of(metadata), timeout=timeout))
+            return Answered(self._method(request, _token(metadata), timeout=timeout))
         except InProcessRpcError as error:
             return error
 
     def _wait(self, request: Any, timeout: float | None, metadata: Any) -> WaitingCall:
-        token = token_of(metadata)
+        token = _token(metadata)
         call = WaitingCall(timeout, lambda cancelled: self._method(request, token, cancelled))
         return self._method.channel.running(call)
 
@@ -182,7 +228,7 @@ class _UnaryStream(grpc.UnaryStreamMultiCallable):  # type: ignore[type-arg]  # 
 
     def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None, *_: Any, **__: Any) -> Any:
         _check_timeout(timeout)
-        method, token = self._method, token_of(metadata)
+        method, token = self._method, _token(metadata)
         engine = method.channel.open_engine()
         call = AnswerStream(
             timeout,
@@ -223,7 +269,7 @@ class _StreamStream(grpc.StreamStreamMultiCallable):  # type: ignore[type-arg]  
         self, request_iterator: Iterable[Any], timeout: float | None = None, metadata: Any = None, *_: Any, **__: Any
     ) -> Any:
         _check_timeout(timeout)
-        method, token = self._method, token_of(metadata)
+        method, token = self._method, _token(metadata)
         engine = method.channel.open_engine()
         if method.path == WATCH:
             watch = WatchCall(

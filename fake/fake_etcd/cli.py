@@ -8,10 +8,10 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import NoReturn
 
@@ -34,6 +34,9 @@ CANNOT_LISTEN = 3
 
 VERSION_VARIABLE = "FAKE_ETCD_VERSION"
 """The environment variable that stands for `--etcd-version`, for whoever starts the program as `etcd`."""
+
+_LONGEST_WAIT = 0.5
+"""Seconds after which the main thread looks for signals by itself."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -144,11 +147,20 @@ def _serve(
             else:
                 log.serves_metrics([server.url for server in metrics])
                 log.is_ready([(server.address, server.url.startswith("https")) for server in listening])
-            signals.get()
+            _await(signals)
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
     return 0
+
+
+def _await(signals: SimpleQueue[int]) -> None:
+    """Return once one has come. Python looks for signals before a wait and when one interrupts it: one that comes in
+    between, or to another thread, is not seen before the wait is over. So none is long."""
+    while True:
+        with suppress(Empty):
+            signals.get(timeout=_LONGEST_WAIT)
+            return
 
 
 def _fake(options: argparse.Namespace) -> FakeEtcd:
@@ -168,6 +180,7 @@ def _fake(options: argparse.Namespace) -> FakeEtcd:
         member_name=options.name,
         peer_urls=options.initial_advertise_peer_urls,
         max_learners=options.max_learners,
+        strict_reconfig_check=options.strict_reconfig_check,
         auto_compaction=_auto_compaction(options),
         journal=options.journal,
     )

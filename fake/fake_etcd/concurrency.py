@@ -9,6 +9,7 @@ from fake_etcd.core import Core
 from fake_etcd.errors import EtcdError
 from fake_etcd.services.kv import KV
 from fake_etcd.services.lease import Leases
+from fake_etcd.sizes import frame_size
 from fake_etcd.store import Store
 from fake_etcd.waiting import Wait
 from fake_etcd.wire import messages as pb
@@ -30,7 +31,10 @@ class Client:
 
     __slots__ = ("_core", "_kv", "_leases", "_token")
 
-    def __init__(self, core: Core, token: str) -> None:
+    def __init__(self, core: Core, token: str, request: Message | None = None) -> None:
+        """`request` is what the caller has sent: it may be too long to be received."""
+        if request is not None:
+            frame_size(request, core.settings.max_frame_bytes)
         self._core = core
         self._kv = _Unframed(core)
         self._leases = Leases(core)

@@ -57,6 +57,7 @@ class EngineSettings:
     peer_urls: tuple[str, ...]
     """What MemberList reports of the server's own member."""
     max_learners: int
+    strict_reconfig_check: bool
 
     @property
     def max_frame_bytes(self) -> int:
@@ -120,7 +121,7 @@ class Core:
         self.auth = AuthStore(self.quirks, self.settings.new_tokens())
         self.alarms = Alarms(self.quirks)
         own = pb.Member(ID=MEMBER_ID, name=self.settings.member_name, peerURLs=self.settings.peer_urls)
-        self.members = Membership(own, self.settings.max_learners, self.quirks)
+        self.members = Membership(own, self.settings.max_learners, self.settings.strict_reconfig_check, self.quirks)
         self.downgrade_target = ""
         self.backend = Backend(self.store, self.settings.quota_bytes)
         self.raft_index = _FIRST_RAFT_INDEX

@@ -52,6 +52,7 @@ class Engine:
         member_name: str = "default",
         peer_urls: Sequence[str] = ("http://localhost:2380",),
         max_learners: int = 1,
+        strict_reconfig_check: bool = True,
         auto_compaction: AutoCompaction | None = None,
         journal: int = 0,
     ) -> None:
@@ -62,7 +63,8 @@ class Engine:
         has it, such as `jwt,sign-method=RS256,priv-key=key.pem`: BadTokenOptionsError, a ValueError, where they can't
         be had; `auth_token_ttl` is of simple ones. `client_urls`, `member_name` and `peer_urls` are what
         MemberList reports; without client URLs, it is where the engine's servers listen. `max_learners` is how many
-        learners MemberAdd takes. The history is kept whole unless `auto_compaction` says otherwise. `journal` is how
+        learners MemberAdd takes; without `strict_reconfig_check`, membership changes that cost a quorum are not
+        refused for that. The history is kept whole unless `auto_compaction` says otherwise. `journal` is how
         many requests the journal holds; 0: there is none.
         """
         quirks = quirks_of(version)
@@ -79,6 +81,7 @@ class Engine:
             member_name=member_name,
             peer_urls=tuple(peer_urls),
             max_learners=max_learners,
+            strict_reconfig_check=strict_reconfig_check,
         )
         self._core = Core(quirks, settings, Journal(journal) if journal else None)
         self._core.faults.when_removed = self._resume_watches

@@ -81,6 +81,7 @@ _NO_LOG_OR_HTTP = (
     "experimental-warning-unary-request-duration",
     "log-format",
     "log-level",
+    "log-output",
     "log-outputs",
     "log-package-levels",
     "log-rotation-config-json",
@@ -120,16 +121,32 @@ HARMLESS_SWITCHES = (
     "force-new-cluster",
     "initial-election-tick-advance",
     "memory-mlock",
+    "next-cluster-version-compatible",
     "peer-auto-tls",
     "peer-client-cert-auth",
     "peer-skip-client-san-verification",
     "pre-vote",
     "socket-reuse-address",
     "socket-reuse-port",
-    "strict-reconfig-check",
     "unsafe-no-fsync",
 )
 """They are true or false."""
+
+
+OBSOLETE = (
+    "cluster-active-size",
+    "cluster-remove-delay",
+    "cluster-sync-interval",
+    "config",
+    "force",
+    "max-result-buffer",
+    "max-retry-attempts",
+    "peer-election-timeout",
+    "peer-heartbeat-interval",
+    "retry-interval",
+    "snapshot",
+)
+"""etcd ignores them too, and whatever value they have (etcd: server/etcdmain/config.go ignored)."""
 
 
 class _Refused(NamedTuple):
@@ -170,6 +187,8 @@ def add_ignored(parser: argparse.ArgumentParser) -> None:
     """Let the parser take all of them; the help leaves them out."""
     for name in (*HARMLESS, *REFUSED):
         parser.add_argument(f"--{name}", dest=name, default=None, help=argparse.SUPPRESS)
+    for name in OBSOLETE:
+        parser.add_argument(f"--{name}", dest=name, default=None, type=anything, help=argparse.SUPPRESS)
     for name in (*HARMLESS_SWITCHES, *REFUSED_SWITCHES):
         parser.add_argument(f"--{name}", dest=name, default=None, type=boolean, help=argparse.SUPPRESS)
 
@@ -184,7 +203,7 @@ def ignored(options: argparse.Namespace) -> list[str]:
     for name, reason in REFUSED_SWITCHES.items():
         if given.get(name):
             raise ValueError(f"--{name}: fake-etcd can't do that: {reason}")
-    return sorted(name for name in (*HARMLESS, *HARMLESS_SWITCHES) if name in given)
+    return sorted(name for name in (*HARMLESS, *HARMLESS_SWITCHES, *OBSOLETE) if name in given)
 
 
 def warnings(options: argparse.Namespace) -> list[str]:
@@ -211,6 +230,11 @@ def boolean(text: str) -> bool:
     if text in ("0", "f", "F", "false", "FALSE", "False"):
         return False
     raise argparse.ArgumentTypeError(f"neither true nor false: {text}")
+
+
+def anything(text: str) -> str:
+    """The value of a flag that needs none."""
+    return text
 
 
 def as_go_reads_them(arguments: Sequence[str], switches: Sequence[str]) -> list[str]:

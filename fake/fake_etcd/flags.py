@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from fake_etcd.etcd_flags import boolean
+from fake_etcd.etcd_flags import anything, boolean
 from fake_etcd.etcd_urls import parsed
 from fake_etcd.go_duration import go_duration
 from fake_etcd.http.access import Access
@@ -88,6 +88,13 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         help="bytes in a request that writes (default: %(default)s)",
     )
     add("--max-learners", metavar="N", type=_whole(None), default=1, help="learners that MemberAdd takes (default: 1)")
+    add(
+        "--strict-reconfig-check",
+        metavar="",
+        type=boolean,
+        default=True,
+        help="refuse changes of the members that cost a quorum (default: true)",
+    )
     add(
         "--quota-backend-bytes",
         metavar="N",
@@ -227,7 +234,7 @@ def of_etcd(parser: argparse.ArgumentParser) -> list[str]:
 
 def switches(parser: argparse.ArgumentParser) -> list[str]:
     """The names of the flags that are true or false."""
-    return [name for action in parser._actions if action.type is boolean for name in _names(action)]
+    return [name for action in parser._actions if action.type in (boolean, anything) for name in _names(action)]
 
 
 def _names(action: argparse.Action) -> list[str]:

@@ -60,6 +60,7 @@ class IncomingCall:
 
     __slots__ = (
         "_call",
+        "_hears_of_close",
         "_is_queued",
         "_pending",
         "_received_then",
@@ -78,14 +79,16 @@ class IncomingCall:
         self.path: str = event.call_details.method.decode("utf-8", "replace")
         self.metadata: Iterable[tuple[str, Any]] = event.invocation_metadata or ()
         self.handler: Handler | None = None
-        self._pending = 1
+        self._pending = 0
         """How many batches are under way; once there is none, the call is forgotten."""
+        self._hears_of_close = False
+        """Whether the core was asked to say when nobody is there any more. Each thing that it says costs time, so a
+        call that is answered at once asks with its answer."""
         self._started = False
         """Whether its initial metadata was sent."""
         self.is_finished = False
         """Whether its status was sent, or nobody is there to receive it."""
         self._is_queued = False
-        self._call.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS),), self._closed)
 
     def common_name(self) -> str:
         """Of the client's certificate; "" where it has none."""
@@ -116,6 +119,8 @@ class IncomingCall:
             operations = (cygrpc.SendMessageOperation(message, _NO_FLAGS), *operations)
         if not self._started:
             operations = (self._initial_metadata(), *operations)
+        if not self._hears_of_close:
+            operations = (*operations, self._close())
         self._batch(operations, self._completed)
 
     def wake(self) -> None:
@@ -130,6 +135,10 @@ class IncomingCall:
         self._started = True
         return cygrpc.SendInitialMetadataOperation(None, _NO_FLAGS)
 
+    def _close(self) -> Any:
+        self._hears_of_close = True
+        return cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS)
+
     def _batch(self, operations: tuple[Any, ...], tag: Callable[[Any], None]) -> None:
         self._pending += 1
         error = self._call.start_server_batch(operations, tag)
@@ -141,6 +150,8 @@ class IncomingCall:
         try:
             self._received_then(event.batch_operations[0].message())
         finally:
+            if not self._hears_of_close:
+                self._batch((self._close(),), self._closed)
             self._completed(event)
 
     def _sent(self, event: Any) -> None:

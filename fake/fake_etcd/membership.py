@@ -7,6 +7,8 @@ the server goes on without it.
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 
+from grpc import StatusCode
+
 from fake_etcd.errors import (
     EtcdError,
     LearnerNotReady,
@@ -24,10 +26,12 @@ from fake_etcd.wire.messages import Member
 class Membership:
     """Who is a member. A check raises EtcdError."""
 
-    def __init__(self, own: Member, max_learners: int, quirks: Quirks) -> None:
+    def __init__(self, own: Member, max_learners: int, strict: bool, quirks: Quirks) -> None:
+        """`strict`: whether a change that costs a quorum is refused (etcd's --strict-reconfig-check)."""
         self._own = own
         self._others: dict[int, Member] = {}
         self._max_learners = max_learners
+        self._strict = strict
         self._quirks = quirks
         self._added = 0
         self.removed: list[int] = []
@@ -51,6 +55,8 @@ class Membership:
 
         etcd: server.go mayAddMember, cluster.go IsReadyToAddVotingMember.
         """
+        if not self._strict:
+            return
         voters = self._voters()
         started = _started(voters)
         alone = started == len(voters) == 1
@@ -81,7 +87,9 @@ class Membership:
     def remove(self, id: int) -> None:
         """The others must be enough without it, unless it is a learner. etcd: server.go mayRemoveMember."""
         member = self._others.get(id)
-        if member is None or not member.isLearner:
+        if not self._strict and id == self._own.ID:
+            raise EtcdError(StatusCode.UNIMPLEMENTED, "fake-etcd: a real etcd would remove itself, and end")
+        if self._strict and (member is None or not member.isLearner):
             left = [voter for voter in self._voters() if id != voter.ID]
             if _started(left) < _quorum(len(left)):
                 raise NotEnoughStarted()

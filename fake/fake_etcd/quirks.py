@@ -40,6 +40,7 @@ _FIRST_RELEASE: dict[str, tuple[str, ...]] = {
     "txn_puts_guarded": ("3.4.44", "3.5.30", "3.6.11"),
     "compact_needs_root": ("3.4.42", "3.5.28", "3.6.9"),
     "lease_calls_need_a_user": ("3.4.42", "3.5.28", "3.6.9"),
+    "root_skips_lease_keys": ("3.4.27", "3.5.10", "3.6.0"),
     "lease_keys_guarded": ("3.4.26", "3.5.9", "3.6.0"),
     "watch_from_key_guarded": ("3.5.33", "3.6.14", "3.7.1"),
     "maintenance_errors_mapped": ("3.6.0",),
@@ -146,6 +147,8 @@ class Quirks:
     lease_calls_need_a_user: bool
     """Every call of Lease needs a user; LeaseKeepAlive needs permission to write the lease's keys, LeaseLeases to read
     the keys of all leases."""
+    root_skips_lease_keys: bool
+    """Root writes to a lease's keys unasked, and so with a token of an old revision too."""
     lease_keys_guarded: bool
     """LeaseTimeToLive with keys needs permission to read them."""
     watch_from_key_guarded: bool

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import grpc
 
-from fake_etcd.calls import InProcessRpcError
+from fake_etcd.calls import InProcessRpcError, debug_error_string
 from fake_etcd.errors import EtcdError
 from fake_etcd.waiting import Cancellation
 from fake_etcd.watch import StreamClosed, WatchStream
@@ -92,6 +92,9 @@ class RunningCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]  # generic 
     def details(self) -> str:
         self._wait()
         return self._details
+
+    def debug_error_string(self) -> str:
+        return debug_error_string(self._wait(), self._details)
 
     def initial_metadata(self) -> tuple[Any, ...]:
         return ()
@@ -203,6 +206,9 @@ class _Stream(RunningCall, Iterator[Any]):
             if self._wait() is grpc.StatusCode.OK:
                 raise StopIteration from None
             raise self._error() from None
+        except InProcessRpcError as error:  # the client's own deserializer failed
+            self.end(error.code(), error.details())
+            raise
 
     def _receive(self) -> Any:
         """The next answer, or StreamClosed."""
@@ -232,6 +238,8 @@ class AnswerStream(_Stream):
                 self._answers.put(answer)
         except EtcdError as error:
             self._answers.put(_Over(error.code, error.message))
+        except InProcessRpcError as error:  # the client's own serializer failed
+            self._answers.put(_Over(error.code(), error.details()))
         except Exception:
             _request_failed(self)
         else:
@@ -281,6 +289,8 @@ class WatchCall(_Stream):
             pass
         except EtcdError as error:
             self.end(error.code, error.message)
+        except InProcessRpcError as error:  # the client's own serializer failed
+            self.end(error.code(), error.details())
         except Exception:
             _request_failed(self)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import chain
 
 from etcd_model import operations as op
+from etcd_model.auth.sender import sender_of
 from etcd_model.maintenance import changes_cluster
 from etcd_model.quirks import Quirks
 from etcd_model.ranges import FROM_KEY
@@ -35,7 +36,9 @@ def crash_reason(operation: op.Operation, state: State) -> str | None:
         case op.Range() | op.Txn():
             return _crashing_request(operation, state.server.quirks)
         case op.As():
-            return crash_reason(operation.operation, replace(state, token=operation.token))
+            return crash_reason(operation.operation, replace(state, sender=sender_of(operation)))
+        case op.Lock(meanwhile=op.Txn() as asked) | op.Campaign(meanwhile=op.Txn() as asked):
+            return _crashing_request(asked, state.server.quirks)
         case op.RoleGrantPermission(perm=None) if operation.name in state.auth.roles:
             refused = state.server.quirks.missing_permission_refused
             return None if refused else "a RoleGrantPermission without a permission kills this version"

@@ -66,6 +66,8 @@ ROLE_NOT_GRANTED = Error(Code.FAILED_PRECONDITION, "etcdserver: role is not gran
 PERMISSION_NOT_GRANTED = Error(Code.FAILED_PRECONDITION, "etcdserver: permission is not granted to the role")
 AUTH_NOT_ENABLED = Error(Code.FAILED_PRECONDITION, "etcdserver: authentication is not enabled")
 INVALID_AUTH_TOKEN = Error(Code.UNAUTHENTICATED, "etcdserver: invalid auth token")
+AUTH_OLD_REVISION = Error(Code.INVALID_ARGUMENT, "etcdserver: revision of auth store is old")
+AUTH_OLD_REVISION_UNMAPPED = Error(Code.UNKNOWN, "auth: revision in header is old")
 INVALID_AUTH_MGMT = Error(Code.INVALID_ARGUMENT, "etcdserver: invalid auth management")
 PASSWORD_TOO_LONG = Error(Code.UNKNOWN, "bcrypt: password length exceeds 72 bytes")
 
@@ -89,6 +91,7 @@ UNKNOWN_METHOD = Error(Code.UNKNOWN, "etcdserver: unknown method")
 
 NO_LEADER = Error(Code.UNKNOWN, "election: no leader")
 NOT_LEADER = Error(Code.UNKNOWN, "election: not leader")
+SESSION_EXPIRED = Error(Code.UNKNOWN, "mutex: session is expired")
 MISSING_LEADER_KEY = Error(Code.UNKNOWN, '"leader" field must be provided')
 
 
@@ -107,4 +110,5 @@ _UNMAPPED = {
     USER_EMPTY: Error(Code.UNKNOWN, "auth: user name is empty"),
     PERMISSION_DENIED: Error(Code.UNKNOWN, "auth: permission denied"),
     INVALID_AUTH_TOKEN: Error(Code.UNKNOWN, "auth: invalid auth token"),
+    USER_NOT_FOUND: Error(Code.UNKNOWN, "auth: user not found"),
 }

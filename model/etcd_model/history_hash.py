@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from etcd_model.crc32c import crc32c
+from etcd_model.crc32c import crc32c_of_parts
 from etcd_model.errors import COMPACTED, FUTURE_REVISION, Error
 from etcd_model.operations import Compact, HashKV
 from etcd_model.records import HASHES_KEPT, CompactionHash, Record
@@ -52,25 +52,32 @@ def history_hash(
 ) -> int:
     """The hash that HashKV answers for this revision, by the revisions and the leases of another store that did
     the same: `revision_of` and `lease_of` report them."""
-    data = bytearray(b"key")  # the name of the bucket
+    parts = [b"key"]  # the name of the bucket
     for record in history_records(state, revision):
-        data += revision_of(record.main).to_bytes(8, "big") + b"_" + record.sub.to_bytes(8, "big")
+        parts.append(revision_of(record.main).to_bytes(8, "big") + b"_" + record.sub.to_bytes(8, "big"))
         kv = record.kv
         if kv is None:
-            data += b"t" + _bytes_field(0x0A, record.key)
+            parts.append(b"t" + _bytes_field(0x0A, record.key))
             continue
-        data += _bytes_field(0x0A, kv.key)
-        data += _int_field(0x10, revision_of(kv.create_revision))
-        data += _int_field(0x18, revision_of(kv.mod_revision))
-        data += _int_field(0x20, kv.version)
-        data += _bytes_field(0x2A, kv.value)
-        data += _int_field(0x30, lease_of(kv.lease)) if kv.lease else b""
-    return crc32c(bytes(data))
+        parts += (
+            _bytes_field(0x0A, kv.key),
+            _int_field(0x10, revision_of(kv.create_revision)),
+            _int_field(0x18, revision_of(kv.mod_revision)),
+            _int_field(0x20, kv.version),
+            *_bytes_field_parts(0x2A, kv.value),
+            _int_field(0x30, lease_of(kv.lease)) if kv.lease else b"",
+        )
+    return crc32c_of_parts(parts)
 
 
 def _bytes_field(tag: int, value: bytes) -> bytes:
     """A field of `mvccpb.KeyValue`, as protobuf encodes it: left out if it is empty."""
-    return bytes((tag,)) + _varint(len(value)) + value if value else b""
+    return b"".join(_bytes_field_parts(tag, value))
+
+
+def _bytes_field_parts(tag: int, value: bytes) -> tuple[bytes, ...]:
+    """The same, with the value itself as a part, whose checksum may be known."""
+    return (bytes((tag,)) + _varint(len(value)), value) if value else ()
 
 
 def _int_field(tag: int, value: int) -> bytes:

@@ -8,11 +8,13 @@ The keys of a lock or an election are `<name>/<lease id in hex>`. Whose was crea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from etcd_model import kv, lease
 from etcd_model import operations as op
-from etcd_model.errors import MISSING_LEADER_KEY, NO_LEADER, NOT_LEADER, Code, Error
+from etcd_model.auth.sender import NOBODY
+from etcd_model.errors import MISSING_LEADER_KEY, NO_LEADER, NOT_LEADER, SESSION_EXPIRED, Code, Error
 from etcd_model.exhaustive import assert_never
 from etcd_model.results import (
     CampaignResult,
@@ -33,20 +35,24 @@ SESSION_TTL = 60
 """Seconds: that of the lease of a session that was given none (etcd client/v3/concurrency/session.go)."""
 
 
-def step(state: State, operation: op.LockOperation) -> tuple[State, Result]:
-    """One call. Some of what it is made of may be done when another part is refused."""
-    state, result = _call(state, operation)
+Ask = Callable[[State, op.Operation], tuple[State, Result]]
+
+
+def step(state: State, operation: op.LockOperation, ask: Ask) -> tuple[State, Result]:
+    """One call. Some of what it is made of may be done when another part is refused. `ask` carries out what another
+    client asks while the call waits."""
+    state, result = _call(state, operation, ask)
     return state, Error(Code.UNKNOWN, result.message) if isinstance(result, Error) else result
 
 
-def _call(state: State, operation: op.LockOperation) -> tuple[State, Result]:
+def _call(state: State, operation: op.LockOperation, ask: Ask) -> tuple[State, Result]:
     match operation:
         case op.Lock():
-            return _lock(state, operation)
+            return _lock(state, operation, ask)
         case op.Unlock():
             return _unlock(state, operation)
         case op.Campaign():
-            return _campaign(state, operation)
+            return _campaign(state, operation, ask)
         case op.Proclaim():
             return _proclaim(state, operation)
         case op.Leader():
@@ -105,9 +111,19 @@ def _is_first(state: State, name: bytes, created: int) -> bool:
     return not any(key.startswith(prefix) and kv.create_revision < created for key, kv in state.keys.items())
 
 
-def _lock(state: State, operation: op.Lock) -> tuple[State, LockResult | Waiting | Error]:
+def _meanwhile(state: State, operation: op.Lock | op.Campaign, ask: Ask) -> State:
+    """The state after what another client has asked."""
+    if operation.meanwhile is None:
+        return state
+    assert isinstance(operation.meanwhile, op.MEANWHILE)
+    state, _ = ask(state, operation.meanwhile)
+    return state
+
+
+def _lock(state: State, operation: op.Lock, ask: Ask) -> tuple[State, LockResult | Waiting | Error]:
     """Who comes again with the lease that has the lock has it (mutex.go, Lock). Who waits is in the store all the
-    while: there is a revision with the key, and one without it."""
+    while: there is a revision with the key, and one without it. Whose wait ends has the lock if its key is still there,
+    and its answer has the revision at which that is looked at."""
     state, lease_id = _session(state, operation.lease)
     if isinstance(lease_id, Error):
         return state, lease_id
@@ -119,6 +135,11 @@ def _lock(state: State, operation: op.Lock) -> tuple[State, LockResult | Waiting
     answer, created = entered
     if _is_first(state, operation.name, created):
         return state, LockResult(answer.revision, key)
+    state = _meanwhile(state, operation, ask)
+    if _is_first(state, operation.name, created):
+        if state.server.quirks.lock_looks_for_its_key and key not in state.keys:
+            return state, SESSION_EXPIRED
+        return state, LockResult(state.revision, key)
     state, _ = kv.delete_range(_without_token(state), op.DeleteRange(key))
     return state, Waiting()
 
@@ -128,8 +149,9 @@ def _unlock(state: State, operation: op.Unlock) -> tuple[State, UnlockResult | E
     return state, deleted if isinstance(deleted, Error) else UnlockResult(deleted.revision)
 
 
-def _campaign(state: State, operation: op.Campaign) -> tuple[State, CampaignResult | Waiting | Error]:
-    """Who comes again with another value writes that, and gets the revision before (election.go, Campaign)."""
+def _campaign(state: State, operation: op.Campaign, ask: Ask) -> tuple[State, CampaignResult | Waiting | Error]:
+    """Who comes again with another value writes that, and gets the revision before (election.go, Campaign). Whose wait
+    ends gets the revision at which it began, and leads without a key if that is gone."""
     state, lease_id = _session(state, operation.lease)
     if isinstance(lease_id, Error):
         return state, lease_id
@@ -145,8 +167,12 @@ def _campaign(state: State, operation: op.Campaign) -> tuple[State, CampaignResu
         if isinstance(proclaimed, Error):
             state, _ = txn(state, op.Txn(_created_at(key, created), (op.DeleteRange(key),)))
             return state, proclaimed
+    won = CampaignResult(answer.revision, op.LeaderKey(operation.name, key, created, lease_id))
     if _is_first(state, operation.name, created):
-        return state, CampaignResult(answer.revision, op.LeaderKey(operation.name, key, created, lease_id))
+        return state, won
+    state = _meanwhile(state, operation, ask)
+    if _is_first(state, operation.name, created):
+        return state, won
     state, _ = txn(_without_token(state), op.Txn(_created_at(key, created), (op.DeleteRange(key),)))
     return state, Waiting()
 
@@ -154,7 +180,7 @@ def _campaign(state: State, operation: op.Campaign) -> tuple[State, CampaignResu
 def _without_token(state: State) -> State:
     """Who gives up waiting cleans up after itself, but not in the caller's name: under auth the key stays, until
     its lease ends. Such a call is `nondeterminism`."""
-    return replace(state, token="") if state.token else state
+    return replace(state, sender=NOBODY) if state.sender.has_token else state
 
 
 def _proclaim(state: State, operation: op.Proclaim) -> tuple[State, ElectionResult | Error]:
@@ -206,10 +232,10 @@ def _observe(state: State, name: bytes) -> tuple[State, LeaderResult]:
     return state, LeaderResult(0)
 
 
-def left_behind(state: State, operation: op.Lock | op.Campaign) -> str | None:
+def left_behind(state: State, operation: op.Lock | op.Campaign, ask: Ask) -> str | None:
     """Why a call whose wait is cancelled would not clean up after itself, if it would not: what cleans up has no
     token (mutex.go, Lock; election.go, Campaign)."""
     if not state.auth.enabled:
         return None
-    _, result = step(state, operation)
+    _, result = step(state, operation, ask)
     return "under auth, who gives up waiting leaves its key behind" if isinstance(result, Waiting) else None

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from etcd_model import membership
 from etcd_model import operations as op
-from etcd_model.auth.permission import Caller, caller, check_admin, check_user
+from etcd_model.auth.permission import Asker, caller, check_admin, check_user
 from etcd_model.errors import (
     BAD_LEADER_TRANSFEREE,
     INVALID_DOWNGRADE_TARGET_VERSION,
@@ -41,7 +41,7 @@ from etcd_model.state import State
 
 def step(state: State, operation: op.MaintenanceOperation) -> tuple[State, Result]:
     """Who asks, then what is asked."""
-    error = _refusal(state, operation) if state.auth.enabled or state.token else None
+    error = _refusal(state, operation) if state.auth.enabled or state.sender.has_token else None
     match operation:
         case op.Downgrade() if not state.server.quirks.downgrade:
             return state, unimplemented("etcdserverpb.Maintenance", "Downgrade")
@@ -72,7 +72,7 @@ def step(state: State, operation: op.MaintenanceOperation) -> tuple[State, Resul
             assert_never(operation)
 
 
-Check = Callable[[State, Caller], Error | None]
+Check = Callable[[State, Asker], Error | None]
 
 
 def _refusal(state: State, operation: op.MaintenanceOperation) -> Error | None:
@@ -82,8 +82,8 @@ def _refusal(state: State, operation: op.MaintenanceOperation) -> Error | None:
     check = _guard(operation, state.server.quirks)
     if check is None and not isinstance(operation, op.Alarm):
         return None
-    name = caller(state, state.token)
-    error = name if isinstance(name, Error) else check(state, name) if check else None
+    asker = caller(state, state.sender)
+    error = asker if isinstance(asker, Error) else check(state, asker) if check else None
     if error and _is_unmapped(operation, state.server.quirks):
         return unmapped(error)
     return error

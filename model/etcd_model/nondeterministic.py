@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from etcd_model import auth
 from etcd_model import operations as op
-from etcd_model.auth.nondeterministic import inverted_range, stale_user, token_waits
+from etcd_model.auth.hashed import unknown_hash
+from etcd_model.auth.nondeterministic import inverted_range, stale_password, stale_user, token_waits
 from etcd_model.errors import Error
 from etcd_model.events import survivors
 from etcd_model.history_hash import nondeterministic_hash
@@ -14,6 +15,7 @@ from etcd_model.kv import put
 from etcd_model.lock import left_behind
 from etcd_model.sizes import near_limit
 from etcd_model.state import State
+from etcd_model.step import step
 from etcd_model.watch import muted_by, opened, refusal, synced
 
 CATCHING_UP = "a watcher of the stream may still be catching up: read the stream first"
@@ -24,21 +26,26 @@ def nondeterminism(operation: op.Operation, state: State) -> str | None:
     """Why nobody can see what etcd would do with the operation now; or None. Mostly a read of the stream that the
     operation is about makes it definite."""
     match operation:
-        case op.As(token=token, operation=inner):
+        case op.As(operation=inner):
+            sender = auth.sender_of(operation)
             return (
-                token_waits(state, token)
-                or stale_user(state, token)
-                or nondeterminism(inner, replace(state, token=token))
+                token_waits(state, operation.sent)
+                or stale_user(state, sender)
+                or nondeterminism(inner, replace(state, sender=sender))
             )
+        case op.Authenticate():
+            return stale_password(state, operation.name)
         case op.Put() | op.Range() | op.DeleteRange() | op.Txn() | op.Proclaim() | op.Unlock():
             return NEAR_LIMIT if near_limit(operation) else inverted_range(state, operation)
         case op.Lock() | op.Campaign():
-            return NEAR_LIMIT if near_limit(operation) else left_behind(state, operation)
+            return NEAR_LIMIT if near_limit(operation) else _waiting(operation, state)
+        case op.UserChangePassword(hashed_password=hashed):
+            return unknown_hash(hashed)
         case op.Advance():
             return _advance(operation, state)
         case op.WatchCreate():
-            token = opened(state, operation.stream).token
-            return inverted_range(replace(state, token=token), operation) or _create(operation, state)
+            sender = opened(state, operation.stream).sender
+            return inverted_range(replace(state, sender=sender), operation) or _create(operation, state)
         case op.WatchCancel():
             stream = opened(state, operation.stream)
             watcher = stream.registered(operation.watch_id)
@@ -63,6 +70,15 @@ def nondeterminism(operation: op.Operation, state: State) -> str | None:
 
 
 NEAR_LIMIT = "the request is so long that it may be too long"
+
+
+def _waiting(operation: op.Lock | op.Campaign, state: State) -> str | None:
+    """What another client asks meanwhile is as definite as by itself, and what may be drawn there is, unless it is too
+    long."""
+    asked = operation.meanwhile
+    if asked is not None and near_limit(asked):
+        return NEAR_LIMIT
+    return left_behind(state, operation, step)
 
 
 def _advance(operation: op.Advance, state: State) -> str | None:
@@ -98,7 +114,7 @@ def _create(operation: op.WatchCreate, state: State) -> str | None:
 def _read(operation: op.WatchRead, state: State) -> str | None:
     """Not a race: where the sentinel can't be watched, or not be put, there is nothing to wait for."""
     stream = opened(state, operation.stream)
-    reason = auth.check_watch(state, stream.token, op.SENTINEL_KEY, b"")
+    reason = auth.check_watch(state, stream.sender, op.SENTINEL_KEY, b"")
     if reason:
         return f"the sentinel can't be watched: {reason}"
     _, result = put(state, op.Put(op.SENTINEL_KEY))

@@ -30,6 +30,7 @@ SINCE: dict[str, tuple[str, ...]] = {
     "auth_off_ignores_tokens": ("3.4.28", "3.5.10", "3.6.0"),
     "authenticate_ignores_tokens": ("3.4.28", "3.5.0"),
     "bearer_tokens": ("3.5.32", "3.6.13"),
+    "old_auth_revision_mapped": ("3.4.19", "3.5.2", "3.6.0"),
     "passwords_hashed_first": ("3.5.0",),
     "long_passwords_refused": ("3.4.28", "3.5.10", "3.6.0"),
     "permission_range_validated": ("3.4.25", "3.5.8", "3.6.0"),
@@ -40,6 +41,7 @@ SINCE: dict[str, tuple[str, ...]] = {
     "nested_txns_guarded": ("3.4.42", "3.5.28", "3.6.9"),
     "txn_puts_guarded": ("3.4.44", "3.5.30", "3.6.11"),
     "lease_keys_guarded": ("3.4.26", "3.5.9", "3.6.0"),
+    "root_skips_lease_keys": ("3.4.27", "3.5.10", "3.6.0"),
     "leases_and_compaction_guarded": ("3.4.42", "3.5.28", "3.6.9"),
     "watch_from_key_guarded": ("3.5.33", "3.6.14", "3.7.1"),
     "maintenance_errors_mapped": ("3.6.0",),
@@ -58,6 +60,7 @@ SINCE: dict[str, tuple[str, ...]] = {
     "storage_version": ("3.6.0",),
     "downgrade_reports_minor": ("3.6.0",),
     "alarm_text_trimmed": ("3.7.0",),
+    "lock_looks_for_its_key": ("3.5.0",),
     "users_read_from_buffer": ("3.5.3", "3.6.0"),
     "read_buffer_has_end": ("3.6.0",),
 }
@@ -91,6 +94,7 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
     "nested_txns_guarded": ("GHSA-rfx7-8w68-q57q",),
     "txn_puts_guarded": ("#21682", "#21687"),
     "lease_keys_guarded": ("#15656",),
+    "root_skips_lease_keys": ("#16005",),
     "leases_and_compaction_guarded": ("GHSA-q8m4-xhhv-38mg",),
     "watch_from_key_guarded": ("GHSA-xg4h-6gfc-h4m8",),
     "maintenance_errors_mapped": ("#15759",),
@@ -166,6 +170,9 @@ class Quirks:
     processInternalRaftRequestOnce)."""
     bearer_tokens: bool
     """A token may be preceded by `Bearer ` (etcd server/auth/store.go, AuthInfoFromCtx)."""
+    old_auth_revision_mapped: bool
+    """A token that was signed at an old revision of the auth store is refused with a code of its own; before, with
+    UNKNOWN (etcd server/etcdserver/api/v3rpc/util.go, toGRPCErrorMap)."""
     passwords_hashed_first: bool
     """A password is hashed before the request is looked at any further, but for an empty one that is to replace
     another: that one is stored as no hash at all, and nothing matches it (etcd server/etcdserver/v3_server.go,
@@ -195,6 +202,9 @@ class Quirks:
     lease_keys_guarded: bool
     """Who asks for the keys of a lease must be allowed to read them (etcd server/etcdserver/v3_server.go,
     checkLeaseTimeToLive)."""
+    root_skips_lease_keys: bool
+    """Root may write all keys of a lease, so these are not looked at: not even for a token of an old revision, which
+    may else be used for nothing that is about keys (etcd server/etcdserver/apply/apply_auth.go, checkLeasePutsKeys)."""
     leases_and_compaction_guarded: bool
     """Lease calls need a user, and rights to the keys of the leases concerned; Compact and Alarm need root
     (same file, requireAuthInfo; api/v3rpc/key.go and maintenance.go)."""
@@ -242,9 +252,12 @@ class Quirks:
     cancel (etcd server/etcdserver/v3_server.go, downgradeCancel)."""
     alarm_text_trimmed: bool
     """The texts of alarms in a Status don't end with a space. Measured on 3.7.3."""
+    lock_looks_for_its_key: bool
+    """A Lock whose turn comes is refused where its key is gone, such as with its lease (etcd
+    client/v3/concurrency/mutex.go, Lock). Before, it got the lock."""
     users_read_from_buffer: bool
-    """Whether a user has the role root is read through the buffer of what the backend has not committed yet (etcd
-    server/auth/store.go, isOpPermitted)."""
+    """Whether a user has the role root, and its password, are read through the buffer of what the backend has not
+    committed yet (etcd server/auth/store.go, isOpPermitted and CheckPassword)."""
     read_buffer_has_end: bool
     """That buffer is searched no further than it is filled. Before, what it held earlier could be found behind its end,
     and a user who had got or lost the role root be taken for what it was before (etcd

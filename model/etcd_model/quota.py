@@ -36,6 +36,6 @@ def refused(state: State, operation: Put | Txn | LeaseGrant) -> tuple[State, Err
     quirks = state.server.quirks
     if isinstance(operation, Txn) and quirks.put_free_txns_pass and not costs(operation, quirks):
         return None
-    if isinstance(caller(state, state.token), Error):
+    if isinstance(caller(state, state.sender), Error):
         return state, NO_SPACE
     return raised(state, AlarmMember(MEMBER_ID, AlarmType.NOSPACE)), NO_SPACE

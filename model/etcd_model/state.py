@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from etcd_model.auth.sender import NOBODY, Sender
 from etcd_model.auth.store import AuthStore
 from etcd_model.quirks import DEFAULT_VERSION, Quirks, quirks_of
 from etcd_model.records import Past
@@ -68,6 +69,11 @@ class Server:
     """etcd's --max-txn-ops."""
     over_quota: bool = False
     """Whether not even an empty store is within etcd's --quota-backend-bytes."""
+    client_cert_auth: bool = False
+    """Whether it is reached by TLS, and who has no token is the user that their certificate names
+    (etcd's --client-cert-auth)."""
+    signed_tokens: bool = False
+    """Whether its tokens are JSON Web Tokens (etcd's --auth-token)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +89,8 @@ class State:
     now: int = 0
     """The virtual clock, in seconds."""
     auth: AuthStore = field(default_factory=AuthStore)
-    token: str = ""
-    """What the request that is being answered was sent with; empty where it has none."""
+    sender: Sender = NOBODY
+    """Who sends the request that is being answered."""
     alarms: frozenset[AlarmMember] = frozenset()
     refusing: frozenset[int] = frozenset()
     """The types of alarm for whose sake requests are refused: not always those of `alarms`
@@ -101,7 +107,7 @@ class State:
     @property
     def guarded(self) -> bool:
         """Whether anything but its size could stand in a well-formed request's way."""
-        return self.auth.enabled or bool(self.token) or bool(self.refusing)
+        return self.auth.enabled or self.sender.has_token or bool(self.refusing)
 
     @property
     def revision(self) -> int:

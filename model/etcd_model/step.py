@@ -10,6 +10,7 @@ from etcd_model import auth, kv, lease, lock, maintenance, watch
 from etcd_model import operations as op
 from etcd_model.admission import admit_call
 from etcd_model.auth.permission import bare
+from etcd_model.auth.sender import sender_of
 from etcd_model.errors import unimplemented
 from etcd_model.events import deliver
 from etcd_model.results import Result
@@ -52,6 +53,10 @@ def _range_stream(state: State, operation: op.RangeStream) -> tuple[State, Resul
     return framed(kv.range_)(state, operation)
 
 
+def _lock(state: State, operation: op.LockOperation) -> tuple[State, Result]:
+    return lock.step(state, operation, step)
+
+
 _STEPS: dict[type[op.Operation], Step] = {
     op.Range: framed(kv.range_),
     op.RangeStream: _range_stream,
@@ -69,7 +74,7 @@ _STEPS: dict[type[op.Operation], Step] = {
     op.WatchRead: _read,
     **dict.fromkeys(get_args(op.AuthOperation), auth.step),
     **dict.fromkeys(get_args(op.MaintenanceOperation), maintenance.step),
-    **dict.fromkeys(get_args(op.LockOperation), framed(lock.step)),
+    **dict.fromkeys(get_args(op.LockOperation), framed(_lock)),
 }
 
 
@@ -85,10 +90,10 @@ def step(state: State, operation: op.Operation) -> tuple[State, Result]:
 
 
 def _step_as(state: State, operation: op.As) -> tuple[State, Result]:
-    """The state knows the token just while its request is answered. To be looked at keeps a token alive."""
-    used = state.auth.used(bare(state, operation.token), state.now)
+    """The state knows the sender just while its request is answered. To be looked at keeps a token alive."""
+    used = state.auth.used(bare(state, operation.sent), state.now)
     if used is not state.auth:
         state = replace(state, auth=used)
-    asked = replace(state, token=operation.token)
+    asked = replace(state, sender=sender_of(operation))
     answered, result = step(asked, operation.operation)
-    return state if answered is asked else replace(answered, token=state.token), result
+    return state if answered is asked else replace(answered, sender=state.sender), result

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from etcd_model.auth.sender import NOBODY, Sender
 from etcd_model.results import Event
 
 
@@ -40,8 +41,8 @@ class Watcher:
 class Stream:
     """One call of `Watch.Watch`."""
 
-    token: str = ""
-    """The token of the call, which holds for every watcher created on it."""
+    sender: Sender = NOBODY
+    """Who made the call, which holds for every watcher created on it."""
     watchers: tuple[Watcher, ...] = ()
     """In the order of creation, cancelled ones included, refused ones not."""
     next_id: int = 0

@@ -45,7 +45,7 @@ def step(state: State, operation: WatchCreate | WatchCancel | WatchProgress | Wa
 
 def opened(state: State, number: int) -> Stream:
     """The stream of this number, a new one if there is none."""
-    return state.streams.get(number) or Stream(token=state.token)
+    return state.streams.get(number) or Stream(sender=state.sender)
 
 
 def with_stream(state: State, number: int, stream: Stream) -> State:
@@ -96,7 +96,7 @@ def refusal(state: State, operation: WatchCreate) -> Refusal | None:
     quirks, stream = state.server.quirks, opened(state, operation.stream)
     if operation.start_revision < 0 and quirks.watch_negative_start_refused:
         return Refusal(COMPACTED.message)
-    reason = auth.check_watch(state, stream.token, operation.key, operation.range_end)
+    reason = auth.check_watch(state, stream.sender, operation.key, operation.range_end)
     if reason:
         return Refusal(reason, NO_ID if quirks.watch_refusal_has_reason else operation.watch_id)
     if operation.range_end not in (b"", FROM_KEY) and _key(operation) >= operation.range_end:

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from etcd_lockstep.machine import LockstepMachine
     from etcd_lockstep.searching.findings import DivergenceFound, Finding
     from etcd_lockstep.target import NotExpressible, Target, TargetDied
+    from etcd_lockstep.targets.etcd3_mock import Etcd3Mock
 
     __version__: str
 
 __all__ = [
     "AcceptedFindingGone",
     "DivergenceFound",
+    "Etcd3Mock",
     "Finding",
     "LockstepMachine",
     "NotExpressible",
@@ -45,6 +47,7 @@ __all__ = [
 _MODULES = {
     "AcceptedFindingGone": "api",
     "DivergenceFound": "searching.findings",
+    "Etcd3Mock": "targets.etcd3_mock",
     "Finding": "searching.findings",
     "LockstepMachine": "machine",
     "NotExpressible": "target",

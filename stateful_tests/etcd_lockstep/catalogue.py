@@ -6,17 +6,24 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial, update_wrapper
+from typing import Any
 
 from etcd_lockstep import servers
 from etcd_lockstep.comparing.lockstep import UNDECIDED
+from etcd_lockstep.names import OPERATION_NAMED
 from etcd_lockstep.servers import Credentials, EtcdSource, NoEtcd
 from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.target import ALL, Target, TargetDied, described, is_target_class
 from etcd_lockstep.targets.checked import CheckedTarget
 from etcd_lockstep.targets.deadline import Overdue
+from etcd_lockstep.targets.etcd3_mock import Etcd3Mock, UnfitClient
 from etcd_lockstep.targets.served import PREFIX, parse_served
 from etcd_model.operations import Txn
+from fake_etcd.compat.etcd3 import import_etcd3
 
 REFERENCES = {
     "model": "the reference model; takes part in every run",
@@ -27,6 +34,10 @@ OTHERS = {
     "fake-server": "the in-memory etcd as a gRPC server on loopback",
     "etcd3": "the etcd3 client for Python, in front of a real etcd of its own",
 }
+
+
+ETCD3_PREFIX = "etcd3:"
+"""What a mock of the etcd3 client is named with."""
 
 
 class UnknownTarget(ValueError):
@@ -44,7 +55,8 @@ class UserTarget:
 
 
 def find(name: str) -> str | UserTarget:
-    """The target that `--against` names: one of `OTHERS`, a specimen, `serve:COMMAND`, or `package.module:Class`.
+    """The target that `--against` names: one of `OTHERS`, a specimen, `serve:COMMAND`, `package.module:Class`, or
+    `etcd3:package.module:Class`.
 
     Raises `UnknownTarget`, with a line that says what is wrong.
     """
@@ -56,10 +68,12 @@ def find(name: str) -> str | UserTarget:
         raise UnknownTarget(f"{name} takes part in every run; --against names what is compared with it")
     if name.startswith(PREFIX):
         return _served(name)
+    if name.startswith(ETCD3_PREFIX):
+        return _etcd3_mock(name)
     if ":" not in name:
         raise UnknownTarget(
             f"no target is called {name!r}: `etcd-lockstep targets` lists them, and your own is package.module:Class, "
-            "or serve:COMMAND"
+            "serve:COMMAND, or etcd3:package.module:Class for a mock of the etcd3 client"
         )
     return user_target(_user_class(name), name)
 
@@ -72,6 +86,8 @@ def user_target(kind: Callable[[], Target], name: str) -> UserTarget:
             target = kind()
         except TargetDied as died:
             raise TargetDied(f"{name}: {died}") from died
+        except UnfitClient as error:
+            raise UnknownTarget(f"{name}: {error}") from error
         except (KeyboardInterrupt, Overdue):
             raise
         except BaseException as error:  # code of the user's may fail in any way
@@ -146,11 +162,43 @@ def _check_declared(target: Target, name: str) -> None:
         raise UnknownTarget(f"{name}: its txns are {target.txns!r:.60}, and should be operations of the class Txn")
     unknown = sorted(str(capability) for capability in set(target.capabilities) - ALL)
     if unknown:
-        raise UnknownTarget(f"{name}: no operation is called {unknown[0]!r}, which its capabilities hold")
+        raise UnknownTarget(
+            f"{name}: no operation is called {unknown[0]!r}, which its capabilities hold: {_meant(unknown[0])}"
+        )
+
+
+def _meant(capability: str) -> str:
+    """The operations whose names are near, or those that there are."""
+    near = sorted(name for name in ALL if name.startswith(f"{capability}_")) or get_close_matches(capability, ALL)
+    return f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(OPERATION_NAMED)}"
+
+
+def _etcd3_mock(name: str) -> UserTarget:
+    module, _, factory_name = name.removeprefix(ETCD3_PREFIX).partition(":")
+    if not module or not factory_name:
+        raise UnknownTarget(f"{name}: a mock of the etcd3 client is named as in {ETCD3_PREFIX}package.module:Class")
+    with suppress(ImportError):  # a mock need not import etcd3; one that does needs it to be importable
+        import_etcd3()
+    factory = _in_module(name, module, factory_name)
+    if factory is None or not callable(factory):
+        what = "is not there" if factory is None else "can't be called, and should make a client"
+        raise UnknownTarget(f"{name}: {factory_name} in {module} {what}")
+    if is_target_class(factory):
+        raise UnknownTarget(f"{name}: {factory_name} is a target already: --against {module}:{factory_name}")
+    return user_target(update_wrapper(partial(Etcd3Mock, factory), factory), name)
 
 
 def _user_class(name: str) -> type[Target]:
     module_name, _, class_name = name.partition(":")
+    found = _in_module(name, module_name, class_name)
+    if not is_target_class(found):
+        what = "is not there" if found is None else "is not a subclass of etcd_lockstep.target.Target"
+        raise UnknownTarget(f"{name}: {class_name} in {module_name} {what}")
+    return found
+
+
+def _in_module(name: str, module_name: str, wanted: str) -> Any:
+    """What a module of the user's calls so; None where there is nothing. `name` is for error messages."""
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
@@ -159,8 +207,4 @@ def _user_class(name: str) -> type[Target]:
         raise
     except BaseException as error:  # a module of the user's may fail in any way
         raise UnknownTarget(f"{name}: can't import {module_name} ({described(error)})") from error
-    found = getattr(module, class_name, None)
-    if not is_target_class(found):
-        what = "is not there" if found is None else "is not a subclass of etcd_lockstep.target.Target"
-        raise UnknownTarget(f"{name}: {class_name} in {module_name} {what}")
-    return found
+    return getattr(module, wanted, None)

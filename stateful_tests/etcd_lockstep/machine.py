@@ -31,7 +31,7 @@ from etcd_lockstep.searching.triage import TargetGone
 from etcd_lockstep.session import session_of, workload_named
 from etcd_lockstep.strategies import kv, txn
 from etcd_lockstep.strategies.choices import BYTES, ChoiceDecoder
-from etcd_lockstep.strategies.generator_state import GeneratorState
+from etcd_lockstep.strategies.generator_state import VALUES_OF_A_SEQUENCE, GeneratorState
 from etcd_lockstep.strategies.operation_table import DRAWS, FAMILIES, Draw
 from etcd_lockstep.target import ALL
 from etcd_lockstep.trace import (
@@ -155,11 +155,12 @@ class LockstepMachine(RuleBasedStateMachine):
     @initialize(
         without=st.sampled_from(sorted(_WITHOUT)),
         inputs=st.sampled_from(("valid", "any", "any", "without options")),
+        values=st.sampled_from(VALUES_OF_A_SEQUENCE),
         prelude=st.tuples(st.runner(), st.binary(min_size=BYTES, max_size=BYTES)).map(lambda drawn: _prelude(*drawn)),
     )
-    def start(self, without: str, inputs: str, prelude: tuple[Operation, ...]) -> None:
+    def start(self, without: str, inputs: str, values: tuple[bytes, ...], prelude: tuple[Operation, ...]) -> None:
         """Begin with empty stores, and apply what the workload begins with."""
-        self._inputs, self._prelude = inputs, prelude
+        self._inputs, self._values, self._prelude = inputs, values, prelude
         self._operations = self._session.operations - _WITHOUT[without] or self._session.operations
         self.begin()
 
@@ -169,7 +170,12 @@ class LockstepMachine(RuleBasedStateMachine):
         invalid_inputs, defaults_only = _INPUTS[self._inputs]
         drawn_from = self._session.participants
         self.state = GeneratorState(
-            drawn_from.keys, txns=drawn_from.txns, invalid_inputs=invalid_inputs, defaults_only=defaults_only
+            drawn_from.keys,
+            values=self._values,
+            operations=self._session.operations,
+            txns=drawn_from.txns,
+            invalid_inputs=invalid_inputs,
+            defaults_only=defaults_only,
         )
         self._checked(self._search.start)
         for operation in self._prelude:

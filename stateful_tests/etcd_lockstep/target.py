@@ -82,8 +82,12 @@ class Target(ABC):
     """The release of etcd that it is, such as `3.5.30`: it is not asked what would crash that, nor what that leaves
     undefined. Empty where it is none."""
 
+    not_handed_on: frozenset[str] = frozenset()
+    """Paths of fields (`revision`, `kvs.version`) for which there was no place in the last answer of `apply`, for its
+    interface is not etcd's own: they are not compared."""
+
     real_time: bool = False
-    """Whether an `Advance` waits: its leases live by the time on the wall. Otherwise they live by nothing but that."""
+    """Whether an `Advance` waits: its leases live in real time. Otherwise they live by nothing but `Advance`."""
 
     @abstractmethod
     def reset(self) -> int | None:

@@ -112,6 +112,19 @@ class MemberOf(IntSymbol):
         return f"of step {self.step}"
 
 
+@dataclass(frozen=True, repr=False, eq=False)
+class AuthRevision(IntSymbol):
+    """The revision at which the auth store stands when the operation is sent, and `plus` more."""
+
+    plus: int = 0
+
+    def __repr__(self) -> str:
+        return f"AuthRevision({self.plus})"
+
+    def __str__(self) -> str:
+        return f"the auth store's revision {self.plus:+}" if self.plus else "the auth store's revision"
+
+
 def bare(operation: op.Operation) -> op.Operation:
     """The operation itself, without the token that it may be sent with."""
     while isinstance(operation, op.As):
@@ -154,6 +167,8 @@ def may_hold(kind: type, field: str) -> tuple[type[Symbol], ...]:
     """The symbols that may stand in a field of an operation, or of a part of one."""
     if field == "operand":
         return LeaseOf, RevisionAt
+    if kind is op.Claims:
+        return (AuthRevision,) if field == "revision" else ()
     if field in _REVISIONS:
         return (RevisionAt,)
     if field == "lease" or (field == "id" and kind in get_args(op.LeaseOperation)):
@@ -191,7 +206,7 @@ def _reader(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
     return read if len(names) > 1 else lambda value: (read(value),)
 
 
-_SHAPES = {kind: _Shape(kind) for kind in (*op.OPERATIONS, op.Compare, op.LeaderKey, op.Permission)}
+_SHAPES = {kind: _Shape(kind) for kind in (*op.OPERATIONS, op.Compare, op.LeaderKey, op.Permission, op.Claims)}
 _SYMBOLIC = {
     kind: (_reader(tuple(field.name for field in fields(kind) if may_hold(kind, field.name))), shape)
     for kind, shape in _SHAPES.items()
@@ -321,6 +336,8 @@ def subtrace(trace: Trace, kept: Sequence[int]) -> Trace:
 
     def renumber(symbol: Symbol) -> int | str:
         match symbol:
+            case AuthRevision():
+                return symbol
             case LeaseOf(step=step):
                 return LeaseOf(new_step[step]) if step in new_step else UNKNOWN_LEASE
             case MemberOf(step=step):
@@ -347,6 +364,8 @@ def reordered(trace: Trace, order: Sequence[int]) -> Trace | None:
     def renumber(symbol: Symbol) -> int | str:
         nonlocal forward
         match symbol:
+            case AuthRevision():
+                return symbol
             case LeaseOf(step=step) | TokenOf(step=step) | MemberOf(step=step):
                 forward |= new_step[step] >= position
                 return type(symbol)(new_step[step])
@@ -370,6 +389,8 @@ def expanded(trace: Trace, index: int, steps: Sequence[op.Operation]) -> Trace:
 
     def renumber(symbol: Symbol) -> int | str:
         match symbol:
+            case AuthRevision():
+                return symbol
             case LeaseOf(step=step) | TokenOf(step=step) | MemberOf(step=step):
                 return type(symbol)(step + more if step > index else step)
             case RevisionAt(step=step, plus=plus):

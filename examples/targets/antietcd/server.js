@@ -33,8 +33,14 @@ function toRange({ key, range_end, ...options }) {
   return { ...options, key: base64(key), ...(range_end?.length && { range_end: base64(range_end) }) };
 }
 
+// A watch is read by putting one key again and again, with the same value. AntiEtcd sends no event of a put that changes nothing, so
+// each such put has another value here, which is not shown.
+const isSentinel = (key) => key?.toString() === "~sentinel";
+let sentinels = 0;
+
 function toPut({ key, value, lease, ...options }) {
-  return { ...options, key: base64(key), value: base64(value), ...(lease && lease !== "0" && { lease: toLease(lease) }) };
+  const put = isSentinel(key) ? Buffer.from(String(++sentinels)) : value;
+  return { ...options, key: base64(key), value: base64(put), ...(lease && lease !== "0" && { lease: toLease(lease) }) };
 }
 
 function toCompare({ key, value, lease, target = "VERSION", ...rest }) {
@@ -57,12 +63,12 @@ const toTxn = ({ compare = [], success = [], failure = [] }) => ({
   failure: failure.map(toOperation),
 });
 
-const fromKv = ({ key, value, lease, ...rest }) => ({
-  ...rest,
-  key: Buffer.from(key ?? "", "base64"),
-  value: Buffer.from(value ?? "", "base64"),
-  lease: toNumber(lease),
-});
+function fromKv({ key = "", value = "", lease, ...rest }) {
+  const name = Buffer.from(key, "base64");
+  return { ...rest, key: name, value: isSentinel(name) ? "" : Buffer.from(value, "base64"), lease: toNumber(lease) };
+}
+
+const fromEvent = ({ type, kv }) => ({ type, kv: fromKv(kv) });
 
 const fromRange = ({ kvs, ...rest }) => ({ ...rest, kvs: kvs.map(fromKv) });
 
@@ -104,6 +110,49 @@ const lease = {
   },
 };
 
+// As over its WebSocket: there is no answer to who asks for a watcher with an id that is taken, or cancels one that is not there.
+const watch = {
+  Watch: (stream) => {
+    const created = new Map(); // AntiEtcd's ids, by those on the wire
+    let before = Promise.resolve();
+    const send = (message) => stream.write({ header: { revision: etcd.etctree.mod_revision }, ...message });
+
+    async function create({ watch_id = "0", key, range_end, start_revision = "0" }) {
+      if (created.has(watch_id)) return;
+      const early = []; // events of the past come before the id
+      let file = (events) => early.push(...events);
+      const from = start_revision !== "0" && { start_revision: Number(start_revision) };
+      try {
+        const asked = { ...toRange({ key, range_end }), ...from };
+        const own = await etcd.create_watch(asked, ({ result }) => file(result.events.map(fromEvent)));
+        const id = watch_id === "0" ? String(own) : watch_id;
+        created.set(id, own);
+        send({ watch_id: id, created: true });
+        file = (events) => send({ watch_id: id, events });
+        if (early.length) file(early);
+      } catch (e) {
+        send({ watch_id, created: true, canceled: true, cancel_reason: e.message });
+      }
+    }
+
+    async function cancel({ watch_id = "0" }) {
+      if (!created.has(watch_id)) return;
+      await etcd.cancel_watch(created.get(watch_id));
+      created.delete(watch_id);
+      send({ watch_id, canceled: true });
+    }
+
+    async function handle({ create_request, cancel_request, progress_request }) {
+      if (create_request) await create(create_request);
+      else if (cancel_request) await cancel(cancel_request);
+      else if (progress_request) send({});
+    }
+
+    stream.on("data", (request) => (before = before.then(() => handle(request))));
+    stream.on("end", () => stream.end());
+  },
+};
+
 const target = {
   Reset: unary(async () => {
     etcd.etctree.destroy();
@@ -117,6 +166,7 @@ const server = new grpc.Server();
 for (const [name, handlers] of Object.entries({
   "fake_etcd.wire.KV": kv,
   "fake_etcd.wire.Lease": lease,
+  "fake_etcd.wire.Watch": watch,
   "etcdlockstep.Target": target,
 })) {
   // The messages stand in a package of etcd-lockstep's; on the wire the methods have etcd's names.

@@ -34,7 +34,7 @@ class Elections(Service):
 
         A candidate's second value is proclaimed before it is elected; the header is the first txn's nevertheless.
         """
-        client = Client(self.core, token)
+        client = Client(self.core, token, request)
         lease = client.session(request.lease)
         prefix = request.name + b"/"
         key = session_key(prefix, lease)
@@ -72,13 +72,13 @@ class Elections(Service):
     def proclaim(self, request: pb.ProclaimRequest, token: str) -> pb.ProclaimResponse:
         """A new value, as long as the leader's key lives. A leader's lease of 0 is replaced by a new one."""
         _require_leader(request)
-        client = Client(self.core, token)
+        client = Client(self.core, token, request)
         lease = client.session(request.leader.lease)
         return pb.ProclaimResponse(header=_proclaim(client, request.leader, lease, request.value))
 
     def leader(self, request: pb.LeaderRequest, token: str) -> pb.LeaderResponse:
         """The oldest key."""
-        found = Client(self.core, token).range(first_created(request.name + b"/"))
+        found = Client(self.core, token, request).range(first_created(request.name + b"/"))
         if not found.kvs:
             raise EtcdError(StatusCode.UNKNOWN, "election: no leader")
         return pb.LeaderResponse(header=found.header, kv=found.kvs[0])
@@ -86,13 +86,13 @@ class Elections(Service):
     def resign(self, request: pb.ResignRequest, token: str) -> pb.ResignResponse:
         """Delete the leader's key if it still is its own; otherwise nothing is done, and nothing said."""
         _require_leader(request)
-        client = Client(self.core, token)
+        client = Client(self.core, token, request)
         client.session(request.leader.lease)
         return pb.ResignResponse(header=_resign(client, request.leader))
 
     def observe(self, request: pb.LeaderRequest, token: str) -> Generator[Wait | pb.LeaderResponse, None, None]:
         """Every leader in turn, and every value that it proclaims."""
-        return LeaderObserver(self.core, request.name + b"/", Client(self.core, token)).steps()
+        return LeaderObserver(self.core, request.name + b"/", Client(self.core, token, request)).steps()
 
 
 def _require_leader(request: pb.ProclaimRequest | pb.ResignRequest) -> None:

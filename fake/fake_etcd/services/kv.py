@@ -51,7 +51,7 @@ class KV(Service):
         if core.alarms.raised:
             core.alarms.check(costs=True)
         if core.auth.enabled and core.alarms.checks_permissions:
-            permissions.check_put(core.auth, core.lessor, caller, request)
+            permissions.check_put(core.auth, core.lessor, core.quirks, caller, request)
         writes.check_lease(core.lessor, request)
         writes.check_previous(core.store, request)
         response = writes.put(core.store, request)

@@ -42,7 +42,7 @@ class Leases(Service):
         if core.alarms.raised:
             core.alarms.check(costs=False)
         if core.auth.enabled and core.alarms.checks_permissions:
-            permissions.check_lease_puts(core.auth, core.lessor.get(request.ID), caller)
+            permissions.check_lease_puts(core.auth, core.quirks, core.lessor.get(request.ID), caller)
         core.revoke(core.lessor.require(request.ID))
         response = pb.LeaseRevokeResponse()
         core.fill(response.header)
@@ -55,7 +55,7 @@ class Leases(Service):
         core.fill(response.header)
         lease = core.lessor.get(request.ID)
         if core.auth.enabled and core.quirks.lease_calls_need_a_user:
-            permissions.check_lease_puts(core.auth, lease, core.auth.require_user(token))
+            permissions.check_lease_puts(core.auth, core.quirks, lease, core.auth.require_user(token))
         if lease is not None:
             core.lessor.renew(lease)
             response.TTL = lease.ttl
@@ -84,12 +84,13 @@ class Leases(Service):
             core.auth.require_user(token)
         if request.keys and core.quirks.lease_keys_guarded:
             caller = core.auth.require_user(token)
-            permissions.check_lease_keys(core.auth, () if lease is None else (lease,), caller)
+            permissions.check_lease_keys(core.auth, core.quirks, () if lease is None else (lease,), caller)
 
     def leases(self, _request: pb.LeaseLeasesRequest, token: str) -> pb.LeaseLeasesResponse:
         core = self.core
         if core.auth.enabled and core.quirks.lease_calls_need_a_user:
-            permissions.check_lease_keys(core.auth, core.lessor.by_expiry(), core.auth.require_user(token))
+            caller = core.auth.require_user(token)
+            permissions.check_lease_keys(core.auth, core.quirks, core.lessor.by_expiry(), caller)
         response = pb.LeaseLeasesResponse(leases=[pb.LeaseStatus(ID=lease.id) for lease in core.lessor.by_expiry()])
         core.fill(response.header)
         return response

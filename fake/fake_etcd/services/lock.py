@@ -34,7 +34,7 @@ class Locks(Service):
 
         Who is in the queue already stays there, and who has the lock gets it again, without a write.
         """
-        client = Client(self.core, token)
+        client = Client(self.core, token, request)
         lease = client.session(request.lease)
         prefix = request.name + b"/"
         key = session_key(prefix, lease)
@@ -73,4 +73,4 @@ class Locks(Service):
 
     def unlock(self, request: pb.UnlockRequest, token: str) -> pb.UnlockResponse:
         """Delete the key, whoever holds it, if it is there."""
-        return pb.UnlockResponse(header=Client(self.core, token).delete(request.key).header)
+        return pb.UnlockResponse(header=Client(self.core, token, request).delete(request.key).header)

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from etcd_model.auth.hashed import decoded, key_of_hash
 from etcd_model.auth.store import PASSWORD_BYTES, ROOT, AuthStore, User, bcrypt_key
 from etcd_model.errors import (
     INVALID_AUTH_MGMT,
+    NO_PASSWORD_USER,
     PASSWORD_TOO_LONG,
     PERMISSION_NOT_GIVEN,
     PERMISSION_NOT_GRANTED,
@@ -91,15 +93,20 @@ def user_delete(store: AuthStore, operation: UserDelete, _quirks: Quirks) -> Aut
 
 
 def user_change_password(store: AuthStore, operation: UserChangePassword, quirks: Quirks) -> AuthStore | Error:
-    """Tokens go with their password. A user without a password stays one."""
+    """Tokens go with their password. A user without a password stays one. Where passwords are hashed first, an empty
+    one is not, and what the client says to be a hash stands for it (selectPassword)."""
     if not quirks.passwords_hashed_first and _too_long(operation.password, quirks):
         return PASSWORD_TOO_LONG
     user = store.users.get(operation.name)
     if user is None:
         return USER_NOT_FOUND
-    kept = operation.password or not quirks.passwords_hashed_first
-    user = replace(user, password=bcrypt_key(operation.password) if kept else None)
-    return store.with_user(operation.name, user).without_tokens_of(operation.name)
+    password: bytes | None = bcrypt_key(operation.password)
+    if quirks.passwords_hashed_first and not operation.password and not user.no_password:
+        hashed = decoded(operation.hashed_password)
+        if hashed is None:
+            return NO_PASSWORD_USER
+        password = key_of_hash(hashed)
+    return store.with_user(operation.name, replace(user, password=password)).without_tokens_of(operation.name)
 
 
 def user_grant_role(store: AuthStore, operation: UserGrantRole, _quirks: Quirks) -> AuthStore | Error:
@@ -145,15 +152,13 @@ def role_delete(store: AuthStore, operation: RoleDelete, _quirks: Quirks) -> Aut
         return INVALID_AUTH_MGMT
     if operation.role not in store.roles:
         return ROLE_NOT_FOUND
-    stripped = tuple(sorted(name for name, user in store.users.items() if operation.role in user.roles))
+    users = {name: _without_role(user, operation.role) for name, user in store.users.items()}
+    stripped = sorted(name for name, user in store.users.items() if operation.role in user.roles)
     return replace(
         store,
         revision=store.revision + 1,
-        users={name: _without_role(user, operation.role) for name, user in store.users.items()},
-        written=(
-            *store.written,
-            *((name, ROOT in store.users[name].roles and operation.role != ROOT) for name in stripped),
-        ),
+        users=users,
+        written=(*store.written, *((name, users[name]) for name in stripped)),
         roles={name: permissions for name, permissions in store.roles.items() if name != operation.role},
     )
 

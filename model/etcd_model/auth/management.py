@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from etcd_model import operations as op
 from etcd_model.auth import changes
-from etcd_model.auth.permission import Caller, caller, check_admin
+from etcd_model.auth.permission import Asker, caller, check_admin
 from etcd_model.auth.store import PASSWORD_BYTES, ROOT, bcrypt_key
 from etcd_model.errors import (
     AUTH_FAILED,
@@ -50,11 +50,11 @@ def step(state: State, operation: op.AuthOperation) -> tuple[State, Result]:
             return state, unimplemented("etcdserverpb.Auth", "AuthStatus")
         case op.UserAdd() | op.UserChangePassword() if quirks.passwords_hashed_first and _too_long(state, operation):
             return state, PASSWORD_TOO_LONG
-    name = caller(state, state.token)
-    if isinstance(name, Error):
-        return state, name
+    asker = caller(state, state.sender)
+    if isinstance(asker, Error):
+        return state, asker
     if state.auth.enabled and (quirks.alarms_in_layers or not state.refusing):
-        error = _refusal(state, name, operation)
+        error = _refusal(state, asker, operation)
         if error:
             return state, error
     change = _CHANGES.get(type(operation))
@@ -68,18 +68,19 @@ def step(state: State, operation: op.AuthOperation) -> tuple[State, Result]:
     return state, AuthResult(state.revision)
 
 
-def _refusal(state: State, name: Caller, operation: op.AuthOperation) -> Error | None:
+def _refusal(state: State, asker: Asker, operation: op.AuthOperation) -> Error | None:
     """etcd server/etcdserver/apply/apply_auth.go, needAdminPermission, UserGet and RoleGet. Without a token the caller
     has the empty name, and may ask for the user of that name."""
+    name = asker.name if asker else ""
     match operation:
         case op.AuthStatus() if state.server.quirks.auth_status_open:
             return None
-        case op.UserGet() if operation.name == (name or ""):
+        case op.UserGet() if operation.name == name:
             return None
-        case op.RoleGet() if name is not None and operation.role in state.auth.users[name].roles:
+        case op.RoleGet() if name in state.auth.users and operation.role in state.auth.users[name].roles:
             return None
         case _:
-            return check_admin(state, name)
+            return check_admin(state, asker)
 
 
 def _too_long(state: State, operation: op.UserAdd | op.UserChangePassword) -> bool:
@@ -101,11 +102,11 @@ def _authenticate(state: State, operation: op.Authenticate) -> tuple[State, Auth
         return state, NO_PASSWORD_USER
     if user.password != bcrypt_key(operation.password):
         return state, AUTH_FAILED
-    if state.token and not state.server.quirks.authenticate_ignores_tokens:
-        name = caller(state, state.token)
-        if isinstance(name, Error):
-            return state, name
-    store, token = store.assign(operation.name, state.now)
+    if not state.server.quirks.authenticate_ignores_tokens:
+        asker = caller(state, state.sender)
+        if isinstance(asker, Error):
+            return state, asker
+    store, token = store.assign(operation.name, state.now, signed=state.server.signed_tokens)
     return replace(state, auth=store), AuthenticateResult(state.revision, token)
 
 

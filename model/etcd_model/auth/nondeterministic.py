@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from etcd_model.auth.permission import bare, caller, is_root
-from etcd_model.errors import Error
+from etcd_model.auth.permission import Caller, bare, caller, is_root
+from etcd_model.auth.sender import Sender
 from etcd_model.operations import DeleteRange, Operation, Range, Txn, WatchCreate
 
 if TYPE_CHECKING:
+    from etcd_model.auth.store import User
     from etcd_model.state import State
 
 WAITS = "etcd waits for the raft index that the token names"
@@ -19,7 +20,7 @@ INVERTED = "whether a user with several grants may read an inverted range depend
 def token_waits(state: State, token: str) -> str | None:
     """A token ends with the raft index at which it was assigned, and a server that has not come so far waits for it,
     be the token known to it or not (etcd server/auth/simple_token.go, isValidSimpleToken)."""
-    if not state.auth.enabled and state.server.quirks.auth_off_ignores_tokens:
+    if state.server.signed_tokens or (not state.auth.enabled and state.server.quirks.auth_off_ignores_tokens):
         return None
     token = bare(state, token)
     _, dot, index = token.partition(".")
@@ -31,34 +32,48 @@ def token_waits(state: State, token: str) -> str | None:
 STALE = "this version may read the user as it was before its last change"
 
 
-def stale_user(state: State, token: str) -> str | None:
-    """Where users written since the last commit of the backend are all smaller by name than the one who asks, and that
-    one is not among them, the search in the buffer of these ends behind the last of them, and takes what an earlier
-    use of the buffer has left there (etcd server/mvcc/backend/tx_buffer.go, Range, which looks for the end since 3.6;
-    server/auth/store.go, isOpPermitted, which reads users through it since 3.5.3). That says where the user did not
-    always have the role root, or always lack it. Measured on 3.5.16 and 3.5.30."""
+def stale_user(state: State, sender: Sender) -> str | None:
+    """Why the user who asks may be taken for one with, or without, the role root that they were before.
+
+    etcd server/auth/store.go, isOpPermitted and IsAdminPermitted. Measured on 3.5.16 and 3.5.30.
+    """
+    if not state.auth.enabled:
+        return None
+    asks = caller(state, sender)
+    return _may_be_stale(state, asks.name, is_root) if isinstance(asks, Caller) and asks.name is not None else None
+
+
+def stale_password(state: State, name: str) -> str | None:
+    """Why a user's password may be taken for the one before. etcd server/auth/store.go, CheckPassword. Measured on
+    3.5.16 and 3.5.30."""
+    if not state.auth.enabled:
+        return None
+    return _may_be_stale(state, name, lambda user: (user.password, user.no_password))
+
+
+def _may_be_stale(state: State, name: str, aspect: Callable[[User], object]) -> str | None:
+    """Where users written since the last commit of the backend are all smaller by name than one that is looked for, and
+    that one is not among them, the search in the buffer of these ends behind the last of them, and takes what an
+    earlier use of the buffer has left there (etcd server/mvcc/backend/tx_buffer.go, Range, which looks for the end
+    since 3.6; users are read through it since 3.5.3). Nobody sees it where all that it was is alike in the aspect that
+    is asked for."""
     quirks = state.server.quirks
-    if not state.auth.enabled or quirks.read_buffer_has_end or not quirks.users_read_from_buffer:
+    if quirks.read_buffer_has_end or not quirks.users_read_from_buffer:
         return None
-    name = caller(state, token)
     written = state.auth.written
-    own = [(number, root) for number, (user, root) in enumerate(written) if user == name]
-    if not isinstance(name, str) or len({root for _, root in own}) < 2:
+    own = [number for number, (user, _) in enumerate(written) if user == name]
+    if len({aspect(written[number][1]) for number in own}) < 2:
         return None
-    since = written[own[-1][0] + 1 :]
+    since = written[own[-1] + 1 :]
     return STALE if any(user.encode() < name.encode() for user, _ in since) else None
 
 
 def inverted_range(state: State, operation: Operation) -> str | None:
     """The search for grants that overlap a range skips what it can't skip where the range ends before it begins
     (etcd pkg/adt/interval_tree.go, visit)."""
-    if not state.auth.enabled or not state.token:
-        return None
-    name = caller(state, state.token)
-    if name is None or isinstance(name, Error):
-        return None
-    user = state.auth.users[name]
-    if is_root(user) or sum(len(state.auth.roles.get(role, ())) for role in user.roles) < 2:
+    asks = caller(state, state.sender) if state.auth.enabled else None
+    user = state.auth.users.get(asks.name) if isinstance(asks, Caller) else None
+    if user is None or is_root(user) or sum(len(state.auth.roles.get(role, ())) for role in user.roles) < 2:
         return None
     inverted = any(len(end) > 0 and end != b"\x00" and end <= key for key, end in _ranges(operation))
     return INVERTED if inverted else None

@@ -11,7 +11,8 @@ ROOT = "root"
 """The name of the user that auth can't be enabled without, and of the role that may do everything."""
 
 TOKEN_TTL = 300
-"""Seconds for which a token lives after its last use (etcd's --auth-token-ttl)."""
+"""Seconds for which a token lives after its last use (etcd's --auth-token-ttl); one that is signed, after its making
+(the `ttl` of --auth-token)."""
 
 PASSWORD_BYTES = 72
 """What bcrypt looks at of a password."""
@@ -36,6 +37,16 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedToken:
+    """A JSON Web Token that the server has made. Nothing ends it but its time."""
+
+    user: str
+    revision: int
+    """Of the auth store, when it was made."""
+    expiry: int
+
+
+@dataclass(frozen=True, slots=True)
 class AuthStore:
     """Users, roles and tokens."""
 
@@ -45,15 +56,16 @@ class AuthStore:
     users: Mapping[str, User] = field(default_factory=dict)
     roles: Mapping[str, tuple[Permission, ...]] = field(default_factory=dict)
     """The permissions of each role, in ascending order of key."""
-    written: tuple[tuple[str, bool], ...] = ()
-    """Every addition and change of a user, in order: its name, and whether it had the role root from then on."""
+    written: tuple[tuple[str, User], ...] = ()
+    """Every addition and change of a user, in order: its name, and what it was from then on."""
     tokens: Mapping[str, Token] = field(default_factory=dict)
+    signed: Mapping[str, SignedToken] = field(default_factory=dict)
     tokens_assigned: int = 0
     """No token is given out twice."""
 
     def with_user(self, name: str, user: User) -> AuthStore:
         """One revision on, a user added or changed."""
-        written = (*self.written, (name, ROOT in user.roles))
+        written = (*self.written, (name, user))
         return replace(self, revision=self.revision + 1, users={**self.users, name: user}, written=written)
 
     def with_role(self, name: str, permissions: tuple[Permission, ...]) -> AuthStore:
@@ -64,15 +76,13 @@ class AuthStore:
         """A user's tokens dropped (etcd server/auth/simple_token.go, invalidateUser)."""
         return replace(self, tokens={token: held for token, held in self.tokens.items() if held.user != name})
 
-    def assign(self, name: str, now: int) -> tuple[AuthStore, str]:
-        """A new token for a user (etcd server/auth/simple_token.go, assign)."""
-        token = f"token-{self.tokens_assigned + 1}"
-        store = replace(
-            self,
-            tokens={**self.tokens, token: Token(name, now + TOKEN_TTL)},
-            tokens_assigned=self.tokens_assigned + 1,
-        )
-        return store, token
+    def assign(self, name: str, now: int, *, signed: bool = False) -> tuple[AuthStore, str]:
+        """A new token for a user (etcd server/auth/simple_token.go and jwt.go, assign)."""
+        store, expiry = replace(self, tokens_assigned=self.tokens_assigned + 1), now + TOKEN_TTL
+        token = f"token-{store.tokens_assigned}"
+        if signed:
+            return replace(store, signed={**self.signed, token: SignedToken(name, self.revision, expiry)}), token
+        return replace(store, tokens={**self.tokens, token: Token(name, expiry)}), token
 
     def used(self, token: str, now: int) -> AuthStore:
         """A token's life begins anew when it is used (etcd server/auth/simple_token.go, info)."""

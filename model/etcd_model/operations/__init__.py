@@ -15,6 +15,7 @@ from etcd_model.operations.auth import (
     AuthEnable,
     Authenticate,
     AuthStatus,
+    Claims,
     Permission,
     PermissionType,
     RoleAdd,
@@ -111,6 +112,9 @@ MaintenanceOperation: TypeAlias = (
 )
 LockOperation: TypeAlias = Lock | Unlock | Campaign | Proclaim | Leader | Observe | Resign
 
+MEANWHILE = (Put, DeleteRange, Txn, LeaseRevoke, Unlock, Resign)
+"""What may be asked while a `Lock` or a `Campaign` waits."""
+
 Operation: TypeAlias = (
     KvOperation | LeaseOperation | WatchOperation | AuthOperation | MaintenanceOperation | LockOperation | As
 )
@@ -120,6 +124,7 @@ OPERATIONS: tuple[type[Operation], ...] = get_args(Operation)
 """The same, to look up."""
 
 __all__ = [
+    "MEANWHILE",
     "MEMBER_ID",
     "OPERATIONS",
     "SENTINEL_KEY",
@@ -134,6 +139,7 @@ __all__ = [
     "AuthStatus",
     "Authenticate",
     "Campaign",
+    "Claims",
     "ClusterOperation",
     "Compact",
     "Compare",

@@ -30,11 +30,40 @@ class Permission(Shown):
 
 
 @dataclass(frozen=True, slots=True)
+class Claims(Shown):
+    """What a JSON Web Token says that the client has signed, and whether there is something wrong with it."""
+
+    username: str
+    revision: int
+    """Of the auth store, when the token was made."""
+    expired: bool = False
+    """Whether its `exp` is in the past. Otherwise it has none."""
+    forged: bool = False
+    """Whether it is signed with another key than the server's."""
+
+
+@dataclass(frozen=True, slots=True)
 class As(Shown):
-    """Another operation, sent with a token (the metadata `token`). The result is that operation's."""
+    """Another operation, sent with a token, as the metadata `token`. The result is that operation's."""
 
     token: str
+    """Empty where there is none, or `claims`."""
     operation: Operation
+    certificate: str = ""
+    """The common name of the client's certificate, to a server that asks for one: there, without a name, nothing is
+    sent but a certificate that has none either."""
+    claims: Claims | None = None
+    """The token is a JSON Web Token that says this."""
+    scheme: str = ""
+    """What stands before the token, such as `Bearer ` with its blank."""
+    authorization: bool = False
+    """Whether it goes as the metadata `authorization` instead, which etcd reads where there is no `token`
+    (etcd server/auth/store.go, AuthInfoFromCtx)."""
+
+    @property
+    def sent(self) -> str:
+        """What the metadata holds."""
+        return self.scheme + self.token
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +96,8 @@ class UserAdd(Shown):
     name: str
     password: str = ""
     no_password: bool = False
+    hashed_password: str = ""
+    """Base64 of a bcrypt hash. No release looks at it here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +125,8 @@ class UserChangePassword(Shown):
 
     name: str
     password: str = ""
+    hashed_password: str = ""
+    """Base64 of a bcrypt hash, which the client has made; looked at since 3.5 where the password is empty."""
 
 
 @dataclass(frozen=True, slots=True)

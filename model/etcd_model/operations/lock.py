@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from etcd_model.operations.shown import Shown
+
+if TYPE_CHECKING:
+    from etcd_model.operations import Operation
 
 
 @dataclass(frozen=True, slots=True)
 class Lock(Shown):
-    """`Lock.Lock`. Where it would wait for another owner it is cancelled, and what it wrote is awaited to be gone."""
+    """`Lock.Lock`. Where it waits for another owner, `meanwhile` is asked. If it waits still, it is cancelled, and what
+    it wrote is awaited to be gone."""
 
     name: bytes
     lease: int = 0
+    meanwhile: Operation | None = None
+    """What another client asks once the call waits, one of `MEANWHILE`; its answer is not reported. Where the call
+    doesn't wait it is not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +42,12 @@ class LeaderKey(Shown):
 
 @dataclass(frozen=True, slots=True)
 class Campaign(Shown):
-    """`Election.Campaign`. Where it would wait for another leader it is cancelled, as a `Lock` is."""
+    """`Election.Campaign`. Where it waits for another leader, it is as with a `Lock`."""
 
     name: bytes
     lease: int = 0
     value: bytes = b""
+    meanwhile: Operation | None = None
 
 
 @dataclass(frozen=True, slots=True)

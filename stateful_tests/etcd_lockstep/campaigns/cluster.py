@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -74,12 +73,14 @@ class DaskCluster:
         self, scheduler: str | None, workers: int, folder: Path, on_progress: OnProgress, *, dashboard: bool = False
     ) -> None:
         """`scheduler`: the address of one that is there; without, `workers` processes are started on this machine.
-        `folder`: for files of the engine; what is there is deleted."""
+        `folder`: for files of the engine; what is there is deleted. `dashboard`: serve the engine's own, which needs
+        bokeh."""
         self._name = f"etcd-lockstep-{uuid4().hex}"
         self._ended: Queue[Future[str]] = Queue()
         self._numbers: dict[object, int] = {}
         self._asked = 0.0
         self._capacity = 0
+        self._has_dashboard = dashboard
         with ExitStack() as stack:
             folder = stack.enter_context(_emptied(folder))
             stack.enter_context(dask.config.set({**_SETTINGS, "temporary-directory": str(folder)}))
@@ -100,7 +101,8 @@ class DaskCluster:
             n_workers=workers,
             threads_per_worker=1,
             host="127.0.0.1",
-            dashboard_address="127.0.0.1:0" if dashboard else None,
+            dashboard_address="127.0.0.1:0",  # any port: its scheduler listens for HTTP even without a dashboard
+            scheduler_kwargs={"dashboard": dashboard},
             worker_dashboard_address=None,
             memory_limit=None,
             preload=["etcd_lockstep.campaigns.worker_process"],
@@ -111,8 +113,8 @@ class DaskCluster:
 
     @property
     def dashboard(self) -> str:
-        """The address of the engine's own dashboard; empty where there is none."""
-        return self._client.dashboard_link if find_spec("bokeh") is not None else ""
+        """The address of the engine's own dashboard; empty where it was not asked for."""
+        return self._client.dashboard_link if self._has_dashboard else ""
 
     @property
     def capacity(self) -> int:

@@ -73,7 +73,8 @@ class Coordinator:
         self._waiting = deque(state.to_run())
         self._running: dict[int, tuple[int, Cell]] = {}
         self._failures = Counter[Cell]()
-        self._closed: set[Cell] = set()
+        self._closed: dict[Cell, Outcome] = {}
+        """Those that are left out, and for what."""
         self._steps = state.steps_of_pairs()
 
     def run(self) -> None:
@@ -98,29 +99,35 @@ class Coordinator:
         """The next shard that can be begun now."""
         while True:
             while self._waiting:
-                shard = self._waiting.popleft()
-                if self._is_wanted(shard[2]):
-                    return shard
+                number, round_number, cell = self._waiting.popleft()
+                if (closed := self._closed.get(cell)) is None:
+                    return number, round_number, cell
+                self._state.failed(number, closed.code, closed.reason)
             if not self._plan():
                 return None
-
-    def _is_wanted(self, cell: Cell) -> bool:
-        """Whether it can be searched, and hasn't been searched enough."""
-        return cell not in self._closed and not 0 < (self._campaign.steps or 0) <= self._steps[cell.pair]
 
     def _plan(self) -> bool:
         """Plan a round, if there is one to plan and what it depends on is known. Whether it was."""
         number, planned, total = self._state.next_round, self._state.shards_planned, self._campaign.total
-        cells = [cell for cell in self._state.cells if self._is_wanted(cell)]
-        if not cells or (total is not None and planned >= total):
+        known = number - (2 if self._campaign.steps is None else 1)  # how many steps there are, all rounds say
+        if any(round_number <= known for round_number, _ in self._running.values()):
             return False
-        if any(round_number <= number - 2 for round_number, _ in self._running.values()):
+        refused = self._state.refused(known)
+        cells = [cell for cell in self._state.cells if cell not in refused and self._is_wanted(cell)]
+        if not cells or (total is not None and planned >= total):
             return False
         thin = {} if self._state.uniform else self._state.thin_areas()
         chosen = round_of(cells, self._state.turns, thin)
         self._state.plan(number, chosen[: None if total is None else total - planned])
         self._waiting.extend(self._state.to_run())
         return True
+
+    def _is_wanted(self, cell: Cell) -> bool:
+        """Whether it hasn't been searched enough, and can be. One that was refused is asked for by its round."""
+        closed = self._closed.get(cell)
+        if closed is not None and closed.code != Exit.REFUSED:
+            return False
+        return not 0 < (self._campaign.steps or 0) <= self._steps[cell.pair]
 
     def _take_in(self, outcome: Outcome) -> None:
         _, cell = self._running.pop(outcome.number)
@@ -134,7 +141,7 @@ class Coordinator:
         self._state.failed(outcome.number, outcome.code, outcome.reason)
         self._failures[cell] += 1
         if outcome.code == Exit.REFUSED or self._failures[cell] == ATTEMPTS:
-            self._closed.add(cell)
+            self._closed[cell] = outcome
             self._listener.on_line(f"{cell}: left out from now on: {outcome.reason}")
         if outcome.code != Exit.REFUSED or self.code == Exit.AGREED:
             self.code = Exit(outcome.code)

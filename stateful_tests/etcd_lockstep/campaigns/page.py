@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from etcd_lockstep.campaigns.figures import CampaignFigures, Point, Sighted, moment
-from etcd_lockstep.reporting.finding_text import headline
+from etcd_lockstep.reporting.compared_answers import compared_answers
+from etcd_lockstep.reporting.finding_text import headline, remarks
 from etcd_lockstep.reporting.html import render
 from etcd_lockstep.reporting.severity import Severity, severity_of
 from etcd_lockstep.reporting.wording import operation_in_words
@@ -70,7 +71,10 @@ def campaign_page(figures: CampaignFigures) -> str:
         height=HEIGHT,
         moment=moment,
         duration=duration,
+        short=short,
         operation_in_words=operation_in_words,
+        compared_answers=compared_answers,
+        remarks=remarks,
     )
 
 
@@ -117,3 +121,12 @@ def duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def short(number: int) -> str:
+    """`999`, `1.2k`, `34k`, `1.2M`: in at most four characters, up to a billion."""
+    for unit, letter in ((1, ""), (1000, "k"), (1_000_000, "M")):
+        if number < 1000 * unit - unit // 2 or letter == "M":
+            break
+    amount = number / unit
+    return f"{amount:.1f}{letter}" if letter and amount < 9.95 else f"{amount:.0f}{letter}"

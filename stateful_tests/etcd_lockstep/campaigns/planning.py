@@ -1,7 +1,8 @@
 """Which cells are searched next: a round gives each its turn, and as many more to those with thin coverage.
 
 A round is planned from what the rounds before the last one have seen, whatever has come in of the last one. So the plan
-doesn't depend on which worker was faster, and no worker waits for the end of a round unless it is a round ahead.
+doesn't depend on which worker was faster, and no worker waits for the end of a round unless it is a round ahead. Where
+steps say how much is searched, all rounds before say which cells have had enough, so there each waits for the last.
 """
 
 from __future__ import annotations

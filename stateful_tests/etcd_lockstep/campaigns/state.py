@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from etcd_lockstep.campaigns.definition import BadDefinition, Campaign, Cell, campaign_of
 from etcd_lockstep.campaigns.planning import THIN
+from etcd_lockstep.console.exits import Exit
 from etcd_lockstep.searching.coverage import CoverageCounts
 from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.shards.plain import from_plain, to_plain
@@ -244,6 +245,13 @@ class CampaignState:
             "SELECT cell, count(*) FROM coverage WHERE round = ? AND steps < ? GROUP BY cell", _SETTLED, THIN
         )
         return {self.cells[cell]: number for cell, number in thin}
+
+    def refused(self, until: int) -> set[Cell]:
+        """The cells with a shard that was refused, in the rounds until this one."""
+        refused = self.rows(
+            "SELECT DISTINCT cell FROM shards WHERE status = 'failed' AND code = ? AND round <= ?", Exit.REFUSED, until
+        )
+        return {self.cells[cell] for (cell,) in refused}
 
     def steps_of_pairs(self) -> dict[tuple[str, str], int]:
         """By etcd and target: the steps that were made."""

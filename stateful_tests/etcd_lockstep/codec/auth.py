@@ -31,7 +31,9 @@ _AUTH = "/etcdserverpb.Auth/"
 
 def _user_add(op: UserAdd) -> wire.AuthUserAddRequest:
     options = wire.UserAddOptions(no_password=True) if op.no_password else None
-    return wire.AuthUserAddRequest(name=op.name, password=op.password, options=options)
+    return wire.AuthUserAddRequest(
+        name=op.name, password=op.password, options=options, hashedPassword=op.hashed_password
+    )
 
 
 def _permission(permission: Permission) -> wire.Permission:
@@ -58,7 +60,9 @@ ENCODERS: Encoders = {
     UserDelete: (_AUTH + "UserDelete", lambda op: wire.AuthUserDeleteRequest(name=op.name)),
     UserChangePassword: (
         _AUTH + "UserChangePassword",
-        lambda op: wire.AuthUserChangePasswordRequest(name=op.name, password=op.password),
+        lambda op: wire.AuthUserChangePasswordRequest(
+            name=op.name, password=op.password, hashedPassword=op.hashed_password
+        ),
     ),
     UserGrantRole: (_AUTH + "UserGrantRole", lambda op: wire.AuthUserGrantRoleRequest(user=op.user, role=op.role)),
     UserRevokeRole: (

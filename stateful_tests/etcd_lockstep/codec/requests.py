@@ -26,6 +26,7 @@ _NAMES = {
     "peer_urls": "peerURLs",
     "is_learner": "isLearner",
     "perm_type": "permType",
+    "hashed_password": "hashedPassword",
 }
 """Fields that the messages call otherwise."""
 _REQUEST_OPS: dict[str | None, type[Any]] = {
@@ -89,6 +90,8 @@ def _read(kind: type[Any], message: Any, known: dict[str, Any] | None = None) ->
 def _value(kind: type[Any], name: str, message: Any) -> Any:
     if kind is op.Txn:
         return tuple(map(_compare if name == "compare" else _request_op, getattr(message, name)))
+    if name == "meanwhile":  # what another client asked is another request
+        return None
     if kind is op.UserAdd and name == "no_password":
         return message.options.no_password
     if name in ("perm", "leader"):

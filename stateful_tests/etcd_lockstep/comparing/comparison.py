@@ -91,9 +91,13 @@ def _compare_fields(prefix: str, expected: object, got: object) -> Iterator[Diff
     if any(d.field == f"{prefix}succeeded" for d in found):
         # The other branch was taken: all else differs because of that.
         found = [d for d in found if d.field == f"{prefix}succeeded"]
-    other_keys = any(d.field == f"{prefix}kvs" and d.kind in ("missing", "unexpected") for d in found)
+    follow: tuple[str, ...] = ()
+    if any(d.field == f"{prefix}kvs" and d.kind in ("missing", "unexpected") for d in found):
+        follow = ("count", "more")
+    elif any(d.field == f"{prefix}canceled" for d in found):
+        follow = ("cancel_reason", "watch_id")
     for difference in found:
-        if not (other_keys and difference.field in (f"{prefix}count", f"{prefix}more")):  # which follow from it
+        if difference.field.removeprefix(prefix) not in follow:
             yield difference
 
 
@@ -204,7 +208,8 @@ def _compare_watched(prefix: str, expected: Watched, got: Watched) -> Iterator[D
 
 def _compare_events(prefix: str, expected: Sequence[Event], got: Sequence[Event]) -> Iterator[Difference]:
     """What a watcher is promised (`BROKEN_PROMISES`), then event by event. An event is known by its type, its key and
-    its revision: what is changed in it besides is no other event."""
+    its revision: what is changed in it besides is no other event. Nor is one that has another revision alone."""
+    got, kinds = _with_their_revisions(expected, got)
     wanted, there = Counter(map(_reported, expected)), Counter(map(_reported, got))
     path = f"{prefix}events"
     if wanted - there:
@@ -217,6 +222,8 @@ def _compare_events(prefix: str, expected: Sequence[Event], got: Sequence[Event]
     common = wanted & there
     if _firsts(expected, common) != _firsts(got, common):
         yield Difference(path, "out of order")
+    for kind in kinds:
+        yield Difference(f"{prefix}kv.mod_revision", kind)
     same = {_reported(event): event for event in reversed(got)}
     for event in expected:
         other = same.get(_reported(event))
@@ -224,6 +231,49 @@ def _compare_events(prefix: str, expected: Sequence[Event], got: Sequence[Event]
             yield from _compare_fields(f"{prefix}kv.", event.kv, other.kv)
             if event.prev_kv != other.prev_kv:
                 yield Difference(f"{prefix}prev_kv", _kind(event.prev_kv, other.prev_kv, sized=False))
+
+
+def _with_their_revisions(expected: Sequence[Event], got: Sequence[Event]) -> tuple[Sequence[Event], list[str]]:
+    """What came, with the revisions of events that came under another one put right, and how those differed.
+
+    These are all, where nothing but revisions differs; otherwise, as many events of one type, key and value that nobody
+    expects as there are such that did not come.
+    """
+    kinds: list[str] = []
+    put_right = list(got)
+    for meant, place in _same_but_for_revisions(expected, got):
+        event, revision = got[place], expected[meant].kv.mod_revision
+        if event.kv.mod_revision != revision:
+            kinds.append(_kind(revision, event.kv.mod_revision, sized=True))
+            put_right[place] = replace(event, kv=replace(event.kv, mod_revision=revision))
+    return put_right, list(dict.fromkeys(kinds))
+
+
+def _same_but_for_revisions(expected: Sequence[Event], got: Sequence[Event]) -> Iterator[tuple[int, int]]:
+    """The places in both of what is one event."""
+    came = set(map(_reported, got))
+    all_came = list(map(_content, got)) == list(map(_content, expected)) and len(came) == len(got)
+    if all_came and came != set(map(_reported, expected)):
+        yield from ((place, place) for place in range(len(got)))
+        return
+    lost, extra = _by_content(expected, but=got), _by_content(got, but=expected)
+    for content, places in extra.items():
+        if len(places) == len(lost.get(content, ())):
+            yield from zip(lost[content], places, strict=True)
+
+
+def _by_content(events: Sequence[Event], but: Sequence[Event]) -> dict[tuple[int, bytes, bytes], list[int]]:
+    """Where the events are that are not among the others, by type, key and value."""
+    others = set(map(_reported, but))
+    found: dict[tuple[int, bytes, bytes], list[int]] = {}
+    for place, event in enumerate(events):
+        if _reported(event) not in others:
+            found.setdefault(_content(event), []).append(place)
+    return found
+
+
+def _content(event: Event) -> tuple[int, bytes, bytes]:
+    return event.type, event.kv.key, event.kv.value
 
 
 def _reported(event: Event) -> tuple[int, bytes, int]:

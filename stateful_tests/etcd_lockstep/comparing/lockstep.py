@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from etcd_lockstep.comparing.comparison import Difference, differences
+from etcd_lockstep.comparing.handed_on import filled_in
 from etcd_lockstep.comparing.ignoring import without_ignored
 from etcd_lockstep.comparing.observation import Observation, Raised, View, allow_for_elapsed, observe
 from etcd_lockstep.names import operation_name
@@ -16,6 +17,7 @@ from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import (
     UNKNOWN_MEMBER,
     UNKNOWN_TOKEN,
+    AuthRevision,
     LeaseOf,
     MemberOf,
     RevisionAt,
@@ -27,7 +29,7 @@ from etcd_lockstep.trace import (
 )
 from etcd_model import Server, State, crash_reason, nondeterminism, quirks_of
 from etcd_model.history_hash import history_hash
-from etcd_model.operations import HashKV, Operation, Range
+from etcd_model.operations import HashKV, Operation, Range, Txn, WatchCreate
 from etcd_model.ranges import FROM_KEY
 from etcd_model.results import HashKVResult, LeaseGrantResult, LeaseTimeToLiveResult, RangeResult
 
@@ -55,6 +57,8 @@ class Answer:
     """As the target was asked it."""
     raw: Observation
     observation: Observation
+    not_handed_on: frozenset[str] = frozenset()
+    """Paths of fields that the target's interface had no place for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +170,12 @@ class Lockstep:
         if self._guarded:
             self._refuse_open(concrete)
         self._revisions.append(0)
-        observations: dict[str, Observation] = {}
-        for target in self.targets:
-            observations[target.name] = self._ask(target, concrete[target.name]).observation
+        answers = {target.name: self._ask(target, concrete[target.name]) for target in self.targets}
         self._revisions[-1] = self._model.state.revision
-        expected = observations[self._model.name]
+        expected = answers[self._model.name].observation
+        observations = {
+            name: filled_in(answer.observation, expected, answer.not_handed_on) for name, answer in answers.items()
+        }
         if self._guides:
             self._follow(concrete, expected)
         elapsed = time.monotonic() - self._started
@@ -193,6 +198,8 @@ class Lockstep:
             isinstance(one, RevisionAt) and after_step[one.step] + one.plus <= 1 for one in symbols(operation)
         ):
             raise Inexpressible(f"{beyond[0]} has no such revision, or has more than that")
+        if self._keep_history and _is_from_the_beginning(operation):
+            raise Inexpressible(f"{self._keep_history[0]} has more than the others have")
         for target in self._choosy:
             try:
                 expressible = target.can_express(operation)
@@ -225,7 +232,8 @@ class Lockstep:
             raised = Raised(type(error).__name__, text_of(error))
             return Answer(operation, raised, raised)
         self._views[target.name].learn(self.steps, operation, result)
-        return Answer(operation, result, self._observe(target, operation, result, self._model.state))
+        observation = self._observe(target, operation, result, self._model.state)
+        return Answer(operation, result, observation, target.not_handed_on)
 
     def _observe(self, target: Target, operation: Operation, raw: Observation, state: State) -> Observation:
         """The observation of a target's answer to an operation as it was asked; `state` is the model's after it."""
@@ -260,6 +268,8 @@ class Lockstep:
                     return view.raw(max(after_step[step] + plus, 1))
                 case TokenOf(step=step):
                     return view.tokens.get(step, UNKNOWN_TOKEN)
+                case AuthRevision(plus=plus):
+                    return view.raw_auth_revision(self._model.state.auth.revision + plus)
                 case MemberOf(step=step):
                     return view.member_ids.get(step, UNKNOWN_MEMBER)
                 case _:
@@ -293,6 +303,22 @@ class Lockstep:
 def not_to_be_asked(operation: Operation, state: State) -> str | None:
     """Why no target is asked an operation in this state of the model; or None."""
     return crash_reason(operation, state) or nondeterminism(operation, state)
+
+
+def _is_from_the_beginning(operation: Operation) -> bool:
+    """Whether it watches, or reads in a txn, at a revision before all others. A read by itself is of the present."""
+    match bare(operation):
+        case WatchCreate(start_revision=start):
+            return not isinstance(start, RevisionAt) and start < 0
+        case Txn(success=success, failure=failure):
+            return any(
+                not isinstance(one.revision, RevisionAt) and one.revision < 0
+                if isinstance(one, Range)
+                else _is_from_the_beginning(one)
+                for one in (*success, *failure)
+            )
+        case _:
+            return False
 
 
 def _first_revision(target: Target) -> int:

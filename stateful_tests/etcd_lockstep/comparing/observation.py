@@ -172,6 +172,10 @@ class View:
         """The shared number of a revision of the auth store; 0 stays 0, which is none."""
         return revision - self.auth_base + 1 if revision else 0
 
+    def raw_auth_revision(self, revision: int) -> int:
+        """What the target calls a shared revision of the auth store: the other way round."""
+        return revision - 1 + self.auth_base if revision else 0
+
     def revision(self, revision: int) -> int:
         """The shared number of a revision, counted from 1 as in an empty store.
 

@@ -21,6 +21,28 @@ def positive(text: str) -> int:
     return number
 
 
+PROCESSES_A_CORE = 16
+"""More than a core has any use for, even where they mostly wait. Each takes some 100 MB, and targets of its own."""
+
+
+def processes(text: str) -> int:
+    """A number of processes that this machine may be asked for."""
+    number, cores = positive(text), os.cpu_count() or 1
+    if number > PROCESSES_A_CORE * cores:
+        raise argparse.ArgumentTypeError(
+            f"{number} are too many processes: at most {PROCESSES_A_CORE * cores}, {PROCESSES_A_CORE} for each core"
+        )
+    return number
+
+
+def port(text: str) -> int:
+    """A port that can be named."""
+    number = positive(text)
+    if number > 65535:
+        raise argparse.ArgumentTypeError(f"{number} is no port: at most 65535")
+    return number
+
+
 def seed(text: str) -> int:
     """Any whole number."""
     try:

@@ -12,7 +12,7 @@ from rich.console import Console
 from etcd_lockstep.campaigns.definition import load_campaign
 from etcd_lockstep.campaigns.planning import turns_for
 from etcd_lockstep.campaigns.state import CampaignState
-from etcd_lockstep.console.argument_types import check_corpus, check_output, positive
+from etcd_lockstep.console.argument_types import PROCESSES_A_CORE, check_corpus, check_output, port, processes
 from etcd_lockstep.console.commands.campaign import (
     ClusterOptions,
     check_distributed,
@@ -75,15 +75,18 @@ def _add_state(parser: argparse.ArgumentParser) -> None:
 def _add_cluster(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
-        "--workers", type=positive, metavar="N", help="worker processes on this machine (default: one a core)"
+        "--workers",
+        type=processes,
+        metavar="N",
+        help=f"worker processes on this machine (default: one a core, at most {PROCESSES_A_CORE} a core)",
     )
     where.add_argument("--scheduler", metavar="ADDRESS", help="the scheduler of a Dask cluster that is there already")
     parser.add_argument("--dashboard", action="store_true", help="have the engine serve its own dashboard, on loopback")
-    parser.add_argument("--metrics-port", type=positive, metavar="P", help="serve metrics for Prometheus on loopback")
+    parser.add_argument("--metrics-port", type=port, metavar="P", help="serve metrics for Prometheus on loopback")
 
 
 def _cluster(options: argparse.Namespace) -> ClusterOptions:
-    check_distributed()
+    check_distributed(dashboard=options.dashboard and options.scheduler is None)
     workers = options.workers or os.cpu_count() or 1
     return ClusterOptions(options.scheduler, workers, options.dashboard, options.metrics_port)
 

@@ -81,7 +81,7 @@ class CampaignBoard:
         """One for each worker that has reported lately."""
         with self._lock:
             at_work = [
-                f"{name}: shard {one.number}, {self._cells[one.number]}: {one.steps:,} steps"
+                f"{name.removeprefix('tcp://')}: shard {one.number}, {self._cells[one.number]}: {one.steps:,} steps"
                 for name, one in sorted(self.workers.items())
                 if one.number in self._cells and time.monotonic() - one.heard < _SILENT_FOR
             ]
@@ -101,8 +101,9 @@ class CampaignProgress(ProgressLine):
         board = self._board
         steps = board.steps_so_far
         rate = (steps - self._before) / self.elapsed if self.elapsed > 0.5 else 0
+        total = "" if board.total is None else f" of {board.total:,}"
         parts = [
-            f"{board.done:,}{f' of {board.total:,}' if board.total is not None else ''} shards",
+            f"{board.done:,}{total} {'shard' if board.total is None and board.done == 1 else 'shards'}",
             f"{board.under_way} under way",
             f"{steps:,} steps",
             f"{max(rate, 0):,.0f} steps/s",

@@ -17,9 +17,26 @@ from rich.console import Console
 from etcd_lockstep import servers
 from etcd_lockstep.catalogue import find, find_two, is_etcd
 from etcd_lockstep.comparing.ignoring import check_fields
-from etcd_lockstep.console.argument_types import check_corpus, check_output, positive, seconds, seed
+from etcd_lockstep.console.argument_types import (
+    PROCESSES_A_CORE,
+    check_corpus,
+    check_output,
+    positive,
+    processes,
+    seconds,
+    seed,
+)
 from etcd_lockstep.console.campaign_arguments import add_campaign
-from etcd_lockstep.console.commands import Exit, FuzzOptions, run_check, run_fuzz, run_replay, run_targets
+from etcd_lockstep.console.commands import (
+    MOST_REQUESTS,
+    Exit,
+    FuzzOptions,
+    run_check,
+    run_fuzz,
+    run_record,
+    run_replay,
+    run_targets,
+)
 from etcd_lockstep.console.ending import USAGE_ERRORS
 from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.console.stress_arguments import add_stress
@@ -37,11 +54,17 @@ from etcd_lockstep.shards.shard import Shard
 from etcd_lockstep.strategies.operation_table import FAMILIES
 from etcd_lockstep.target import TargetDied
 from etcd_lockstep.targets.deadline import CALL_TIMEOUT
+from etcd_model import DEFAULT_VERSION
 
 DEFAULT_SECONDS = 60.0
 _EPILOGUE = (
     "exit codes: 0 agreed; 1 lies found; 2 usage, or refused; 3 a target can't be reached or started; "
     "5 an error of etcd-lockstep's own; 130, 143, 129 ended by a signal"
+)
+
+_RECORD_EPILOGUE = (
+    "It records until Ctrl-C, SIGTERM or SIGHUP, and then writes the file. "
+    "exit codes: 0 written; 2 usage, nothing was asked, or the file can't be written; 3 it can't listen"
 )
 
 _CHECK_EPILOGUE = (
@@ -173,6 +196,10 @@ def _replay(console: Console, options: argparse.Namespace) -> Exit:
     )
 
 
+def _record(console: Console, options: argparse.Namespace) -> Exit:
+    return run_record(console, options.out, options.listen, options.etcd_version, options.most)
+
+
 def _check(console: Console, options: argparse.Namespace) -> Exit:
     check_output("--json", options.json)
     check_output("--html", options.html)
@@ -260,6 +287,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("files", nargs="+", type=Path, metavar="FILE", help="corpus files, or folders of them")
     replay.set_defaults(command=_replay)
 
+    _add_record(commands)
     check = commands.add_parser(
         "check", epilog=_CHECK_EPILOGUE, help="say whether recorded histories of concurrent calls are linearizable"
     )
@@ -274,6 +302,33 @@ def _parser() -> argparse.ArgumentParser:
     targets = commands.add_parser("targets", help="list targets and specimens")
     targets.set_defaults(command=_targets)
     return parser
+
+
+def _add_record(commands: argparse._SubParsersAction[_Parser]) -> None:
+    record = commands.add_parser(
+        "record", epilog=_RECORD_EPILOGUE, help="serve the fake, and write what it was asked as a file for replay"
+    )
+    record.add_argument("--out", type=Path, required=True, metavar="FILE", help="write the session there, at its end")
+    record.add_argument(
+        "--listen",
+        default="http://127.0.0.1:2379",
+        metavar="URL",
+        help="where clients find it: http://HOST:PORT or unix://PATH, or several (default %(default)s)",
+    )
+    record.add_argument(
+        "--etcd-version",
+        default=DEFAULT_VERSION,
+        metavar="X.Y.Z",
+        help="the etcd release to behave like (default %(default)s)",
+    )
+    record.add_argument(
+        "--most",
+        type=positive,
+        default=MOST_REQUESTS,
+        metavar="N",
+        help="keep so many requests and responses; the oldest are given up (default %(default)s)",
+    )
+    record.set_defaults(command=_record)
 
 
 def _search_options() -> _Parser:
@@ -296,10 +351,11 @@ def _search_options() -> _Parser:
     )
     search.add_argument(
         "--jobs",
-        type=positive,
+        type=processes,
         default=1,
         metavar="N",
-        help="search in so many processes, each with targets and a seed of its own (default 1)",
+        help="search in so many processes, each with targets and a seed of its own "
+        f"(default 1, at most {PROCESSES_A_CORE} a core)",
     )
     search.add_argument("--seed", type=seed, metavar="N", help="draw the same sequences as another run with this seed")
     search.add_argument(

@@ -16,6 +16,7 @@ from rich.text import Text
 from etcd_lockstep.interleaving.searching import Races
 from etcd_lockstep.shards.result import WorkloadSummary
 from etcd_lockstep.stressing.run import Tally
+from etcd_lockstep.stressing.shrinking import Reruns, Shrinking
 from etcd_lockstep.targets.deadline import waiting_for
 
 _LINE_EVERY = 10.0
@@ -85,10 +86,14 @@ class Searching(Protocol):
 class SearchProgress(ProgressLine):
     """How a search is getting on: sequences, steps, steps a second, lies so far, and what it does besides."""
 
-    def __init__(self, console: Console, search: Searching, seconds: float | None) -> None:
-        """`search` is asked anew for each line. `seconds`: how long it is to take."""
+    def __init__(
+        self, console: Console, search: Searching, seconds: float | None, nouns: tuple[str, str] = ("lie", "lies")
+    ) -> None:
+        """`search` is asked anew for each line. `seconds`: how long it is to take. `nouns`: what one finding is called,
+        and several."""
         self._search = search
         self._seconds = seconds
+        self._nouns = nouns
         super().__init__(console)
 
     def line(self) -> str:
@@ -97,7 +102,7 @@ class SearchProgress(ProgressLine):
         sequences = sum(workload.sequences for workload in workloads)
         steps = sum(workload.steps for workload in workloads)
         rate = steps / elapsed if elapsed > 0.5 else 0
-        number = f"{findings} {'lie' if findings == 1 else 'lies'}"
+        number = f"{findings} {self._nouns[findings != 1]}"
         line = f"{sequences:,} sequences  {steps:,} steps  {rate:,.0f} steps/s  {number}"
         if self._seconds is not None:
             line += f"  {max(self._seconds - elapsed, 0):.0f} s left"
@@ -119,6 +124,24 @@ class StressProgress(ProgressLine):
             f"{tally.rounds:,} rounds  {tally.calls:,} calls  {tally.indefinite:,} indefinite  "
             f"{sum(tally.faults.values()):,} faults  {max(self._seconds - self.elapsed, 0):.0f} s left"
         )
+
+
+class ShrinkingProgress(ProgressLine):
+    """How often calls were made again, and how few of them are left that fail."""
+
+    def __init__(self, console: Console, reruns: Reruns, shrinking: Shrinking | None = None) -> None:
+        """Both are read anew for each line. `shrinking`: None where the calls stay as they are."""
+        self._reruns = reruns
+        self._shrinking = shrinking
+        super().__init__(console)
+
+    def line(self) -> str:
+        line = f"{self._reruns.runs:,} runs"
+        if self._shrinking is None:
+            return line
+        smallest = self._shrinking.smallest
+        so_far = "" if smallest is None else f"{smallest.script.clients:,} clients  {smallest.script.calls:,} calls"
+        return f"making it smaller: {line}  {so_far}"
 
 
 class RacesProgress(ProgressLine):

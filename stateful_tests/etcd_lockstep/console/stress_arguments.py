@@ -14,9 +14,11 @@ from etcd_lockstep.catalogue import UnknownTarget
 from etcd_lockstep.console.argument_types import check_corpus, check_output, positive, seconds, seed
 from etcd_lockstep.console.commands import Exit, StressCommand, run_stress
 from etcd_lockstep.console.commands.races import replay_race
+from etcd_lockstep.console.commands.shrunk import replay_stress
 from etcd_lockstep.console.commands.stress import FOUND
 from etcd_lockstep.servers import Credentials
 from etcd_lockstep.specimens.racing import RACING
+from etcd_lockstep.stressing.files import is_stress_file
 from etcd_lockstep.stressing.nemesis import FAULTS, OF_CLUSTERS, OF_NETWORK, OF_SERVERS
 from etcd_lockstep.stressing.run import StressOptions
 from etcd_lockstep.stressing.stores import find_stress_target
@@ -53,7 +55,7 @@ def add_stress(
         nargs="*",
         metavar="TARGET",
         help="an etcd (auto, container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:URL), three of them "
-        "(cluster:3[:VERSION]), fake-server, "
+        "(cluster:3[:VERSION] or cluster:3:container[:TAG]), fake-server, "
         "serve:COMMAND; or in this process, where threads run under a schedule: fake, package.module:Class, "
         f"{', '.join(RACING)}",
     )
@@ -61,7 +63,7 @@ def add_stress(
         "--replay",
         type=Path,
         metavar="FILE",
-        help="run a race again that was found in this process, on its target or on the one that is named",
+        help="run again what was found and filed, on its target or on the one that is named",
     )
     stress.add_argument(
         "--seconds", type=seconds, metavar="N", help=f"how long, for each target (default {_SECONDS:.0f})"
@@ -94,6 +96,12 @@ def add_stress(
         help=f"file a history there that is not linearizable (default {FOUND})",
     )
     stress.add_argument("--json", type=Path, metavar="FILE", help="write a summary there")
+    stress.add_argument(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="write a page of what is found there: the clients along time; needs the extra html",
+    )
     stress.set_defaults(command=lambda console, options: _stress(console, options, credentials(options)))
 
 
@@ -101,16 +109,20 @@ def _stress(console: Console, options: argparse.Namespace, credentials: Credenti
     if options.replay is not None:
         if len(options.targets) > 1:
             raise UnknownTarget("--replay takes one target, or none for the one that the file names")
+        if is_stress_file(options.replay):
+            name = options.targets[0] if options.targets else None
+            return replay_stress(console, options.replay, name, credentials, allow_destroy=options.allow_destroy)
         return replay_race(console, options.replay, options.targets[0] if options.targets else None)
     if not options.targets:
         raise UnknownTarget("name what is to be stressed: an etcd, fake-server, serve:COMMAND or package.module:Class")
     check_output("--json", options.json)
+    check_output("--html", options.html)
     check_corpus(options.corpus)
     timeout = min(options.call_timeout, _FAULTS_TIMEOUT) if options.faults else options.call_timeout
     return run_stress(
         console,
         StressCommand(
-            [find_stress_target(name, credentials) for name in options.targets],
+            [(name, find_stress_target(name, credentials)) for name in options.targets],
             StressOptions(
                 seconds=_SECONDS if options.seconds is None else options.seconds,
                 clients=options.clients,
@@ -121,6 +133,7 @@ def _stress(console: Console, options: argparse.Namespace, credentials: Credenti
             ),
             corpus=options.corpus,
             json_file=options.json,
+            html_file=options.html,
             allow_destroy=options.allow_destroy,
         ),
     )

@@ -57,10 +57,10 @@ def load_baseline(path: Path) -> list[AcceptedFinding]:
         if not isinstance(reason, str):
             raise BadFile(f"{where}: 'reason' is missing, or not a str")
         try:
-            signature, trace, over_quota = parse_entry(entry)
+            finding = parse_entry(entry)
         except BadEntry as error:
             raise BadFile(f"{where}: {error}") from error
-        accepted.append(AcceptedFinding(Finding(signature, trace, {}, (), over_quota=over_quota), reason))
+        accepted.append(AcceptedFinding(finding, reason))
     return accepted
 
 
@@ -102,6 +102,7 @@ def _pretty(accepted: AcceptedFinding) -> str:
         "field": finding.signature.field,
         "difference": finding.signature.kind,
         **({"over_quota": True} if finding.over_quota else {}),
+        **({"tokens": finding.tokens} if finding.tokens else {}),
     }
     lines = [f"      {json.dumps(key)}: {json.dumps(value)}" for key, value in values.items()]
     steps = ",\n        ".join(json.dumps(to_json(operation)) for operation in finding.trace)

@@ -15,6 +15,7 @@ from etcd_lockstep.filing.notation import BadNotation, Json, answer_to_json, ope
 from etcd_lockstep.filing.writing import write_whole
 from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.findings import Finding, Signature
+from etcd_lockstep.servers.settings import TOKEN_KINDS
 from etcd_lockstep.trace import Trace
 
 FORMAT = 1
@@ -31,6 +32,8 @@ class CorpusFile:
     """What was seen at the last step, and of whom."""
     trace: Trace
     note: str = ""
+    """As in `Finding`."""
+    tokens: str = ""
     """As in `Finding`."""
     over_quota: bool = False
     """Whether it is to be replayed on a server that is over its quota from the start."""
@@ -49,6 +52,7 @@ def entry(finding: Finding, etcd: str) -> Json:
         "difference": finding.signature.kind,
         **({"note": finding.note} if finding.note else {}),
         **({"over_quota": True} if finding.over_quota else {}),
+        **({"tokens": finding.tokens} if finding.tokens else {}),
         "trace": [to_json(operation) for operation in finding.trace],
         "answers": answers(finding),
     }
@@ -120,14 +124,16 @@ def load(path: Path) -> CorpusFile:
     lines = _Lines(text)
     check_format(content, f"{path}:{lines.of('format')}", "a corpus file")
     try:
-        signature, trace, over_quota = parse_entry(content)
+        finding = parse_entry(content)
     except BadEntry as error:
         line = lines.of_step(error.step) if error.step else lines.of(error.key)
         raise BadFile(f"{path}:{line}: {error}") from error
     if not isinstance(content.get("name"), str):
         raise BadFile(f"{path}:{lines.of('name')}: 'name' is missing, or not a str")
     note = content.get("note", "")
-    return CorpusFile(path, content["name"], signature, trace, str(note), over_quota)
+    return CorpusFile(
+        path, content["name"], finding.signature, finding.trace, str(note), finding.tokens, finding.over_quota
+    )
 
 
 def read_object(path: Path, what: str) -> tuple[str, Json]:
@@ -161,6 +167,8 @@ def read_object(path: Path, what: str) -> tuple[str, Json]:
 def check_format(content: Json, where: str, what: str) -> None:
     """Raises `BadFile` unless the object is of a format that this release reads."""
     version = content.get("format")
+    if isinstance(version, str) and version.startswith("etcd-lockstep"):
+        raise BadFile(f"{where}: not {what}, but of {version!r}: stress --replay reads what `stress` found")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise BadFile(f"{where}: not {what}: it has no format version")
     if version > FORMAT:
@@ -178,8 +186,8 @@ class BadEntry(ValueError):
         self.step = step
 
 
-def parse_entry(content: Json) -> tuple[Signature, Trace, bool]:
-    """The finding that `entry` wrote: its signature, its trace, and whether the server is over its quota.
+def parse_entry(content: Json) -> Finding:
+    """The finding that `entry` wrote, without its answers.
 
     Raises `BadEntry`.
     """
@@ -201,7 +209,11 @@ def parse_entry(content: Json) -> tuple[Signature, Trace, bool]:
     over_quota = content.get("over_quota", False)
     if not isinstance(over_quota, bool):
         raise BadEntry("'over_quota' is not true or false", "over_quota")
-    return Signature(*(content[word] for word in words)), tuple(trace), over_quota
+    tokens = content.get("tokens", "")
+    if tokens not in ("", *TOKEN_KINDS):
+        raise BadEntry(f"'tokens' is one of {', '.join(TOKEN_KINDS)}", "tokens")
+    seen = Signature(*(content[word] for word in words))
+    return Finding(seen, tuple(trace), {}, (), over_quota=over_quota, tokens=tokens)
 
 
 class _Lines:

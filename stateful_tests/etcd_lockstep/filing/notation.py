@@ -1,8 +1,8 @@
 """Operations and answers as JSON: what corpus files and `--json` hold.
 
 An operation is an object with `op` and the fields that are set. A symbol is an object: `{"lease_of": 2}`,
-`{"revision_at": 3, "plus": 1}`, `{"token_of": 4}`, `{"member_of": 5}`. Bytes are text where they are printable
-ASCII, else `{"hex": "6100"}`; a long run of one byte is `{"repeat": "x", "times": 1500000}`.
+`{"revision_at": 3, "plus": 1}`, `{"token_of": 4}`, `{"member_of": 5}`, `{"auth_revision": -1}`. Bytes are text where
+they are printable ASCII, else `{"hex": "6100"}`; a long run of one byte is `{"repeat": "x", "times": 1500000}`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,19 @@ from typing import Any, TypeAlias
 
 from etcd_lockstep.comparing.observation import Observation
 from etcd_lockstep.names import OPERATION_NAMED, enum_of, operation_name
-from etcd_lockstep.trace import LeaseOf, MemberOf, RevisionAt, TokenOf, may_hold
-from etcd_model.operations import OPERATIONS, As, Compare, CompareTarget, LeaderKey, Operation, Permission, Txn
+from etcd_lockstep.trace import AuthRevision, LeaseOf, MemberOf, RevisionAt, TokenOf, may_hold
+from etcd_model.operations import (
+    MEANWHILE,
+    OPERATIONS,
+    As,
+    Claims,
+    Compare,
+    CompareTarget,
+    LeaderKey,
+    Operation,
+    Permission,
+    Txn,
+)
 
 Json: TypeAlias = "dict[str, Any]"
 
@@ -52,6 +63,8 @@ def to_json(value: object) -> Any:
             return {"token_of": step}
         case MemberOf(step=step):
             return {"member_of": step}
+        case AuthRevision(plus=plus):
+            return {"auth_revision": plus}
         case bytes() if len(value) >= _REPEATED_FROM and value.count(value[:1]) == len(value):
             return {"repeat": to_json(value[:1]), "times": len(value)}
         case bytes():
@@ -139,7 +152,7 @@ def _compare(value: object, step: int) -> Compare:
     return compare
 
 
-_PARTS: dict[str, type] = {"Compare": Compare, "Permission": Permission, "LeaderKey": LeaderKey}
+_PARTS: dict[str, type] = {"Compare": Compare, "Permission": Permission, "LeaderKey": LeaderKey, "Claims": Claims}
 
 
 def _build(kind: Any, given: Json, step: int) -> Any:
@@ -173,8 +186,11 @@ def _value(kind: type, name: str, declared: str, value: object, step: int) -> ob
         return tuple(
             _value(kind, name, declared.removeprefix("tuple[").removesuffix(", ...]"), one, step) for one in value
         )
-    if declared == "Operation":
-        return operation_from_json(value, step)
+    if declared.removesuffix(" | None") == "Operation":
+        operation = operation_from_json(value, step)
+        if name == "meanwhile" and not isinstance(operation, MEANWHILE):
+            raise BadNotation(f"while a call waits nobody is asked for {_a(type(operation))}")
+        return operation
     part = _PARTS.get(declared.removesuffix(" | None"))
     if part is not None:
         if not isinstance(value, dict):
@@ -208,6 +224,9 @@ def _value(kind: type, name: str, declared: str, value: object, step: int) -> ob
             return TokenOf(of)
         case {"member_of": int(of), **rest} if MemberOf in symbols and not rest and _is_int(of) and 0 < of < step:
             return MemberOf(of)
+        case {"auth_revision": int(off), **rest} if AuthRevision in symbols and not rest and _is_int(off):
+            if off in _INT32:
+                return AuthRevision(off)
         case {"revision_at": int(at), **rest} if RevisionAt in symbols and rest.keys() <= {"plus"}:
             plus: Any = rest.get("plus", 0)
             if _is_int(at) and 0 <= at < step and _is_int(plus) and plus in _INT64:

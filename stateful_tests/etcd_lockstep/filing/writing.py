@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -16,26 +17,63 @@ def write_whole(path: Path, text: str | Iterable[str], *, follow_links: bool = T
     the link stays; otherwise the link is replaced. Raises `OSError`, which names the file.
     """
     parts = [text] if isinstance(text, str) else text
-    target = Path(os.path.realpath(path)) if follow_links else path
-    if target.exists() and not target.is_file() and not target.is_symlink():
-        with target.open("w", encoding="utf-8") as file:  # a device or a pipe can't be replaced
-            file.writelines(parts)
-        return
-    temporary = target.parent / f".{target.name}.{uuid4().hex}"  # known before it is made, so that no signal leaves it
     try:
-        try:
-            with temporary.open("x", encoding="utf-8") as file:
-                file.writelines(parts)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.chmod(_mode(target))
-            temporary.replace(target)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
+        if _is_special(path, follow_links=follow_links):
+            _write_special(path, parts)
+        else:
+            _replace(Path(os.path.realpath(path)) if follow_links else path, parts)
     except OSError as error:
         error.filename = str(path)
+        raise
+
+
+def write_each(files: Iterable[tuple[Path, str | Iterable[str]]]) -> None:
+    """As `write_whole`, for several: one that can't be written keeps no other from being written.
+
+    Raises one `OSError`, which names all that could not be written.
+    """
+    failed = []
+    for path, text in files:
+        try:
+            write_whole(path, text)
+        except OSError as error:
+            failed.append(error)
+    if failed:
+        first, *others = failed
+        reasons = (f"{first.strerror}", *(f"{other.filename}: {other.strerror}" for other in others))
+        raise OSError(first.errno, "; ".join(reasons), first.filename)
+
+
+def _is_special(path: Path, *, follow_links: bool) -> bool:
+    """Whether it is a device or a pipe, which can't be replaced. `/dev/stdout` leads to one that has no path."""
+    return path.exists() and not path.is_file() and (follow_links or not path.is_symlink())
+
+
+def _write_special(path: Path, parts: Iterable[str]) -> None:
+    """Opening a pipe that nobody reads would wait for ever, and no signal would end that."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ENXIO and path.is_fifo():
+            raise OSError(error.errno, "nobody reads this pipe") from None
+        raise
+    with open(descriptor, "w", encoding="utf-8") as file:
+        os.set_blocking(descriptor, True)
+        file.writelines(parts)
+
+
+def _replace(target: Path, parts: Iterable[str]) -> None:
+    temporary = target.parent / f".{target.name}.{uuid4().hex}"  # known before it is made, so that no signal leaves it
+    try:
+        with temporary.open("x", encoding="utf-8") as file:
+            file.writelines(parts)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(_mode(target))
+        temporary.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
         raise
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from etcd_lockstep.histories.history import Call
 from etcd_lockstep.histories.store import Store, footprint
 from etcd_lockstep.histories.verdicts import Anomaly, Violation
-from etcd_lockstep.histories.words import quoted
+from etcd_lockstep.histories.words import two_answers_in_words
 from etcd_model.errors import Error
 from etcd_model.operations import Operation, Range, SortOrder, SortTarget, Txn
 from etcd_model.results import DeleteRangeResult, KeyValue, PutResult, RangeResult, Result, TxnResult
@@ -126,7 +126,8 @@ class Naming:
         def made(anomaly: Anomaly, what: str) -> Violation:
             return Violation(anomaly, what, (mismatch.call,), revision=mismatch.at)
 
-        at = f"at revision {mismatch.at} the answer is {_brief(expected)}, not {_brief(observed)}"
+        right, wrong = two_answers_in_words(expected, observed)
+        at = f"at revision {mismatch.at} the answer is {right}, not {wrong}"
         if torn := self._torn_range(call.operation, observed, expected):
             return made(Anomaly.TORN_TXN, f"it shows a part of what revision {torn} wrote, and not the rest"), 0
         changes = sorted(store.changes(call.operation, 0, store.revision) | {0})
@@ -205,24 +206,3 @@ def kvs_in(result: Any) -> Iterator[KeyValue]:
         case TxnResult():
             for response in result.responses:
                 yield from kvs_in(response)
-
-
-_LONGEST = 160
-
-
-def _brief(result: Any) -> str:
-    """An answer in a few words, for a sentence; its call is shown in full elsewhere."""
-    match result:
-        case Error(message=message):
-            return f"the error {message!r}"
-        case RangeResult(kvs=kvs, count=count):
-            shown = ", ".join(f"{quoted(kv.key)} = {quoted(kv.value)} (mod {kv.mod_revision})" for kv in kvs[:4])
-            said = (
-                (shown + (", …" if len(kvs) > 4 else "")) if kvs else f"no keys, count {count}" if count else "no keys"
-            )
-        case TxnResult(succeeded=succeeded, responses=responses):
-            inner = "; ".join(map(_brief, responses))
-            said = f"succeeded={succeeded}" + (f" ({inner})" if inner else "")
-        case _:
-            said = repr(content(result))
-    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"

@@ -15,6 +15,7 @@ from etcd_lockstep.histories.placing import Placed, serializable
 from etcd_lockstep.histories.real_time import RealTime
 from etcd_lockstep.histories.store import NO_LEASE, Store, lease_ids
 from etcd_lockstep.histories.verdicts import Anomaly, Unknown, Violation
+from etcd_lockstep.histories.words import answer_in_words
 from etcd_model import errors
 from etcd_model.errors import Error
 from etcd_model.lease import MAX_TTL
@@ -166,7 +167,7 @@ class Refusals:
 
     def _wrong(self, index: int, error: Error, low: int, high: int) -> None:
         where = f"at revision {low}" if low == high else f"from revision {low} to {high}"
-        what = f"the error {error.message!r} was due nowhere {where}"
+        what = f"{answer_in_words(error)} was due nowhere {where}"
         self.violations.append(Violation(Anomaly.WRONG_ANSWER, what, (index,), revision=low))
 
 

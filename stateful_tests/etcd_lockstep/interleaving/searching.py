@@ -205,14 +205,14 @@ def _smaller(program: Program) -> Iterator[Program]:
         yield replace(program, before=program.before[:number] + program.before[number + 1 :])
     for index, calls in enumerate(program.clients):
         for number, call in enumerate(calls):
-            for one in _simpler(call):
+            for one in simpler_call(call):
                 yield program.with_calls(index, (*calls[:number], one, *calls[number + 1 :]))
     for number, call in enumerate(program.before):
-        for one in _simpler(call):
+        for one in simpler_call(call):
             yield replace(program, before=(*program.before[:number], one, *program.before[number + 1 :]))
 
 
-def _simpler(call: Operation) -> Iterator[Operation]:
+def simpler_call(call: Operation) -> Iterator[Operation]:
     """Values stay, so that a reader sees which write is which."""
     for one in simpler(call):
         if not (isinstance(call, Put) and isinstance(one, Put) and one.value != call.value):

@@ -33,17 +33,21 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.bug:
         return _listed()
     programs = servers.available_versions(_progress)
-    if options.bug == ALL:
-        return _everything(programs, options.seconds, options.page)
-    bug = next((bug for bug in BUGS if bug.name == options.bug), None) or quirk_as_bug(options.bug)
-    if bug is None:
-        _progress(f"there is no bug {options.bug!r}: `make repro` lists them")
-        return Exit.REFUSED
     try:
-        return _one(bug, programs, options.seconds)
+        if options.bug == ALL:
+            return _everything(programs, options.seconds, options.page)
+        return _named(options.bug, programs, options.seconds)
     except EtcdUnavailable as lost:
         _progress(str(lost))
         return Exit.UNREACHABLE
+
+
+def _named(name: str, programs: list[Program], seconds: float | None) -> int:
+    bug = next((bug for bug in BUGS if bug.name == name), None) or quirk_as_bug(name)
+    if bug is None:
+        _progress(f"there is no bug {name!r}: `make repro` lists them")
+        return Exit.REFUSED
+    return _one(bug, programs, seconds)
 
 
 def _listed() -> int:

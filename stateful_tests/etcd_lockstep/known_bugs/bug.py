@@ -44,6 +44,8 @@ class ByRun:
     """For how long it is run. The mended version is run as long, without the bug being seen."""
     about: str
     """What the run does, in a sentence."""
+    measured: str = ""
+    """How often it showed the bug, on which versions and when."""
 
 
 @dataclass(frozen=True, slots=True)

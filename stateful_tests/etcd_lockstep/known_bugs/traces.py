@@ -93,6 +93,18 @@ STALE_USER: Trace = (
     op.As(TokenOf(5), op.UserChangePassword("root", "q")),
     op.As(TokenOf(7), op.Put(b"a", b"1")),
 )
+STALE_PASSWORD: Trace = (
+    op.UserAdd("root", "r"),
+    op.UserAdd("v", "old"),
+    op.UserGrantRole("root", "root"),
+    op.LeaseGrant(60),
+    op.AuthEnable(),
+    op.Authenticate("root", "r"),
+    op.As(TokenOf(6), op.UserChangePassword("v", "new")),
+    op.As(TokenOf(6), op.LeaseRevoke(LeaseOf(4))),  # the backend commits here
+    op.As(TokenOf(6), op.UserChangePassword("root", "q")),
+    op.Authenticate("v", "old"),
+)
 KEY_LOST: Trace = (
     op.Put(b"a", b"1"),
     op.Txn(success=(op.DeleteRange(b"a", FROM_KEY), op.Put(b"a", b"2"))),

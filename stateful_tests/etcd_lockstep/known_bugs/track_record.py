@@ -74,5 +74,8 @@ def _section(bug: Bug) -> Iterator[str]:
                 yield f"{number}. `{operation_in_words(operation)}`"
         case ByRun():
             yield f"{bug.shown_by.about} For {bug.shown_by.seconds:g} s at most."
+            if bug.shown_by.measured:
+                yield ""
+                yield bug.shown_by.measured
         case _:
             assert_never(bug.shown_by)

@@ -6,12 +6,14 @@ import argparse
 import random
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 from etcd_lockstep.console.exits import Exit
 from etcd_lockstep.mutants.areas import AREAS, Area
+from etcd_lockstep.mutants.mutant import Judged
 from etcd_lockstep.mutants.page import page, read_reasons
 from etcd_lockstep.mutants.running import Task, judge_all, read
 
@@ -25,8 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit code 0; 1 where a mutant survives without a reason, or one that was found no longer is; 2: bad options."""
     parser = argparse.ArgumentParser(prog="etcd_lockstep.mutants", description=__doc__)
     parser.add_argument(
-        "--number", type=int, default=108, help="how many mutants, a third each of model, fake and harness"
+        "--number", type=int, default=108, help="how many mutants, as many of each area as of the others"
     )
+    parser.add_argument("--areas", default="model,fake,harness", help="what is mutated (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=15.0, help="how long a mutant is searched for")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
@@ -39,13 +42,16 @@ def main(arguments: list[str] | None = None) -> int:
     for name in ("number", "seconds", "jobs"):
         if getattr(options, name) <= 0:
             parser.error(f"--{name} takes a number above 0")
+    unknown = set(options.areas.split(",")) - {area.name for area in AREAS}
+    if unknown:
+        parser.error(f"--areas knows no {', '.join(sorted(unknown))}: model, fake and harness")
     if options.again is not None:
         return _again(options)
     return _sampled(options)
 
 
 def _sampled(options: argparse.Namespace) -> int:
-    tasks = _tasks(options.number, options.seed)
+    tasks = _tasks(options.number, options.seed, options.areas.split(","))
     judged = judge_all(
         tasks, options.results, seconds=options.seconds, seed=options.seed, jobs=options.jobs, progress=_progress
     )
@@ -58,6 +64,7 @@ def _sampled(options: argparse.Namespace) -> int:
             tool,
             options.seed,
             options.seconds,
+            earlier=_of_other_areas(options.areas.split(",")),
         )
         options.page.write_text(text, encoding="utf-8")
     unexplained = [one for one in judged if one.survived and one.mutant.key not in reasons]
@@ -66,12 +73,19 @@ def _sampled(options: argparse.Namespace) -> int:
     return Exit.LIES if unexplained else Exit.AGREED
 
 
-def _tasks(number: int, seed: int) -> list[Task]:
+def _of_other_areas(areas: Sequence[str]) -> list[tuple[Area, Judged]]:
+    """What is recorded of the areas that this run leaves out."""
+    by_module = {module: area for area in AREAS for module in area.modules if area.name not in areas}
+    return [(by_module[one.mutant.module], one) for one in read(RECORDED) if one.mutant.module in by_module]
+
+
+def _tasks(number: int, seed: int, names: Sequence[str]) -> list[Task]:
     from etcd_lockstep.mutants.drawing import sample  # cosmic-ray is needed for nothing else
 
     areas: dict[str, list[Area]] = {}
     for area in AREAS:
-        areas.setdefault(area.name, []).append(area)
+        if area.name in names:
+            areas.setdefault(area.name, []).append(area)
     tasks: list[Task] = []
     for same in areas.values():
         by_module = {module: area for area in same for module in area.modules}

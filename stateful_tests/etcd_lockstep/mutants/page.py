@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from statistics import median
 
@@ -15,7 +16,8 @@ REASONS = Path(__file__).parent / "reasons.json"
 """By the key of a mutant that survived: a kind, and why nothing notices it."""
 EQUIVALENT = "equivalent"
 CLOSED = "gap closed"
-KINDS = (EQUIVALENT, "not compared", "gap", CLOSED)
+HARMLESS = (EQUIVALENT, "not compared")
+KINDS = (*HARMLESS, "gap", CLOSED)
 """No answer differs; only what is left out of the comparison does; it should be noticed; a test was added that does."""
 
 
@@ -31,12 +33,16 @@ def page(
     tool: str,
     seed: int,
     seconds: float,
+    *,
+    earlier: Sequence[tuple[Area, Judged]] = (),
 ) -> str:
-    """The page, in Markdown."""
+    """The page, in Markdown. `earlier`: verdicts of an earlier sample, of areas that this one leaves out."""
+    areas = ",".join(dict.fromkeys(area.name for area, _ in judged))
     lines = [
         "# Mutants: small faults that the suite must notice",
         "",
-        f"Made by `make mutants` with {tool}: a sample of {len(judged)} mutants, drawn with the seed {seed}. A mutant",
+        f"Made on {date.today().isoformat()} with {tool}, by `python -m etcd_lockstep.mutants --number {len(judged)}",
+        f"--areas {areas} --seed {seed} --seconds {seconds:g}`: a sample of {len(judged)} mutants. A mutant",
         "is one small change to one module. One of the model or of the fake is judged by the lockstep search, model",
         f"against fake, for at most {seconds:g} s on one core of a shared machine; what the search misses,",
         "by the transcripts and the unit tests of its package. One of the harness is judged by unit tests alone.",
@@ -44,7 +50,9 @@ def page(
         "| | mutants | search | import, hang, crash | tests | survived | of those, harmless | noticed, of the others |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
         *_scores(judged, reasons),
+        *_scores(earlier, reasons),
         "",
+        *_about(earlier),
         "## Time to find",
         "",
         "Of what the search found, without the start of its process.",
@@ -65,12 +73,20 @@ def page(
     return "\n".join(lines) + "\n"
 
 
+def _about(earlier: Sequence[tuple[Area, Judged]]) -> Iterator[str]:
+    if earlier:
+        names = " and ".join(dict.fromkeys(area.name for area, _ in earlier))
+        yield f"The figures of the {names} are those of the last sample that had any of it; its survivors stand in"
+        yield "`reasons.json`."
+        yield ""
+
+
 def _scores(judged: Sequence[tuple[Area, Judged]], reasons: Mapping[str, tuple[str, str]]) -> Iterator[str]:
     for name in dict.fromkeys(area.name for area, _ in judged):
         ours = [one for area, one in judged if area.name == name]
         by = Counter(one.by for one in ours)
         survived = [one for one in ours if one.survived]
-        harmless = [one for one in survived if reasons.get(one.mutant.key, ("gap", ""))[0] != "gap"]
+        harmless = [one for one in survived if reasons.get(one.mutant.key, ("gap", ""))[0] in HARMLESS]
         real = len(ours) - len(harmless)
         noticed = f"{(len(ours) - len(survived)) / real:.0%}" if real else "–"
         others = by["import"] + by["hang"] + by["crash"]
@@ -110,7 +126,8 @@ def _survivors(judged: Sequence[tuple[Area, Judged]], reasons: Mapping[str, tupl
 def _closed(reasons: Mapping[str, tuple[str, str]]) -> Iterator[str]:
     yield "## Gaps that were closed"
     yield ""
-    yield "Mutants that survived at first, and the test that was added; they are judged with it above."
+    yield "Mutants that survived at first, and the test that was added. Where one is among the survivors above, it was"
+    yield "judged before."
     yield ""
     for key, (kind, reason) in reasons.items():
         if kind == CLOSED:

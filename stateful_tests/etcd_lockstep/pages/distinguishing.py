@@ -20,7 +20,7 @@ from etcd_model import Quirks, Server, quirks_of
 SECONDS = 8.0
 """How long a workload is searched for a quirk."""
 
-_WORKLOADS = [workload for workload in WORKLOADS if workload is not TIME]
+_WORKLOADS = [workload for workload in WORKLOADS if workload is not TIME and not workload.settings.tokens]
 """No quirk is about the passing of time."""
 
 

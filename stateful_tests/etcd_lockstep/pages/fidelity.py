@@ -6,11 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from google.protobuf.descriptor import FieldDescriptor
 
 from etcd_lockstep.names import snake_case
+from etcd_lockstep.pages.unmet import unmet
 from etcd_lockstep.searching.coverage import OK, Coverage, fields_used
 from etcd_lockstep.searching.run import Run, RunOptions
 from etcd_lockstep.servers import Binary, Program
@@ -18,21 +19,30 @@ from etcd_lockstep.trace import Trace
 from etcd_model.quirks import SINCE, parse_version
 from fake_etcd.wire.methods import METHODS
 
-NOT_EXERCISED = {
-    "AuthUserAddRequest.hashedPassword": "a bcrypt hash made by the client, which the model could not check",
-    "AuthUserChangePasswordRequest.hashedPassword": "as for AuthUserAddRequest",
-}
-"""Fields that no operation of ours sets, each with its reason."""
+
+class Counted(Protocol):
+    """What `Coverage` has, as far as the page reports it."""
+
+    @property
+    def fields(self) -> Mapping[str, int]: ...
+
+    @property
+    def answers(self) -> Mapping[tuple[str, str], int]: ...
+
+    @property
+    def met(self) -> Mapping[tuple[str, str, str], int]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One version's run."""
+    """One version's runs."""
 
     version: str
     steps: int
     findings: int
-    coverage: Coverage
+    coverage: Counted
+    searched: str = ""
+    """For how long, and when."""
 
 
 def measure(program: Program, seconds: float, seed: int, progress: Callable[[str], None]) -> Measured:
@@ -83,17 +93,21 @@ def _operation(message: str) -> str:
     return _CALLED.get(name, name)
 
 
-def page(measured: Sequence[Measured], distinguishing_traces: Mapping[str, Trace]) -> str:
-    """The page, in Markdown. `distinguishing_traces`: the trace that shows each quirk."""
+def page(
+    measured: Sequence[Measured], distinguishing_traces: Mapping[str, Trace], made: str = "Made by `make fidelity`."
+) -> str:
+    """The page, in Markdown. `distinguishing_traces`: the trace that shows each quirk. `made`: how it was made."""
     versions = [one.version for one in measured]
     lines = [
         "# How much of etcd's API is exercised",
         "",
-        "Made by `make fidelity`. Of every field of every request: on how many steps with that field set the model,",
-        "the fake and a real etcd of that version gave the same answer. A request in a txn counts like one of its own.",
+        made,
+        "",
+        "Of every field of every request: on how many steps with that field set the model, the fake and a real etcd of",
+        "that version gave the same answer. A request in a txn counts like one of its own.",
         "A RangeStream (3.7), which takes a RangeRequest too, is not counted here.",
         "",
-        *(f"- etcd {one.version}: {one.steps:,} steps, {_lies(one.findings)}" for one in measured),
+        *(f"- etcd {one.version}: {one.steps:,} steps{one.searched}, {_lies(one.findings)}" for one in measured),
         "",
         *_share(measured),
         "",
@@ -108,8 +122,9 @@ def page(measured: Sequence[Measured], distinguishing_traces: Mapping[str, Trace
         links = ", ".join(f"[{quirk}](quirks.md#{quirk})" for quirk in differing.get(counted, ()))
         lines.append(f"| {field} | {' | '.join(reported)} | {links} |")
         if not any(counts):
-            reasons.append(f"- {field}: {NOT_EXERCISED.get(field, 'drawn too rarely for runs of this length')}")
-    lines += ["", "## Not exercised", "", *(reasons or ["Nothing."]), "", *_states(measured), *_answers(measured)]
+            reasons.append(f"- {field}: drawn too rarely for runs of this length")
+    lines += ["", "## Not exercised", "", *(reasons or ["Nothing."]), "", *_states(measured)]
+    lines += [*_errors_not_met(measured), *_answers(measured)]
     return "\n".join(lines) + "\n"
 
 
@@ -140,6 +155,8 @@ def _differing(distinguishing_traces: Mapping[str, Trace]) -> dict[str, list[str
 
 
 def _states(measured: Sequence[Measured]) -> Iterator[str]:
+    if not any(one.coverage.met for one in measured):
+        return
     versions = " | ".join(one.version for one in measured)
     yield "## States"
     yield ""
@@ -151,10 +168,19 @@ def _states(measured: Sequence[Measured]) -> Iterator[str]:
     for feature in sorted(set().union(*met)):
         yield f"| {feature} | {' | '.join(str(one[feature]) for one in met)} |"
     yield ""
-    yield "Errors that no step of a version met:"
+
+
+def _errors_not_met(measured: Sequence[Measured]) -> Iterator[str]:
+    yield "## Errors that were not met"
     yield ""
+    yield "Those that a version doesn't answer, with the reason; then those that it answers an operation with, as the"
+    yield "transcripts show, and that no step of its run met."
+    yield ""
+    yield "| etcd | error | why it was not met |"
+    yield "|---|---|---|"
     for one in measured:
-        yield f"- etcd {one.version}: {'; '.join(one.coverage.errors_not_met) or 'none'}"
+        for what, reason in unmet(one.version, one.coverage.answers):
+            yield f"| {one.version} | {what} | {reason} |"
     yield ""
 
 

@@ -31,7 +31,8 @@ NOT_SENT = "not sent"
 UNSEEN = {
     "progress_not_deferred": "it takes one of the releases 3.4.25 to 3.4.30 or 3.5.8 to 3.5.12",
     "compaction_hashed_after_finished_one": "it only says which hashes are nondeterministic",
-    "bearer_tokens": "a token of a trace has no prefix",
+    "old_auth_revision_mapped": "it takes a server with JSON Web Tokens",
+    "root_skips_lease_keys": "it takes a server with JSON Web Tokens",
     "put_free_txns_pass": "it takes a server that is over its quota",
     "users_read_from_buffer": "it only says what is nondeterministic",
     "read_buffer_has_end": "it only says what is nondeterministic; docs/semantics.md has a sequence that showed it",

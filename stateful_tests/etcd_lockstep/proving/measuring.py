@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from etcd_lockstep.catalogue import find
 from etcd_lockstep.searching.findings import Finding
@@ -12,7 +14,7 @@ from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.run import Run, RunOptions
 from etcd_lockstep.servers import NoEtcd
 from etcd_lockstep.specimens.shortest import SHORTEST
-from etcd_lockstep.trace import Trace
+from etcd_model import Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,39 +47,54 @@ def is_short(specimen: str, length: int) -> bool:
 
 
 def measure(specimen: str, seed: int, seconds: float) -> Measured:
+    """Search for a specimen's lie, as `search` does, and measure that."""
+    shrinking = Stopwatch()
+    begun = time.monotonic()
+    run, found = search(specimen, seed, seconds, on_busy=lambda what: shrinking.switch(on=what.startswith("shrinking")))
+    return Measured(
+        specimen,
+        seed,
+        bool(found),
+        sum(search.sequences for search in run.searches),
+        sum(search.steps for search in run.searches),
+        time.monotonic() - begun,
+        shrinking.seconds,
+        min((len(one.finding.trace) for one in found), default=0),
+    )
+
+
+class Found(NamedTuple):
+    """A finding, and the settings of the server that it was found on."""
+
+    finding: Finding
+    server: Server
+
+
+def search(
+    specimen: str, seed: int, seconds: float, on_busy: Callable[[str], None] = lambda _what: None
+) -> tuple[Run, list[Found]]:
     """Search for a specimen's lie, with the model and the fake as judges, until it is found in a trace no longer than
     the one written down, or so many seconds are over. Of a whole mock, the first lie is enough."""
-    traces: list[Trace] = []
-    shrinking = Stopwatch()
+    findings: list[Found] = []
 
-    def found(finding: Finding, _participants: Participants) -> None:
+    def found(finding: Finding, participants: Participants) -> None:
         assert finding.odd_one_out == specimen, finding  # the references agree, whatever a specimen does
-        traces.append(finding.trace)
-        if is_short(specimen, len(finding.trace)):
+        findings.append(Found(finding, participants.model.server))
+        if is_over():
             for search in run.searches:
                 search.deadline = 0.0  # the time is up
 
     def is_over() -> bool:
-        return any(is_short(specimen, len(trace)) for trace in traces)
+        return any(is_short(specimen, len(one.finding.trace)) for one in findings)
 
     options = RunOptions(NoEtcd(), [find(specimen)], seconds=seconds, seed=seed)
-    run = Run(options, on_busy=lambda what: shrinking.switch(on=what.startswith("shrinking")), on_finding=found)
-    begun = time.monotonic()
+    run = Run(options, on_busy=on_busy, on_finding=found)
     with closing(run.stages()) as stages:
         for stage in stages:
             run.fuzz(stage)
             if is_over():
                 break
-    return Measured(
-        specimen,
-        seed,
-        bool(traces),
-        sum(search.sequences for search in run.searches),
-        sum(search.steps for search in run.searches),
-        time.monotonic() - begun,
-        shrinking.seconds,
-        min(map(len, traces), default=0),
-    )
+    return run, findings
 
 
 class Stopwatch:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import TypeVar
 
 from etcd_lockstep.comparing.lockstep import UNDECIDED
 from etcd_lockstep.reporting.wording import NONE, answer_fields, telling
 from etcd_lockstep.searching.findings import Finding
+
+_Words = TypeVar("_Words", str, tuple[str, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +53,11 @@ def compared_answers(finding: Finding) -> ComparedAnswers:
         else:
             backers.append(name)
     answers = _comparable([said for _backers, said in columns])
-    rows = []
-    for field in dict.fromkeys(name for said in answers for name in said):
-        values = tuple(said.get(field, NONE) for said in answers)
-        rows.append(Row(field, values, differs=len(values) == 1 or len(set(values)) > 1))
+    names = dict.fromkeys(name for said in answers for name in said)
+    fields = {name: tuple(said.get(name, NONE) for said in answers) for name in names}
+    rows = [
+        Row(name, values, differs=len(values) == 1 or len(set(values)) > 1) for name, values in _folded(fields).items()
+    ]
     return ComparedAnswers(
         [_column(backers, finding) for backers, _said in columns],
         sorted(rows, key=lambda row: (not row.differs, _rank(row.field, finding))),
@@ -76,12 +81,23 @@ def _comparable(answers: Sequence[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def _whole(said: Mapping[str, str]) -> str:
-    return "\n".join(("accepted", *(f"{name} {words}" for name, words in telling(said).items())))
+    return "\n".join(("accepted", *(f"{name} {words}" for name, words in _folded(telling(said)).items())))
+
+
+def _folded(fields: Mapping[str, _Words]) -> dict[str, _Words]:
+    """Three and more responses in a row that say the same are one: `response 1 to 129`."""
+    folded: dict[str, _Words] = {}
+    for words, run in groupby(fields, key=lambda name: (name.startswith("response "), fields[name])):
+        names = list(run)
+        if words[0] and len(names) > 2:
+            names = [f"{names[0]} to {names[-1].removeprefix('response ')}"]
+        folded.update(dict.fromkeys(names, words[1]))
+    return folded
 
 
 def _rank(field: str, finding: Finding) -> int:
     """What the finding is about comes first; the header's revision, which follows from much else, last."""
     about = finding.signature.field.removeprefix("header.").partition(".")[0]
-    if field == about or field.rstrip("0123456789") == {"responses": "response ", "watches": "watch "}.get(about):
+    if field == about or field.partition(" ")[0] == {"responses": "response", "watches": "watch"}.get(about):
         return 0
     return 2 if field == "revision" else 1

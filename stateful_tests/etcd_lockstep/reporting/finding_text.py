@@ -42,6 +42,19 @@ def headline(finding: Finding, operations: Sequence[str] = ()) -> str:
             return f"{odd} lies: {about}"
 
 
+def remarks(finding: Finding) -> list[str]:
+    """What else there is to say: how certain it is, where its trace was not shrunk, and where it shows."""
+    where = ["on a server that is over its quota from the start"] if finding.over_quota else []
+    if finding.tokens:
+        where.append(f"on a server with TLS, clients' certificates and {finding.tokens} tokens")
+    return where + ([printable(finding.note)] if finding.note else [])
+
+
+def headline_and_remarks(finding: Finding, operations: Sequence[str] = ()) -> str:
+    """All of that in a line, for reports that have nothing below it."""
+    return "; ".join((headline(finding, operations), *remarks(finding)))
+
+
 def _about(finding: Finding, operations: Sequence[str]) -> str:
     """What it does: `it accepts a put that should be refused (key not found)`, `range: kvs missing`."""
     operation, field, kind = finding.signature.operation, finding.signature.field, finding.signature.kind
@@ -111,10 +124,7 @@ def finding_report(finding: Finding, number: int | None, operations: Sequence[st
     ]
     if finding.answers:
         parts.append(_indented(_answers(finding)))
-    if finding.over_quota:
-        parts.append(_indented(Text("on a server that is over its quota from the start", style="yellow")))
-    if finding.note:
-        parts.append(_indented(Text(printable(finding.note), style="yellow")))
+    parts += (_indented(Text(remark, style="yellow")) for remark in remarks(finding))
     return Group(*parts)
 
 

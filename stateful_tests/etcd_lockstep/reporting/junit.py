@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from etcd_lockstep.reporting.finding_text import headline, report_text
+from etcd_lockstep.reporting.finding_text import headline, headline_and_remarks, report_text
 from etcd_lockstep.reporting.summary import Cause, RunSummary
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -44,7 +44,8 @@ def _add_failure(suite: ElementTree.Element, cause: Cause) -> None:
     case = ElementTree.SubElement(
         suite, "testcase", classname=f"etcd-lockstep.{cause.signature.target}", name=_xml(said), time="0"
     )
-    failure = ElementTree.SubElement(case, "failure", type=cause.severity.value, message=_xml(said))
+    full = headline_and_remarks(first.finding, first.operations)
+    failure = ElementTree.SubElement(case, "failure", type=cause.severity.value, message=_xml(full))
     failure.text = _xml(
         "\n\n".join(
             report_text(one.finding) + (f"\n\n   {one.file}" if one.file is not None else "") for one in cause.findings

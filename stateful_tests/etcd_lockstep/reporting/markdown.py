@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etcd_lockstep.reporting.finding_text import headline, report_text
+from etcd_lockstep.reporting.finding_text import headline_and_remarks, report_text
 from etcd_lockstep.reporting.summary import Cause, RunSummary
 from etcd_lockstep.reporting.text import limits, verdict
 
@@ -34,7 +34,7 @@ def _row(cause: Cause) -> str:
     first = cause.findings[0]
     again = sum(one.seen_again for one in cause.findings)
     return (
-        f"| {cause.severity.value} | {_cell(headline(first.finding, first.operations))} "
+        f"| {cause.severity.value} | {_cell(headline_and_remarks(first.finding, first.operations))} "
         f"| {len(cause.findings)} | {again:,} |"
     )
 
@@ -47,5 +47,5 @@ def _details(cause: Cause) -> list[str]:
     first = cause.findings[0]
     report = report_text(first.finding)
     fence = "```" if "```" not in report else "~~~~"
-    summary = headline(first.finding, first.operations).replace("<", "&lt;")
+    summary = headline_and_remarks(first.finding, first.operations).replace("<", "&lt;")
     return [f"<details><summary>{summary}</summary>", "", fence, report, fence, "", "</details>", ""]

@@ -56,6 +56,8 @@ def severity_of(seen: Signature) -> Severity:
             return Severity.REFUSES
         case (("error.code" | "error.message" | "watches.cancels"), _):
             return Severity.MESSAGE
+        case "version", _ if seen.operation == "status":  # the release, and no number of a key
+            return Severity.MESSAGE
         case _, "missing" if last not in _DATA:
             return Severity.MISSING
         case _ if last in _REVISIONS:

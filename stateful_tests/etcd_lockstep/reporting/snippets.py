@@ -76,11 +76,17 @@ class _Request:
         """By placeholder."""
         self.token = ""
         """The expression for the token that it is sent with."""
+        self.field = "token"
+        """Of the metadata, in which the token goes."""
         numbers = count(_PLACEHOLDER)
         if isinstance(operation, op.As):
             self.token = (
                 expression(operation.token) if isinstance(operation.token, Symbol) else _quoted(operation.token)
             )
+            if operation.scheme:
+                self.token = f"{_quoted(operation.scheme)} + {self.token}"
+            if operation.authorization:
+                self.field = "authorization"
 
         def fill_in(symbol: Symbol) -> int | str:
             if isinstance(symbol, TokenOf):
@@ -119,7 +125,8 @@ class _Program:
     @classmethod
     def can_show(cls, trace: Trace) -> bool:
         return not any(
-            type(bare(operation)) in cls.unknown or name_of(operation).startswith("watch") for operation in trace
+            type(bare(operation)) in cls.unknown or name_of(operation).startswith("watch") or _needs_identity(operation)
+            for operation in trace
         )
 
     def expression(self, symbol: Symbol) -> str:
@@ -137,6 +144,11 @@ class _Program:
 
     def value(self, field: FieldDescriptor, value: Any, request: _Request) -> str:
         raise NotImplementedError
+
+
+def _needs_identity(operation: op.Operation) -> bool:
+    """Whether it is sent with what only the run has: certificates and tokens that its server trusts."""
+    return isinstance(operation, op.As) and (bool(operation.certificate) or operation.claims is not None)
 
 
 def _signed(number: int) -> str:
@@ -160,8 +172,8 @@ class _Python(_Program):
             'etcd = stubs(grpc.insecure_channel("127.0.0.1:2379"))  # an empty server, which this writes to',
             "",
             "",
-            "def ask(call, request, token=None):",
-            '    metadata = [("token", token)] if token else None',
+            'def ask(call, request, token=None, field="token"):',
+            "    metadata = [(field, token)] if token else None",
             "    try:",
             "        answer = call(request, timeout=5, metadata=metadata)",
             "    except grpc.RpcError as error:",
@@ -180,6 +192,7 @@ class _Python(_Program):
             elif request.method.server_streaming:
                 call = f"lambda request, **options: list({call}(request, **options))"
             token = f", {request.token}" if request.token else ""
+            token += f', "{request.field}"' if request.field != "token" else ""
             lines.append(f"step_{step} = ask({call}, {self.message(request.message, request)}{token})")
             if step in self.revisions:
                 lines.append(_PYTHON_REVISION.format(step=step))
@@ -248,7 +261,9 @@ class _Go(_Program):
         )
 
     def _step(self, step: int, request: _Request) -> list[str]:
-        context = f'metadata.AppendToOutgoingContext(ctx, "token", {request.token})' if request.token else "ctx"
+        context = "ctx"
+        if request.token:
+            context = f'metadata.AppendToOutgoingContext(ctx, "{request.field}", {request.token})'
         call, message = f"{request.service}.{request.method.name}", self.message(request.message, request)
         if request.method.server_streaming and not request.method.client_streaming:
             return [
@@ -360,4 +375,6 @@ def snippets(finding: Finding) -> Mapping[str, str]:
         "Go": go_snippet,
         "etcdctl": etcdctl_snippet,
     }
+    if finding.tokens:
+        return {}  # the server that shows it is one that only `replay` starts
     return {name: text for name, make in made.items() if (text := make(finding)) is not None}

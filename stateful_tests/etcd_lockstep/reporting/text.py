@@ -9,7 +9,7 @@ from itertools import groupby
 from rich.console import Console
 from rich.text import Text
 
-from etcd_lockstep.reporting.finding_text import finding_report, headline
+from etcd_lockstep.reporting.finding_text import finding_report, headline, remarks
 from etcd_lockstep.reporting.summary import Cause, Reported, RunSummary
 from etcd_lockstep.searching.coverage import Coverage
 from etcd_lockstep.searching.findings import pattern
@@ -61,6 +61,7 @@ def _print_line(console: Console, one: Reported) -> None:
     where = f", in {one.file}" if one.file is not None else ""
     after = f"{steps} {'step' if steps == 1 else 'steps'}: {pattern(one.finding.trace)}"
     console.print(Text(f"   {after}{where}", style="dim"), soft_wrap=True)
+    _print_remarks(console, one)
 
 
 def _print_as_the_same(console: Console, one: Reported) -> None:
@@ -69,6 +70,12 @@ def _print_as_the_same(console: Console, one: Reported) -> None:
     console.print(
         Text(f"{one.number}. the same after {pattern(one.finding.trace)}{where}", style="dim"), soft_wrap=True
     )
+    _print_remarks(console, one)
+
+
+def _print_remarks(console: Console, one: Reported) -> None:
+    for remark in remarks(one.finding):
+        console.print(Text(f"   {remark}", style="yellow"), soft_wrap=True)
 
 
 def _times(number: int) -> str:

@@ -152,7 +152,7 @@ class _Shape:
         self.parts = tuple(at for at, field in enumerate(declared) if field.name in _HOLD_PARTS)
 
 
-_HOLD_PARTS = frozenset({"compare", "success", "failure", "leader", "perm"})
+_HOLD_PARTS = frozenset({"compare", "success", "failure", "leader", "perm", "meanwhile"})
 """The fields whose values have fields of their own."""
 
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from etcd_lockstep.searching.search import NewFinding, Search
 from etcd_lockstep.strategies.choices import BYTES, ChoiceDecoder
-from etcd_lockstep.strategies.generator_state import GeneratorState
+from etcd_lockstep.strategies.generator_state import VALUES_OF_A_SEQUENCE, GeneratorState
 from etcd_lockstep.strategies.workloads import Swarm, Workload
 from etcd_lockstep.trace import Trace
 from etcd_model.operations import Operation, Txn, WatchRead
@@ -96,7 +96,12 @@ class Driver:
         invalid_inputs, defaults_only = choices.pick(((True, False), (False, False), (False, True)))
         keys = choices.some(self._keys)
         self._state = state = GeneratorState(
-            keys, txns=self._txns, invalid_inputs=invalid_inputs, defaults_only=defaults_only
+            keys,
+            values=choices.pick(VALUES_OF_A_SEQUENCE),
+            operations=self._operations,
+            txns=self._txns,
+            invalid_inputs=invalid_inputs,
+            defaults_only=defaults_only,
         )
         swarm = Swarm(choices, self._workload, self._operations)
         length = choices.pick(self._workload.lengths)

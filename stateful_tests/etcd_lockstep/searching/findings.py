@@ -8,13 +8,13 @@ the options that it uses. Both together are its fingerprint.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
 from etcd_lockstep.comparing.comparison import Difference
 from etcd_lockstep.comparing.observation import Observation
 from etcd_lockstep.names import name_of, operation_name, spelled
-from etcd_lockstep.trace import Symbol, Trace
+from etcd_lockstep.trace import AuthRevision, Symbol, Trace
 from etcd_model import operations as op
 from etcd_model.operations import Operation
 from etcd_model.ranges import FROM_KEY
@@ -97,10 +97,19 @@ def features(operation: Operation) -> frozenset[str]:
     return frozenset(_features(operation))
 
 
-def _features(operation: Operation | op.Compare | op.Permission) -> Iterator[str]:
+def _features(operation: Operation | op.Compare | op.Permission | op.Claims) -> Iterator[str]:
     match operation:
         case op.As():
-            yield "token" if isinstance(operation.token, Symbol) else "unknown_token"
+            if operation.certificate:
+                yield "certificate"
+            if operation.claims is not None:
+                yield from _features(operation.claims)
+            elif operation.token or not operation.certificate:
+                yield "token" if isinstance(operation.token, Symbol) else "unknown_token"
+            if operation.scheme:
+                yield "scheme"
+            if operation.authorization:
+                yield "authorization"
             yield from _features(operation.operation)
             return
         case op.Txn():
@@ -111,6 +120,12 @@ def _features(operation: Operation | op.Compare | op.Permission) -> Iterator[str
                     name = f"{branch}.{operation_name(type(request))}"
                     yield name
                     yield from (f"{name}.{feature}" for feature in _features(request))
+            return
+        case op.Claims():
+            yield "claims"
+            yield from (flaw for flaw in ("expired", "forged") if getattr(operation, flaw))
+            if operation.revision != AuthRevision():
+                yield "other revision"
             return
         case op.Compare():
             yield op.CompareTarget(operation.target).name
@@ -130,10 +145,27 @@ def _features(operation: Operation | op.Compare | op.Permission) -> Iterator[str
             yield "range_end"
             if value == FROM_KEY:
                 yield "from_key"
+        elif field.name == "meanwhile" and value is not None:
+            yield f"meanwhile.{operation_name(type(value))}"
         elif field.name in _SPELLED:
             yield from spelled(type(operation), field.name, value)
         elif field.name not in _SUBJECTS and value:
             yield field.name
+
+
+def compares_a_range(operation: Operation) -> bool:
+    """Whether it is a txn that compares the keys of a range."""
+    return "compare.range_end" in features(operation)
+
+
+def comparing_keys(operation: Operation) -> Operation:
+    """The same operation, with compares of the first key of each range alone."""
+    match operation:
+        case op.As():
+            return replace(operation, operation=comparing_keys(operation.operation))
+        case op.Txn() if compares_a_range(operation):
+            return replace(operation, compare=tuple(replace(compare, range_end=b"") for compare in operation.compare))
+    return operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +211,9 @@ class Finding:
     """The version of the real etcd that took part; empty where none did."""
     over_quota: bool = False
     """Whether it was found on a server that is over its quota from the start."""
+    tokens: str = ""
+    """The kind of the tokens, `simple` or `jwt`, of the server with TLS and clients' certificates that it was found on;
+    empty where it was another."""
 
     @property
     def odd_one_out(self) -> str:

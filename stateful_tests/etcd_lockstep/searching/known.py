@@ -10,11 +10,11 @@ whether leases are attached in the wrong order or not at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from etcd_lockstep.names import name_of
-from etcd_lockstep.searching.findings import Signature, features, fingerprint, pattern
+from etcd_lockstep.searching.findings import Signature, compares_a_range, comparing_keys, features, fingerprint, pattern
 from etcd_lockstep.trace import LeaseOf, MemberOf, Symbol, TokenOf, Trace, bare, subtrace, symbols
 from etcd_model.operations import Advance, LeaseRevoke, Operation, Txn
 
@@ -40,6 +40,9 @@ ENOUGH_OPTIONS = 3
 
 _REASONS_TAKEN_OUT = 4
 """How many steps of known lies are taken out of a trace before it counts as explained."""
+
+_OTHER_NUMBER = {"missing": "too low", "too low": "missing", "unexpected": "too high", "too high": "unexpected"}
+"""Kinds of difference that a wrong number has: with zero in one of the two places, and without."""
 
 _EMBEDDINGS = 16
 """How many ways of finding a pattern in a trace are looked at before it counts as not there."""
@@ -97,6 +100,12 @@ class KnownFindings:
         alike = {pattern(finding.trace) for finding in self._findings.get(found, ()) if _bare(finding.trace) == bare}
         return pattern(trace) not in alike and len(alike) >= ENOUGH_OPTIONS
 
+    def is_another_number(self, found: Signature, trace: Trace) -> bool:
+        """Whether a lie with the same pattern has the same number too low, or too high, and only one of the two
+        numbers is zero, which reads as an absent field: a TTL that is granted as it was asked for, be it 0 or -1."""
+        alike = replace(found, kind=_OTHER_NUMBER.get(found.kind, ""))
+        return any(pattern(known.trace) == pattern(trace) for known in self._findings.get(alike, ()))
+
     def is_another_field(self, found: Signature, trace: Trace) -> bool:
         """Whether a field of a key-value is wrong in an answer that is known to bring the wrong key-values.
 
@@ -117,22 +126,28 @@ class KnownFindings:
         embeddings = islice(_embeddings(finding.trace, trace), 10 * _EMBEDDINGS if thorough else _EMBEDDINGS)
         parts = (_with_grants(trace, kept) for kept in embeddings if _leases_agree(finding.trace, trace, kept))
         return next(
-            (
-                kept
-                for kept in parts
-                if len(kept) == len(trace) or self._shows(subtrace(trace, kept), finding.signature)
-            ),
+            (kept for kept in parts if self._shows_as(finding, subtrace(trace, kept), is_seen=len(kept) == len(trace))),
             None,
         )
 
+    def _shows_as(self, finding: KnownFinding, part: Trace, *, is_seen: bool) -> bool:
+        """Whether a part of a trace shows a lie's signature on its own: `is_seen` if it was run already.
 
-def _bare(trace: Trace) -> tuple[tuple[str, bool, bool], ...]:
-    """The operations without their options: only whether there are any, and whether a lease is among them."""
+        Where it compares ranges and the lie's own trace only single keys, it must show it without the ranges.
+        """
+        simpler = part if any(map(compares_a_range, finding.trace)) else tuple(map(comparing_keys, part))
+        return (is_seen and simpler == part) or self._shows(simpler, finding.signature)
+
+
+def _bare(trace: Trace) -> tuple[tuple[str, bool, bool, bool], ...]:
+    """The operations without their options: only whether there are any, whether a lease is among them, and whether
+    ranges are compared."""
     return tuple(
         (
             name_of(operation),
             bool(features(operation) - {"no lease"}),
             any(map(_is_lease, symbols(operation))),
+            compares_a_range(operation),
         )
         for operation in trace
     )

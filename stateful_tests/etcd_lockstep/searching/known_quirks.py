@@ -116,7 +116,7 @@ class KnownQuirks:
         Only where an etcd is compared with another, and no quota is exceeded from the start. Raises `TargetGone`.
         """
         compared = [one for one in participants.others if isinstance(one, EtcdTarget) and one.name != "etcd"]
-        if not compared or participants.model.server.over_quota:
+        if not compared or participants.model.server.over_quota or participants.settings.tokens:
             return
         for quirk, trace in tuple(self._left.items()):
             if participants.capabilities.issuperset(map(name_of, trace)):

@@ -63,7 +63,7 @@ class Participants:
         self.second_instances: dict[str, Target] = {}
         """Second instances, by name, of those of the first worker's targets that can have one."""
         self._source = source
-        self._settings = settings
+        self.settings = settings
         self._allow_destroy = allow_destroy
         self._call_timeout = call_timeout
         self._progress = progress
@@ -80,10 +80,12 @@ class Participants:
         self.version = self.etcd.version if self.etcd else DEFAULT_VERSION
         """Of etcd: that which the model and the fake emulate."""
         self._release = release_of(self.version)
-        for number in range(max(len(etcds), 1)):
+        for number in range(len(etcds) or workers):
             self._add_worker(etcds[number] if etcds else None, against)
             if self._has_store_of_user:
                 break  # it is there once
+            if not etcds and not any(target.real_time for target in self.others):
+                break  # nothing is waited for
         self.capabilities = frozenset.intersection(*(target.capabilities for target in self.others))
         """The operations that every target knows."""
         wished = dict.fromkeys(key for target in self.others for key in target.keys)
@@ -100,6 +102,12 @@ class Participants:
     def others(self) -> Sequence[Target]:
         """Every target beside the model; of the first worker."""
         return self.workers[0].others
+
+    @property
+    def report_auth_revisions(self) -> bool:
+        """Whether every etcd among them does, which takes an AuthStatus."""
+        releases = (target.release for target in self.others if target.release)
+        return all(quirks_of(release).auth_status for release in (self._release, *releases))
 
     @property
     def has_the_only_store(self) -> bool:
@@ -119,7 +127,7 @@ class Participants:
     def _etcds(self, source: EtcdSource, number: int) -> list[RunningEtcd]:
         if isinstance(source, NoEtcd):
             return []
-        etcds = servers.start_many(source, number, self._progress, self._settings)
+        etcds = servers.start_many(source, number, self._progress, self.settings)
         for etcd in etcds:
             self._stack.enter_context(etcd)
             if not etcd.owned:
@@ -132,13 +140,18 @@ class Participants:
         if etcd is not None:
             real = self._etcd_target(etcd)
             self._stack.callback(real.close)
-        over_quota, quota = is_over_quota(self._settings), self._settings.quota_bytes
+        over_quota, quota = is_over_quota(self.settings), self.settings.quota_bytes
         min_lease_ttl = real.min_lease_ttl() if real and not over_quota else Server().min_lease_ttl
         ops = real.max_txn_ops() if real and not real.owned else Server().max_txn_ops
-        model = ModelTarget(Server(quirks_of(self._release), min_lease_ttl, ops, over_quota))
+        tokens = self.settings.tokens
+        server = Server(quirks_of(self._release), min_lease_ttl, ops, over_quota, bool(tokens), tokens == "jwt")
+        model = ModelTarget(server)
         first = not self.workers
         self.workers.append(Worker(model, []))
-        self._add(FakeTarget(self._release, min_lease_ttl, quota, ops))
+        if tokens:  # certificates are sent over a network
+            self._add(FakeServerTarget(self._release, min_lease_ttl, quota, ops, tokens=tokens, name="fake"))
+        else:
+            self._add(FakeTarget(self._release, min_lease_ttl, quota, ops))
         if real and not client_alone:
             self._add(real)
         for wanted in against:
@@ -147,7 +160,10 @@ class Participants:
                 self._add(target, second_instance=self._second(wanted, target, model.server) if first else None)
             elif wanted == "fake-server":
                 self._add(
-                    *(FakeServerTarget(self._release, min_lease_ttl, quota, ops) for _ in range(2 if first else 1))
+                    *(
+                        FakeServerTarget(self._release, min_lease_ttl, quota, ops, tokens=tokens)
+                        for _ in range(2 if first else 1)
+                    )
                 )
             elif isinstance(wanted, str):
                 self._add(self._etcd3())
@@ -222,7 +238,7 @@ class Participants:
         own = (
             self.etcd
             if not self.etcd.owned
-            else self._stack.enter_context(servers.start(self._source, self._progress, self._settings))
+            else self._stack.enter_context(servers.start(self._source, self._progress, self.settings))
         )
         if own.access.address.startswith("unix:") or (own.access.tls and own.access.credentials.cacert is None):
             raise UnknownTarget("etcd3 connects to HOST:PORT only, and with TLS it needs --cacert")

@@ -17,7 +17,8 @@ from etcd_lockstep.searching.known_quirks import KnownQuirks, quirk_of
 from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.search import Search
 from etcd_lockstep.searching.workers import ParallelSearch
-from etcd_lockstep.servers import Endpoint, EtcdSource
+from etcd_lockstep.servers import Binary, Endpoint, EtcdSource, EtcdUnavailable
+from etcd_lockstep.servers.identities import missing_packages
 from etcd_lockstep.strategies.operation_table import FAMILIES
 from etcd_lockstep.strategies.workloads import WORKLOADS, Workload
 from etcd_lockstep.target import ALL
@@ -60,6 +61,7 @@ class AcceptedFindings:
                 finding.odd_one_out in names
                 and participants.capabilities.issuperset(map(name_of, finding.trace))
                 and finding.over_quota is participants.model.server.over_quota
+                and finding.tokens == participants.settings.tokens
                 and (timed or not takes_time(finding.trace))
             ):
                 self.unchecked.remove(finding)
@@ -171,6 +173,8 @@ class Run:
         self.plan = plan
         self.searches: list[Search] = []
         """One a stage, in their order."""
+        self._left_out: list[str] = []
+        """Workloads, each with the reason."""
         self.accepted = AcceptedFindings(plan.accepted)
         self._quirks = KnownQuirks([name for family in plan.families for name in FAMILIES[family]])
         self._seconds_left = plan.seconds
@@ -209,6 +213,11 @@ class Run:
             if workload.name in self.plan.workloads and set(workload.families) & set(families)
         ]
         asked = [workload for workload in wanted if self.plan.starts_all or not workload.settled]
+        if any(workload.settings.tokens for workload in asked) and (missing := missing_packages()):
+            for workload in [workload for workload in asked if workload.settings.tokens]:
+                self._leave_out(workload, missing)
+                asked.remove(workload)
+                wanted.remove(workload)
         known: frozenset[str] = ALL
         turn = float("inf")
         for number, workload in enumerate(asked):
@@ -216,7 +225,17 @@ class Run:
                 continue
             if turn == float("inf"):
                 running.close()
-            participants = running.enter_context(self._started(workload))
+            try:
+                participants = running.enter_context(self._started(workload))
+            except EtcdUnavailable as reason:
+                if not workload.settings.tokens or isinstance(self.plan.source, Binary):
+                    raise
+                self._leave_out(workload, str(reason))
+                continue
+            if workload.settings.tokens == "jwt" and not participants.report_auth_revisions:
+                self._leave_out(workload, "an etcd 3.4 doesn't report the revision of its auth store")
+                participants.close()
+                continue
             known = participants.capabilities  # the targets are the same everywhere, and so is what they know
             operations = workload.operations(families, known)
             if operations:
@@ -225,10 +244,16 @@ class Run:
                 yield self._stage(workload, participants, operations, left, turn)
         for workload in wanted:
             if workload not in asked and workload.operations(families, known):
-                self._progress(f"{workload.name}: left out, for not every store of this run is one that it starts")
+                self._leave_out(workload, "not every store of this run is one that it starts")
+        if not self.searches and self._left_out and all(one.operations(families, known) for one in asked):
+            raise NothingToDo("; ".join(self._left_out))
         if not self.searches:
             searched = [one for one in families if any(one in workload.families for workload in wanted)] or families
             raise NothingToDo(f"no target of this run knows an operation of {', '.join(searched)}")
+
+    def _leave_out(self, workload: Workload, reason: str) -> None:
+        self._left_out.append(f"{workload.name}: left out: {reason}")
+        self._progress(self._left_out[-1])
 
     def _stage(
         self,

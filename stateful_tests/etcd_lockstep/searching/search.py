@@ -26,6 +26,7 @@ from etcd_lockstep.strategies.operation_table import reads_only
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import Trace
+from etcd_model import Server
 from etcd_model.operations import Operation
 
 SHRINK_SECONDS = 20.0
@@ -55,6 +56,13 @@ def spoils(operation: Operation, seen: Signature) -> bool:
     if seen.field == "canceled":  # it has a watcher, or has none, and what reads the stream takes other steps then
         return True
     return seen.field.startswith("kvs") and not features(operation)
+
+
+def _tokens_of(server: Server) -> str:
+    """As in `ServerSettings.tokens`."""
+    if not server.client_cert_auth:
+        return ""
+    return "jwt" if server.signed_tokens else "simple"
 
 
 class Search:
@@ -105,6 +113,7 @@ class Search:
             {target.name: target.capabilities for target in others},
             etcd=etcd,
             over_quota=model.server.over_quota,
+            tokens=_tokens_of(model.server),
             known=known,
             quirk_of=quirk_of,
             on_shrinking=on_shrinking,
@@ -239,7 +248,7 @@ class Search:
 
     def _judge(self, operation: Operation, divergence: Divergence) -> None:
         self._runner.disturbed = False
-        patience = min(time.monotonic(), self.deadline) + SHRINK_SECONDS
+        patience = self._patience()
         for difference in divergence.differences:
             seen = signature(divergence.odd_one_out, operation, difference)
             finding = self._finding(seen, patience)
@@ -252,6 +261,10 @@ class Search:
                 return
         # A reference that is wrong no longer holds the store that the others are compared with.
         self.over |= self._runner.disturbed or divergence.odd_one_out in (*REFERENCES, UNDECIDED)
+
+    def _patience(self) -> float:
+        """Until when one looks into what a step has shown: a reading of `time.monotonic`."""
+        return min(time.monotonic(), self.deadline) + SHRINK_SECONDS
 
     def _finding(self, seen: Signature, patience: float) -> Finding | None:
         """What the last step showed, if it is to be raised."""

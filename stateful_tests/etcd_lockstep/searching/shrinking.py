@@ -12,19 +12,32 @@ from enum import Enum, auto
 from itertools import combinations
 from typing import get_args
 
+from etcd_lockstep.searching.findings import compares_a_range, comparing_keys
+from etcd_lockstep.searching.renaming import (
+    held_keys,
+    lease_ids,
+    on_stream,
+    renamed,
+    values_of,
+    with_lease_id,
+    with_name,
+    with_symbol,
+    with_user,
+    with_value,
+)
+from etcd_lockstep.strategies.generator_state import OWN_LEASE_IDS
 from etcd_lockstep.strategies.operation_table import place, simpler
+from etcd_lockstep.strategies.simplify import simpler_values
 from etcd_lockstep.trace import (
     LeaseOf,
     MemberOf,
-    Symbol,
+    RevisionAt,
     TokenOf,
     Trace,
     bare,
     expanded,
     keys_of,
-    map_keys,
     reordered,
-    substitute,
     subtrace,
     symbols,
 )
@@ -60,9 +73,10 @@ def shrink(trace: Trace, judge: Judge) -> Trace:
     """The simplest trace found. The last step stays the last. It is never longer than the one given, but that what a
     txn does may become steps of their own.
 
-    Raises `ShownByKnown` where a simpler step makes it a known lie. Two changes are passed over instead: steps
-    taken out, for a long trace may show a known lie besides; and where a lease is revoked, the lease of a put, for
-    whose key goes with which lease is what many a lie is about.
+    Raises `ShownByKnown` where a simpler step makes it a known lie. Three changes are passed over instead: steps
+    taken out, for a long trace may show a known lie besides; where a lease is revoked, the lease of a put, for
+    whose key goes with which lease is what many a lie is about; and of a txn that compares ranges, anything but to
+    compare keys instead, for a store that lies about ranges may lie about keys, too.
     """
     accepts = _Acceptance(judge, trace)
     while True:
@@ -76,11 +90,15 @@ def shrink(trace: Trace, judge: Judge) -> Trace:
             _before_auth,
             _in_a_name,
             _puts_for_watchers,
+            _puts_instead,
             _out_of_txns,
             _asked_otherwise,
             _watches_later,
             _simpler_steps,
+            _simpler_names,
             _simpler_keys,
+            _simpler_values,
+            _simpler_lease_ids,
             _simpler_streams,
             _in_order,
         ):
@@ -160,7 +178,7 @@ def _one_for_two(
     made = [index for index, operation in enumerate(trace[:-1]) if isinstance(operation, maker)]
     for kept, gone in combinations(made, 2):
         candidate = subtrace(
-            tuple(_with_symbol(operation, symbol(gone + 1), symbol(kept + 1)) for operation in trace),
+            tuple(with_symbol(operation, symbol(gone + 1), symbol(kept + 1)) for operation in trace),
             [index for index in range(len(trace)) if index != gone],
         )
         if accepts(candidate, faithful=False):
@@ -168,42 +186,15 @@ def _one_for_two(
     return trace
 
 
-def _with_symbol(operation: op.Operation, old: Symbol, new: Symbol) -> op.Operation:
-    def merged(symbol: Symbol) -> int | str:
-        kept = new if symbol == old else symbol
-        assert isinstance(kept, int | str)
-        return kept
-
-    return substitute(operation, merged)
-
-
 def _one_user(trace: Trace, accepts: _Acceptance) -> Trace:
     """Two users made one: the first stands for another."""
     added = [(index, one.name) for index, one in enumerate(map(bare, trace[:-1])) if isinstance(one, op.UserAdd)]
     for (_, kept), (gone, name) in combinations(added, 2):
-        renamed = tuple(_with_user(operation, name, kept) for operation in trace)
+        renamed = tuple(with_user(operation, name, kept) for operation in trace)
         candidate = subtrace(renamed, [index for index in range(len(trace)) if index != gone])
         if accepts(candidate, faithful=False):
             return _one_user(candidate, accepts)
     return trace
-
-
-def _with_user(operation: op.Operation, old: str, new: str) -> op.Operation:
-    match operation:
-        case op.As():
-            return replace(operation, operation=_with_user(operation.operation, old, new))
-        case op.UserGrantRole(user=user) if user == old:
-            return replace(operation, user=new)
-        case (
-            op.Authenticate(name=name)
-            | op.UserGet(name=name)
-            | op.UserDelete(name=name)
-            | op.UserChangePassword(name=name)
-            | op.UserRevokeRole(name=name)
-        ) if name == old:
-            return replace(operation, name=new)
-        case _:
-            return operation
 
 
 def _out_of_txns(trace: Trace, accepts: _Acceptance) -> Trace:
@@ -223,14 +214,14 @@ _MOVED_OUT = 3
 
 
 def _asked_otherwise(trace: Trace, accepts: _Acceptance) -> Trace:
-    """A step that asks for the opposite, and needs no other one for that: a compare can fail for a key that nobody has
-    put, and a password be wrong that nobody has changed."""
+    """A step that asks otherwise, and needs no other one for that: a compare can fail for a key that nobody has put, a
+    password be wrong that nobody has changed, and the last revision that was compacted be read."""
     if len(trace) > _PAIRS_UP_TO:
         return trace
     for index, operation in enumerate(trace):
-        for opposite in _opposites(operation):
+        for otherwise in (*_opposites(operation), *_below_compaction(operation, trace[:index])):
             for gone in range(index):
-                asked = (*trace[:index], opposite, *trace[index + 1 :])
+                asked = (*trace[:index], otherwise, *trace[index + 1 :])
                 candidate = subtrace(asked, [at for at in range(len(trace)) if at != gone])
                 if accepts(candidate, faithful=False):
                     return _asked_otherwise(candidate, accepts)
@@ -246,6 +237,14 @@ def _opposites(operation: op.Operation) -> Iterator[op.Operation]:
                 if compare.result in _OPPOSITE:
                     turned = replace(compare, result=_OPPOSITE[compare.result])
                     yield replace(operation, compare=(*compares[:index], turned, *compares[index + 1 :]))
+
+
+def _below_compaction(operation: op.Operation, before: Trace) -> Iterator[op.Operation]:
+    if not isinstance(operation, op.Range) or not isinstance(operation.revision, RevisionAt):
+        return
+    for earlier in before:
+        if isinstance(earlier, op.Compact) and isinstance(earlier.revision, RevisionAt):
+            yield replace(operation, revision=RevisionAt(earlier.revision.step, earlier.revision.plus - 1))
 
 
 _OPPOSITE: dict[int, op.CompareResult] = {
@@ -325,6 +324,21 @@ def _puts_for_watchers(trace: Trace, accepts: _Acceptance) -> Trace:
     return trace
 
 
+def _puts_instead(trace: Trace, accepts: _Acceptance) -> Trace:
+    """A put in the place of a delete, where any write will do; it may make another step superfluous."""
+    if len(trace) > _PAIRS_UP_TO:
+        return trace
+    for index, operation in enumerate(trace[:-1]):
+        if isinstance(operation, op.DeleteRange) and operation.key:
+            instead = (*trace[:index], op.Put(operation.key), *trace[index + 1 :])
+            others = (at for at in range(len(trace) - 1) if at != index)
+            fewer = (subtrace(instead, [at for at in range(len(trace)) if at != gone]) for gone in others)
+            for candidate in (*fewer, instead):
+                if accepts(candidate, faithful=False):
+                    return _puts_instead(candidate, accepts)
+    return trace
+
+
 def _simpler_steps(trace: Trace, accepts: _Acceptance) -> Trace:
     for index in range(len(trace)):
         trace = _simpler_step(trace, index, accepts)
@@ -338,16 +352,19 @@ def _simpler_step(trace: Trace, index: int, accepts: _Acceptance) -> Trace:
         if timed and _lives_longer(operation, trace[index]):
             continue
         candidate = (*trace[:index], operation, *trace[index + 1 :])
-        if accepts(candidate, faithful=not (revokes and _leased(trace[index]) and not _leased(operation))):
+        other_lease = revokes and _leased(trace[index]) and not _leased(operation)
+        other_compare = compares_a_range(trace[index]) and operation != comparing_keys(trace[index])
+        if accepts(candidate, faithful=not (other_lease or other_compare)):
             return _simpler_step(candidate, index, accepts)
     return trace
 
 
 def _in_order(trace: Trace, accepts: _Acceptance) -> Trace:
-    """Steps that need no order in the usual one: grants first, revokes late. So one lie has one trace."""
+    """Steps that need no order in the usual one: grants first, revokes late, and of the same kind by their keys. So one
+    lie has one trace."""
     for index in range(len(trace) - 2):
         first, second = trace[index : index + 2]
-        if place(second) < place(first):
+        if (place(second), keys_of((second,))) < (place(first), keys_of((first,))):
             swapped = reordered(trace, [*range(index), index + 1, index, *range(index + 2, len(trace))])
             if swapped is not None and accepts(swapped):
                 return _in_order(swapped, accepts)
@@ -364,20 +381,57 @@ def _leased(operation: op.Operation) -> bool:
     return any(isinstance(symbol, LeaseOf) for symbol in symbols(operation))
 
 
-def _simpler_keys(trace: Trace, accepts: _Acceptance) -> Trace:
-    """Every key renamed to a shorter or smaller one of the trace's own or to `a`, everywhere at once."""
-    names = sorted({b"a", b"b", *keys_of(trace)} - {b""}, key=_size)
-    for old in sorted(keys_of(trace), key=_size, reverse=True):
-        for new in names:
+def _simpler_names(trace: Trace, accepts: _Acceptance) -> Trace:
+    """The name of each lock and election made `a`, or else `b`, with all keys under it."""
+    held = {operation.name for operation in map(bare, trace) if isinstance(operation, _NAMED)} - {b""}
+    for old in sorted(held, key=_size):
+        for new in (b"a", b"b"):
             if _size(new) < _size(old):
-                candidate = _renamed(trace, old, new)
-                if accepts(candidate):
-                    return _simpler_keys(candidate, accepts)
+                candidate = tuple(with_name(operation, old, new) for operation in trace)
+                if accepts(candidate, faithful=False):
+                    return _simpler_names(candidate, accepts)
     return trace
 
 
-def _renamed(trace: Trace, old: bytes, new: bytes) -> Trace:
-    return tuple(map_keys(operation, lambda key: new if key == old else key) for operation in trace)
+_NAMED = (op.Lock, op.Campaign, op.Leader, op.Observe)
+
+
+def _simpler_keys(trace: Trace, accepts: _Acceptance) -> Trace:
+    """Every key renamed to a plainer one of the trace's own, to a part of itself or to `a`, everywhere at once."""
+    keys = held_keys(trace)
+    prefixes = {key[: key.rindex(b"/") + 1] for key in keys if b"/" in key}
+    for old in sorted(keys, key=_size, reverse=True):
+        for new in sorted({b"a", b"b", b"aa", *prefixes, *keys, old[:-1], old[1:]} - {b""}, key=_size):
+            if _size(new) < _size(old):
+                for candidate in renamed(trace, old, new):
+                    if candidate != trace and accepts(candidate):
+                        return _simpler_keys(candidate, accepts)
+    return trace
+
+
+def _simpler_values(trace: Trace, accepts: _Acceptance) -> Trace:
+    """Every value made a plainer one, everywhere at once: what two steps put may have to be the same."""
+    for old in sorted(values_of(trace), key=_size, reverse=True):
+        for new in simpler_values(old):
+            candidate = tuple(with_value(operation, old, new) for operation in trace)
+            if accepts(candidate):
+                return _simpler_values(candidate, accepts)
+    return trace
+
+
+def _simpler_lease_ids(trace: Trace, accepts: _Acceptance) -> Trace:
+    """Every id that a client has picked for a lease made the first of those that are usual, everywhere at once."""
+    for old in sorted(lease_ids(trace), key=_usual, reverse=True):
+        for new in sorted(OWN_LEASE_IDS, key=_usual):
+            if _usual(new) < _usual(old):
+                candidate = tuple(with_lease_id(operation, old, new) for operation in trace)
+                if accepts(candidate, faithful=False):
+                    return _simpler_lease_ids(candidate, accepts)
+    return trace
+
+
+def _usual(lease_id: int) -> tuple[bool, int]:
+    return lease_id < 0, abs(lease_id)
 
 
 def _simpler_streams(trace: Trace, accepts: _Acceptance) -> Trace:
@@ -385,23 +439,12 @@ def _simpler_streams(trace: Trace, accepts: _Acceptance) -> Trace:
     streams = {operation.stream for operation in map(bare, trace) if isinstance(operation, get_args(op.WatchOperation))}
     for old in sorted(streams, reverse=True):
         for new in range(old):
-            candidate = tuple(_on_stream(operation, old, new) for operation in trace)
+            candidate = tuple(on_stream(operation, old, new) for operation in trace)
             if accepts(candidate, faithful=False):
                 return _simpler_streams(candidate, accepts)
     return trace
 
 
-def _on_stream(operation: op.Operation, old: int, new: int) -> op.Operation:
-    match operation:
-        case op.As():
-            return replace(operation, operation=_on_stream(operation.operation, old, new))
-        case op.WatchCreate() | op.WatchCancel() | op.WatchProgress() | op.WatchRead() | op.WatchClose() if (
-            operation.stream == old
-        ):
-            return replace(operation, stream=new)
-        case _:
-            return operation
-
-
-def _size(key: bytes) -> tuple[int, bytes]:
-    return len(key), key
+def _size(key: bytes) -> tuple[int, bool, bytes]:
+    """How plain it is: the shorter the plainer, and letters and digits more so."""
+    return len(key), not (key.isascii() and key.isalnum()), key

@@ -28,6 +28,9 @@ from etcd_model import operations as op
 SHORT = 6
 """Up to how many steps a trace that shows a known finding in another way is remembered as that."""
 
+NO_TIME = "there was no time to shrink it: the next run without a seed begins with it"
+"""The note of a finding that was seen when the time was over."""
+
 
 class TargetGone(BaseException):
     """A target died and can't be brought back: the run is over. Not an Exception, so that Hypothesis lets it pass."""
@@ -95,6 +98,7 @@ class Triage:
         *,
         etcd: str = "",
         over_quota: bool = False,
+        tokens: str = "",
         known: Sequence[Finding] = (),
         quirk_of: Callable[[Trace, Signature], str] = lambda _trace, _seen: "",
         on_shrinking: Callable[[str], None] = lambda _what: None,
@@ -112,10 +116,13 @@ class Triage:
         self._targets = targets
         self._etcd = etcd
         self._over_quota = over_quota
+        self._tokens = tokens
         self._quirk_of = quirk_of
         self._on_shrinking = on_shrinking
         self._on_finding = on_finding
-        self._known = KnownFindings(self._shows)
+        self._known = KnownFindings(self._part_shows)
+        self._of_parts: dict[tuple[Trace, str], list[Signature]] = {}
+        """What parts of the traces that are being judged have shown of a target: the same ones are asked for often."""
         self._reported: list[Finding] = []
         """Those of other searches, and its own."""
         self._wrong_fields: dict[tuple[str, str], KnownFinding] = {}
@@ -131,6 +138,7 @@ class Triage:
         and KeyboardInterrupt, with the finding recorded as it was seen.
         """
         self._patience = patience
+        self._of_parts.clear()
         known = self._systematic(seen) or self._known.explain(trace, seen)
         if known:
             self.seen_again[seen.target, known.fingerprint, name_of(trace[-1])] += 1
@@ -146,9 +154,9 @@ class Triage:
         if shrunk is None:
             return None
         if time.monotonic() > patience and shrunk == (seen, trace):
-            if any(finding.signature == seen for finding in self.findings):
-                return None  # one that there was no time to look into is enough
-            return self.record_as_seen(seen, trace, "there was no time to shrink it")
+            if any(finding.signature == seen for finding in self._reported):
+                return None  # one that there was no time to look into is enough, and none where one is known
+            return self.record_as_seen(seen, trace, NO_TIME)
         if shrunk == (seen, trace) and not self._shows(trace, seen):
             return self.record_as_seen(seen, trace, SEEN_ONCE)
         quirk = self._quirk_of(shrunk[1], shrunk[0])
@@ -212,7 +220,7 @@ class Triage:
         return self._keep(Finding(seen, trace, step.observations, differences, note, quirk))
 
     def _keep(self, finding: Finding) -> Finding:
-        finding = replace(finding, etcd=self._etcd, over_quota=self._over_quota)
+        finding = replace(finding, etcd=self._etcd, over_quota=self._over_quota, tokens=self._tokens)
         self.findings.append(finding)
         self.know(finding)
         self._on_finding(finding)
@@ -256,6 +264,7 @@ class Triage:
             self._known.has(KnownFinding(seen, trace))
             or self._known.is_one_of_many(seen, trace)
             or self._known.is_another_field(seen, trace)
+            or self._known.is_another_number(seen, trace)
             or self._known.explain(trace, seen, thorough=True) is not None
             or self._went_wrong_before(trace, seen)
             or self._is_header_of_known(trace, seen)
@@ -333,7 +342,7 @@ class Triage:
     def _as_refused_read(self, trace: Trace, last: op.As, seen: Signature) -> tuple[Trace, Signature] | None:
         """The same trace with a simple read with the same token as its last step, if that is refused wrongly too: one
         check of tokens and permissions stands before every operation."""
-        read = (*trace[:-1], op.As(last.token, op.Range(b"a")))
+        read = (*trace[:-1], replace(last, operation=op.Range(b"a")))
         if isinstance(last.operation, op.Range):
             return None  # it is a read already
         refused = (shown for shown in self._signatures(read, seen.target) if shown.field.startswith("error"))
@@ -344,6 +353,12 @@ class Triage:
     def _shows(self, trace: Trace, seen: Signature) -> bool:
         return seen in self._signatures(trace, seen.target)
 
+    def _part_shows(self, part: Trace, seen: Signature) -> bool:
+        key = part, seen.target
+        if key not in self._of_parts:
+            self._of_parts[key] = self._signatures(part, seen.target)
+        return seen in self._of_parts[key]
+
     def _signatures(self, trace: Trace, target: str) -> list[Signature]:
         """What the last step shows, but for a field that is known to be wrong in every key-value: it would be taken for
         the reason of all that a read shows."""
@@ -352,8 +367,8 @@ class Triage:
         return [seen for seen in self._runner.signatures(trace, target) if not self._systematic(seen)]
 
 
-_WHICH_KEYS = frozenset({"kvs", "count", "more", "deleted"})
-"""Fields that say which keys an answer is about, or how many."""
+_WHICH_KEYS = frozenset({"kvs", "count", "more", "deleted", "prev_kv", "prev_kvs"})
+"""Fields that say which keys an answer is about, how many they are, or whether it brings them."""
 
 
 def _depends_on_numbers(operation: op.Operation) -> bool:

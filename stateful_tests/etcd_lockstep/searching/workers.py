@@ -29,6 +29,12 @@ from etcd_model.operations import Operation
 PER_WORKER = 3
 """How many sequences a batch has for each worker: with one, all would wait for the longest."""
 
+SHRINK_SECONDS = 30.0
+"""How long one finding may be shrunk: a trace that is tried may have to wait for seconds."""
+
+SHRINK_SECONDS_IN_ALL = 90.0
+"""For all that one batch has shown: once the time of the search is over, the run lasts longer by that at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
@@ -66,6 +72,7 @@ class ParallelSearch(Search):
         """What was run in a worker last."""
         self._stopped = threading.Event()
         self._counting = threading.Lock()
+        self._judging_since = float("inf")
 
     def start(self) -> None:
         """Begin to draw a sequence; run those drawn before, if they are enough. Raises `NewFinding`."""
@@ -107,7 +114,9 @@ class ParallelSearch(Search):
         batch, self._batch = self._batch, []
         self.over = True
         found: NewFinding | None = None
-        for seen in self._run_batch(batch):
+        ran = self._run_batch(batch)
+        self._judging_since = time.monotonic()
+        for seen in ran:
             try:
                 if seen.died:
                     self._died(seen.died, seen.trace)
@@ -116,8 +125,13 @@ class ParallelSearch(Search):
                     self._judge(seen.trace[-1], divergence)
             except NewFinding as finding:
                 found = found or finding
+        self._judging_since = float("inf")
         if found:
             raise found
+
+    def _patience(self) -> float:
+        now = time.monotonic()
+        return min(now + SHRINK_SECONDS, min(self._judging_since, self.deadline) + SHRINK_SECONDS_IN_ALL)
 
     def _run_batch(self, batch: Sequence[Trace]) -> list[_Seen]:
         free = SimpleQueue[Lockstep]()

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import grpc
 
+from etcd_lockstep.servers.identities import Identities
 from fake_etcd.wire import messages
 from fake_etcd.wire.methods import METHOD
 
@@ -94,14 +95,25 @@ class Access:
     """HOST:PORT, or `unix:` with a path, as gRPC takes it."""
     tls: bool = False
     credentials: Credentials = Credentials()
+    identities: Identities | None = None
+    """Of a server that we start with TLS: whose certificate a client has is chosen for each channel."""
+
+    @property
+    def names_a_user(self) -> bool:
+        """Whether every request is somebody's: a server that checks the certificates of its clients takes the common
+        name of one for a user (etcd server/auth/store.go, AuthInfoFromTLS)."""
+        return bool(self.credentials.user) or (self.tls and self.credentials.cert is not None)
 
 
-def open_channel(server: Access | str) -> grpc.Channel:
-    """A channel without a limit on the size of answers; to an address alone, without TLS.
+def open_channel(server: Access | str, common_name: str = "") -> grpc.Channel:
+    """A channel without a limit on the size of answers; to an address alone, without TLS. `common_name`: that of the
+    client's certificate, where the server has `identities`.
 
     Raises `BadCredentials` where a file can't be read.
     """
     access = Access(server) if isinstance(server, str) else server
+    if access.identities is not None:
+        return grpc.secure_channel(access.address, access.identities.credentials(common_name), options=_OPTIONS)
     if access.tls:
         channel = grpc.secure_channel(access.address, access.credentials.certificates(), options=_OPTIONS)
     else:

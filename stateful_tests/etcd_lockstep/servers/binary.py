@@ -4,19 +4,20 @@ import atexit
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
-from etcd_lockstep.servers.calls import READY_SECONDS, version_when_ready
+from etcd_lockstep.servers.access import Access
+from etcd_lockstep.servers.calls import READY_SECONDS, RECOVERY_SECONDS, version_when_ready
 from etcd_lockstep.servers.discovery import Program, environment
 from etcd_lockstep.servers.guard import Guard
-from etcd_lockstep.servers.running import EtcdUnavailable, RunningEtcd, panic_or_end
-from etcd_lockstep.servers.settings import USUAL, ServerSettings, etcd_flags, setting_flags
+from etcd_lockstep.servers.identities import identities, identity_flags
+from etcd_lockstep.servers.running import EtcdUnavailable, StartedEtcd, panic_or_end
+from etcd_lockstep.servers.settings import USUAL, Membership, ServerSettings, etcd_flags, free_ports, setting_flags
 
 _ROOM = 2**30
 """Free bytes that memory needs to hold the data: etcd allocates 128 MiB of log ahead, and keeps six such parts."""
@@ -24,8 +25,6 @@ _LARGEST_QUOTA = 8 * 2**30
 """Bytes; etcd warns above that. A run of a day, whose history is never compacted, exceeds etcd's default of 2 GiB."""
 _LOG_BYTES = 2**18
 """How many bytes of the end of the log are kept; a panic with all its stack traces fits."""
-_RECOVERY_SECONDS = 60.0
-"""How long a server has to be ready again that finds a log of hundreds of megabytes, on a machine that is busy."""
 _TRIES = 5
 """How many times a server is started where another process takes its port first."""
 
@@ -37,23 +36,8 @@ _CLEAN_UP = (
 started."""
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """What a member of a cluster is started with."""
-
-    name: str
-    client_port: int
-    peer_port: int
-    peer_url: str
-    """By which the other members reach it."""
-    cluster: str
-    """All names with their URLs (etcd's `--initial-cluster`)."""
-
-
-class BinaryEtcd(RunningEtcd):
+class BinaryEtcd(StartedEtcd):
     """A child process with its data in a fresh directory, in memory where there is room. Raises `EtcdUnavailable`."""
-
-    owned = True
 
     def __init__(
         self, program: Program, settings: ServerSettings = USUAL, membership: Membership | None = None
@@ -68,12 +52,16 @@ class BinaryEtcd(RunningEtcd):
         self._guard: Guard | None = None
         self._command: list[str] = []
         self.member = ""
-        """Its name in the cluster."""
+        self.origin = program.origin
         self._last_log = ""
         self._owner = os.getpid()
         atexit.register(self.stop)
         self._start()
         self.how = f"etcd {self.version}, {program.origin}"
+
+    @property
+    def access(self) -> Access:
+        return Access(self.address, identities=identities() if self._settings.tokens else None)
 
     def restart(self) -> None:
         self._end()
@@ -85,6 +73,11 @@ class BinaryEtcd(RunningEtcd):
             self._end()  # its process id may now belong to another process
         return self._process is not None
 
+    @property
+    def pid(self) -> int | None:
+        """Of its process; None where it does not run."""
+        return self._process.pid if self._process is not None else None
+
     def stop(self) -> None:
         if os.getpid() != self._owner:
             return  # a fork of this process that ends leaves the server running
@@ -92,7 +85,6 @@ class BinaryEtcd(RunningEtcd):
         atexit.unregister(self.stop)
 
     def kill(self) -> None:
-        """SIGKILL, as a crash: the data stays as it was written to the operating system."""
         if self._process is None:
             return
         self._signal(signal.SIGKILL)
@@ -103,21 +95,18 @@ class BinaryEtcd(RunningEtcd):
             self._guard.input.flush()
 
     def recover(self) -> None:
-        """Start it again on its data, at the same address, after `kill`. Raises `EtcdUnavailable`."""
         if self._process is not None or self.directory is None:
             raise EtcdUnavailable(f"etcd ({self._program.path}) is not one that was killed")
-        if not self._run(_RECOVERY_SECONDS):
+        if not self._run(RECOVERY_SECONDS):
             log = self._log()
             self.stop()
             said = panic_or_end(log, 20).strip() or "no log"
             raise EtcdUnavailable(f"etcd ({self._program.path}) did not start again on its data: {said}")
 
     def pause(self) -> None:
-        """SIGSTOP: it keeps its connections, and answers nobody until `resume`."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """SIGCONT. On a server that was not paused it does nothing."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -151,6 +140,9 @@ class BinaryEtcd(RunningEtcd):
         self.member = membership.name if membership is not None else f"lockstep-{uuid4().hex[:12]}"
         client_port, peer_port = free_ports() if membership is None else (membership.client_port, membership.peer_port)
         self.address = f"127.0.0.1:{client_port}"
+        tokens = self._settings.tokens
+        if tokens:
+            identities().write(self.directory)
         self._command = [
             os.fspath(self._program.path),
             *etcd_flags(
@@ -159,9 +151,11 @@ class BinaryEtcd(RunningEtcd):
                 listen="127.0.0.1",
                 client_port=client_port,
                 peer_port=peer_port,
+                tls=bool(tokens),
                 **({} if membership is None else {"peer_url": membership.peer_url, "cluster": membership.cluster}),
             ),
             *setting_flags(_with_quota(self._settings, root)),
+            *(identity_flags(tokens, self.directory) if tokens else ()),
             *(() if self._settings.durable else self._program.speedups),
         ]
         return self._run()
@@ -184,7 +178,7 @@ class BinaryEtcd(RunningEtcd):
         except OSError as error:
             self.stop()
             raise EtcdUnavailable(f"{self._program.path} can't be run: {error.strerror}") from error
-        version = version_when_ready(self.address, self.member, self.is_alive, seconds)
+        version = version_when_ready(self.access, self.member, self.is_alive, seconds)
         if version is None or not self.is_alive():
             return False
         self.version = version
@@ -229,11 +223,3 @@ def _with_quota(settings: ServerSettings, root: Path) -> ServerSettings:
     if settings.quota_bytes is not None:
         return settings
     return replace(settings, quota_bytes=min(_LARGEST_QUOTA, shutil.disk_usage(root).free // 2))
-
-
-def free_ports() -> tuple[int, int]:
-    """Two ports on loopback that no process listens on at this moment."""
-    with socket.socket() as client, socket.socket() as peer:
-        client.bind(("127.0.0.1", 0))
-        peer.bind(("127.0.0.1", 0))
-        return client.getsockname()[1], peer.getsockname()[1]

@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 import grpc
 from google.protobuf.message import Message
 
-from etcd_lockstep.servers.access import open_channel
+from etcd_lockstep.servers.access import Access, open_channel
 from fake_etcd.wire import messages
 from fake_etcd.wire.methods import METHOD
 
@@ -17,8 +17,12 @@ ANSWER_SECONDS = 5.0
 """How long an endpoint has to answer."""
 READY_SECONDS = 10.0
 """How long a server that this process started has to be ready; about 0.5 s is usual."""
+RECOVERY_SECONDS = 60.0
+"""How long a server has to be ready again that finds a log of hundreds of megabytes, on a machine that is busy."""
 _POLL_SECONDS = 0.5
 """How long one call waits for a server that is starting; then its process is looked at again."""
+_PATIENCE_SECONDS = 2.0
+"""For one call to a server that may be without a leader."""
 
 
 def call(
@@ -57,9 +61,9 @@ def member_names(channel: grpc.Channel, seconds: float, *, starting: bool = Fals
 
 
 def version_when_ready(
-    address: str, name: str, is_alive: Callable[[], bool], seconds: float = READY_SECONDS
+    server: Access | str, name: str, is_alive: Callable[[], bool], seconds: float = READY_SECONDS
 ) -> str | None:
-    """Wait until the member called `name` leads at `address`, and return its version.
+    """Wait until the member called `name` leads there, and has settled (`_has_settled`), and return its version.
 
     Returns None where it dies first, or takes more than `seconds`. The name shows that it is the server that
     was just started: another process, which may be an etcd too, can have taken the port in the meantime.
@@ -68,16 +72,44 @@ def version_when_ready(
     again between them, and never reaches a server that listens only after the first call.
     """
     end = time.monotonic() + seconds
-    with open_channel(address) as channel:
+    with open_channel(server) as channel:
         while time.monotonic() < end and is_alive():
             try:
                 answer = status(channel, _POLL_SECONDS, starting=True)
-                if answer.leader and name in member_names(channel, _POLL_SECONDS, starting=True):
+                names = member_names(channel, _POLL_SECONDS, starting=True)
+                if answer.leader and _has_settled(answer) and name in names:
                     return answer.version
             except grpc.RpcError:
                 pass
             time.sleep(0.02)
     return None
+
+
+def _has_settled(answer: messages.StatusResponse) -> bool:
+    """Whether the database has the server's own release. From 3.6 on, a new one begins with that of the release before,
+    until the leader has agreed on the cluster's (etcd server/etcdserver/version/monitor.go); older ones don't tell."""
+    return not answer.storageVersion or _minor(answer.storageVersion) == _minor(answer.version)
+
+
+def _minor(version: str) -> list[str]:
+    return version.split(".")[:2]
+
+
+def wait_until_answers(channel: grpc.Channel, seconds: float) -> None:
+    """Wait until a read is answered, which needs a leader. Raises the `grpc.RpcError` of the last try.
+
+    It waits for the connection: a channel whose last attempt to connect has failed would let calls fail at once, though
+    the server is back.
+    """
+    end = time.monotonic() + seconds
+    request, response = messages.RangeRequest(key=b"a"), messages.RangeResponse
+    while True:
+        try:
+            call(channel, "/etcdserverpb.KV/Range", request, response, _PATIENCE_SECONDS, starting=True)
+            return
+        except grpc.RpcError:
+            if time.monotonic() > end:
+                raise
 
 
 def explain(error: grpc.RpcError) -> str:

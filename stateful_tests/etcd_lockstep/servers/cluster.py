@@ -1,9 +1,8 @@
-"""A cluster of three: processes of one binary on loopback, which reach each other at addresses that a caller may put in
+"""A cluster of three: processes or containers on loopback, which reach each other at addresses that a caller may put in
 between."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -12,11 +11,9 @@ from uuid import uuid4
 import grpc
 
 from etcd_lockstep.servers.access import Access, open_channel
-from etcd_lockstep.servers.binary import BinaryEtcd, Membership, free_ports
-from etcd_lockstep.servers.calls import call, explain, status
-from etcd_lockstep.servers.discovery import Program
-from etcd_lockstep.servers.running import EtcdUnavailable, RunningEtcd
-from etcd_lockstep.servers.settings import USUAL, ServerSettings
+from etcd_lockstep.servers.calls import call, explain, status, wait_until_answers
+from etcd_lockstep.servers.running import EtcdUnavailable, LaunchMember, RunningEtcd, StartedEtcd
+from etcd_lockstep.servers.settings import Membership, free_ports
 from fake_etcd.wire import messages
 
 SIZE = 3
@@ -31,16 +28,15 @@ class EtcdCluster(RunningEtcd):
 
     owned = True
 
-    def __init__(self, program: Program, settings: ServerSettings = USUAL, between: Callable[[str], str] = str) -> None:
+    def __init__(self, launch: LaunchMember, between: Callable[[str], str] = str) -> None:
         """`between`: from the address of a member, HOST:PORT, the one by which the others are to reach it."""
-        self._program = program
-        self._settings = settings
+        self._launch = launch
         self._between = between
-        self.members: list[BinaryEtcd] = []
+        self.members: list[StartedEtcd] = []
         self._start()
-        self.how = f"a cluster of {SIZE}: etcd {self.version}, {program.origin}"
+        self.how = f"a cluster of {SIZE}: etcd {self.version}, {self.members[0].origin}"
 
-    def leader(self) -> BinaryEtcd | None:
+    def leader(self) -> StartedEtcd | None:
         """The member that leads; None while nobody says so."""
         for member in self.members:
             with suppress(grpc.RpcError), open_channel(member.address) as channel:
@@ -49,7 +45,7 @@ class EtcdCluster(RunningEtcd):
                     return member
         return None
 
-    def id_of(self, member: BinaryEtcd) -> str:
+    def id_of(self, member: StartedEtcd) -> str:
         """Of a member, in hex, as members call each other. Raises `EtcdUnavailable`."""
         request, response = messages.MemberListRequest(), messages.MemberListResponse
         for asked in self.members:
@@ -62,17 +58,12 @@ class EtcdCluster(RunningEtcd):
 
     def settle(self) -> None:
         """Wait until each member answers what needs a leader. Raises `EtcdUnavailable`."""
-        end = time.monotonic() + _SETTLE_SECONDS
-        request, response = messages.RangeRequest(key=b"a"), messages.RangeResponse
         for member in self.members:
             with open_channel(member.address) as channel:
-                while True:
-                    try:
-                        call(channel, "/etcdserverpb.KV/Range", request, response, _SECONDS, starting=True)
-                        break
-                    except grpc.RpcError as error:
-                        if time.monotonic() > end:
-                            raise EtcdUnavailable(f"the cluster does not come back: {explain(error)}") from error
+                try:
+                    wait_until_answers(channel, _SETTLE_SECONDS)
+                except grpc.RpcError as error:
+                    raise EtcdUnavailable(f"the cluster does not come back: {explain(error)}") from error
 
     @property
     def accesses(self) -> list[Access]:
@@ -97,14 +88,14 @@ class EtcdCluster(RunningEtcd):
     def _start(self) -> None:
         for attempt in range(1, _TRIES + 1):
             try:
-                self.members = self._launch()
+                self.members = self._launch_all()
                 break
             except EtcdUnavailable as failed:
                 if attempt == _TRIES or "address already in use" not in str(failed):
                     raise
         self.version, self.address = self.members[0].version, self.members[0].address
 
-    def _launch(self) -> list[BinaryEtcd]:
+    def _launch_all(self) -> list[StartedEtcd]:
         """All at once, for none is ready alone."""
         ports = [free_ports() for _ in range(SIZE)]
         names = [f"lockstep-{uuid4().hex[:12]}" for _ in range(SIZE)]
@@ -112,7 +103,7 @@ class EtcdCluster(RunningEtcd):
         cluster = ",".join(f"{name}={url}" for name, url in zip(names, urls, strict=True))
         with ThreadPoolExecutor(SIZE, "etcd-start") as pool:
             futures = [
-                pool.submit(BinaryEtcd, self._program, self._settings, Membership(name, client, peer, url, cluster))
+                pool.submit(self._launch, Membership(name, client, peer, url, cluster))
                 for name, (client, peer), url in zip(names, ports, urls, strict=True)
             ]
             try:

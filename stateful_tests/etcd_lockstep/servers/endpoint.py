@@ -1,12 +1,16 @@
 """An etcd that a user runs, at an address that the user names; and the check that it is empty before it is used."""
 
+import json
+import ssl
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
 import grpc
 from google.protobuf.message import Message
 
-from etcd_lockstep.servers.access import Access, open_channel
+from etcd_lockstep.servers.access import Access, Credentials, open_channel
 from etcd_lockstep.servers.calls import Response, call, explain, is_unimplemented, status
 from etcd_lockstep.servers.running import EtcdUnavailable, RunningEtcd
 from etcd_lockstep.servers.sources import Endpoint
@@ -84,6 +88,9 @@ _SIGNS_OF_CLIENT_CERTIFICATES = ("TSI_DATA_CORRUPTED", "ALERT_BAD_CERTIFICATE", 
 
 def _why_not(access: Access, error: grpc.RpcError) -> str:
     """One line on an endpoint that can't be used, with what to do where that can be known."""
+    clients = _clients_beside(access)
+    if clients is not None:
+        return _is_for_peers(access, clients)
     said = explain(error)
     if "user name is empty" in said or "permission denied" in said:
         return f"authentication is on at endpoint {access.address}: name a user that has the role root with --user"
@@ -96,6 +103,8 @@ def _why_not(access: Access, error: grpc.RpcError) -> str:
         hint = "; if it serves without TLS, the endpoint is http://…"
     elif access.credentials.cert is None and any(sign in said for sign in _SIGNS_OF_CLIENT_CERTIFICATES):
         hint = "; if it wants a certificate of its clients, --cert and --key name one"
+    elif access.tls and "create security handshaker" in said:
+        hint = "; --cacert, --cert or --key names a file of another kind, or the key of another certificate"
     elif access.tls and "handshake" in said.lower():
         hint = "; --cacert names the authority that its certificate is of"
     elif not access.tls and any(sign in said for sign in _SIGNS_OF_TLS):
@@ -110,15 +119,57 @@ def _refuse_peer_port(channel: grpc.Channel, access: Access, member_id: int) -> 
         members = call(
             channel, "/etcdserverpb.Cluster/MemberList", messages.MemberListRequest(), messages.MemberListResponse
         ).members
-    except grpc.RpcError:
-        return  # whoever has no members has no peer port
+    except grpc.RpcError as error:
+        clients = None if is_unimplemented(error) else _clients_beside(access)
+        if clients is not None:  # only who may see the members was refused
+            raise EtcdUnavailable(_is_for_peers(access, clients)) from None
+        return
     port = access.address.rpartition(":")[2]
     for member in members:
         if member_id == member.ID and _has_port(member.peerURLs, port) and not _has_port(member.clientURLs, port):
-            raise EtcdUnavailable(
-                f"endpoint {access.address} looks like the port for peers of etcd, whose clients connect to "
-                f"{', '.join(member.clientURLs) or 'another one'}"
-            )
+            raise EtcdUnavailable(_is_for_peers(access, member.clientURLs))
+
+
+def _is_for_peers(access: Access, clients: Iterable[str]) -> str:
+    return (
+        f"endpoint {access.address} looks like the port for peers of etcd, whose clients connect to "
+        f"{', '.join(clients) or 'another one'}"
+    )
+
+
+def _clients_beside(access: Access) -> list[str] | None:
+    """Where clients of a port for peers connect to; None where it is another port.
+
+    Only such a port answers GET /members, and does so whether or not authentication is on and gRPC is served there,
+    which it is not in newer releases (etcd server/etcdserver/api/etcdhttp/peer.go).
+    """
+    try:
+        with closing(_connection(access)) as connection:
+            connection.request("GET", "/members")
+            members = json.loads(connection.getresponse().read())
+        port = access.address.rpartition(":")[2]
+        return [url for one in members if _has_port(one["peerURLs"], port) for url in one.get("clientURLs", ())]
+    except (OSError, HTTPException, ValueError, LookupError, TypeError):
+        return None  # whatever that is, it is not what etcd answers its peers
+
+
+_HTTP_SECONDS = 2.0
+
+
+def _connection(access: Access) -> HTTPConnection:
+    """Raises OSError where a file can't be used."""
+    if access.tls:
+        return HTTPSConnection(access.address, timeout=_HTTP_SECONDS, context=_unchecked(access.credentials))
+    return HTTPConnection(access.address, timeout=_HTTP_SECONDS)
+
+
+def _unchecked(credentials: Credentials) -> ssl.SSLContext:
+    """Only what kind of port it is is asked: who is there doesn't matter. Raises OSError."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if credentials.cert is not None:
+        context.load_cert_chain(credentials.cert, credentials.key)
+    return context
 
 
 def _has_port(urls: Iterable[str], port: str) -> bool:

@@ -3,9 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from etcd_lockstep.servers.access import Access
+from etcd_lockstep.servers.settings import Membership
 
 Progress: TypeAlias = Callable[[str], None]
 """Receives one line, which says what a long wait is for."""
@@ -71,6 +72,40 @@ class RunningEtcd(ABC):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+
+class StartedEtcd(RunningEtcd):
+    """One that this process started, on its own or as a member of a cluster. Where its settings are durable, it finds
+    its data again after `kill`."""
+
+    owned = True
+    member: str
+    """Its name in the cluster."""
+    origin: str
+    """Where it came from, for `how`."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """SIGKILL, as a crash: the data stays as it was written to the operating system."""
+
+    @abstractmethod
+    def recover(self) -> None:
+        """Start it again on its data, at the same address, after `kill`. Raises `EtcdUnavailable`."""
+
+    @abstractmethod
+    def pause(self) -> None:
+        """Stop it: it keeps its connections, and answers nobody until `resume`."""
+
+    @abstractmethod
+    def resume(self) -> None:
+        """Let it go on. On a server that was not paused it does nothing."""
+
+
+class LaunchMember(Protocol):
+    """Starts one server at each call, in any thread."""
+
+    def __call__(self, membership: Membership | None = None) -> StartedEtcd:
+        """On its own, or as a member of a cluster. Raises `EtcdUnavailable`."""
 
 
 def panic_or_end(log: str, lines: int) -> str:

@@ -1,9 +1,11 @@
 """How an etcd that a run starts is configured: its command line, and the settings that a workload changes."""
 
+import socket
 from dataclasses import dataclass
 
 _LEAST_BCRYPT_COST = 4
 """golang.org/x/crypto/bcrypt, MinCost."""
+TOKEN_KINDS = ("simple", "jwt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +23,12 @@ class ServerSettings:
     """
 
     durable: bool = False
-    """Whether a binary syncs its data to disk, as etcd does by default. It costs time, and only matters for a server
-    that is to find its data again."""
+    """Whether the data is synced to disk, as etcd does by default. It costs time, and only matters for a server that is
+    to find its data again."""
+
+    tokens: str = ""
+    """Serve by TLS, ask clients for certificates, and hand out tokens of this kind, `simple` or `jwt`
+    (`identities.py`). Empty for a server without TLS, whose tokens are simple."""
 
     def __post_init__(self) -> None:
         if self.quota_bytes is not None and self.quota_bytes <= 0:  # to etcd, 0 is its default, and less is no quota
@@ -33,8 +39,29 @@ USUAL = ServerSettings()
 """The settings of a run whose workload asks for no others."""
 
 
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What a member of a cluster is started with. All members are on loopback."""
+
+    name: str
+    client_port: int
+    peer_port: int
+    peer_url: str = ""
+    """By which the other members reach it; empty where there are none."""
+    cluster: str = ""
+    """All names with their URLs (etcd's `--initial-cluster`); empty where it is the only one."""
+
+
 def etcd_flags(
-    *, name: str, data_dir: str, listen: str, client_port: int, peer_port: int, peer_url: str = "", cluster: str = ""
+    *,
+    name: str,
+    data_dir: str,
+    listen: str,
+    client_port: int,
+    peer_port: int,
+    peer_url: str = "",
+    cluster: str = "",
+    tls: bool = False,
 ) -> list[str]:
     """The command line of an etcd that a run starts, with every limit at etcd's default.
 
@@ -43,13 +70,14 @@ def etcd_flags(
     depend on them: `--max-txn-ops`, `--max-request-bytes`, auto-compaction (off), and the heartbeat and election
     timings, from which the shortest TTL of a lease follows (2 s).
     """
+    scheme = "https" if tls else "http"
     own_url = f"http://127.0.0.1:{peer_port}"
     peer_url = peer_url or own_url
     return [
         f"--name={name}",
         f"--data-dir={data_dir}",
-        f"--listen-client-urls=http://{listen}:{client_port}",
-        f"--advertise-client-urls=http://127.0.0.1:{client_port}",
+        f"--listen-client-urls={scheme}://{listen}:{client_port}",
+        f"--advertise-client-urls={scheme}://127.0.0.1:{client_port}",
         f"--listen-peer-urls={own_url}",
         f"--initial-advertise-peer-urls={peer_url}",
         f"--initial-cluster={cluster or f'{name}={peer_url}'}",
@@ -66,3 +94,11 @@ def setting_flags(settings: ServerSettings) -> list[str]:
     if settings.quota_bytes is not None:
         flags.append(f"--quota-backend-bytes={settings.quota_bytes}")
     return flags
+
+
+def free_ports() -> tuple[int, int]:
+    """Two ports on loopback that no process listens on at this moment."""
+    with socket.socket() as client, socket.socket() as peer:
+        client.bind(("127.0.0.1", 0))
+        peer.bind(("127.0.0.1", 0))
+        return client.getsockname()[1], peer.getsockname()[1]

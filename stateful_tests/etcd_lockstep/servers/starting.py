@@ -17,7 +17,7 @@ from etcd_lockstep.servers.discovery import (
     on_path,
 )
 from etcd_lockstep.servers.endpoint import EndpointEtcd
-from etcd_lockstep.servers.running import EtcdUnavailable, Progress, RunningEtcd, silent
+from etcd_lockstep.servers.running import EtcdUnavailable, LaunchMember, Progress, RunningEtcd, silent
 from etcd_lockstep.servers.settings import USUAL, ServerSettings
 from etcd_lockstep.servers.sources import (
     Auto,
@@ -51,16 +51,21 @@ def start(source: WantedEtcd, progress: Progress = silent, settings: ServerSetti
 
 
 def start_cluster(
-    version: Version | None, settings: ServerSettings = USUAL, between: Callable[[str], str] = str
+    source: Binary | Container | Version,
+    progress: Progress = silent,
+    settings: ServerSettings = USUAL,
+    between: Callable[[str], str] = str,
 ) -> EtcdCluster:
-    """Start three members of one binary: of that release, or of any. Raises `EtcdUnavailable`."""
-    if version is None:
-        program = _any_program()
-    elif is_series(version.number):
-        program = find_newest(version.number)
-    else:
-        program = find_release(version.number)
-    return EtcdCluster(program, settings, between)
+    """Start three members: processes of a binary, or containers. `between`, as `EtcdCluster` has it. Raises
+    `EtcdUnavailable`."""
+    match source:
+        case Container():
+            launch: LaunchMember = prepare(source, progress, NAMED_PULL_SECONDS, settings)
+        case Binary():
+            launch = _launch(_program_of(source), settings)
+        case Version():
+            launch = _of_version(source, progress, settings)
+    return EtcdCluster(launch, between)
 
 
 def start_many(
@@ -75,9 +80,8 @@ def start_many(
             return _first_that_works(number, progress, settings)
         case Container():
             return launch_together(prepare(source, progress, NAMED_PULL_SECONDS, settings), number)
-        case Binary(path=path):
-            program = examine(path, f"binary {path}") if path else _any_program()
-            return launch_together(_launch(program, settings), number)
+        case Binary():
+            return launch_together(_launch(_program_of(source), settings), number)
         case Version():
             return launch_together(_of_version(source, progress, settings), number)
         case Endpoint() if number > 1:
@@ -103,8 +107,12 @@ def launch_together(launch: Launch, number: int) -> list[RunningEtcd]:
             raise
 
 
-def _launch(program: Program, settings: ServerSettings) -> Launch:
-    return lambda: BinaryEtcd(program, settings)
+def _launch(program: Program, settings: ServerSettings) -> LaunchMember:
+    return lambda membership=None: BinaryEtcd(program, settings, membership)
+
+
+def _program_of(source: Binary) -> Program:
+    return examine(source.path, f"binary {source.path}") if source.path else _any_program()
 
 
 def _first_that_works(number: int, progress: Progress, settings: ServerSettings) -> list[RunningEtcd]:
@@ -133,7 +141,7 @@ def _any_program() -> Program:
             raise EtcdUnavailable(f"{first}, and {second}. {_HOW_TO_GET_ONE}") from second
 
 
-def _of_version(version: Version, progress: Progress, settings: ServerSettings) -> Launch:
+def _of_version(version: Version, progress: Progress, settings: ServerSettings) -> LaunchMember:
     number = version.number
     if is_series(number):
         try:

@@ -39,6 +39,7 @@ PATIENCE = 30.0
 
 _PROGRAM = (
     "import sys; '' in sys.path and sys.path.remove(''); "  # no file of this folder stands for a module
+    "from etcd_lockstep.grpc_import import import_grpc; import_grpc(); "
     "from etcd_lockstep.shards.process import main; sys.exit(main())"
 )
 

@@ -8,13 +8,13 @@ so that sets of them, such as those that `asyncio.wait` returns, are in the same
 from __future__ import annotations
 
 import asyncio
-import linecache
 from collections.abc import Callable, Coroutine, Generator
 from itertools import count
 from typing import Any
 from weakref import WeakValueDictionary
 
 from etcd_lockstep.simulation.errors import Crashed
+from etcd_lockstep.simulation.places import place_of_coroutine
 from etcd_lockstep.simulation.scheduler import Gate, Scheduler, Task
 
 _BUSY_ROUNDS = 100
@@ -44,9 +44,10 @@ class LoopGate(Gate):
         super().__init__("its event loop", ready, wake_at)
         self._loop = loop
 
-    def in_words(self) -> str:
-        """Each task of the loop, and the line at which it waits."""
-        return ", ".join(map(_place, self._loop.unfinished())) or self.words
+    def in_words(self, place: str) -> str:
+        """Each task of the loop, and the line at which it waits; else that at which the loop was started."""
+        tasks = ", ".join(map(_place, self._loop.unfinished()))
+        return f"{self.words}, where {tasks}" if tasks else super().in_words(place)
 
 
 class LoopCall(Task):
@@ -204,8 +205,4 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
 
 def _place(task: asyncio.Task[Any]) -> str:
-    """A task, and the line of its coroutine at which it waits."""
-    for frame in task.get_stack(limit=1):
-        line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
-        return f"{task.get_name()} at `{line}`"
-    return task.get_name()
+    return f"{task.get_name()} waits {place_of_coroutine(task.get_coro())}".rstrip()

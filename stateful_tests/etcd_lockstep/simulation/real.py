@@ -18,7 +18,8 @@ from google.protobuf.message import Message
 from etcd_lockstep.servers import Access, open_channel
 from etcd_lockstep.simulation.backends import WATCH, Answered, Pending, Stream
 from etcd_lockstep.target import TargetDied
-from etcd_lockstep.targets.transport import CALL_TIMEOUT, WatchCall, token_metadata
+from etcd_lockstep.targets.authorization import token_metadata
+from etcd_lockstep.targets.transport import CALL_TIMEOUT, WatchCall
 from etcd_lockstep.targets.wire import Wire, empty_store
 from etcd_model.errors import Error
 from etcd_model.lease import MAX_TTL

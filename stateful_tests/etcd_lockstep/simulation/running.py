@@ -40,7 +40,7 @@ from etcd_lockstep.simulation.errors import (
 )
 from etcd_lockstep.simulation.event_loop import LoopGate
 from etcd_lockstep.simulation.patches import Patches
-from etcd_lockstep.simulation.schedule import Reader, Schedule
+from etcd_lockstep.simulation.schedule import Extent, Reader, Schedule
 from etcd_lockstep.simulation.scheduler import Scheduler, Task
 from etcd_lockstep.simulation.timeline import Timeline
 from etcd_lockstep.simulation.words import error_in_words
@@ -133,6 +133,11 @@ class Running:
         """The client whose turn it is."""
         self.timeline = Timeline([name for name, _ in programs])
         self.world = World(tuple(name for name, _ in programs), partial(SimulatedChannel, self._direct), self._clock)
+
+    @property
+    def extent(self) -> Extent:
+        """That of the run so far."""
+        return self._reader.extent
 
     def go(self, set_up: Callable[[World], object]) -> None:
         """Run to the end. Raises `SimulationFailed`, and whatever the set-up raises."""
@@ -372,9 +377,7 @@ class Running:
 
     def _what_all_wait_for(self) -> str:
         tasks = self._scheduler.tasks
-        waits = [
-            f"{task.name} waits for {task.gate.in_words()}" for task in tasks if not task.over and task.gate is not None
-        ]
+        waits = [f"{task.name} waits for {task.awaited()}" for task in tasks if not task.over and task.gate is not None]
         return f"nothing will ever happen again: {', '.join(waits)}"
 
     def _aio_channel_of(self, task: Task) -> AioChannel:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from etcd_lockstep.simulation.errors import BlockedOutside, Crashed, SwallowedCrash
+from etcd_lockstep.simulation.places import place_of_thread
 from fake_etcd import VirtualClock
 
 _allocate_lock = threading.Lock
@@ -47,8 +48,9 @@ class Gate:
         """Whether the thread can go on."""
         return (self.wake_at is not None and self.wake_at <= now) or self.ready()
 
-    def in_words(self) -> str:
-        return self.words
+    def in_words(self, place: str) -> str:
+        """With the place in the program at which the thread stands."""
+        return f"{self.words} {place}".rstrip()
 
 
 class Task:
@@ -68,6 +70,8 @@ class Task:
         self.baton = _allocate_lock()
         self.baton.acquire()
         self.raises = 0
+        self.left_behind = False
+        """Whether nobody waits for its thread any more, as it was blocked outside."""
 
     @property
     def carrier(self) -> Task:
@@ -78,6 +82,11 @@ class Task:
     def is_listening(self) -> bool:
         """Whether its thread would go on with it, if its gate were open."""
         return True
+
+    def awaited(self) -> str:
+        """What it waits for, and where in the program."""
+        assert self.gate is not None
+        return self.gate.in_words(place_of_thread(_frame(self)))
 
     def is_able(self, now: float) -> bool:
         """Whether it can go on."""
@@ -101,6 +110,8 @@ class Scheduler:
         self._patience = patience
         self._turn = _allocate_lock()
         self._turn.acquire()
+        self._handing_over = _allocate_lock()
+        """Held where a thread gives the turn back, and where one stops to wait for it."""
         self._of_thread: dict[int, Task] = {}
 
     # For the tasks' own threads
@@ -120,8 +131,8 @@ class Scheduler:
             raise RuntimeError("this thread is none of the simulation's clients, and can't wait for its schedule")
         self._raise_if_condemned(task)
         task.gate = gate
-        self._turn.release()
-        task.baton.acquire()
+        if self._give_back_turn(task):
+            task.baton.acquire()
         self._raise_if_condemned(task)
         task.gate = None
 
@@ -131,13 +142,23 @@ class Scheduler:
         if task is not None:
             self._raise_if_condemned(task)
 
+    def _give_back_turn(self, task: Task, *, is_over: bool = False) -> bool:
+        """False if the task was left behind: it has no turn to give, and crashes where it comes to a gate after all."""
+        with self._handing_over:
+            task.over = is_over
+            if task.left_behind:
+                task.condemn()
+                return False
+            self._turn.release()
+            return True
+
     def _raise_if_condemned(self, task: Task) -> None:
         if not task.condemned:
             return
         task.raises += 1
         if task.raises > _RAISES:
             task.gate = Gate("nothing", lambda: False)
-            self._turn.release()
+            self._give_back_turn(task)
             while True:
                 task.baton.acquire()  # it can't be ended, but held: as a daemon, until the process ends
         raise Crashed
@@ -158,8 +179,7 @@ class Scheduler:
                 task.error = error
         finally:
             del self._of_thread[threading.get_ident()]
-            task.over = True
-            self._turn.release()
+            self._give_back_turn(task, is_over=True)
 
     def add(self, task: Task) -> None:
         """Add one that has no thread of its own, behind those of its carrier."""
@@ -184,6 +204,10 @@ class Scheduler:
         """Let a task run until it stands at a gate or is over. Raises `BlockedOutside`, `SwallowedCrash`."""
         task.wake()
         task = task.carrier
+        with self._handing_over:
+            if task.over:  # one that was left behind, and has ended since
+                return
+            task.left_behind = False
         task.baton.release()
         if not self._turn.acquire(timeout=self._patience) and not self._turn_after_all(task):
             raise BlockedOutside(
@@ -194,7 +218,14 @@ class Scheduler:
             raise SwallowedCrash(f"{task.name} was crashed, and catches it again and again:\n{_where(task)}")
 
     def _turn_after_all(self, task: Task) -> bool:
-        """Wait longer for a task that moves, such as one on a machine that is busy."""
+        """Wait longer for a task that moves, such as one on a machine that is busy; else leave it behind."""
+        if self._moves(task):
+            return True
+        with self._handing_over:
+            task.left_behind = not self._turn.acquire(blocking=False)
+        return not task.left_behind
+
+    def _moves(self, task: Task) -> bool:
         before = _progress(task)
         for _ in range(_LOOKS):
             if self._turn.acquire(timeout=self._patience / 2):

@@ -5,19 +5,21 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from functools import partial, wraps
+from functools import partial, update_wrapper, wraps
 from typing import Any
 
 from hypothesis import find, given, settings
-from hypothesis.errors import NoSuchExample
+from hypothesis.errors import HypothesisException, NoSuchExample
 
 from etcd_lockstep.servers import Access
 from etcd_lockstep.simulation.backends import Backend, FakeBackend
 from etcd_lockstep.simulation.errors import SimulationFailed
 from etcd_lockstep.simulation.real import RealBackend
 from etcd_lockstep.simulation.running import FAULTS, Limits, Program, Running
-from etcd_lockstep.simulation.schedule import Schedule, schedules, shorter
+from etcd_lockstep.simulation.schedule import Extent, Schedule, schedules, shorter
 from etcd_lockstep.simulation.world import refuse_coroutine_function
 from etcd_model import DEFAULT_VERSION
 from fake_etcd import VirtualClock
@@ -60,14 +62,24 @@ class Simulation:
 
         Raises what the set-up raises.
         """
-        store = backend or partial(FakeBackend, version=self.version)
-        running = Running(self.clients, store, schedule, self.faults, self.may_raise, self.limits)
+        running = self._running(schedule, backend)
         failure = None
         try:
             running.go(self.set_up)
         except SimulationFailed as failed:
             failure = failed
         return Run(schedule, str(running.timeline), failure)
+
+    def extent(self, backend: Callable[[VirtualClock], Backend] | None = None) -> Extent:
+        """That of the simplest run, up to where it fails if it does. Raises what the set-up raises."""
+        running = self._running((), backend)
+        with suppress(SimulationFailed, HypothesisException):
+            running.go(self.set_up)
+        return running.extent
+
+    def _running(self, schedule: Schedule, backend: Callable[[VirtualClock], Backend] | None) -> Running:
+        store = backend or partial(FakeBackend, version=self.version)
+        return Running(self.clients, store, schedule, self.faults, self.may_raise, self.limits)
 
     def shortest_failure(
         self,
@@ -80,15 +92,16 @@ class Simulation:
         def fails(schedule: Schedule) -> bool:
             return isinstance(self.run(schedule, backend).failure, expected)
 
+        extent = self.extent(backend)
         try:
             found: Schedule = find(
-                schedules(),
+                schedules(lambda: extent),
                 fails,
                 settings=settings(max_examples=examples, derandomize=True, database=None, deadline=None),
             )
         except NoSuchExample:
             return None
-        while (less := next(filter(fails, shorter(found)), None)) is not None:
+        while (less := next(filter(fails, shorter(found, extent)), None)) is not None:
             found = less
         return self.run(found, backend)
 
@@ -134,25 +147,59 @@ def simulate(
         refuse_coroutine_function(set_up)
         simulation = Simulation(set_up, named, frozenset(faults), tuple(may_raise), version, limits)
 
+        drawn_within: ContextVar[Extent | None] = ContextVar("drawn_within", default=None)
+
+        def bound(fixtures: dict[str, Any]) -> tuple[Simulation, Callable[[VirtualClock], Backend] | None]:
+            store = on_real(fixtures[_REAL_ETCD].access) if backend == "real" else None
+            wanted = {name: value for name, value in fixtures.items() if name in names_of_fixtures}
+            return replace(simulation, set_up=partial(set_up, **wanted)), store
+
+        def extent() -> Extent:
+            measured = drawn_within.get()
+            return simulation.extent() if measured is None else measured
+
         @wraps(set_up)
         def test(*, schedule: Schedule, **fixtures: Any) -> None:
             __tracebackhide__ = True
-            store = on_real(fixtures[_REAL_ETCD].access) if backend == "real" else None
-            wanted = {name: value for name, value in fixtures.items() if name in names_of_fixtures}
-            bound = replace(simulation, set_up=partial(set_up, **wanted))
-            failure = bound.run(schedule, store).failure
+            this, store = bound(fixtures)
+            failure = this.run(schedule, store).failure
             if failure is not None:
                 raise failure.with_traceback(None)
 
+        def run_with(**fixtures: Any) -> None:
+            """Only here, before anything is drawn, there are the fixtures that the simplest run may take."""
+            __tracebackhide__ = True
+            this, store = bound(fixtures)
+            before = drawn_within.set(this.extent(store))
+            _without_usual_deadline(given_test)
+            try:
+                given_test(**fixtures)
+            finally:
+                drawn_within.reset(before)
+
         keyword = inspect.Parameter.KEYWORD_ONLY
         names_of_fixtures = [parameter.name for parameter in parameters[1:]]
-        names = dict.fromkeys(["schedule", *names_of_fixtures, *([_REAL_ETCD] if backend == "real" else [])])
-        vars(test)["__signature__"] = inspect.Signature([inspect.Parameter(name, keyword) for name in names])
-        given_test: Callable[..., None] = given(schedule=schedules())(test)
-        vars(given_test)["simulation"] = simulation
-        return given_test
+        names = dict.fromkeys([*names_of_fixtures, *([_REAL_ETCD] if backend == "real" else [])])
+        signature = inspect.Signature([inspect.Parameter(name, keyword) for name in ("schedule", *names)])
+        vars(test)["__signature__"] = signature
+        given_test: Callable[..., None] = given(schedule=schedules(extent))(test)
+        update_wrapper(run_with, set_up, updated=())
+        run_with.__dict__ = vars(given_test)  # so that what @settings and @example note on the one stands on the other
+        vars(run_with)["__signature__"] = inspect.signature(given_test)
+        vars(run_with)["simulation"] = simulation
+        return run_with
 
     return decorate
+
+
+def _without_usual_deadline(test: Callable[..., None]) -> None:
+    """How long a run takes on the wall says nothing: Hypothesis' deadline counts where the test has one of its own."""
+    name = "_hypothesis_internal_use_settings"  # Hypothesis has no other way to see what `@settings` has chosen
+    usual = settings.default
+    assert usual is not None
+    chosen: settings = getattr(test, name, None) or usual
+    if chosen.deadline == usual.deadline:
+        setattr(test, name, settings(chosen, deadline=None))
 
 
 def _named(clients: Sequence[Program]) -> tuple[tuple[str, Program], ...]:

@@ -24,6 +24,7 @@ from etcd_model.operations import (
     UserGrantRole,
     UserRevokeRole,
 )
+from etcd_model.results import RangeResult
 
 
 class AuthSpecimen(Specimen):
@@ -38,7 +39,7 @@ class AuthSpecimen(Specimen):
             result == PERMISSION_DENIED
             and isinstance(operation, As)
             and isinstance(request, Range | Put | DeleteRange | Txn)
-            and self.permits(before, operation.token, request)
+            and self.permits(before, operation.sent, request)
         ):
             return result
         self.state = replace(before, auth=replace(before.auth, enabled=False))
@@ -162,3 +163,64 @@ class AnyPermissionIsBoth(AuthSpecimen):
             return False
         _, result = step(state, As(token, Range(request.key)))
         return not isinstance(result, Error)
+
+
+class RolesNotMerged(Specimen):
+    """A range may be read if one role of the user permits all of it: two roles whose ranges touch permit no more."""
+
+    name = "roles-not-merged"
+    capabilities = ALL
+
+    def apply(self, operation: Operation) -> Result:
+        before = self.state
+        result = super().apply(operation)
+        if not (isinstance(operation, As) and isinstance(bare(operation), Range) and isinstance(result, RangeResult)):
+            return result
+        token = before.auth.tokens.get(operation.sent)
+        user = before.auth.users.get(token.user) if token else None
+        if token is None or user is None or len(user.roles) < 2 or not before.auth.enabled:
+            return result
+        for role in user.roles:
+            users = {**before.auth.users, token.user: replace(user, roles=(role,))}
+            _, alone = step(replace(before, auth=replace(before.auth, users=users)), operation)
+            if isinstance(alone, RangeResult):
+                return result
+        return PERMISSION_DENIED
+
+
+class AnySchemeTaken(Specimen):
+    """A token is what stands behind the last blank, whatever stands before it."""
+
+    name = "any-token-scheme-taken"
+    capabilities = ALL
+
+    def apply(self, operation: Operation) -> Result:
+        if isinstance(operation, As) and operation.scheme:
+            operation = replace(operation, token=operation.sent.rpartition(" ")[2], scheme="")
+        return super().apply(operation)
+
+
+class AuthorizationIgnored(Specimen):
+    """A token is looked for in one of the two fields of the metadata in which it may be."""
+
+    name = "authorization-ignored"
+    capabilities = ALL
+
+    def apply(self, operation: Operation) -> Result:
+        if isinstance(operation, As) and operation.authorization:
+            operation = operation.operation
+        return super().apply(operation)
+
+
+class HashedPasswordIgnored(Specimen):
+    """A hash that a client has made of a new password is not looked at: nothing matches that password."""
+
+    name = "hashed-password-ignored"
+    capabilities = ALL
+
+    def apply(self, operation: Operation) -> Result:
+        request = bare(operation)
+        if isinstance(request, UserChangePassword) and request.hashed_password:
+            request = replace(request, hashed_password="")
+            operation = replace(operation, operation=request) if isinstance(operation, As) else request
+        return super().apply(operation)

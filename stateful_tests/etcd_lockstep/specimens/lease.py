@@ -9,7 +9,7 @@ from etcd_lockstep.specimens.specimen import Specimen, map_requests
 from etcd_model import Error, Operation, Result, State, step
 from etcd_model.errors import LEASE_EXIST, LEASE_NOT_FOUND, LEASE_TTL_TOO_LARGE
 from etcd_model.lease import MAX_TTL, attached
-from etcd_model.operations import LeaseGrant, LeaseRevoke, LeaseTimeToLive, Put, RequestOp, Txn
+from etcd_model.operations import LeaseGrant, LeaseKeepAlive, LeaseRevoke, LeaseTimeToLive, Put, RequestOp, Txn
 from etcd_model.results import (
     LeaseGrantResult,
     LeaseKeepAliveResult,
@@ -26,8 +26,11 @@ class LeaseOnPutIgnored(Specimen):
     name = "lease-on-put-ignored"
 
     def apply(self, operation: Operation) -> Result:
-        _, honest = step(self.state, operation)
-        return honest if isinstance(honest, Error) else super().apply(map_requests(operation, _without_lease))
+        if isinstance(operation, Put | Txn):
+            _, honest = step(self.state, operation)
+            if isinstance(honest, Error):
+                return honest
+        return super().apply(map_requests(operation, _without_lease))
 
 
 def _without_lease(request: RequestOp) -> RequestOp:
@@ -62,6 +65,25 @@ def all_but_last(state: State, lease_id: int) -> Keys:
     """The keys of a lease but the one that was put last, as they are without it."""
     keys = sorted(attached(state, lease_id), key=lambda key: state.keys[key].mod_revision)
     return {key: replace(state.keys[key], lease=0) for key in keys[:-1]}
+
+
+class LeaseIdsKeptAsDoubles(Specimen):
+    """The id of a lease is kept as a double, as a number in JavaScript is: another id than was asked for is granted."""
+
+    name = "lease-ids-kept-as-doubles"
+
+    def apply(self, operation: Operation) -> Result:
+        if isinstance(operation, LeaseGrant | LeaseRevoke | LeaseKeepAlive | LeaseTimeToLive):
+            operation = replace(operation, id=_as_double(operation.id))
+        return super().apply(map_requests(operation, _with_double))
+
+
+def _with_double(request: RequestOp) -> RequestOp:
+    return replace(request, lease=_as_double(request.lease)) if isinstance(request, Put) else request
+
+
+def _as_double(lease_id: int) -> int:
+    return min(int(float(lease_id)), 2**63 - 1)
 
 
 class UnknownRevokeAccepted(Specimen):

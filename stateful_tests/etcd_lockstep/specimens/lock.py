@@ -8,9 +8,10 @@ from typing import get_args
 from etcd_lockstep.specimens.attachment import with_lease
 from etcd_lockstep.specimens.specimen import Specimen, basic_and
 from etcd_model import Operation, Result
+from etcd_model.errors import SESSION_EXPIRED
 from etcd_model.operations import Campaign, Leader, LeaderKey, Lock, LockOperation, Proclaim, Resign, Unlock
 from etcd_model.results import LeaderResult, LockResult, UnlockResult, Waiting
-from etcd_model.state import DeleteEvent
+from etcd_model.state import DeleteEvent, PutEvent
 
 
 class LockDoesNotWait(Specimen):
@@ -106,3 +107,68 @@ class LeaderRevisionMissing(Specimen):
             if isinstance(operation, Leader) and isinstance(result, LeaderResult)
             else result
         )
+
+
+class LockWaitNeverEnds(Specimen):
+    """Who waits for a lock or to lead is not told that its turn has come."""
+
+    name = "lock-wait-never-ends"
+    capabilities = basic_and(*get_args(LockOperation))
+
+    def apply(self, operation: Operation) -> Result:
+        if not isinstance(operation, Lock | Campaign) or operation.meanwhile is None:
+            return super().apply(operation)
+        result = super().apply(replace(operation, meanwhile=None))
+        if isinstance(result, Waiting):
+            super().apply(operation.meanwhile)
+        return result
+
+
+class WokenLockRevisionStale(Specimen):
+    """Who has waited for a lock is told the revision at which its wait began."""
+
+    name = "woken-lock-revision-stale"
+    capabilities = basic_and(*get_args(LockOperation))
+
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        if isinstance(operation, Lock) and operation.meanwhile is not None and isinstance(result, LockResult):
+            return replace(result, revision=self.state.keys[result.key].create_revision)
+        return result
+
+
+class ExpiredSessionLocks(Specimen):
+    """Who waits for a lock has it when its turn comes, be its key still there or gone with its lease."""
+
+    name = "expired-session-locks"
+    capabilities = basic_and(*get_args(LockOperation))
+
+    def apply(self, operation: Operation) -> Result:
+        before = self.state
+        result = super().apply(operation)
+        if not isinstance(operation, Lock) or result != SESSION_EXPIRED:
+            return result
+        (entered,) = self.state.commits[len(before.commits)].events
+        assert isinstance(entered, PutEvent)
+        return LockResult(self.state.revision, entered.kv.key)
+
+
+class WokenTooEarly(Specimen):
+    """Who waits for a lock has it as soon as one of those who came before is gone."""
+
+    name = "lock-woken-too-early"
+    capabilities = basic_and(*get_args(LockOperation))
+
+    def apply(self, operation: Operation) -> Result:
+        before = self.state
+        result = super().apply(operation)
+        if not isinstance(operation, Lock) or not isinstance(result, Waiting):
+            return result
+        *commits, last = self.state.commits
+        gone = {event.key for commit in commits for event in commit.events if isinstance(event, DeleteEvent)}
+        (given_up,) = last.events if len(last.events) == 1 else (None,)
+        ahead = {key for key in before.keys if key.startswith(operation.name + b"/")}
+        if not isinstance(given_up, DeleteEvent) or given_up.key in ahead or not gone & ahead - commits[-1].keys.keys():
+            return result
+        self.state = replace(self.state, commits=tuple(commits))
+        return LockResult(self.state.revision, given_up.key)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from etcd_lockstep.specimens.specimen import HearsWrongly, Specimen, map_responses
 from etcd_model import Operation, Result
+from etcd_model.errors import COMPACTED, FUTURE_REVISION
 from etcd_model.operations import DeleteRange, Range, RequestOp, SortOrder, SortTarget
 from etcd_model.ranges import FROM_KEY
 from etcd_model.results import KeyValue, RangeResult, ResponseOp
@@ -94,6 +95,16 @@ class HistoricalReadWrong(HearsWrongly):
         return replace(request, revision=0) if isinstance(request, Range) and past else request
 
 
+class CompactedReadIsFuture(Specimen):
+    """A read of a revision that was compacted is refused as one of a revision that is yet to come."""
+
+    name = "compacted-read-is-future"
+
+    def apply(self, operation: Operation) -> Result:
+        result = super().apply(operation)
+        return FUTURE_REVISION if isinstance(operation, Range) and result == COMPACTED else result
+
+
 class FutureReadAccepted(HearsWrongly):
     """A read of a revision that is yet to come brings what is there now."""
 
@@ -115,6 +126,25 @@ class LimitIgnored(HearsWrongly):
 
     def hear(self, request: RequestOp) -> RequestOp:
         return replace(request, limit=0) if isinstance(request, Range) else request
+
+
+class LimitBeforeSort(Specimen):
+    """A read with a limit sorts the first keys only, where it should bring the first of all that it has sorted."""
+
+    name = "limit-before-sort"
+
+    def apply(self, operation: Operation) -> Result:
+        if not isinstance(operation, Range) or operation.limit <= 0 or operation.sort_order not in _SORTED:
+            return super().apply(operation)
+        first = super().apply(replace(operation, sort_order=SortOrder.NONE, sort_target=SortTarget.KEY))
+        all_sorted = super().apply(replace(operation, limit=0))
+        if not isinstance(first, RangeResult) or not isinstance(all_sorted, RangeResult):
+            return all_sorted
+        keys = {kv.key for kv in first.kvs}
+        return replace(first, kvs=tuple(kv for kv in all_sorted.kvs if kv.key in keys))
+
+
+_SORTED = (SortOrder.ASCEND, SortOrder.DESCEND)
 
 
 class RangeFiltersIgnored(HearsWrongly):

@@ -93,6 +93,22 @@ class MissingValueComparesAsEmpty(JudgesWrongly):
         return compare
 
 
+class ValuesComparedAsNumbers(JudgesWrongly):
+    """Values that are numbers compare as numbers, so that 9 is less than 10."""
+
+    name = "values-compared-as-numbers"
+
+    def judge(self, compare: Compare) -> Compare:
+        there = self.state.keys.get(compare.key)
+        if there is None or compare.range_end or compare.target != CompareTarget.VALUE:
+            return compare
+        if not (isinstance(compare.operand, bytes) and compare.operand.isdigit() and there.value.isdigit()):
+            return compare
+        # The version stands for the key's number: what it is compared with is as far below it or above.
+        difference = int(compare.operand) - int(there.value)
+        return replace(compare, target=CompareTarget.VERSION, operand=there.version + difference)
+
+
 class ZeroCompareOnAbsentFails(JudgesWrongly):
     """No compare holds of a key that is not there."""
 

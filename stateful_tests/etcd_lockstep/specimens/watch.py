@@ -146,9 +146,9 @@ class DropsOnBurst(WatchSpecimen):
 
     def report(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:
         if isinstance(operation, WatchRead):
-            return owed
+            return super().report(operation, place, owed)
         unread = len(_events_of(self.state, place)) - len(owed) - self._read.get(place, 0)
-        return owed[: self.ROOM - unread]
+        return super().report(operation, place, owed)[: self.ROOM - unread]
 
 
 class PrefixWatchDeaf(WatchSpecimen):
@@ -255,7 +255,8 @@ class RevisionBackwards(WatchSpecimen):
 
     name = "revision-backwards"
 
-    def report(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:  # noqa: ARG002
+    def report(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:
+        owed = super().report(operation, place, owed)
         return tuple(event for _, events in groupby(owed, _revision) for event in reversed(list(events)))
 
 

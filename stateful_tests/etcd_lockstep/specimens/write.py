@@ -95,6 +95,35 @@ class IgnoreValueAcceptsMissing(Specimen):
         return super().apply(operation)
 
 
+class LongValuesCut(HearsWrongly):
+    """A value is kept up to its first 1024 bytes, as in a column of a database."""
+
+    name = "long-values-cut"
+
+    def hear(self, request: RequestOp) -> RequestOp:
+        return replace(request, value=request.value[:1024]) if isinstance(request, Put) else request
+
+
+class ValuesStripped(HearsWrongly):
+    """A value is kept without the blanks around it."""
+
+    name = "values-stripped"
+
+    def hear(self, request: RequestOp) -> RequestOp:
+        return replace(request, value=request.value.strip()) if isinstance(request, Put) else request
+
+
+class NumbersKeptAsDoubles(HearsWrongly):
+    """A value that is a whole number is kept as a double, as by what decodes values as JSON in JavaScript."""
+
+    name = "numbers-kept-as-doubles"
+
+    def hear(self, request: RequestOp) -> RequestOp:
+        if isinstance(request, Put) and request.value.isdigit():
+            return replace(request, value=b"%d" % float(request.value))
+        return request
+
+
 class EmptyKeyAccepted(Specimen):
     """A put without a key succeeds, and puts nothing."""
 

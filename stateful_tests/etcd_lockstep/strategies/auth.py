@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from importlib.util import find_spec
+
+from etcd_lockstep.strategies import kv
 from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_lockstep.trace import UNKNOWN_TOKEN
 from etcd_model import operations as op
+from etcd_model.auth.hashed import KNOWN_HASHES, encoded
 from etcd_model.ranges import FROM_KEY
 
 ROOT = "root"
@@ -14,6 +19,15 @@ USERS = (ROOT, "u", "v")
 ROLES = (ROOT, "r", "s")
 PASSWORDS = ("p", "q", "")
 LONG_PASSWORD = "p" * 73
+HASHED = (
+    *(encoded(one) for one in KNOWN_HASHES if find_spec("bcrypt")),  # without that package the fake takes no hash
+    encoded(b"no hash"),
+    *("!", "cA", "cA=", "cA\n==", "é"),
+)
+"""What a client may say to be a hashed password: hashes of the passwords drawn, then what is none, is no base64, or
+is it to Go alone."""
+SCHEMES = ("Bearer ", "Bearer ", "", "bearer ", "Bearer Bearer ", "Bearer")
+"""What may stand before a token. Newer releases take the first of these off, once."""
 
 
 def prelude(choices: ChoiceDecoder, state: GeneratorState) -> tuple[op.Operation, ...]:
@@ -21,20 +35,24 @@ def prelude(choices: ChoiceDecoder, state: GeneratorState) -> tuple[op.Operation
     if choices.one_in(4):
         return ()
     first, second, *more = (permission(choices, state) for _ in range(choices.pick((2, 3, 2))))
-    if first.range_end > first.key and choices.pick((False, True)):  # the ranges of two roles touch
-        second = op.Permission(second.perm_type, first.range_end, choices.pick((FROM_KEY, b"")))
+    holder: tuple[str, ...] = ("v", "u")
+    if choices.pick((False, True)):  # they touch
+        holder = ("u", "u", "v")
+        key, end = sorted((first.key, state.key(choices)))
+        first = op.Permission(first.perm_type, key, end)
+        second = op.Permission(first.perm_type, end, choices.pick((FROM_KEY, b"")))
     return (
         op.UserAdd(ROOT, "p"),
         op.UserGrantRole(ROOT, ROOT),
         op.UserAdd("u", "p"),
-        op.UserAdd("v", "p"),
+        op.UserAdd("v", "p", choices.one_in(5)),
         op.RoleAdd("r"),
         op.RoleAdd("s"),
         op.RoleGrantPermission("r", first),
-        op.RoleGrantPermission("s", second),
+        op.RoleGrantPermission(choices.pick(("s", "s", "r")), second),
         *(op.RoleGrantPermission("r", one) for one in more),
         op.UserGrantRole("u", "r"),
-        op.UserGrantRole(choices.pick(("v", "u")), "s"),
+        op.UserGrantRole(choices.pick(holder), "s"),
         op.AuthEnable(),
         op.Authenticate(ROOT, "p"),
         op.Authenticate("u", "p"),
@@ -49,15 +67,24 @@ def in_a_name(choices: ChoiceDecoder, state: GeneratorState, operation: op.Opera
     """
     if not state.tokens and not choices.one_in(8):
         return operation
-    if choices.one_in(12):
-        return op.As(UNKNOWN_TOKEN, operation) if choices.pick((True, False)) else operation
-    tokens = [token for name, token in state.tokens if name == ROOT] if _is_roots(operation) else []
+    if choices.one_in(8):
+        return op.As(UNKNOWN_TOKEN, operation) if choices.pick((True, False, False)) else operation
+    tokens = [token for name, token in state.tokens if name == ROOT] if is_roots(operation) else []
     if not tokens or choices.one_in(5):
         tokens = [token for _, token in state.tokens]
-    return op.As(choices.pick(tokens), operation) if tokens else operation
+    if not tokens:
+        return operation
+    sent = op.As(choices.pick(tokens), operation)
+    return _otherwise(choices, sent) if choices.one_in(10) else sent
 
 
-def _is_roots(operation: op.Operation) -> bool:
+def _otherwise(choices: ChoiceDecoder, operation: op.As) -> op.As:
+    """The same token with something before it, or in the other field of the metadata."""
+    return replace(operation, scheme=choices.pick(SCHEMES), authorization=choices.pick((False, True)))
+
+
+def is_roots(operation: op.Operation) -> bool:
+    """Whether it is one about users and roles."""
     return type(operation).__module__ == op.AuthEnable.__module__
 
 
@@ -86,7 +113,10 @@ def authenticate(choices: ChoiceDecoder, state: GeneratorState) -> op.Authentica
 
 def user_add(choices: ChoiceDecoder, state: GeneratorState) -> op.UserAdd:
     name = _user(choices, state)
-    return op.UserAdd(ROOT, "p") if name == ROOT else op.UserAdd(name, _password(choices, state), choices.one_in(5))
+    if name == ROOT:
+        return op.UserAdd(ROOT, "p")
+    password, no_password = _password(choices, state), choices.one_in(5)
+    return op.UserAdd(name, password, no_password, choices.pick(HASHED) if choices.one_in(8) else "")
 
 
 def user_get(choices: ChoiceDecoder, state: GeneratorState) -> op.UserGet:
@@ -103,7 +133,11 @@ def user_delete(choices: ChoiceDecoder, state: GeneratorState) -> op.UserDelete:
 
 def user_change_password(choices: ChoiceDecoder, state: GeneratorState) -> op.UserChangePassword:
     name = _user(choices, state)
-    return op.UserChangePassword(name, choices.pick(PASSWORDS[:2]) if name == ROOT else _password(choices, state))
+    if name == ROOT:
+        return op.UserChangePassword(name, choices.pick(PASSWORDS[:2]))
+    if choices.one_in(3):
+        return op.UserChangePassword(name, "q" if choices.one_in(6) else "", choices.pick(HASHED))
+    return op.UserChangePassword(name, _password(choices, state))
 
 
 def user_grant_role(choices: ChoiceDecoder, state: GeneratorState) -> op.UserGrantRole:
@@ -115,7 +149,7 @@ def user_revoke_role(choices: ChoiceDecoder, state: GeneratorState) -> op.UserRe
 
 
 def role_add(choices: ChoiceDecoder, state: GeneratorState) -> op.RoleAdd:
-    return op.RoleAdd(_role(choices, state))
+    return op.RoleAdd("" if state.invalid_inputs and choices.one_in(10) else _role(choices, state))
 
 
 def role_get(choices: ChoiceDecoder, state: GeneratorState) -> op.RoleGet:
@@ -158,6 +192,12 @@ def _role(choices: ChoiceDecoder, state: GeneratorState) -> str:
     if state.invalid_inputs and choices.one_in(15):
         return choices.pick(("", "none"))
     return choices.pick(ROLES[::-1])
+
+
+def range_(choices: ChoiceDecoder, state: GeneratorState) -> op.Range:
+    """Often what two permissions allow together, and neither does."""
+    across = state.across_permissions()
+    return op.Range(*choices.pick(across)) if across and choices.one_in(2) else kv.range_(choices, state)
 
 
 def watch_create(choices: ChoiceDecoder, state: GeneratorState) -> op.WatchCreate:

@@ -12,7 +12,7 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from etcd_lockstep.strategies.choices import ChoiceDecoder
-from etcd_lockstep.strategies.generator_state import KEYS, VALUES, GeneratorState
+from etcd_lockstep.strategies.generator_state import ALIKE, KEYS, LONG_VALUES, NUMBERS, VALUES, GeneratorState
 from etcd_lockstep.strategies.operation_table import DRAWS, FAMILIES
 from etcd_lockstep.trace import Trace, symbols
 from etcd_model.operations import Operation
@@ -34,8 +34,8 @@ def keys() -> st.SearchStrategy[bytes]:
 
 
 def values() -> st.SearchStrategy[bytes]:
-    """A few values, the empty one and a zero byte among them."""
-    return st.sampled_from(VALUES)
+    """A few values, among them the empty one, a zero byte, numbers, some that are nearly the same, and long ones."""
+    return st.sampled_from(list(dict.fromkeys((*VALUES, *NUMBERS, *ALIKE, *LONG_VALUES))))
 
 
 def operations(
@@ -75,7 +75,7 @@ def traces(
     and errors as for `operations`.
 
     >>> from hypothesis import find
-    >>> find(traces(["kv", "lease"]), lambda trace: any(getattr(operation, "lease", 0) for operation in trace))
+    >>> find(traces(["kv", "lease"], max_steps=4), lambda trace: any(getattr(one, "lease", 0) for one in trace))
     (LeaseGrant(ttl=60, id=0), Put(key=b'a', value=b'1', lease=LeaseOf(1), prev_kv=False, ignore_value=False, \
 ignore_lease=False))
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from etcd_lockstep.strategies.choices import ChoiceDecoder
@@ -38,11 +38,35 @@ KEYS = (b"a", b"ab", b"b", b"a\x00", b"aa", b"a\xff")
 MOST_KEYS = 6
 """From seven equal elements on, the order in which etcd sorts ties depends on the Go that built it."""
 
-VALUES = (b"1", b"2", b"", b"a", b"\x00", b"\xff\xc3(", b"long " * 60)
-"""Beside usual ones: none, a zero byte, what is no UTF-8, and one that is longer than a line."""
+VALUES = (b"1", b"2", b"", b"a", b"10", b"\x00", b"\xff\xc3(", b"long " * 60)
+"""Beside usual ones: none, two digits, a zero byte, what is no UTF-8, and one that is longer than a line."""
+
+NUMBERS = (b"1", b"2", b"", b"10", b"9", b"010", b"1e1", b"9007199254740993", b"\xff\xc3(")
+"""Of one digit and of several, one number in several spellings, and one that no double holds; and what is no UTF-8."""
+
+ALIKE = (b"a", b"", b"A", b" a", b"a ", b"a\n", b"a\x00", b'"a"', b"\xc3\xa9", b"e\xcc\x81", b"\xff\xc3(")
+"""Another case, blanks, a zero byte, quotes, and one letter in two forms of Unicode; and what is no UTF-8."""
+
+VALUES_OF_A_SEQUENCE = (VALUES, VALUES, NUMBERS, ALIKE)
+"""Of which a sequence has one, so that values which are nearly the same meet."""
+
+LONG_VALUES = tuple(
+    (b"long " * (length // 5 + 1))[: length - 1] + last
+    for length in (1025, 4097, 1025, 4097, 1025, 65537)
+    for last in (b"1", b"2")
+)
+"""A byte more than stores that limit values often take; two of each length that differ in their last byte."""
 
 OWN_LEASE_IDS = (7, 8, -5)
 """Lease ids that callers pick; negative ones are legal."""
+
+NO_DOUBLE = 2**53 + 1
+"""The smallest number that no double holds: as an id, one that a store in JavaScript mistakes for another."""
+
+
+_LONGEST_KEY = 64 * 1024
+"""Longer ones are not used again. What a server says of a request that is too long has its length, and where there is a
+revision in it, that depends on how far the server has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +86,19 @@ class GeneratorState:
         self,
         keys: Sequence[bytes] = KEYS,
         *,
+        values: Sequence[bytes] = VALUES,
+        operations: Collection[str] | None = None,
         txns: Sequence[Txn] = (),
         invalid_inputs: bool = True,
         defaults_only: bool = False,
     ) -> None:
         self.keys = tuple(keys)
+        self.values = values
+        """Of which most are drawn."""
+        self.compares_values = values != VALUES
+        """Whether many compares are of values: where these are nearly the same."""
+        self.operations = operations
+        """The names of those that may be drawn inside of others; None where all may."""
         self.txns = txns
         """Examples of txns, of targets that take few others."""
         self.invalid_inputs = invalid_inputs
@@ -127,10 +159,15 @@ class GeneratorState:
                 self.streams.append(stream)
             case WatchClose(stream=stream) if stream in self.streams:
                 self.streams.remove(stream)
+            case Lock(name, lease, meanwhile) | Campaign(name, lease, _, meanwhile) if isinstance(
+                meanwhile, LeaseRevoke
+            ):
+                self.own_leases = [own for own in self.own_leases if own != meanwhile.id]
+                self._own(key_of(name, lease))
             case Lock(name, lease):
-                self.owned.append(key_of(name, lease))
+                self._own(key_of(name, lease))
             case Campaign(name, lease):
-                self.owned.append(key_of(name, lease))
+                self._own(key_of(name, lease))
                 self.campaigns.append(LeaderKey(name, key_of(name, lease), RevisionAt(self.steps), lease))
             case RoleGrantPermission(perm=Permission() as granted) if granted.key:
                 self.granted.append(granted)
@@ -162,11 +199,15 @@ class GeneratorState:
     def _follow_change(self, change: Put | DeleteRange) -> None:
         if isinstance(change, DeleteRange):
             self._forget(key for key in self.there if _in_range(key, change.key, change.range_end))
-        elif change.key:
+        elif change.key and len(change.key) <= _LONGEST_KEY:
             self.written.append(change.key)
             before = self.there.get(change.key)
             created = before.created if before else self.steps
             self.there[change.key] = Written(change.value, created, self.steps, change.lease)
+
+    def _own(self, key: bytes) -> None:
+        if len(key) <= _LONGEST_KEY:
+            self.owned.append(key)
 
     def _forget(self, keys: Iterable[bytes]) -> None:
         gone = list(keys)
@@ -226,8 +267,23 @@ class GeneratorState:
             return choices.pick(self.range_ends)
         return choices.pick([end for end in self.range_ends if end > key or end == FROM_KEY])
 
+    def across_permissions(self) -> list[tuple[bytes, bytes]]:
+        """The key and the end of each range over two permissions, of which one begins where the other ends."""
+        return [
+            (first.key, second.range_end or second.key + b"\0")
+            for first in self.granted
+            for second in self.granted
+            if first.range_end == second.key > first.key
+        ]
+
     def value(self, choices: ChoiceDecoder) -> bytes:
-        return choices.pick(VALUES)
+        """Mostly one of a few, so that they meet again; seldom a long one."""
+        return choices.pick(LONG_VALUES) if choices.one_in(40) else choices.pick(self.values)
+
+    def value_to_compare(self, choices: ChoiceDecoder, key: bytes) -> bytes:
+        """Often the one that the key has."""
+        value, same = self.value(choices), choices.one_in(3)
+        return self.there[key].value if same and key in self.there else value
 
     def lease(self, choices: ChoiceDecoder) -> int:
         """A living lease of this sequence, 0 where there is none; sometimes one that was revoked, or never was."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import GeneratorState
+from etcd_lockstep.trace import RevisionAt
 from etcd_model.operations import Compact, DeleteRange, Put, Range, RangeStream, SortOrder, SortTarget
 
 _SORTS = tuple((order, target) for order in (*SortOrder, 3) for target in SortTarget)
@@ -31,6 +32,8 @@ def range_(choices: ChoiceDecoder, state: GeneratorState) -> Range:
                 options["limit"] = choices.pick(_LIMITS)
             case "sort":
                 options["sort_order"], options["sort_target"] = choices.pick(_SORTS)
+                if choices.one_in(3):
+                    options["limit"] = choices.pick((1, 2))  # as clients ask for the first or the last key
             case "revision":
                 options["revision"] = state.revision(choices)
             case "flag":
@@ -47,6 +50,8 @@ def range_stream(choices: ChoiceDecoder, state: GeneratorState) -> RangeStream:
     if not choices.one_in(4):
         for name in ("sort_order", *_FILTERS):
             del options[name]
+    if state.compacted and choices.one_in(6):
+        options["revision"] = RevisionAt(choices.pick(state.compacted[-2:]).step, -1)
     return RangeStream(**options)
 
 

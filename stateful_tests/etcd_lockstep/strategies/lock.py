@@ -7,19 +7,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from etcd_lockstep.names import operation_name
 from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import OWN_LEASE_IDS, GeneratorState
+from etcd_lockstep.trace import UNKNOWN_LEASE
 from etcd_model.lock import key_of
 from etcd_model.operations import (
     Campaign,
+    DeleteRange,
     Leader,
     LeaderKey,
     LeaseGrant,
+    LeaseRevoke,
     Lock,
     Observe,
     Operation,
     Proclaim,
+    Put,
     Resign,
+    Txn,
     Unlock,
 )
 
@@ -39,8 +45,16 @@ def _grant(choices: ChoiceDecoder, state: GeneratorState) -> LeaseGrant:
 
 
 def lock(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
+    """Where somebody may have the lock already, sometimes a key of another in the queue, so that who asks next waits
+    for two."""
     lease = _lease(choices, state)
-    return _grant(choices, state) if lease is None else Lock(_name(choices, state), lease)
+    if lease is None:
+        return _grant(choices, state)
+    name, asks = _name(choices, state), not choices.one_in(3)
+    is_taken = any(key.startswith(name + b"/") for key in state.owned)
+    if asks or not is_taken or not _may_draw(Put, state):
+        return Lock(name, lease, _meanwhile(choices, state, name, lease))
+    return Put(key_of(name, choices.pick([own for own in OWN_LEASE_IDS if own != lease])), state.value(choices))
 
 
 def unlock(choices: ChoiceDecoder, state: GeneratorState) -> Unlock:
@@ -51,7 +65,47 @@ def unlock(choices: ChoiceDecoder, state: GeneratorState) -> Unlock:
 
 def campaign(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
     lease = _lease(choices, state)
-    return _grant(choices, state) if lease is None else Campaign(_name(choices, state), lease, state.value(choices))
+    if lease is None:
+        return _grant(choices, state)
+    name, value = _name(choices, state), state.value(choices)
+    return Campaign(name, lease, value, _meanwhile(choices, state, name, lease))
+
+
+def _meanwhile(choices: ChoiceDecoder, state: GeneratorState, name: bytes, lease: int) -> Operation | None:
+    asked = _another_asks(choices, state, name, lease)
+    return asked if asked is not None and _may_draw(type(asked), state) else None
+
+
+def _may_draw(operation: type[Operation], state: GeneratorState) -> bool:
+    """Whether the target knows it."""
+    return state.operations is None or operation_name(operation) in state.operations
+
+
+def _another_asks(choices: ChoiceDecoder, state: GeneratorState, name: bytes, lease: int) -> Operation | None:
+    """Mostly what ends the wait for another; sometimes what takes away the key of who waits too, or only that, or puts
+    another key in the queue."""
+    if choices.pick((False, True)):
+        return None
+    others = [own for own in OWN_LEASE_IDS if own != lease]
+    other = choices.pick([own for own in state.own_leases if own != lease] or others)
+    key, own_key = key_of(name, other), key_of(name, lease)
+    match choices.count(9):
+        case 0 | 1:
+            return Unlock(key)
+        case 2 | 3:
+            return LeaseRevoke(other)
+        case 4:
+            return Resign(LeaderKey(name, key, state.revision(choices), other))
+        case 5:
+            return DeleteRange(name + b"/", name + b"0")
+        case 6:
+            return Txn(success=tuple(map(DeleteRange, choices.pick(((key, own_key), (own_key, key), (key,))))))
+        case 7:
+            return LeaseRevoke(lease)
+        case 8:
+            return Put(choices.pick((key, key_of(name, 9))), state.value(choices))
+        case _:
+            return DeleteRange(choices.pick((key, own_key)))
 
 
 def proclaim(choices: ChoiceDecoder, state: GeneratorState) -> Proclaim:
@@ -82,6 +136,8 @@ def _leader_key(choices: ChoiceDecoder, state: GeneratorState) -> LeaderKey | No
         return None
     if state.campaigns and not choices.one_in(6):
         leader = choices.pick(state.campaigns[-3:])
+        if state.invalid_inputs and choices.one_in(10):
+            return choices.pick((replace(leader, lease=UNKNOWN_LEASE), replace(leader, key=b"")))
         return replace(leader, rev=state.revision(choices)) if choices.one_in(4) else leader
     name, lease = choices.pick(_NAMES), choices.pick(OWN_LEASE_IDS)
     return LeaderKey(name, key_of(name, lease), state.revision(choices), lease)

@@ -6,13 +6,22 @@ from etcd_lockstep.strategies import txn
 from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import OWN_LEASE_IDS, GeneratorState
 from etcd_model import operations as op
+from etcd_model.sizes import MARGIN, MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES
 
 _NO_MEMBER = 404
 _MEMBERS = (0, op.MEMBER_ID, _NO_MEMBER)
 _BAD_URLS = ((), ("",), ("nonsense",), ("http://127.0.0.1",), ("ftp://127.0.0.1:1",))
 _VERSIONS = ("", "nonsense", "3.4.0", "3.5", "3.5.0", "3.6.0", "3.7.0", "9.9.9")
-_SIZES = (1_000_000, 1_572_000, 1_573_000, 2_100_000)
-"""Bytes of a value: accepted, nearly too large, too large for raft, too large for a gRPC message."""
+_SIZES = (
+    1_000_000,
+    MAX_REQUEST_BYTES - 2 * MARGIN,
+    MAX_REQUEST_BYTES + 2 * MARGIN,
+    2_000_000,
+    *range(MAX_MESSAGE_BYTES - 20, MAX_MESSAGE_BYTES, 2),
+    2_100_000,
+)
+"""Bytes of a key or a value: accepted, nearly too large, just too large for raft, too large; around the limit of a gRPC
+message; too large for one."""
 
 
 def status(_choices: ChoiceDecoder, _state: GeneratorState) -> op.Status:
@@ -67,7 +76,7 @@ def member_add(choices: ChoiceDecoder, state: GeneratorState) -> op.MemberAdd:
 def member_remove(choices: ChoiceDecoder, state: GeneratorState) -> op.MemberRemove:
     if state.members and not choices.one_in(3):
         return op.MemberRemove(choices.pick(state.members[-2:]))
-    return op.MemberRemove(choices.pick((_NO_MEMBER, 0)))
+    return op.MemberRemove(choices.pick((_NO_MEMBER, 0, op.MEMBER_ID)))
 
 
 def member_update(choices: ChoiceDecoder, state: GeneratorState) -> op.MemberUpdate:
@@ -103,7 +112,32 @@ def _peer_url(choices: ChoiceDecoder) -> str:
 
 
 def large_put(choices: ChoiceDecoder, state: GeneratorState) -> op.Put:
-    return op.Put(state.key(choices), b"x" * choices.pick(_SIZES))
+    """Mostly for its value."""
+    large = b"x" * choices.pick(_SIZES)
+    return op.Put(state.key(choices), large) if not choices.one_in(4) else op.Put(large)
+
+
+def large_delete(choices: ChoiceDecoder, state: GeneratorState) -> op.DeleteRange:
+    large = b"x" * choices.pick(_SIZES)
+    return op.DeleteRange(state.key(choices), large) if choices.pick((False, True)) else op.DeleteRange(large)
+
+
+def large_range(choices: ChoiceDecoder, _state: GeneratorState) -> op.Range:
+    """Only a message has a limit here."""
+    return op.Range(b"x" * choices.pick(_SIZES))
+
+
+def large_txn(choices: ChoiceDecoder, state: GeneratorState) -> op.Txn:
+    """Of one large put, or of two that are large together."""
+    size = choices.pick(_SIZES)
+    if choices.pick((True, False)):
+        return op.Txn(success=(op.Put(state.key(choices), b"x" * size),))
+    return op.Txn(success=(op.Put(b"a", b"x" * (size // 2)), op.Put(b"b", b"x" * (size - size // 2))))
+
+
+def large_lock(choices: ChoiceDecoder, _state: GeneratorState) -> op.Lock:
+    """The key is named more often than once in what a lock sends to the store."""
+    return op.Lock(b"x" * choices.pick((1_400_000, 2_100_000)), choices.pick(OWN_LEASE_IDS))
 
 
 # Where there is no space

@@ -6,7 +6,7 @@ A new operation has a row here, a function that draws it in the module of its fa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from etcd_lockstep.names import operation_name
@@ -68,7 +68,7 @@ _ROWS = (
     Row(op.MemberUpdate, "maintenance", maintenance.member_update, simplify.member_update),
     Row(op.MemberPromote, "maintenance", maintenance.member_promote),
     Row(op.MemberRemove, "maintenance", maintenance.member_remove),
-    Row(op.UserChangePassword, "auth", auth.user_change_password),
+    Row(op.UserChangePassword, "auth", auth.user_change_password, simplify.user_change_password),
     Row(op.RoleRevokePermission, "auth", auth.role_revoke_permission, simplify.role_revoke_permission),
     Row(op.UserRevokeRole, "auth", auth.user_revoke_role),
     Row(op.RoleDelete, "auth", auth.role_delete),
@@ -124,8 +124,10 @@ def simpler(operation: op.Operation) -> Iterator[op.Operation]:
     """Operations a little simpler than this one, the boldest first."""
     if isinstance(operation, op.As):
         yield operation.operation
+        yield from simplify.without_options(operation, "authorization", "scheme")
         for one in simpler(operation.operation):
             assert not isinstance(one, op.As)
-            yield op.As(operation.token, one)
+            yield replace(operation, operation=one)
+        yield from simplify.sender(operation)
     else:
         yield from _BY_TYPE[type(operation)].simpler(operation)

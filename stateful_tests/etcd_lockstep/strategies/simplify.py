@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 
-from etcd_lockstep.trace import RevisionAt
+from etcd_lockstep.trace import AuthRevision, RevisionAt
 from etcd_model import operations as op
 from etcd_model.exhaustive import assert_never
 from etcd_model.lock import key_of
@@ -15,6 +16,7 @@ from etcd_model.ranges import FROM_KEY
 PLAIN_TTL = 60
 SHORTEST_TTL = 2
 """Where leases are to expire: that of a server with etcd's default timings."""
+Ended = TypeVar("Ended", op.Range, op.DeleteRange, op.Compare, op.WatchCreate, op.Permission, op.RoleRevokePermission)
 EQUAL, NOT_EQUAL = op.CompareResult.EQUAL, op.CompareResult.NOT_EQUAL
 
 
@@ -23,30 +25,82 @@ def nothing(_operation: op.Operation) -> Iterator[op.Operation]:
     return iter(())
 
 
+def sender(operation: op.As) -> Iterator[op.As]:
+    """Who sends an operation: with a certificate or a token alone, and a token with nothing wrong about it."""
+    if operation.claims is not None:
+        if operation.certificate:
+            yield replace(operation, claims=None)
+        yield from (replace(operation, claims=claims) for claims in _simpler_claims(operation.claims))
+    elif operation.token and operation.certificate:
+        yield replace(operation, token="", scheme="", authorization=False)
+    if operation.certificate and (operation.token or operation.claims is not None):
+        yield replace(operation, certificate="")
+
+
+def _simpler_claims(claims: op.Claims) -> Iterator[op.Claims]:
+    if claims.expired:
+        yield replace(claims, expired=False)
+    if claims.forged:
+        yield replace(claims, forged=False)
+    if claims.revision != AuthRevision():
+        yield replace(claims, revision=AuthRevision())
+
+
 def put(operation: op.Put) -> Iterator[op.Operation]:
-    yield from _without_options(operation, "prev_kv", "ignore_value", "ignore_lease", "lease")
-    for value in (b"", b"1"):
-        if (len(value), value) < (len(operation.value), operation.value):
-            yield replace(operation, value=value)
+    yield from without_options(operation, "prev_kv", "ignore_value", "ignore_lease", "lease")
+    for value in simpler_values(operation.value):
+        yield replace(operation, value=value)
+    if operation.ignore_value:  # what the key holds may be needed, but not who put it
+        yield replace(operation, ignore_value=False, value=b"1")
+
+
+_SIMPLEST_VALUES = (b"", b"1", b"2")
+
+_SHORT = 32
+"""Bytes up to which a value is made shorter byte by byte. A longer one is halved, which says enough of where a limit
+is; what it consists of doesn't matter then."""
+
+
+def simpler_values(value: bytes) -> Iterator[bytes]:
+    """Values that are simpler, the simplest first."""
+    if value in _SIMPLEST_VALUES:
+        yield from _SIMPLEST_VALUES[: _SIMPLEST_VALUES.index(value)]
+        return
+    yield from _SIMPLEST_VALUES
+    half = (len(value) + 1) // 2
+    if len(value) > 2:
+        yield from (value[:half], value[half:])
+    if 2 <= len(value) <= _SHORT:
+        yield from (value[:-1], value[1:])
+    elif len(value) > _SHORT and value != b"1" * len(value):
+        yield b"1" * len(value)
+
+
+def _plain_end(operation: Ended) -> Iterator[Ended]:
+    """The end of all keys that begin with the first one, rather than another."""
+    if operation.range_end and operation.key and operation.key[-1] < 0xFF:
+        end = operation.key[:-1] + bytes([operation.key[-1] + 1])
+        if operation.range_end != end:
+            yield replace(operation, range_end=end)
 
 
 _REVISIONS = ("revision", "min_mod_revision", "max_mod_revision", "min_create_revision", "max_create_revision")
 
 
 def range_(operation: op.Range) -> Iterator[op.Operation]:
-    yield from _without_options(
+    yield from without_options(
         operation, *(field.name for field in fields(operation) if field.name not in ("key", *_REVISIONS))
     )
     if operation.limit > 1:
         yield replace(operation, limit=1)
     for name in _REVISIONS:
         yield from _simpler_revisions(operation, name)
-    if operation.range_end == FROM_KEY and operation.key:
-        yield replace(operation, range_end=operation.key + b"\xff")
+    yield from _plain_end(operation)
 
 
 def delete_range(operation: op.DeleteRange) -> Iterator[op.Operation]:
-    yield from _without_options(operation, "range_end", "prev_kv")
+    yield from without_options(operation, "range_end", "prev_kv")
+    yield from _plain_end(operation)
 
 
 def txn(operation: op.Txn) -> Iterator[op.Operation]:
@@ -80,7 +134,7 @@ def _request(request: op.RequestOp) -> Iterator[op.Operation]:
         case op.Put():
             return put(request)
         case op.DeleteRange():
-            return delete_range(request)
+            return chain((op.Put(request.key),), delete_range(request))
         case op.Txn():
             return txn(request)
         case _:
@@ -94,16 +148,19 @@ def _compare(compare: op.Compare) -> Iterator[op.Compare]:
         yield from plain
     if compare.range_end:
         yield replace(compare, range_end=b"")
+        yield from _plain_end(compare)
     if isinstance(compare.operand, int) and compare.operand:
         yield replace(compare, operand=0)
     if isinstance(compare.operand, RevisionAt) and compare.operand.plus:
         yield replace(compare, operand=RevisionAt(compare.operand.step))
-    if isinstance(compare.operand, bytes) and compare.operand:
-        yield replace(compare, operand=b"")
+    if isinstance(compare.operand, RevisionAt) and compare.operand.step:
+        yield replace(compare, operand=RevisionAt(compare.operand.step - 1, max(compare.operand.plus, 0)))
+    if isinstance(compare.operand, bytes):
+        yield from (replace(compare, operand=value) for value in simpler_values(compare.operand))
 
 
 def lease_grant(operation: op.LeaseGrant) -> Iterator[op.Operation]:
-    yield from _without_options(operation, "id")
+    yield from without_options(operation, "id")
     if operation.ttl != PLAIN_TTL:
         yield replace(operation, ttl=PLAIN_TTL)
     if SHORTEST_TTL < operation.ttl < PLAIN_TTL:
@@ -111,7 +168,7 @@ def lease_grant(operation: op.LeaseGrant) -> Iterator[op.Operation]:
 
 
 def lease_time_to_live(operation: op.LeaseTimeToLive) -> Iterator[op.Operation]:
-    yield from _without_options(operation, "keys")
+    yield from without_options(operation, "keys")
 
 
 def advance(operation: op.Advance) -> Iterator[op.Operation]:
@@ -120,10 +177,14 @@ def advance(operation: op.Advance) -> Iterator[op.Operation]:
 
 
 def watch_create(operation: op.WatchCreate) -> Iterator[op.Operation]:
-    yield from _without_options(
+    yield from without_options(
         operation, *(field.name for field in fields(operation) if field.name not in ("key", "start_revision"))
     )
+    if len(operation.filters) > 1:
+        for at in range(len(operation.filters)):
+            yield replace(operation, filters=(*operation.filters[:at], *operation.filters[at + 1 :]))
     yield from _simpler_revisions(operation, "start_revision")
+    yield from _plain_end(operation)
     if operation.range_end == FROM_KEY and operation.key < op.SENTINEL_KEY:
         yield replace(operation, range_end=op.SENTINEL_KEY)  # every key from this one on that a sequence writes
 
@@ -135,41 +196,68 @@ def watch_cancel(operation: op.WatchCancel) -> Iterator[op.Operation]:
 
 
 def of_a_stream(operation: op.WatchProgress | op.WatchRead | op.WatchCancel | op.WatchClose) -> Iterator[op.Operation]:
-    yield from _without_options(operation, "stream")
+    yield from without_options(operation, "stream")
 
 
 def compact(operation: op.Compact) -> Iterator[op.Operation]:
-    yield from _without_options(operation, "physical")
+    yield from without_options(operation, "physical")
     yield from _simpler_revisions(operation, "revision", or_none=False)
 
 
 def user_add(operation: op.UserAdd) -> Iterator[op.Operation]:
-    yield from _without_options(operation, "no_password")
+    yield from without_options(operation, "no_password", "hashed_password")
+
+
+def user_change_password(operation: op.UserChangePassword) -> Iterator[op.Operation]:
+    yield from without_options(operation, "hashed_password")
 
 
 def role_grant_permission(operation: op.RoleGrantPermission) -> Iterator[op.Operation]:
     if operation.perm is not None and operation.perm.range_end:
         yield replace(operation, perm=replace(operation.perm, range_end=b""))
+        yield from (replace(operation, perm=perm) for perm in _plain_end(operation.perm))
 
 
 def role_revoke_permission(operation: op.RoleRevokePermission) -> Iterator[op.Operation]:
-    yield from _without_options(operation, "range_end")
+    yield from without_options(operation, "range_end")
+    yield from _plain_end(operation)
 
 
 def lock(operation: op.Lock) -> Iterator[op.Operation]:
-    """The put that it makes; then with a lease of the server's."""
+    """The put that it makes; without what is asked meanwhile, or with something simpler; with a lease of the
+    server's."""
     yield op.Put(key_of(operation.name, operation.lease))
-    yield from _without_options(operation, "lease")
+    yield from _simpler_meanwhile(operation)
+    yield from without_options(operation, "lease")
 
 
 def campaign(operation: op.Campaign) -> Iterator[op.Operation]:
     """As a lock."""
     yield op.Put(key_of(operation.name, operation.lease), operation.value)
-    yield from _without_options(operation, "value", "lease")
+    yield from (replace(operation, value=value) for value in simpler_values(operation.value))
+    yield from _simpler_meanwhile(operation)
+    yield from without_options(operation, "lease")
+
+
+def _simpler_meanwhile(operation: op.Lock | op.Campaign) -> Iterator[op.Operation]:
+    yield from without_options(operation, "meanwhile")
+    if isinstance(operation.meanwhile, op.Txn):  # all that wait: which keys these are depends on their leases
+        yield _with(operation, "meanwhile", op.DeleteRange(operation.name + b"/", operation.name + b"0"))
+    match operation.meanwhile:
+        case op.Put() | op.DeleteRange() | op.Txn() as request:
+            yield from (_with(operation, "meanwhile", one) for one in _request(request))
+        case op.Resign() as request:
+            if request.leader is not None:
+                yield _with(operation, "meanwhile", op.DeleteRange(request.leader.key))
+            yield from (_with(operation, "meanwhile", one) for one in resign(request))
+        case op.Unlock(key=key):
+            yield _with(operation, "meanwhile", op.DeleteRange(key))
+        case op.LeaseRevoke(id=lease):
+            yield _with(operation, "meanwhile", op.DeleteRange(key_of(operation.name, lease)))
 
 
 def proclaim(operation: op.Proclaim) -> Iterator[op.Operation]:
-    yield from _without_options(operation, "value")
+    yield from (replace(operation, value=value) for value in simpler_values(operation.value))
     yield from resign(operation)
 
 
@@ -191,15 +279,15 @@ def hash_kv(operation: op.HashKV) -> Iterator[op.Operation]:
 
 
 def alarm(operation: op.Alarm) -> Iterator[op.Operation]:
-    yield from _without_options(operation, "member_id")
+    yield from without_options(operation, "member_id")
 
 
 def member_list(operation: op.MemberList) -> Iterator[op.Operation]:
-    yield from _without_options(operation, "linearizable")
+    yield from without_options(operation, "linearizable")
 
 
 def member_add(operation: op.MemberAdd) -> Iterator[op.Operation]:
-    yield from _without_options(operation, "is_learner")
+    yield from without_options(operation, "is_learner")
     yield from _fewer_urls(operation)
 
 
@@ -213,7 +301,8 @@ def _fewer_urls(operation: op.MemberAdd | op.MemberUpdate) -> Iterator[op.Operat
             yield replace(operation, peer_urls=(*operation.peer_urls[:index], *operation.peer_urls[index + 1 :]))
 
 
-def _without_options(operation: op.Operation, *names: str) -> Iterator[op.Operation]:
+def without_options(operation: op.Operation, *names: str) -> Iterator[op.Operation]:
+    """The operation with each of these fields as it is by default, where it is not."""
     defaults = {field.name: field.default for field in fields(operation)}
     for name in names:
         if getattr(operation, name) != defaults[name]:
@@ -231,5 +320,11 @@ def _simpler_revisions(
     revision = getattr(operation, name)
     if or_none and revision:
         yield _with(operation, name, 0)
-    if isinstance(revision, RevisionAt) and revision.plus not in (0, 1):
-        yield _with(operation, name, RevisionAt(revision.step, 1 if revision.plus > 1 else 0))
+    match revision:
+        case RevisionAt(step=step, plus=plus):
+            plainer = (less for less in (0, 1, -1) if abs(less) < abs(plus) and less * plus >= 0)
+            yield from (_with(operation, name, RevisionAt(step, less)) for less in plainer)
+            if step:  # the same where that step changes nothing, and as good in many other places
+                yield _with(operation, name, RevisionAt(step - 1, max(plus, 0)))
+        case int() if revision < -1:
+            yield _with(operation, name, -1)

@@ -58,12 +58,17 @@ def _guard(choices: ChoiceDecoder, state: GeneratorState) -> Compare:
 
 
 def _compare(choices: ChoiceDecoder, state: GeneratorState) -> Compare:
-    key = state.new_key(choices) if choices.one_in(3) else state.key(choices)
     target, result = choices.pick(_COMPARES)
+    if state.compares_values and choices.pick((True, False)):
+        target = CompareTarget.VALUE
+    if choices.one_in(3):
+        key = state.new_key(choices)
+    else:
+        key = state.key_to_read(choices) if target == CompareTarget.VALUE else state.key(choices)
     operand: int | bytes
     match target:
         case CompareTarget.VALUE:
-            operand = state.value(choices)
+            operand = state.value_to_compare(choices, key)
         case CompareTarget.LEASE:
             operand = state.lease(choices) if choices.pick((True, False)) else 0
         case CompareTarget.VERSION:

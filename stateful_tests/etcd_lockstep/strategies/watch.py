@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from etcd_lockstep.strategies.choices import ChoiceDecoder
-from etcd_lockstep.strategies.generator_state import GeneratorState
+from etcd_lockstep.strategies.generator_state import NO_DOUBLE, GeneratorState
 from etcd_model.operations import FilterType, WatchCancel, WatchClose, WatchCreate, WatchProgress, WatchRead
 
 STREAMS = (0, 0, 0, 1)
 _FILTERS = ((), (), (), (FilterType.NOPUT,), (FilterType.NODELETE,), (FilterType.NOPUT, FilterType.NODELETE), (7,))
-_OWN_IDS = (1, 2, 5, -7)
+_OWN_IDS = (1, 2, 5, -7, NO_DOUBLE)
 """Watch ids that callers pick. -1 is left alone: replies to progress requests carry it."""
 
 

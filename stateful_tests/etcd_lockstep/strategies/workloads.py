@@ -8,10 +8,10 @@ needs writes, and leases that expire need keys.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from etcd_lockstep.servers import USUAL, ServerSettings
-from etcd_lockstep.strategies import auth, kv, lease, maintenance, time, txn
+from etcd_lockstep.strategies import auth, identity, kv, lease, maintenance, time, txn
 from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_lockstep.strategies.operation_table import DRAWS, FAMILIES, Draw
@@ -107,8 +107,9 @@ class Swarm:
         return self._workload.wrap(choices, state, draw(choices, state))
 
 
-def _sometimes_large(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
-    return maintenance.large_put(choices, state) if choices.one_in(40) else DRAWS["put"](choices, state)
+def _sometimes_large(usual: Draw, large: Draw, times: int = 40) -> Draw:
+    """Once in so many times one that is about as large as a request may be."""
+    return lambda choices, state: (large if choices.one_in(times) else usual)(choices, state)
 
 
 def _leased(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
@@ -192,14 +193,37 @@ AUTH = Workload(
         "member_remove": (0, 0, 1, 0),
         "member_update": (0, 0, 0, 1),
         "member_promote": (0, 0, 1, 0),
+        "lock": (0, 0, 0, 1),
+        "unlock": (0, 0, 1, 0),
+        "campaign": (0, 0, 1, 0),
+        "leader": (0, 0, 1, 0),
+        "proclaim": (0, 0, 0, 1),
+        "resign": (0, 0, 1, 0),
     },
     share=2,
     settings=ServerSettings(cheap_passwords=True),
-    draws={"watch_create": auth.watch_create, "alarm": auth.alarm},
+    draws={"range": auth.range_, "watch_create": auth.watch_create, "alarm": auth.alarm},
     lengths=(60, 30, 40),
     prelude=auth.prelude,
     wrap=auth.in_a_name,
     final_check=auth.final_check,
+)
+
+CERTIFICATES = replace(
+    AUTH,
+    name="certificates",
+    share=1,
+    settings=ServerSettings(cheap_passwords=True, tokens="simple"),
+    settled=True,
+    wrap=identity.by_certificate,
+    final_check=identity.final_check,
+)
+
+JWT = replace(
+    CERTIFICATES,
+    name="jwt",
+    settings=ServerSettings(cheap_passwords=True, tokens="jwt"),
+    wrap=identity.by_signed_token,
 )
 
 MAINTENANCE = Workload(
@@ -226,9 +250,18 @@ MAINTENANCE = Workload(
         "lease_grant": (1, 2, 0, 1),
         "lease_revoke": (1, 0, 0, 1),
         "compact": (1, 1, 2, 1),
+        "lock": (0, 0, 1, 0),
+        "unlock": (0, 0, 1, 0),
+        "campaign": (0, 0, 0, 1),
     },
     share=1,
-    draws={"put": _sometimes_large},
+    draws={
+        "put": _sometimes_large(DRAWS["put"], maintenance.large_put),
+        "delete_range": _sometimes_large(DRAWS["delete_range"], maintenance.large_delete),
+        "range": _sometimes_large(DRAWS["range"], maintenance.large_range),
+        "txn": _sometimes_large(DRAWS["txn"], maintenance.large_txn),
+        "lock": _sometimes_large(DRAWS["lock"], maintenance.large_lock),
+    },
 )
 
 TIME = Workload(
@@ -284,4 +317,4 @@ QUOTA = Workload(
     lengths=(20, 8, 16),
 )
 
-WORKLOADS = (STORE, AUTH, MAINTENANCE, QUOTA, TIME)
+WORKLOADS = (STORE, AUTH, MAINTENANCE, QUOTA, CERTIFICATES, JWT, TIME)

@@ -78,6 +78,20 @@ class Breaking:
     peers: Peers | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A fault that is to be done."""
+
+    kind: str
+    seconds: float
+    """How long it lasts."""
+    place: int | None = None
+    """Which server, or which link between clients and servers, from 0: the last one, where there are fewer. None for
+    all links."""
+    later: float = 0.0
+    """Seconds that data is late, where it is delayed."""
+
+
 class Nemesis:
     """Does one fault in each round."""
 
@@ -89,48 +103,62 @@ class Nemesis:
         self.faults: list[Fault] = []
         """Those that are over."""
 
-    def disturb(self, source: random.Random, ended: Event) -> None:
-        """Wait, and do a drawn fault, which is over when this returns. Raises `servers.EtcdUnavailable`.
+    def draw(self, source: random.Random) -> tuple[float, Planned]:
+        """After how many seconds a fault is to be done, and which."""
+        kind, after = source.choice(self._kinds), source.uniform(*_FIRST_AFTER)
+        place, later, links = None, 0.0, self._breaking.links
+        if kind in (*OF_SERVERS, LEADER_KILL, PARTITION):
+            place = source.randrange(len(self._breaking.servers))
+        elif kind != PEER_DELAY and len(links) > 1 and source.random() < 0.5:
+            place = source.randrange(len(links))
+        if kind in (DELAY, PEER_DELAY):
+            later = source.uniform(*_LATER)
+        return after, Planned(kind, source.uniform(*_DURATION.get(kind, _LASTS)), place, later)
+
+    def disturb(self, source: random.Random, ended: Event) -> Planned:
+        """Wait, and do a drawn fault, as `do` does."""
+        after, planned = self.draw(source)
+        ended.wait(after)
+        self.do(planned, ended)
+        return planned
+
+    def do(self, planned: Planned, ended: Event) -> None:
+        """Do a fault, which is over when this returns. Raises `servers.EtcdUnavailable`.
 
         `ended`: nothing is to be waited for any longer.
         """
-        kind = source.choice(self._kinds)
-        ended.wait(source.uniform(*_FIRST_AFTER))
-        self.done[kind] += 1
-        what, fault = self._fault(kind, source)
+        self.done[planned.kind] += 1
+        what, fault = self._fault(planned)
         began = time.monotonic_ns()
         with fault:
-            ended.wait(source.uniform(*_DURATION.get(kind, _LASTS)))
-        self.faults.append(Fault(kind, began, time.monotonic_ns(), what))
+            ended.wait(planned.seconds)
+        self.faults.append(Fault(planned.kind, began, time.monotonic_ns(), what))
 
-    def _fault(self, kind: str, source: random.Random) -> tuple[str, AbstractContextManager[None]]:
+    def _fault(self, planned: Planned) -> tuple[str, AbstractContextManager[None]]:
         """What it is done to, in words, and the fault."""
-        breaking = self._breaking
-        if kind in (KILL, PAUSE):
-            server = source.choice(breaking.servers)
-            return self._member(server), _killed(server) if kind == KILL else _paused(server)
-        if kind == LEADER_KILL:
-            assert breaking.peers is not None
-            leader = breaking.peers.leader() or source.choice(breaking.servers)
-            return self._member(leader), _killed(leader)
+        breaking, kind, place = self._breaking, planned.kind, planned.place
+        if kind in (*OF_SERVERS, LEADER_KILL):
+            server = breaking.servers[_nearest(place, breaking.servers)]
+            if kind == LEADER_KILL and breaking.peers is not None:
+                server = breaking.peers.leader() or server
+            return self._member(server), _paused(server) if kind == PAUSE else _killed(server)
         assert breaking.network is not None
         if kind == PARTITION:
-            parted = source.randrange(len(breaking.servers))
+            parted = _nearest(place, breaking.servers)
             return self._member(breaking.servers[parted]), self._partition(parted)
         links, what = breaking.links, ""
         if kind == PEER_DELAY:
             assert breaking.peers is not None
             links = [*breaking.peers.links.values()]
-        elif len(links) > 1 and source.random() < 0.5:
-            links = [source.choice(links)]
-            what = f"to member {breaking.links.index(links[0]) + 1}"
-        return what, self._of_network(kind, breaking.network, links, source)
+        elif place is not None and len(links) > 1:
+            one = _nearest(place, links)
+            links, what = [links[one]], f"to member {one + 1}"
+        return what, self._of_network(planned, breaking.network, links)
 
-    def _of_network(
-        self, kind: str, network: Network, links: Sequence[Link], source: random.Random
-    ) -> AbstractContextManager[None]:
+    def _of_network(self, planned: Planned, network: Network, links: Sequence[Link]) -> AbstractContextManager[None]:
+        kind = planned.kind
         if kind in (DELAY, PEER_DELAY):
-            return network.delayed(links, source.uniform(*_LATER))
+            return network.delayed(links, planned.later)
         if kind == RESET:
             return _reset(network, links)
         if kind == CUT:
@@ -155,6 +183,10 @@ class Nemesis:
             others = [link for number, link in links.items() if number != parted]
             stack.enter_context(breaking.network.held(others, from_it))
             yield
+
+
+def _nearest(place: int | None, things: Sequence[object]) -> int:
+    return min(place or 0, len(things) - 1)
 
 
 def _from(sender: str) -> Ends:

@@ -7,6 +7,7 @@ one are the few lines here. They end with this process, in whichever way it ends
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import re
 import socket
 import struct
@@ -16,10 +17,12 @@ from dataclasses import dataclass, field
 from threading import Thread
 from typing import Any
 
+from etcd_lockstep.target import TargetDied
+
 _CHUNK = 2**16
 _NO_LINGER = struct.pack("ii", 1, 0)
-_WAIT_SECONDS = 5.0
-"""For what is asked of the loop: it never takes long."""
+_WAIT_SECONDS = 60.0
+"""For what is asked of the loop: it takes no time, but for a machine that is so busy that the loop does not run."""
 _SENDER = re.compile(rb"\r\nx-server-from: *([0-9a-f]+)", re.IGNORECASE)
 """Each first request of a member on a connection to another says who sends it (etcd server/etcdserver/api/rafthttp)."""
 
@@ -83,7 +86,8 @@ class Network:
         self._thread.start()
 
     def link(self, target: str = "") -> Link:
-        """A new proxy. Its `target`, HOST:PORT, may be set later, before it is used."""
+        """A new proxy. Its `target`, HOST:PORT, may be set later, before it is used. As all of these it raises
+        `TargetDied` where the proxies don't run."""
         link: Link = self._do(self._open(target))
         return link
 
@@ -126,7 +130,10 @@ class Network:
         self._loop.close()
 
     def _do(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_WAIT_SECONDS)
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self._loop).result(_WAIT_SECONDS)
+        except concurrent.futures.TimeoutError as error:  # which is an OSError without a text from Python 3.11 on
+            raise TargetDied(f"the proxies of this run did not answer in {_WAIT_SECONDS:.0f} s") from error
 
     # In the loop
 

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Event, Thread
+from threading import Barrier, BrokenBarrierError, Event, Thread
 
 import grpc
 
+from etcd_lockstep.codec import Malformed
 from etcd_lockstep.histories import Account, Beginning, Call, Fault, History, Indefinite, Watch, WatchResponse
 from etcd_lockstep.recording import EVERYTHING, Recorder, WatchRecorder, read_account
 from etcd_lockstep.servers import Access, open_channel
-from etcd_lockstep.stressing.nemesis import Nemesis
-from etcd_lockstep.stressing.programs import Draw
+from etcd_lockstep.servers.calls import wait_until_answers
+from etcd_lockstep.stressing.nemesis import Nemesis, Planned
+from etcd_lockstep.stressing.programs import KEYS
+from etcd_lockstep.stressing.recorded import script_of
+from etcd_lockstep.stressing.scripts import Fixed, Script
 from etcd_lockstep.stressing.stores import Store
 from etcd_lockstep.target import TargetDied
 from etcd_lockstep.targets.watching import StreamEnded
 from etcd_lockstep.targets.wire import Wire
-from etcd_model.operations import WatchCreate
+from etcd_model.operations import Range, WatchCreate
 from etcd_model.ranges import FROM_KEY
 
 ROUND_SECONDS = 1.0
 _AFTERWARDS = 0.3
 """Seconds that clients go on after a fault."""
+_START_SECONDS = 2.0
+"""For which clients wait for each other, so that they start together."""
 _PAUSE = 0.03
 """Seconds that a client waits after a call of which it doesn't know what became: a server that is down refuses
 thousands a second."""
@@ -34,6 +39,8 @@ _SETTLED_NS = 15_000_000_000
 server/config/config.go, ReqTimeout, with the default timings)."""
 _WATCH_SECONDS = 2.0
 """How long a watcher's next response is waited for; what it has not been sent by then is no violation."""
+_RETURN_SECONDS = 30.0
+"""For a server to answer after a fault."""
 _WATCHER = 1000
 """The number of the client that watches."""
 
@@ -43,23 +50,22 @@ class Circumstances:
     """What is the same for all rounds of a run."""
 
     store: Store
-    clients: int
-    seed: int
     call_timeout: float
     """Seconds."""
     nemesis: Nemesis | None = None
-    value_bytes: int = 0
-    """The size of big values; 0 for none."""
 
 
 class Round:
     """One round of a run."""
 
-    def __init__(self, run: Circumstances, number: int, unsettled: Sequence[Call] = ()) -> None:
+    def __init__(self, run: Circumstances, script: Script, unsettled: Sequence[Call] = ()) -> None:
         """`unsettled`: calls of earlier rounds that may still be carried out."""
         self._run = run
-        self._number = number
+        self._script = script
         self._unsettled = unsettled
+        self._revision = 1
+        self._planned: Planned | None = None
+        """The fault that was done."""
         self._over = Event()
         self._recorder = Recorder()
         self._failures: list[BaseException] = []
@@ -77,7 +83,9 @@ class Round:
         """
         store = self._run.store
         store.settle()
-        revision = store.target.reset()
+        if self._servers_fail:
+            store.target.wait_until_answers(_RETURN_SECONDS)
+        self._revision = revision = store.target.reset()
         access = store.access()
         accesses = store.clients() if store.clients is not None else [access]
         with open_channel(access) as channel:
@@ -86,7 +94,7 @@ class Round:
             try:
                 self._let_loose(accesses)
                 store.settle()
-                account = _account(channel, revision)
+                account = _account(channel, revision, _RETURN_SECONDS if self._servers_fail else 0.0)
                 if watcher is not None and account is not None:
                     _read_up_to(watcher, account)
             finally:
@@ -100,11 +108,22 @@ class Round:
         faults = self._faults_since(min((call.invoked for call in calls), default=time.monotonic_ns()))
         return History(calls, watches, account, beginning, store.version, None, store.members, faults)
 
+    @property
+    def _servers_fail(self) -> bool:
+        """Whether a channel to the store may have been broken, which lets calls fail for a while after it is back."""
+        return self._run.nemesis is not None and bool(self._run.store.breaking.servers)
+
     def _faults_since(self, start: int) -> list[Fault]:
         """Those of this round, and of earlier ones as far back as the history has calls of these."""
         nemesis = self._run.nemesis
         done = nemesis.faults if nemesis is not None else []
         return [fault for fault in done if fault.ended is None or fault.ended >= start]
+
+    def played(self, until: int | None = None) -> Fixed:
+        """What the clients did and the nemesis, to be done again; without what began later than `until`."""
+        nemesis = self._run.nemesis
+        began = nemesis.faults[-1].began if nemesis is not None and self._planned is not None else None
+        return script_of(self.calls, self._revision, self._planned, began, until)
 
     def unsettled(self) -> list[Call]:
         """The calls that may be carried out in the next round."""
@@ -117,29 +136,33 @@ class Round:
 
     def _let_loose(self, accesses: Sequence[Access]) -> None:
         """`accesses`: over which the clients are spread."""
+        numbers = range(1, self._script.clients + 1)
+        start = Barrier(len(numbers))
         clients = [
-            Thread(target=self._guarded, args=(self._use, number, accesses[number % len(accesses)]), daemon=True)
-            for number in range(1, self._run.clients + 1)
+            Thread(target=self._guarded, args=(self._use, number, accesses[number % len(accesses)], start), daemon=True)
+            for number in numbers
         ]
-        threads = list(clients)
-        nemesis = self._run.nemesis
-        disturbing = None
-        if nemesis is not None:
-            disturbing = Thread(target=self._guarded, args=(nemesis.disturb, self._source("nemesis"), self._over))
-            threads.append(disturbing)
-        end = time.monotonic() + ROUND_SECONDS
-        for thread in threads:
+        disturbing = [Thread(target=self._guarded, args=(self._disturb,))] if self._run.nemesis is not None else []
+        begun = time.monotonic()
+        for thread in (*clients, *disturbing):
             thread.start()
         try:
-            if disturbing is not None:
-                disturbing.join()
-                end = max(end, time.monotonic() + _AFTERWARDS)
-            self._over.wait(max(0.0, end - time.monotonic()))
+            if self._script.ends:
+                _join(clients)
+            else:
+                _join(disturbing)
+                least = _AFTERWARDS if disturbing else 0.0
+                self._over.wait(max(least, begun + ROUND_SECONDS - time.monotonic()))
         finally:
             self._over.set()
-            _join(threads)
+            _join((*clients, *disturbing))
         if self._failures:
             raise self._failures[0]
+
+    def _disturb(self) -> None:
+        nemesis = self._run.nemesis
+        assert nemesis is not None
+        self._planned = self._script.disturb(nemesis, lambda: len(self._recorder.calls), self._over)
 
     def _guarded(self, function: Callable[..., None], *arguments: object) -> None:
         """Keep what a thread raises for the one that started it."""
@@ -149,19 +172,17 @@ class Round:
             self._failures.append(error)
             self._over.set()
 
-    def _source(self, who: object) -> random.Random:
-        return random.Random(f"{self._run.seed}/{self._number}/{who}")
-
-    def _use(self, client: int, access: Access) -> None:
+    def _use(self, client: int, access: Access, start: Barrier) -> None:
         """Run one program after the other until the round is over."""
-        big = self._run.value_bytes + client if self._run.value_bytes else 0
-        draw = Draw(self._source(client), f"{self._number}.{client}", self._run.store.target.capabilities, big)
         with open_channel(access) as channel:
             wire = Wire(channel)
             wire.call_timeout = self._run.call_timeout
-            while not self._over.is_set():
-                program = draw.program()
-                if program is None:
+            with suppress(TargetDied, Malformed):
+                wire.apply(Range(KEYS[0]))  # so that the first calls of all find an open connection, and meet
+            with suppress(BrokenBarrierError):
+                start.wait(_START_SECONDS)
+            for program in self._script.programs(client, self._revision):
+                if self._over.is_set():
                     return
                 with suppress(StopIteration):
                     operation = next(program)
@@ -207,9 +228,11 @@ def _read_up_to(watcher: WatchRecorder, account: Account) -> None:
             watcher.read(is_enough, _WATCH_SECONDS)
 
 
-def _account(channel: grpc.Channel, revision: int) -> Account | None:
-    """None where the store has none to give."""
+def _account(channel: grpc.Channel, revision: int, patience: float) -> Account | None:
+    """None where the store has none to give. `patience`: seconds that it is waited for, if need be."""
     try:
+        if patience:
+            wait_until_answers(channel, patience)
         return read_account(channel, revision)
-    except (TargetDied, StreamEnded):
+    except (TargetDied, StreamEnded, grpc.RpcError):
         return None

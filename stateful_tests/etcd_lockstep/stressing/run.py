@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from etcd_lockstep.histories import Call, History, Indefinite, Linearizable, Unknown, Verdict, Violated, check
 from etcd_lockstep.stressing.nemesis import Nemesis
 from etcd_lockstep.stressing.rounds import Circumstances, Round
+from etcd_lockstep.stressing.scripts import Drawn, Fixed
 from etcd_lockstep.stressing.stores import Store
 
 
@@ -56,6 +57,10 @@ class Judged:
     round: int
     history: History
     verdict: Violated | Unknown
+    scripts: Sequence[Fixed] = ()
+    """The same calls, to be made again: up to what shows the violation, and all of them."""
+    unsettled: Sequence[Call] = ()
+    """Those that may still be carried out."""
 
 
 def stress(
@@ -69,11 +74,11 @@ def stress(
     if options.faults:
         nemesis = Nemesis(store.breaking, options.faults)
         tally.faults = nemesis.done
-    run = Circumstances(store, options.clients, options.seed, options.call_timeout, nemesis, options.value_bytes)
+    run = Circumstances(store, options.call_timeout, nemesis)
     unsettled: list[Call] = []
     started = time.monotonic()
     while not tally.rounds or tally.seconds < options.seconds:
-        one = Round(run, tally.rounds + 1, unsettled)
+        one = Round(run, _drawn(options, tally.rounds + 1, store), unsettled)
         history = one.play()
         unsettled = one.unsettled()
         tally.rounds += 1
@@ -83,11 +88,25 @@ def stress(
         verdict = check(history)
         _count(tally, verdict)
         tally.seconds = time.monotonic() - started
+        if isinstance(verdict, Linearizable):
+            continue
+        judged = Judged(tally.rounds, history, verdict, _scripts(one, history, verdict), unsettled)
         if isinstance(verdict, Violated):
-            return Judged(tally.rounds, history, verdict)
-        if isinstance(verdict, Unknown):
-            on_unknown(Judged(tally.rounds, history, verdict))
+            return judged
+        on_unknown(judged)
     return None
+
+
+def _scripts(one: Round, history: History, verdict: Violated | Unknown) -> tuple[Fixed, ...]:
+    if isinstance(verdict, Unknown):
+        return ()
+    shown = [history.calls[index] for index in verdict.first.calls]
+    until = max((call.invoked if call.returned is None else call.returned for call in shown), default=None)
+    return (one.played(),) if until is None else (one.played(until), one.played())
+
+
+def _drawn(options: StressOptions, number: int, store: Store) -> Drawn:
+    return Drawn(options.clients, options.seed, number, store.target.capabilities, options.value_bytes)
 
 
 def _count(tally: Tally, verdict: Verdict) -> None:

@@ -12,7 +12,7 @@ from etcd_lockstep.catalogue import UnknownTarget
 from etcd_lockstep.interleaving.targets import InProcess, find_in_process
 from etcd_lockstep.searching.reset_check import find_way_to_reset
 from etcd_lockstep.servers import Access, Credentials, NoEtcd, ServerSettings, WantedEtcd
-from etcd_lockstep.servers.binary import BinaryEtcd
+from etcd_lockstep.servers.running import StartedEtcd
 from etcd_lockstep.stressing.nemesis import OF_CLUSTERS, OF_NETWORK, OF_SERVERS, Breaking, Peers
 from etcd_lockstep.stressing.network import Link, Network
 from etcd_lockstep.target import TargetDied
@@ -30,9 +30,9 @@ CLUSTER = "cluster"
 
 @dataclass(frozen=True, slots=True)
 class WantedCluster:
-    """`cluster:3[:VERSION]`."""
+    """`cluster:3[:VERSION]`, `cluster:3:container[:TAG]` or `cluster:3:binary[:PATH]`."""
 
-    version: servers.Version | None = None
+    source: servers.Binary | servers.Container | servers.Version = field(default_factory=servers.Binary)
 
 
 StressTarget: TypeAlias = "str | Served | WantedEtcd | WantedCluster | InProcess"
@@ -82,18 +82,20 @@ def find_stress_target(text: str, credentials: Credentials | None = None) -> Str
     except UnknownTarget as unknown:
         raise UnknownTarget(
             f"{unknown}; stressed can be {FAKE_SERVER}, serve:COMMAND, every etcd (auto, container, binary, version or "
-            "endpoint), cluster:3[:VERSION], and in this process fake, package.module:Class and the specimens of races"
+            "endpoint), cluster:3[:VERSION], cluster:3:container[:TAG], and in this process fake, package.module:Class "
+            "and the specimens of races"
         ) from None
 
 
 def _parse_cluster(text: str) -> WantedCluster:
-    size, _, version = text.partition(":")[2].partition(":")
+    size, _, members = text.partition(":")[2].partition(":")
     if size != "3":
         raise UnknownTarget(f"{text}: a cluster has three members, as in cluster:3 or cluster:3:3.5.30")
-    if not version:
+    if not members:
         return WantedCluster()
-    source = servers.parse_source(f"version:{version}")
-    assert isinstance(source, servers.Version)
+    source = servers.parse_source(members if members.partition(":")[0] in servers.KINDS else f"version:{members}")
+    if not isinstance(source, servers.Binary | servers.Container | servers.Version):
+        raise UnknownTarget(f"{text}: the members of a cluster are processes, or containers as in cluster:3:container")
     return WantedCluster(source)
 
 
@@ -114,8 +116,6 @@ def check_faults(target: StressTarget, faults: Collection[str]) -> None:
             raise UnknownTarget("--faults: those of the network are done to plain TCP alone, without TLS")
     if of_servers and isinstance(target, str | Served):
         raise UnknownTarget("--faults: only an etcd can be killed, for it finds its data again")
-    if of_servers and isinstance(target, servers.Container):
-        raise UnknownTarget("--faults: only a binary of etcd can be killed or paused, not a container")
 
 
 @contextmanager
@@ -144,7 +144,7 @@ def running(
         elif isinstance(target, Served):
             store = _served(stack, target, call_timeout)
         elif isinstance(target, WantedCluster):
-            yield stack.enter_context(_cluster(target, network, faults))
+            yield stack.enter_context(_cluster(target, network, faults, progress))
             return
         else:
             store = stack.enter_context(_etcd(target, faults, allow_destroy, progress))
@@ -184,13 +184,10 @@ def _etcd(
     source: WantedEtcd, faults: Collection[str], allow_destroy: bool, progress: Callable[[str], None]
 ) -> Iterator[Store]:
     killed = bool(set(faults) & set(OF_SERVERS))
-    wanted = servers.Binary() if killed and isinstance(source, servers.Auto) else source
-    with servers.start(wanted, progress, ServerSettings(durable=killed)) as etcd:
+    with servers.start(source, progress, ServerSettings(durable=killed)) as etcd:
         if not etcd.owned:
             servers.refuse_unless_empty(etcd.access, allow_destroy)
-        breaking = Breaking((etcd,)) if isinstance(etcd, BinaryEtcd) else Breaking()
-        if killed and not breaking.servers:
-            raise UnknownTarget(f"--faults: only a binary of etcd can be killed or paused, and this is {etcd.how}")
+        breaking = Breaking((etcd,)) if isinstance(etcd, StartedEtcd) else Breaking()
         target = EtcdTarget(etcd)
         try:
             if not etcd.owned:
@@ -204,7 +201,9 @@ def _etcd(
 
 
 @contextmanager
-def _cluster(wanted: WantedCluster, network: Network | None, faults: Collection[str]) -> Iterator[Store]:
+def _cluster(
+    wanted: WantedCluster, network: Network | None, faults: Collection[str], progress: Callable[[str], None]
+) -> Iterator[Store]:
     """Three members. With faults of the network, all that is sent goes through it."""
     to_members: list[Link] = []
 
@@ -214,7 +213,7 @@ def _cluster(wanted: WantedCluster, network: Network | None, faults: Collection[
         to_members.append(network.link(address))
         return to_members[-1].address
 
-    with servers.start_cluster(wanted.version, ServerSettings(durable=bool(faults)), between) as cluster:
+    with servers.start_cluster(wanted.source, progress, ServerSettings(durable=bool(faults)), between) as cluster:
         links = [network.link() for _ in cluster.members] if network is not None else []
 
         def clients() -> list[Access]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, get_args
 from etcd_lockstep.target import Target, TargetDied, described, text_of
 from etcd_lockstep.targets.deadline import Overdue
 from etcd_lockstep.targets.unimplemented import Unimplemented
+from etcd_lockstep.targets.watch_numbering import NumberedStreams
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import Operation, Result, results
 from etcd_model.operations import As, LeaderKey, Permission, Txn
@@ -36,8 +37,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 class CheckedTarget(Target):
     """Passes everything on. What `apply` returns that is no result becomes a TypeError which says so, and is so
-    reported; lists in it become tuples. What a server answers with UNIMPLEMENTED is what it has no words for. A `reset`
-    that fails leaves nothing to go on with."""
+    reported; lists in it become tuples. Watchers that the target numbers in its own way are compared under etcd's ids.
+    What a server answers with UNIMPLEMENTED is what it has no words for. A `reset` that fails leaves nothing to go on
+    with."""
 
     def __init__(self, own: Target, name: str) -> None:
         self.name = name
@@ -48,10 +50,12 @@ class CheckedTarget(Target):
         self.real_time = own.real_time
         self._own = own
         self._unimplemented = Unimplemented()
+        self._streams = NumberedStreams()
         self._failed_reset = ""
 
     def reset(self) -> int | None:
         self._failed_reset = ""
+        self._streams.clear()
         try:
             revision = self._own.reset()
         except (TargetDied, *_OURS):
@@ -64,12 +68,16 @@ class CheckedTarget(Target):
             raise TargetDied(self._failed_reset)
         return revision
 
+    @property
+    def not_handed_on(self) -> frozenset[str]:  # type: ignore[override]  # read only, here
+        return self._own.not_handed_on
+
     def auth_revision(self) -> int:
         return self._passed_on("auth_revision()", self._own.auth_revision)
 
     def apply(self, operation: Operation) -> Result:
         try:
-            result = self._own.apply(_copied(operation))
+            result = self._own.apply(_copied(self._streams.in_its_ids(operation)))
         except SystemExit as error:
             raise RuntimeError(f"apply() called sys.exit({error.code!r})") from error
         except (Exception, *_OURS):
@@ -79,9 +87,10 @@ class CheckedTarget(Target):
         if type(result) not in _RESULTS:
             raise TypeError(f"apply() returned {type(result).__name__}, which is no result of etcd_model.results")
         checked = _checked(result)
-        if isinstance(self._own, WireTarget):
+        if isinstance(self._own, WireTarget):  # which has its watchers under etcd's ids already
             self._unimplemented.learn(operation, checked)
-        return checked
+            return checked
+        return self._streams.in_etcds_ids(operation, checked)
 
     def revive(self) -> None:
         if self._failed_reset:

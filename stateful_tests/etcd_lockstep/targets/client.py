@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from google.protobuf.message import Message
 
 from etcd_lockstep.codec import decode, decode_range_stream, decode_snapshot, encode
+from etcd_lockstep.targets.authorization import Authorization
 from etcd_lockstep.targets.watching import Duplex, StreamEnded, WatchSession
 from etcd_model import operations as op
 from etcd_model.errors import Error
@@ -96,8 +97,16 @@ class Client(ABC):
     # Specialities
 
     def _as(self, operation: op.As, _token: str) -> Result:
-        sent, token = operation.operation, operation.token
-        return self._specialities.get(type(sent), self.ask)(sent, token)
+        asked = operation.operation
+        return self._specialities.get(type(asked), self.ask)(asked, self.sent_token(operation))
+
+    def ask_meanwhile(self, operation: op.Operation, token: str) -> Result:
+        """What another client asks while a call waits."""
+        return self._specialities.get(type(operation), self.ask)(operation, token)
+
+    def sent_token(self, operation: op.As) -> str:
+        """The token of an operation, as what carries the messages takes it."""
+        return Authorization(operation.sent) if operation.authorization else operation.sent
 
     def _advance(self, operation: op.Advance, _token: str) -> AdvanceResult:
         self.pass_time(operation.seconds)

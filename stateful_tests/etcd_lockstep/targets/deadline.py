@@ -136,6 +136,10 @@ class DeadlineTarget(Target):
     def reset(self) -> int | None:
         return self._call("reset()", self._target.reset)
 
+    @property
+    def not_handed_on(self) -> frozenset[str]:  # type: ignore[override]  # read only, here
+        return self._target.not_handed_on
+
     def auth_revision(self) -> int:
         return self._call("auth_revision()", self._target.auth_revision)
 

@@ -58,7 +58,7 @@ class EtcdTarget(WireTarget):
         In the name of a user, nothing is asked that is about users. Raises `TargetDied`.
         """
         known: set[str] = set()
-        left_out = _ABOUT_USERS if self._running.access.credentials.user else frozenset()
+        left_out = _ABOUT_USERS if self._running.access.names_a_user else frozenset()
         for path, names in CALLS.items():
             if not names <= left_out and (names <= self._missing or self._implements(path)):
                 known |= names
@@ -108,6 +108,7 @@ class EtcdTarget(WireTarget):
         """Raises `TargetDied` where it can't be started, or is not ours to start."""
         if not self.owned and self._running.is_alive():
             left = self._wire.footprint
+            self._wire.close()
             self._channel.close()
             self.connect(self._running.access)  # it gave up one call only
             self._wire.footprint = left

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Any
 
 from google.protobuf.message import Message
 
 from etcd_lockstep.codec import decode, encode
+from etcd_lockstep.servers import Access
+from etcd_lockstep.servers.identities import auth_token, identities
 from etcd_lockstep.target import ALL, Target
+from etcd_lockstep.targets.authorization import token_metadata
 from etcd_lockstep.targets.client import Client
 from etcd_lockstep.targets.watching import Duplex, StreamEnded
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import Error, Operation, Result, Server
 from etcd_model.errors import Code
-from etcd_model.operations import Campaign, Compact, Lock, Observe
+from etcd_model.operations import As, Campaign, Compact, Lock, Observe
 from etcd_model.results import Waiting
-from fake_etcd import Engine, EtcdError, StreamClosed, VirtualClock, WatchStream, serve
+from fake_etcd import Engine, EtcdError, StreamClosed, Tls, VirtualClock, WatchStream, serve
+from fake_etcd.server_calls import token_of
 from fake_etcd.wire import messages
 
 MAX_TXN_OPS = Server().max_txn_ops
@@ -63,6 +69,10 @@ class _InProcess(Client):
         self._impatient = Event()
         self._impatient.set()
 
+    def sent_token(self, operation: As) -> str:
+        """What the fake's servers read from the metadata of the call."""
+        return token_of(token_metadata(super().sent_token(operation)))
+
     def exchange(self, path: str, request: Message, token: str) -> Message | Error:
         try:
             return self._engine.call(path, request, token)
@@ -71,11 +81,21 @@ class _InProcess(Client):
 
     def acquire(self, operation: Lock | Campaign, token: str) -> Result:
         path, request = encode(operation)
+        woken = Event()
         try:
-            return decode(operation, self._engine.call(path, request, token, self._impatient))
+            task = self._engine.task(path, request, token, woken.set)
+            step = task.step()
+            if not step.over and operation.meanwhile is not None:
+                self.ask_meanwhile(operation.meanwhile, token)
+            while not step.over and woken.is_set():
+                woken.clear()
+                step = task.step()
         except EtcdError as error:
-            answer = _answer(error)
-            return Waiting() if answer.code is Code.CANCELLED else answer
+            return _answer(error)
+        if step.answer is not None:
+            return decode(operation, step.answer)
+        task.cancel()
+        return Waiting()
 
     def receive_first(self, operation: Observe, token: str) -> Message | Error | None:
         path, request = encode(operation)
@@ -135,17 +155,30 @@ class FakeServerTarget(WireTarget):
     """The fake behind gRPC, on a loopback port of its own."""
 
     def __init__(
-        self, version: str, min_lease_ttl: int, quota_bytes: int | None = None, max_txn_ops: int = MAX_TXN_OPS
+        self,
+        version: str,
+        min_lease_ttl: int,
+        quota_bytes: int | None = None,
+        max_txn_ops: int = MAX_TXN_OPS,
+        *,
+        tokens: str = "",
+        name: str = "fake-server",
     ) -> None:
-        engine = Engine(
-            version,
-            min_lease_ttl=min_lease_ttl,
-            clock=time.monotonic,
-            quota_bytes=quota_bytes or 0,
-            max_txn_ops=max_txn_ops,
-        )
-        self._server = serve(engine, "127.0.0.1:0")
-        super().__init__("fake-server", self._server.address)
+        """`tokens`: as in `ServerSettings`."""
+        with TemporaryDirectory(prefix="etcd-lockstep-") as folder:  # they are read once
+            if tokens:
+                identities().write(Path(folder))
+            engine = Engine(
+                version,
+                min_lease_ttl=min_lease_ttl,
+                clock=time.monotonic,
+                quota_bytes=quota_bytes or 0,
+                max_txn_ops=max_txn_ops,
+                auth_token=auth_token(tokens or "simple", Path(folder)),
+            )
+            tls = Tls(f"{folder}/cert.pem", f"{folder}/key.pem", f"{folder}/ca.pem", client_cert_auth=True)
+            self._server = serve(engine, "127.0.0.1:0", tls=tls if tokens else None)
+        super().__init__(name, Access(self._server.address, identities=identities() if tokens else None))
 
     @property
     def address(self) -> str:

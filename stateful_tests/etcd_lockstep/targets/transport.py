@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from queue import Empty, Queue, SimpleQueue
 from threading import Thread
-from typing import Any, TypeAlias
+from typing import Any
 
 import grpc
 from google.protobuf.message import Message
 
 from etcd_lockstep.target import TargetDied
+from etcd_lockstep.targets.authorization import Metadata
 from etcd_lockstep.targets.watching import StreamEnded
 from etcd_model.errors import UNHEALTHY, Code, Error
 from fake_etcd.wire import messages
@@ -18,15 +19,8 @@ from fake_etcd.wire import messages
 CALL_TIMEOUT = 10.0
 """Seconds after which a target has stopped answering. An idle etcd answers in milliseconds."""
 
-Metadata: TypeAlias = tuple[tuple[str, str], ...]
-
 _INDEFINITE = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
 """What the transport says when nobody knows whether the request was carried out."""
-
-
-def token_metadata(token: str) -> Metadata:
-    """How a token travels (etcd server/auth/store.go, AuthInfoFromCtx)."""
-    return (("token", token),) if token else ()
 
 
 def definite(error: grpc.RpcError) -> Error:

@@ -36,6 +36,8 @@ class Calls(Protocol):
 
     def ask(self, operation: Operation, token: str = "") -> Result: ...
 
+    def ask_meanwhile(self, operation: Operation, token: str) -> Result: ...
+
     def begin(self, operation: Lock | Campaign, token: str) -> Any:
         """Send a request; the future of its answer."""
 
@@ -51,7 +53,10 @@ def contenders(calls: Calls, name: bytes, token: str) -> list[bytes] | None:
 
 
 def acquire(calls: Calls, operation: Lock | Campaign, token: str) -> Result:
-    """The answer of a call that may wait; `Waiting` where it does, once its key is gone again."""
+    """The answer of a call that may wait; `Waiting` where it does, once its key is gone again.
+
+    Once it waits, `meanwhile` is asked, and may end the wait.
+    """
     before = contenders(calls, operation.name, token)
     own = key_of(operation.name, operation.lease) if operation.lease else None
     waits = before is None or (bool(before) and before[0] != own)
@@ -59,6 +64,11 @@ def acquire(calls: Calls, operation: Lock | Campaign, token: str) -> Result:
     try:
         seconds = _until_it_waits(calls, operation, token, call, before, own) if waits else ANSWER_SECONDS
         answer = calls.end(operation, call, seconds)
+        queue = None
+        if answer is None and operation.meanwhile is not None:
+            queue = contenders(calls, operation.name, token)
+            calls.ask_meanwhile(operation.meanwhile, token)
+            answer = calls.end(operation, call, _until_it_ends(calls, operation, token, set(before or ()) - {own}))
     finally:
         call.cancel()
     if answer is not None:
@@ -67,6 +77,8 @@ def acquire(calls: Calls, operation: Lock | Campaign, token: str) -> Result:
         time.sleep(WAIT_SECONDS)
         return Waiting()
     known = set(before) - {own}
+    if queue is not None:  # a key that another client has put since is none of this call's
+        known |= set(contenders(calls, operation.name, token) or ()) - set(queue)
     if _soon(lambda: not set(contenders(calls, operation.name, token) or ()) - known):
         return Waiting()
     return Error(Code.DEADLINE_EXCEEDED, "the call was cancelled, and its key is still there")
@@ -83,6 +95,14 @@ def _until_it_waits(
     known = set(before)
     _soon(lambda: call.done() or bool(set(contenders(calls, operation.name, token) or ()) - known))
     return SETTLE_SECONDS
+
+
+def _until_it_ends(calls: Calls, operation: Lock | Campaign, token: str, ahead: set[bytes]) -> float:
+    """How many seconds the answer may take: none is to come as long as one of those is there who were there before."""
+    after = contenders(calls, operation.name, token)
+    if after is None:
+        return WAIT_SECONDS
+    return SILENCE_SECONDS if ahead & set(after) else ANSWER_SECONDS
 
 
 def _soon(condition: Callable[[], bool]) -> bool:

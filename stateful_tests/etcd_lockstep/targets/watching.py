@@ -21,6 +21,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from etcd_lockstep.codec import decode_created, decode_event, encode_watch
+from etcd_lockstep.targets.watch_numbering import Numbering
 from etcd_model.errors import Code, Error
 from etcd_model.operations import (
     SENTINEL_KEY,
@@ -44,9 +45,6 @@ NO_SENTINEL_SECONDS = 0.3
 
 GRACE_SECONDS = 0.5
 """How long what should follow a sentinel at once is waited for: the last put's other events, the cancel's reply."""
-
-_NO_WATCHER = 2**61
-"""An id that no watcher has."""
 
 _PROGRESS_ID = -1
 """The watch id in a reply to a progress request. A watcher may have it as well."""
@@ -87,7 +85,7 @@ class WatchSession:
         self._transcripts: list[_Transcript] = []
         self._current: dict[int, _Transcript] = {}
         """By watch id, as the server has it, the last one created with it."""
-        self._numbering = _Numbering()
+        self._numbering = Numbering()
         self._progress: list[int] = []
         self._stray = 0
         self._sentinels = set(SENTINEL_IDS)
@@ -239,43 +237,6 @@ class WatchSession:
             self._progress.append(response.header.revision)
         elif (transcript := self._current.get(watch_id)) is None or not transcript.add(response):
             self._stray += 1
-
-
-class _Numbering:
-    """The ids of a stream's watchers, as etcd would number them: from 0, but for those that the client picks (etcd
-    server/storage/mvcc/watcher.go, Watch). A server that numbers them otherwise shows it with the first for which the
-    client picks none, or with one that has another id than was picked. That is reported, of the reply to the create
-    request; its watchers are compared under etcd's ids."""
-
-    def __init__(self) -> None:
-        self._next = 0
-        self._ids: dict[int, int] = {}
-        """By the id on the server, the id in etcd."""
-        self._otherwise = False
-        self._has_picked = False
-        """Whether the server has picked an id."""
-
-    def name(self, asked: int, given: int) -> int:
-        """The id of a watcher that was created, by the id that was asked for, 0 for any, and the one that it has."""
-        if asked or not self._has_picked:
-            self._otherwise |= given != asked
-        self._has_picked |= not asked
-        if not self._otherwise:
-            self._ids[given] = given
-            return given
-        named = asked
-        if not asked:
-            while self._next in self._ids.values():
-                self._next += 1
-            named = self._next
-        self._ids[given] = named
-        return named
-
-    def raw(self, watch_id: int) -> int:
-        """The id that the server has for one of etcd's; one that it has not where etcd would have none."""
-        if not self._otherwise:
-            return watch_id
-        return next((raw for raw, named in self._ids.items() if named == watch_id), _NO_WATCHER)
 
 
 class _Transcript:

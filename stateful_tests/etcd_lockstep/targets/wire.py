@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -12,14 +13,17 @@ from google.protobuf.message import Message
 
 from etcd_lockstep.codec import NoAnswer, decode, encode
 from etcd_lockstep.servers import Access, open_channel
+from etcd_lockstep.servers.calls import explain, wait_until_answers
 from etcd_lockstep.target import ALL, Target, TargetDied
+from etcd_lockstep.targets.authorization import token_metadata
 from etcd_lockstep.targets.client import Client
 from etcd_lockstep.targets.footprint import NOTED, Footprint, expect
-from etcd_lockstep.targets.transport import CALL_TIMEOUT, Incoming, WatchCall, definite, token_metadata
+from etcd_lockstep.targets.transport import CALL_TIMEOUT, Incoming, WatchCall, definite
 from etcd_lockstep.targets.waiting import ANSWER_SECONDS, SILENCE_SECONDS, acquire, contenders
 from etcd_lockstep.targets.watching import Duplex, StreamEnded
 from etcd_model.errors import COMPACTED, LEASE_NOT_FOUND, Error
 from etcd_model.operations import (
+    As,
     AuthStatus,
     Campaign,
     Compact,
@@ -62,17 +66,48 @@ class _Methods(dict[str, Callable[..., Any]]):
 class Wire(Client):
     """Operations over one channel."""
 
-    def __init__(self, channel: grpc.Channel, settle: float = 0.0) -> None:
+    def __init__(self, channel: grpc.Channel, settle: float = 0.0, access: Access | None = None) -> None:
+        """`access`: of a server that knows its clients by certificates and signed tokens."""
         super().__init__(settle)
+        self._access = access
+        self._channels: dict[str, grpc.Channel] = {}
+        """Those of clients with certificates, by their names."""
         self.call_timeout = CALL_TIMEOUT
         """Seconds after which a call counts as not answered."""
         self.footprint = Footprint()
         self._just_added: tuple[int, set[frozenset[str]]] = (0, set())
         """A second of the clock, and the peer URLs of the members that were added in it."""
         self._specialities[MemberAdd] = self._add_member
-        self._methods = _Methods(channel)
+        self._methods = self._usual_methods = _Methods(channel)
+        self._methods_of: dict[str, _Methods] = {}
+        """By the name of the client's certificate."""
         for noted in NOTED:
             self._specialities[noted] = self._noting(self._specialities.get(noted, self.ask))
+
+    def _as(self, operation: As, _token: str) -> Result:
+        """By the client whose certificate has the name that is asked for, with the token that claims what it should."""
+        if self._access is None or self._access.identities is None:
+            return super()._as(operation, _token)
+        if operation.claims is not None:
+            operation = replace(operation, token=self._access.identities.token(operation.claims), claims=None)
+        self._methods = self._methods_for(operation.certificate)
+        try:
+            return super()._as(operation, _token)
+        finally:
+            self._methods = self._usual_methods
+
+    def _methods_for(self, certificate: str) -> _Methods:
+        if not certificate or self._access is None:
+            return self._usual_methods
+        if certificate not in self._methods_of:
+            channel = self._channels[certificate] = open_channel(self._access, certificate)
+            self._methods_of[certificate] = _Methods(channel)
+        return self._methods_of[certificate]
+
+    def close(self) -> None:
+        """Close the channels of clients with certificates. The usual one is whose it was."""
+        for channel in self._channels.values():
+            channel.close()
 
     def _noting(self, answer: Callable[[Any, str], Result]) -> Callable[[Any, str], Result]:
         def note(operation: Operation, token: str) -> Result:
@@ -204,8 +239,15 @@ class WireTarget(Target):
     def connect(self, server: Access | str) -> None:
         """Talk to this server, or the one at this address, from now on."""
         self._channel = open_channel(server)
-        self._wire = Wire(self._channel, self._settle)
+        self._wire = Wire(self._channel, self._settle, Access(server) if isinstance(server, str) else server)
         self._auth_revision: int | None = None
+
+    def wait_until_answers(self, seconds: float) -> None:
+        """After a fault. Raises `TargetDied` where it doesn't within so many seconds."""
+        try:
+            wait_until_answers(self._channel, seconds)
+        except grpc.RpcError as error:
+            raise TargetDied(f"it does not come back: {explain(error)}") from error
 
     def reset(self) -> int:
         self._wire.close_streams()
@@ -242,4 +284,5 @@ class WireTarget(Target):
         with suppress(TargetDied):
             self._undo()
         self._wire.footprint = Footprint()  # it may be closed twice, and can't be asked again
+        self._wire.close()
         self._channel.close()

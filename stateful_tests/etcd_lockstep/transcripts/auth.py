@@ -10,6 +10,7 @@ from etcd_lockstep.transcripts.auth_fixtures import (
     READ,
     ROOT_ONLY,
     THE_ROOT,
+    USER,
     as_root,
     as_user,
     may,
@@ -85,6 +86,28 @@ _ON_AND_OFF = (
         (op.Range(b"a"), USER_EMPTY),
         (op.Authenticate("root", "r"), GOT_IN),
         (op.As(TokenOf(12), op.Range(b"a")), RangeResult(1)),
+    ),
+    says(
+        "Bearer may stand before a token since 3.5.32 and 3.6.13, once, spelled like that and with one blank",
+        *realm(),
+        (
+            op.As(USER, op.UserGet("u"), scheme="Bearer "),
+            Since("bearer_tokens", INVALID_AUTH_TOKEN, UserGetResult(1, ("r",))),
+        ),
+        (op.As(USER, op.UserGet("u"), scheme="Bearer"), INVALID_AUTH_TOKEN),
+        (op.As(USER, op.UserGet("u"), scheme="bearer "), INVALID_AUTH_TOKEN),
+        (op.As(USER, op.UserGet("u"), scheme="Bearer Bearer "), INVALID_AUTH_TOKEN),
+        (op.As(BAD, op.UserGet("u"), scheme="Bearer "), INVALID_AUTH_TOKEN),
+    ),
+    says(
+        "a token may go in the metadata authorization, as etcd's gateway sends it",
+        *realm(),
+        (op.As(USER, op.UserGet("u"), authorization=True), UserGetResult(1, ("r",))),
+        (
+            op.As(USER, op.UserGet("u"), scheme="Bearer ", authorization=True),
+            Since("bearer_tokens", INVALID_AUTH_TOKEN, UserGetResult(1, ("r",))),
+        ),
+        (op.As(BAD, op.UserGet("u"), authorization=True), INVALID_AUTH_TOKEN),
     ),
     says(
         "a token that comes while auth is off was refused, until it was looked at no more",

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from etcd_lockstep.trace import LeaseOf, RevisionAt
-from etcd_lockstep.transcripts.transcript import Step, kv, reported, says, was_deleted, was_put
+from etcd_lockstep.transcripts.transcript import Since, Step, kv, reported, says, was_deleted, was_put
 from etcd_model import operations as op
-from etcd_model.errors import EMPTY_KEY, LEASE_NOT_FOUND, MISSING_LEADER_KEY, NO_LEADER, NOT_LEADER, Code, Error
+from etcd_model.errors import (
+    EMPTY_KEY,
+    LEASE_NOT_FOUND,
+    MISSING_LEADER_KEY,
+    NO_LEADER,
+    NOT_LEADER,
+    SESSION_EXPIRED,
+    Code,
+    Error,
+)
 from etcd_model.results import (
     CampaignResult,
     DeleteRangeResult,
@@ -73,6 +82,58 @@ _LOCKS = (
         (op.Lock(b"n", 7), LockResult(6, b"n/7")),
         (op.LeaseRevoke(7), LeaseRevokeResult(7)),
         (op.Lock(b"n", 8), LockResult(8, b"n/8")),
+    ),
+    says(
+        "who waits for a lock has it once its owner unlocks it or loses its lease, at the revision of then",
+        *leases(7, 8),
+        (op.Lock(b"n", 7), LockResult(2, b"n/7")),
+        (op.Lock(b"n", 8, op.Unlock(b"n/7")), LockResult(4, b"n/8")),
+        (op.Lock(b"n", 7, op.LeaseRevoke(8)), LockResult(6, b"n/7")),
+        (op.Range(b"n/", b"n0"), RangeResult(6, (kv(b"n/7", b"", 5, 5, 1, 7),), count=1)),
+    ),
+    says(
+        "who waits for a lock waits for all who came before, and for no others",
+        *leases(7),
+        (op.Put(b"n/x"), PutResult(2)),
+        (op.Put(b"n/y"), PutResult(3)),
+        (op.Lock(b"n", 7, op.DeleteRange(b"n/x")), Waiting()),
+        (op.Put(b"n/x"), PutResult(7)),
+        (op.Lock(b"n", 7, op.DeleteRange(b"n/y")), Waiting()),
+        (op.Lock(b"n", 7, op.Put(b"n/z")), Waiting()),
+        (op.Range(b"n/", b"n0", count_only=True), RangeResult(13, count=2)),
+        (op.Lock(b"n", 7, op.Txn(success=(op.DeleteRange(b"n/x"), op.DeleteRange(b"n/z")))), LockResult(15, b"n/7")),
+        (op.Lock(b"n", 7, op.Unlock(b"n/7")), LockResult(15, b"n/7")),
+        (op.Range(b"n/7", count_only=True), RangeResult(15, count=1)),
+    ),
+    says(
+        "who waits for a lock and loses its key waits on, and is refused since 3.5 when its turn comes",
+        *leases(7, 8),
+        (op.Lock(b"n", 7), LockResult(2, b"n/7")),
+        (op.Lock(b"n", 8, op.Unlock(b"n/8")), Waiting()),
+        (
+            op.Lock(b"n", 8, op.DeleteRange(b"n/", b"n0")),
+            Since("lock_looks_for_its_key", LockResult(6, b"n/8"), SESSION_EXPIRED),
+        ),
+        (op.Range(b"n/", b"n0"), RangeResult(6)),
+        (op.Lock(b"n", 7), LockResult(7, b"n/7")),
+        (op.Lock(b"n", 8, op.LeaseRevoke(8)), Waiting()),
+        (op.Range(b"n/", b"n0", count_only=True), RangeResult(9, count=1)),
+    ),
+    says(
+        "who campaigns leads once the leader resigns, from the revision at which it began, and without a key too",
+        *leases(7, 8),
+        (op.Campaign(b"n", 7, b"x"), CampaignResult(2, op.LeaderKey(b"n", b"n/7", 2, 7))),
+        (
+            op.Campaign(b"n", 8, b"y", op.Resign(op.LeaderKey(b"n", b"n/7", RevisionAt(3), 7))),
+            CampaignResult(3, op.LeaderKey(b"n", b"n/8", 3, 8)),
+        ),
+        (op.Leader(b"n"), LeaderResult(4, kv(b"n/8", b"y", 3, 3, 1, 8))),
+        (
+            op.Campaign(b"n", 7, b"z", op.DeleteRange(b"n/", b"n0")),
+            CampaignResult(5, op.LeaderKey(b"n", b"n/7", 5, 7)),
+        ),
+        (op.Leader(b"n"), untold(NO_LEADER)),
+        (op.Range(b"n/", b"n0"), RangeResult(6)),
     ),
     says(
         "any key under the name of a lock is one that is waited for, if it was created before",

@@ -18,6 +18,7 @@ from etcd_lockstep.transcripts.auth_fixtures import (
 )
 from etcd_lockstep.transcripts.transcript import Since, says
 from etcd_model import operations as op
+from etcd_model.auth.hashed import KNOWN_HASHES, encoded
 from etcd_model.errors import (
     AUTH_FAILED,
     INVALID_AUTH_MGMT,
@@ -42,6 +43,9 @@ from etcd_model.results import (
     UserGetResult,
     UserListResult,
 )
+
+HASH_OF_P = encoded(next(hashed for hashed, password in KNOWN_HASHES.items() if password == "p"))
+REFUSED_HASH = Since("passwords_hashed_first", DONE, NO_PASSWORD_USER)
 
 _USERS = (
     says(
@@ -255,6 +259,32 @@ _PASSWORDS = (
         as_root(op.UserChangePassword("u", ""), DONE),
         (op.Authenticate("u", "p"), AUTH_FAILED),
         (op.Authenticate("u", ""), Since("passwords_hashed_first", GOT_IN, AUTH_FAILED)),
+    ),
+    says(
+        "a client may hash a new password itself since 3.5, and where it sends the password too, that counts",
+        *realm(),
+        as_root(op.UserChangePassword("u", hashed_password=HASH_OF_P), DONE),
+        (op.Authenticate("u", "p"), Since("passwords_hashed_first", AUTH_FAILED, GOT_IN)),
+        (op.Authenticate("u", ""), Since("passwords_hashed_first", GOT_IN, AUTH_FAILED)),
+        as_root(op.UserChangePassword("u", "q", HASH_OF_P), DONE),
+        (op.Authenticate("u", "p"), AUTH_FAILED),
+        (op.Authenticate("u", "q"), GOT_IN),
+        as_root(op.UserChangePassword("u", hashed_password=encoded(b"no hash")), DONE),
+        (op.Authenticate("u", ""), Since("passwords_hashed_first", GOT_IN, AUTH_FAILED)),
+        as_root(op.UserAdd("v", "q", hashed_password=HASH_OF_P), DONE),
+        (op.Authenticate("v", "p"), AUTH_FAILED),
+        (op.Authenticate("v", "q"), GOT_IN),
+    ),
+    says(
+        "what is no base64 is no hashed password since 3.5; ends of lines in it don't matter",
+        *realm(),
+        *(as_root(op.UserChangePassword("u", hashed_password=text), REFUSED_HASH) for text in ("!", "cA", "cA=", "é")),
+        as_root(op.UserChangePassword("nobody", hashed_password="!"), USER_NOT_FOUND),
+        (op.Authenticate("u", "p"), Since("passwords_hashed_first", AUTH_FAILED, GOT_IN)),
+        as_root(op.UserChangePassword("u", hashed_password=f"{HASH_OF_P[:7]}\r\n{HASH_OF_P[7:]}"), DONE),
+        (op.Authenticate("u", "p"), Since("passwords_hashed_first", AUTH_FAILED, GOT_IN)),
+        as_root(op.UserAdd("none", no_password=True, hashed_password="!"), DONE),
+        as_root(op.UserChangePassword("none", hashed_password="!"), DONE),
     ),
     says(
         "72 bytes of a password count; longer ones were cut, and then were refused before anything else is looked at",

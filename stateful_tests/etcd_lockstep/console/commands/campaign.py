@@ -43,10 +43,12 @@ class ClusterOptions:
     metrics_port: int | None
 
 
-def check_distributed() -> None:
-    """Raises `NothingToDo` where the engine is not installed."""
+def check_distributed(*, dashboard: bool) -> None:
+    """Raises `NothingToDo` where the engine is not installed, or what its dashboard needs."""
     if find_spec("distributed") is None:
         raise NothingToDo("campaign needs Dask's distributed: pip install 'etcd-lockstep[campaign]'")
+    if dashboard and find_spec("bokeh") is None:
+        raise NothingToDo("--dashboard needs bokeh: pip install bokeh")
 
 
 def run_campaign(console: Console, folder: Path, options: ClusterOptions, *, resumed: bool) -> Exit:
@@ -89,6 +91,7 @@ def _run(console: Console, state: CampaignState, options: ClusterOptions, interr
     try:
         with ExitStack() as stack:
             stack.enter_context(served_metrics(board, options.metrics_port))
+            _print_starting(console, state, options)
             cluster = stack.enter_context(
                 DaskCluster(
                     options.scheduler,
@@ -98,7 +101,8 @@ def _run(console: Console, state: CampaignState, options: ClusterOptions, interr
                     dashboard=options.dashboard,
                 )
             )
-            _print_started(console, state, cluster.capacity, cluster.dashboard)
+            if options.dashboard:
+                console.print(f"the engine's dashboard is at {cluster.dashboard}", style="dim", soft_wrap=True)
             coordinator = Coordinator(state, cluster, listener)
             stack.enter_context(CampaignProgress(console, board))
             coordinator.run()
@@ -111,13 +115,10 @@ def _run(console: Console, state: CampaignState, options: ClusterOptions, interr
         return code
 
 
-def _print_started(console: Console, state: CampaignState, workers: int, dashboard: str) -> None:
-    campaign = state.campaign
+def _print_starting(console: Console, state: CampaignState, options: ClusterOptions) -> None:
+    where = f"the cluster at {options.scheduler}" if options.scheduler else _number(options.workers, "worker")
     console.print(
-        f"{len(state.cells)} cells, seed {campaign.seed}, {_number(workers, 'worker')}"
-        + (f"; the engine's dashboard is at {dashboard}" if dashboard else ""),
-        style="dim",
-        soft_wrap=True,
+        f"{_number(len(state.cells), 'cell')}, seed {state.campaign.seed}, on {where}", style="dim", soft_wrap=True
     )
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from etcd_lockstep.console.exits import Exit
 from etcd_lockstep.console.verdicts import STYLES, summary, verdict_lines, verdict_to_json
 from etcd_lockstep.filing.bad_file import BadFile
-from etcd_lockstep.filing.writing import write_whole
+from etcd_lockstep.filing.writing import write_each
 from etcd_lockstep.histories import BadHistory, History, Linearizable, Unknown, Verdict, Violated, check
 from etcd_lockstep.histories.files import load_history
 from etcd_lockstep.reporting.history_page import history_page
@@ -47,11 +47,11 @@ def run_check(
             shown = path, history, verdict
         verdicts.append(verdict)
         reports.append({"file": str(path), **verdict_to_json(verdict)})
-    if json_file is not None:
-        write_whole(json_file, json.dumps(reports, indent=2) + "\n")
+    written = [] if json_file is None else [(json_file, json.dumps(reports, indent=2) + "\n")]
     if html_file is not None and shown is not None:
         path, history, verdict = shown
-        write_whole(html_file, history_page(str(path), history, verdict, summary(history)))
+        written.append((html_file, history_page(str(path), history, verdict, summary(history))))
+    write_each(written)
     if broken:
         return Exit.REFUSED
     if any(isinstance(verdict, Violated) for verdict in verdicts):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
 
+from etcd_lockstep.catalogue import REFERENCES
 from etcd_lockstep.console.ending import ended_by
 from etcd_lockstep.console.exits import Exit
 from etcd_lockstep.console.interrupts import Interrupts
@@ -16,7 +18,7 @@ from etcd_lockstep.console.progress import SearchProgress
 from etcd_lockstep.filing.baseline import AcceptedFinding, save_baseline
 from etcd_lockstep.filing.corpus import BadFile, load
 from etcd_lockstep.filing.filed import FiledFindings
-from etcd_lockstep.filing.writing import write_whole
+from etcd_lockstep.filing.writing import write_each
 from etcd_lockstep.reporting.as_json import json_report
 from etcd_lockstep.reporting.finding_text import headline
 from etcd_lockstep.reporting.summary import RunSummary, summarize
@@ -85,7 +87,10 @@ def _run_fuzz(console: Console, options: FuzzOptions, interrupts: Interrupts) ->
         def on_targets(targets: ShardTargets) -> None:
             print_targets(console, targets)
             console.print(f"seed {shard.seed}" + (f", {options.jobs} jobs" if options.jobs > 1 else ""), style="dim")
-            stack.enter_context(SearchProgress(console, search, shard.seconds))
+            others = [name for name in targets.names if name not in REFERENCES]
+            two_etcds = others and all(name.startswith("etcd ") for name in others)  # of which neither lies
+            nouns = ("difference", "differences") if two_etcds else ("lie", "lies")
+            stack.enter_context(SearchProgress(console, search, shard.seconds, nouns))
 
         listener = Listener(
             on_targets=on_targets,
@@ -137,14 +142,14 @@ def _report(
     baseline = _Baseline(options, result)
     if options.baseline:
         baseline.print(console)
-    if options.new_baseline:
-        baseline.write(console, options.new_baseline)
-    _print_verdict(console, summary, code)
-    accepted = baseline.to_json() if options.baseline else None
-    if options.json_file:
-        write_whole(options.json_file, json_report(summary, accepted))
-    for path, report in options.reports:
-        write_whole(path, report(summary))
+    try:
+        if options.new_baseline:
+            baseline.write(console, options.new_baseline)
+    finally:  # what can't be written keeps nothing else from being written
+        _print_verdict(console, summary, code)
+        accepted = baseline.to_json() if options.baseline else None
+        as_json = [(options.json_file, json_report(summary, accepted))] if options.json_file else []
+        write_each(chain(as_json, ((path, report(summary)) for path, report in options.reports)))
     if code is None and not result.steps:
         return Exit.REFUSED
     if code is not None:

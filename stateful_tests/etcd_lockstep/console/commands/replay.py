@@ -53,7 +53,7 @@ def run_replay(
         progress=console.print,
         on_start=lambda participants: print_targets(console, targets_of(participants)),
     ) as replayer:
-        for file in sorted(files, key=lambda file: file.over_quota):  # so that no more servers are started than needed
+        for file in sorted(files, key=lambda file: (file.over_quota, file.tokens)):  # so that few servers are started
             result = replayer.replay(file)
             outcomes[result.outcome] += 1
             _print(console, result)

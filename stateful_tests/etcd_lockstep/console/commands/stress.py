@@ -14,15 +14,18 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from etcd_lockstep.console.commands import shrunk as smaller
 from etcd_lockstep.console.commands.races import Raced, print_summary, race, race_json
 from etcd_lockstep.console.exits import Exit
 from etcd_lockstep.console.interrupts import Interrupts
 from etcd_lockstep.console.progress import StressProgress
 from etcd_lockstep.console.verdicts import STYLES, summary, verdict_lines, verdict_to_json
 from etcd_lockstep.filing.writing import write_whole
-from etcd_lockstep.histories import History, Linearizable, Unknown, Violated
+from etcd_lockstep.histories import History, Linearizable, Unknown, Verdict, Violated, check
 from etcd_lockstep.histories.files import history_lines, save_history
 from etcd_lockstep.interleaving.targets import InProcess
+from etcd_lockstep.reporting.history_page import history_page
+from etcd_lockstep.reporting.html import check_jinja2
 from etcd_lockstep.servers import EtcdUnavailable
 from etcd_lockstep.stressing.run import Judged, StressOptions, Tally, stress
 from etcd_lockstep.stressing.stores import Store, StressTarget, check_faults, running
@@ -36,11 +39,14 @@ FOUND = Path("violations-found")
 class StressCommand:
     """What a command line asks for."""
 
-    targets: Sequence[StressTarget]
+    targets: Sequence[tuple[str, StressTarget]]
+    """Each as the command line names it, and what that is."""
     run: StressOptions
     """For each target."""
     corpus: Path = FOUND
     json_file: Path | None = None
+    html_file: Path | None = None
+    """Receives a page of the first violation, made as small as it was; without one, of the first unknown history."""
     allow_destroy: bool = False
 
 
@@ -53,19 +59,23 @@ class _Stressed:
     first: Judged | None = None
     """The first violation; without one, the first unknown history."""
     file: Path | None = None
+    shrunk: smaller.Shrunk | None = None
+    """Of a violation."""
     failure: str = ""
     """Why the store was lost."""
 
 
 def run_stress(console: Console, command: StressCommand) -> Exit:
-    """Stress one target after the other. Raises what `running` does."""
-    for target in command.targets:
+    """Stress one target after the other. Raises what `running` does, and `NoJinja2`."""
+    if command.html_file is not None:
+        check_jinja2()
+    for _name, target in command.targets:
         check_faults(target, command.run.faults)
     done: list[_Stressed | Raced] = []
     code = Exit.AGREED
     with Interrupts() as interrupts:
         try:
-            for target in command.targets:
+            for name, target in command.targets:
                 if isinstance(target, InProcess):
                     done.append(raced := Raced(target))
                     race(console, raced, seed=command.run.seed, seconds=command.run.seconds, corpus=command.corpus)
@@ -78,7 +88,7 @@ def run_stress(console: Console, command: StressCommand) -> Exit:
                     progress=console.print,
                 ) as store:
                     done.append(stressed := _Stressed(store))
-                    _stress(console, command, stressed)
+                    _stress(console, command, stressed, name)
         except KeyboardInterrupt:
             interrupts.finish()
             code = Exit(interrupts.exit_code)
@@ -90,11 +100,39 @@ def run_stress(console: Console, command: StressCommand) -> Exit:
                     continue
                 if one.first is not None and one.file is None:
                     _report(console, command, one, one.first)
+                if one.shrunk is not None and one.shrunk.smallest is not None and one.shrunk.file is None:
+                    smaller.report(console, one.shrunk, command.corpus)
                 _print_summary(console, one)
         interrupts.finish()
     if command.json_file is not None:
         write_whole(command.json_file, json.dumps([_to_json(one, command) for one in done], indent=2) + "\n")
+    if command.html_file is not None:
+        _write_page(console, command.html_file, done)
     return code or _exit_code(done)
+
+
+def _write_page(console: Console, to: Path, done: Sequence[_Stressed | Raced]) -> None:
+    """Raises `OSError`."""
+    shown = [found for found in map(_shown, done) if found is not None]
+    violated = [found for found in shown if isinstance(found[2], Violated)]
+    for title, history, verdict in (violated or shown)[:1]:
+        write_whole(to, history_page(title, history, verdict, summary(history)))
+        return
+    console.print(f"{to} was not written: there is no violation to be shown")
+
+
+def _shown(one: _Stressed | Raced) -> tuple[str, History, Verdict] | None:
+    """Of what there is a page: the smallest history of a target that shows what was found, and its title."""
+    if isinstance(one, Raced):
+        if one.race is None:
+            return None
+        history = one.race.ran.history
+        return one.target.name, history, check(history)
+    smallest = one.shrunk.smallest if one.shrunk is not None else None
+    if smallest is not None:
+        often = f"failed in {smallest.failed:,} of {smallest.runs:,} runs"
+        return f"{one.store.name}: {often}", smallest.failure.history, smallest.failure.verdict
+    return None if one.first is None else (one.store.name, one.first.history, one.first.verdict)
 
 
 def _exit_code(done: Iterable[_Stressed | Raced]) -> Exit:
@@ -110,8 +148,9 @@ def _one_exit_code(one: _Stressed) -> Exit:
     return Exit.UNKNOWN if one.tally.unknown else Exit.AGREED
 
 
-def _stress(console: Console, command: StressCommand, one: _Stressed) -> None:
-    """Stress a store, file what is to be filed, and print how it went."""
+def _stress(console: Console, command: StressCommand, one: _Stressed, name: str) -> None:
+    """Stress a store, make a violation smaller, file what is to be filed, and print how it went. `name`: of the target,
+    as the command line has it."""
     options = command.run
     console.print(one.store.how, soft_wrap=True)
     faults = f", faults {','.join(options.faults)}" if options.faults else ""
@@ -128,6 +167,10 @@ def _stress(console: Console, command: StressCommand, one: _Stressed) -> None:
         console.print(one.failure, style="bold red", soft_wrap=True)
     if one.first is not None:
         _report(console, command, one, one.first)
+        if one.first.scripts:
+            one.shrunk = smaller.begin(one.store, name, one.first, options.call_timeout)
+            smaller.shrink(console, one.shrunk, one.first)
+            smaller.report(console, one.shrunk, command.corpus)
     _print_summary(console, one)
 
 
@@ -216,4 +259,5 @@ def _to_json(one: _Stressed | Raced, command: StressCommand) -> dict[str, Any]:
         "first": None
         if first is None
         else {"round": first.round, "file": str(one.file) if one.file else None, **verdict_to_json(first.verdict)},
+        "smallest": smaller.shrunk_json(one.shrunk),
     }

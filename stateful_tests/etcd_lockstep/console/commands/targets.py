@@ -18,6 +18,7 @@ def run_targets(console: Console) -> Exit:
     for name, make in SPECIMENS.items():
         table.add_row(name, f"specimen: {(make.__doc__ or '').strip().splitlines()[0]}")
     table.add_row("serve:COMMAND", "a program that serves etcd's API, in any language; see docs/targets.md")
+    table.add_row("etcd3:package.module:Class", "a mock of the etcd3 client for Python; see docs/targets.md")
     table.add_row("package.module:Class", "a target of your own; see docs/targets.md")
     console.print(table)
     return Exit.AGREED

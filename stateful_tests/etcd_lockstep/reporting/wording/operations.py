@@ -15,7 +15,7 @@ from etcd_lockstep.reporting.wording.values import (
     quoted,
     quoted_text,
 )
-from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf
+from etcd_lockstep.trace import AuthRevision, LeaseOf, RevisionAt, TokenOf
 from etcd_model import operations as op
 from etcd_model.exhaustive import assert_never
 from etcd_model.ranges import FROM_KEY
@@ -43,7 +43,7 @@ def operation_in_words(operation: op.Operation) -> str:
         case op.Compact():
             return _join(f"compact {number_in_words(operation.revision)}", _options(operation, "revision"))
         case op.As():
-            return f"{_sender(operation.token)}: {operation_in_words(operation.operation)}"
+            return f"{_sender(operation)}: {operation_in_words(operation.operation)}"
         case (
             op.LeaseGrant()
             | op.LeaseRevoke()
@@ -77,10 +77,23 @@ def operation_in_words(operation: op.Operation) -> str:
             return _auth_operation(operation)
 
 
-def _sender(token: str) -> str:
-    if isinstance(token, TokenOf):
-        return f"as the user of step {token.step}"
-    return f"with the token {quoted_text(token)}"
+def _sender(operation: op.As) -> str:
+    by = [f"with the certificate of {quoted_text(operation.certificate)}"] if operation.certificate else []
+    scheme = f", after {quoted_text(operation.scheme)}" if operation.scheme else ""
+    field = ", in the metadata authorization" if operation.authorization else ""
+    if operation.claims is not None:
+        by.append(_claimed(operation.claims))
+    elif isinstance(operation.token, TokenOf):
+        by.append(f"as the user of step {operation.token.step}{scheme}{field}")
+    elif operation.token or not by:
+        by.append(f"with the token {quoted_text(operation.token)}{scheme}{field}")
+    return " and ".join(by)
+
+
+def _claimed(claims: op.Claims) -> str:
+    wrong = [flaw for flaw in ("expired", "forged") if getattr(claims, flaw)]
+    token = f"with {' and '.join(['a signed', *wrong])} token for {quoted_text(claims.username)}"
+    return token if claims.revision == AuthRevision() else f"{token} of {claims.revision}"
 
 
 def _lease_operation(operation: op.LeaseOperation) -> str:
@@ -125,7 +138,8 @@ def _auth_operation(operation: op.AuthOperation) -> str:
         case op.AuthEnable() | op.AuthDisable() | op.AuthStatus() | op.UserList() | op.RoleList():
             return name
         case op.Authenticate() | op.UserChangePassword():
-            return f"{name} {quoted_text(operation.name)} with the password {quoted_text(operation.password)}"
+            subject = f"{name} {quoted_text(operation.name)} with the password {quoted_text(operation.password)}"
+            return _join(subject, _options(operation, "name", "password"))
         case op.UserAdd():
             password = f" with the password {quoted_text(operation.password)}"
             subject = f"{name} {quoted_text(operation.name)}"
@@ -216,6 +230,10 @@ def _options(operation: op.Operation, *said: str) -> Iterator[str]:
                 yield f"{name} {' '.join(spelled(type(operation), name, numbers))}"
             case "lease", lease:
                 yield lease_in_words(lease)
+            case "meanwhile", asked:
+                yield f"and while it waits: {operation_in_words(asked)}"
+            case "hashed_password", str() as text:
+                yield f"{field.name} {quoted_text(text)}"
             case name, number:
                 yield f"{name} {number_in_words(number)}"
 

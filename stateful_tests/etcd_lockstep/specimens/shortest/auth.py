@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etcd_lockstep.trace import TokenOf, Trace
+from etcd_lockstep.trace import UNKNOWN_TOKEN, TokenOf, Trace
 from etcd_model import operations as op
 
 PUT = op.Put(b"a", b"1")
@@ -41,4 +41,14 @@ AUTH: dict[str, Trace] = {
         *(ROOT, USER, *_user_may(op.PermissionType.READ), *AUTH_ON, LOGIN),
         op.As(TokenOf(8), op.Put(b"a")),
     ),
+    "roles-not-merged": (
+        *(ROOT, USER, op.RoleAdd("r"), op.RoleAdd("s")),
+        op.RoleGrantPermission("r", op.Permission(op.PermissionType.READ, b"a", b"b")),
+        op.RoleGrantPermission("s", op.Permission(op.PermissionType.READ, b"b", b"c")),
+        *(ROOT_IS_ROOT, op.UserGrantRole("u", "r"), op.UserGrantRole("u", "s"), ENABLE, LOGIN),
+        op.As(TokenOf(11), op.Range(b"a", b"c")),
+    ),
+    "any-token-scheme-taken": (*ROOT_LOGIN, op.As(TokenOf(4), op.Range(b"a"), scheme="bearer ")),
+    "hashed-password-ignored": (USER, op.UserChangePassword("u", hashed_password="!")),
+    "authorization-ignored": (ROOT, *AUTH_ON, op.As(UNKNOWN_TOKEN, op.Range(b"a"), authorization=True)),
 }

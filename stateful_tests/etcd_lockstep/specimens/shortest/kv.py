@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace
-from etcd_model.operations import DeleteRange, LeaseGrant, LeaseRevoke, Put, Range, SortOrder, Txn
+from etcd_model.operations import Compact, DeleteRange, LeaseGrant, LeaseRevoke, Put, Range, SortOrder, Txn
 from etcd_model.ranges import FROM_KEY
 
 PUT, PUT_B = Put(b"a", b"1"), Put(b"b", b"1")
@@ -17,8 +17,10 @@ READ: dict[str, Trace] = {
     "range-end-as-prefix": (PUT_B, ALL),
     "from-key-empty": (PUT, Range(b"a", FROM_KEY)),
     "historical-read-wrong": (PUT, Range(b"a", revision=RevisionAt(0))),
+    "compacted-read-is-future": (PUT, Compact(RevisionAt(1)), Range(b"a", revision=RevisionAt(0))),
     "future-read-accepted": (Range(b"a", revision=RevisionAt(0, 1)),),
     "limit-ignored": (PUT, PUT_B, Range(b"a", b"c", limit=1)),
+    "limit-before-sort": (PUT, PUT_B, Range(b"a", b"c", limit=1, sort_order=SortOrder.DESCEND)),
     "range-filters-ignored": (PUT, Range(b"a", max_mod_revision=RevisionAt(0))),
     "sort-ignored": (PUT, PUT_B, Range(b"a", b"c", sort_order=SortOrder.DESCEND)),
     "keys-only-returns-values": (PUT, Range(b"a", keys_only=True)),
@@ -39,6 +41,9 @@ WRITE: dict[str, Trace] = {
     "prev-kv-is-the-new-value": (PUT, Put(b"a", b"1", prev_kv=True)),
     "delete-prev-kvs-absent": (PUT, DeleteRange(b"a", prev_kv=True)),
     "ignore-value-accepts-missing": (Put(b"a", ignore_value=True),),
+    "long-values-cut": (Put(b"a", b"1" * 1025), Range(b"a")),
+    "values-stripped": (Put(b"a", b" "), Range(b"a")),
+    "numbers-kept-as-doubles": (Put(b"a", b"01"), Range(b"a")),
     "empty-key-accepted": (Put(b""),),
 }
 

@@ -34,6 +34,7 @@ LEASE: dict[str, Trace] = {
     "stale-lease-queue": (GRANT, LeaseRevoke(L1), GRANT, _take(L3), LeaseRevoke(L3)),
     "lease-on-put-ignored": (GRANT, PUT_L1, LeaseRevoke(L1)),
     "one-key-per-lease": (GRANT, PUT_L1, PUT_B_L1, LeaseRevoke(L1), Range(b"a")),
+    "lease-ids-kept-as-doubles": (LeaseGrant(60, 2**53 + 1),),
     "unknown-revoke-accepted": (LeaseRevoke(UNKNOWN_LEASE),),
     "duplicate-lease-id-accepted": (LeaseGrant(60, 7), LeaseGrant(60, 7)),
     "lease-id-collides": (GRANT, GRANT),

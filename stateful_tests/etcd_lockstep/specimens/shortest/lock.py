@@ -21,6 +21,13 @@ LOCK: dict[str, Trace] = {
     "unlock-does-nothing": (op.Put(b"a/7"), op.Unlock(b"a/7")),
     "proclaim-ignores-term": (GRANT, CAMPAIGN, op.Proclaim(_term(0))),
     "campaign-value-lost": (op.LeaseGrant(60, 7), op.Campaign(b"a", 7, b"1"), op.Leader(b"a")),
+    "lock-wait-never-ends": (op.Put(b"a/"), op.Lock(b"a", meanwhile=op.DeleteRange(b"a/"))),
+    "woken-lock-revision-stale": (op.Put(b"a/"), op.Lock(b"a", meanwhile=op.DeleteRange(b"a/"))),
+    "expired-session-locks": (op.Put(b"a/"), op.Lock(b"a", meanwhile=op.DeleteRange(b"a/", b"a0"))),
+    "lock-woken-too-early": (
+        *(op.Put(b"a/"), op.Put(b"a/7")),
+        op.Lock(b"a", meanwhile=op.DeleteRange(b"a/")),
+    ),
     "leader-revision-missing": (GRANT, CAMPAIGN, op.Leader(b"a")),
 }
 

@@ -16,6 +16,10 @@ TXN: dict[str, Trace] = {
     "operator-ignored": (Txn((A_IS_THERE,)),),
     "target-ignored": (Txn((Compare(b"a", CompareTarget.VALUE, CompareResult.EQUAL, b"1"),)),),
     "missing-value-compares-as-empty": (Txn((Compare(b"a", CompareTarget.VALUE, CompareResult.EQUAL, b""),)),),
+    "values-compared-as-numbers": (
+        Put(b"a", b"2"),
+        Txn((Compare(b"a", CompareTarget.VALUE, CompareResult.LESS, b"10"),)),
+    ),
     "zero-compare-on-absent-fails": (Txn((A_IS_ABSENT,)),),
     "range-compare-over-nothing": (Txn((Compare(b"a", CompareTarget.VERSION, CompareResult.NOT_EQUAL, 0, b"b"),)),),
     "empty-compare-fails": (Txn(),),

@@ -1,0 +1,81 @@
+"""Lies that can't be seen beside another one, each with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """Lies that change no answer of a store that has another one too."""
+
+    behind: str
+    """The other one."""
+    lies: tuple[str, ...]
+    reason: str
+    """Why a store that tells both answers as one that tells `behind` alone."""
+
+
+COVERED: tuple[Covered, ...] = (
+    Covered(
+        "any-option-means-count-only",
+        (
+            *("limit-ignored", "range-filters-ignored", "sort-ignored", "keys-only-returns-values", "unsorted-range"),
+            "limit-before-sort",
+            *("count-truncated", "more-missing", "filters-applied-to-count", "limit-zero-means-none"),
+        ),
+        "no read with an option brings a key, so that nothing shows which keys it would bring, or how",
+    ),
+    Covered("count-only-returns-kvs", ("any-option-means-count-only",), "no read is one of a count alone any more"),
+    Covered(
+        "prev-kv-always-present", ("prev-kv-absent",), "every put brings what was there, whether that was asked for"
+    ),
+    Covered(
+        "zero-compare-on-absent-fails",
+        ("missing-value-compares-as-empty",),
+        "no compare of a key that is not there holds, whatever its value is taken for",
+    ),
+    Covered(
+        "revoke-deletes-nothing",
+        ("multi-key-revoke-bumps-many", "lock-key-outlives-lease"),
+        "no key goes with a lease that is revoked, so that nothing shows which would, or in how many revisions",
+    ),
+    Covered(
+        "lease-on-put-ignored",
+        (
+            *("multi-key-revoke-bumps-many", "fifo-lease-mapping", "stale-lease-queue", "re-put-keeps-old-attachment"),
+            *("same-lease-re-put-detaches", "new-lease-re-put-keeps-old", "lease-bound-only-under-a-prefix"),
+            *("delete-keeps-attachment", "delete-frees-siblings", "revoke-deletes-nothing"),
+        ),
+        "no key that is put goes with a lease, so that nothing shows what becomes of one that does",
+    ),
+    Covered(
+        "txn-responses-missing",
+        ("txn-responses-doubled", "no-read-your-writes"),
+        "no txn shows the answers to its operations, and these lies are about nothing else",
+    ),
+)
+
+_SAME_WORDS = (
+    "a request that is refused in the same words is taken for the same lie, whatever else it is "
+    "(`Signature.stands_alone` in searching/findings.py)"
+)
+_SAME_OPTIONS = "which of several compares counts is no option of a txn, and both succeed where one of them fails"
+
+TAKEN_FOR_ONE: dict[tuple[str, str], str] = {
+    ("failed-compare-raises", "empty-compare-fails"): _SAME_WORDS,
+    ("empty-compare-fails", "failed-compare-raises"): _SAME_WORDS,
+    ("last-compare-wins", "only-first-compare"): _SAME_OPTIONS,
+    ("only-first-compare", "last-compare-wins"): _SAME_OPTIONS,
+    ("missing-value-compares-as-empty", "operator-ignored"): "after three lies about compares that differ only in what "
+    "they compare, others are taken for the same cause (`ENOUGH_OPTIONS` in searching/known.py)",
+}
+"""Lies, each with the other one, that can be seen and are not reported all the same, with the reason: what the search
+does so that one cause does not fill pages. Once the other lie is mended, the next search reports them."""
+
+
+def why_covered(lie: str, behind: str) -> str:
+    """Why a lie is not reported beside another one; empty where it should be."""
+    if (lie, behind) in TAKEN_FOR_ONE:
+        return TAKEN_FOR_ONE[lie, behind]
+    return next((row.reason for row in COVERED if row.behind == behind and lie in row.lies), "")
