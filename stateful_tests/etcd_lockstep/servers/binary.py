@@ -17,7 +17,16 @@ from etcd_lockstep.servers.discovery import Program, environment
 from etcd_lockstep.servers.guard import Guard
 from etcd_lockstep.servers.identities import identities, identity_flags
 from etcd_lockstep.servers.running import EtcdUnavailable, StartedEtcd, panic_or_end
-from etcd_lockstep.servers.settings import USUAL, Membership, ServerSettings, etcd_flags, free_ports, setting_flags
+from etcd_lockstep.servers.settings import (
+    PORT_TAKEN,
+    PORT_TRIES,
+    USUAL,
+    Membership,
+    ServerSettings,
+    etcd_flags,
+    free_ports,
+    setting_flags,
+)
 
 _ROOM = 2**30
 """Free bytes that memory needs to hold the data: etcd allocates 128 MiB of log ahead, and keeps six such parts."""
@@ -25,8 +34,6 @@ _LARGEST_QUOTA = 8 * 2**30
 """Bytes; etcd warns above that. A run of a day, whose history is never compacted, exceeds etcd's default of 2 GiB."""
 _LOG_BYTES = 2**18
 """How many bytes of the end of the log are kept; a panic with all its stack traces fits."""
-_TRIES = 5
-"""How many times a server is started where another process takes its port first."""
 
 _CLEAN_UP = (
     'PATH="$PATH:/bin:/usr/bin"; directory=$1; shift; last=; for last; do :; done; '
@@ -119,12 +126,12 @@ class BinaryEtcd(StartedEtcd):
         return panic_or_end(self._log(), lines)
 
     def _start(self) -> None:
-        for _ in range(_TRIES if self._membership is None else 1):
+        for _ in range(PORT_TRIES if self._membership is None else 1):
             if self._launch():
                 return
             log, died = self._log(), not self.is_alive()
             self._end()
-            if not (died and "address already in use" in log):
+            if not (died and PORT_TAKEN in log):
                 break
         atexit.unregister(self.stop)
         state = "died at its start" if died else f"was not ready after {READY_SECONDS:g} s"

@@ -15,8 +15,9 @@ Response = TypeVar("Response", bound=Message)
 
 ANSWER_SECONDS = 5.0
 """How long an endpoint has to answer."""
-READY_SECONDS = 10.0
-"""How long a server that this process started has to be ready; about 0.5 s is usual."""
+READY_SECONDS = 30.0
+"""How long a server that this process started has to be ready; about 0.5 s is usual. gRPC gives a connection that
+hangs up after 20 s."""
 RECOVERY_SECONDS = 60.0
 """How long a server has to be ready again that finds a log of hundreds of megabytes, on a machine that is busy."""
 _POLL_SECONDS = 0.5

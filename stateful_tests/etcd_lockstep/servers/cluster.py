@@ -13,12 +13,10 @@ import grpc
 from etcd_lockstep.servers.access import Access, open_channel
 from etcd_lockstep.servers.calls import call, explain, status, wait_until_answers
 from etcd_lockstep.servers.running import EtcdUnavailable, LaunchMember, RunningEtcd, StartedEtcd
-from etcd_lockstep.servers.settings import Membership, free_ports
+from etcd_lockstep.servers.settings import PORT_TAKEN, PORT_TRIES, Membership, free_ports
 from fake_etcd.wire import messages
 
 SIZE = 3
-_TRIES = 3
-"""How many times it is started, where other processes take its ports first."""
 _SECONDS = 2.0
 _SETTLE_SECONDS = 30.0
 
@@ -86,12 +84,12 @@ class EtcdCluster(RunningEtcd):
         return "\n".join(filter(None, (member.log_tail(lines) for member in self.members)))
 
     def _start(self) -> None:
-        for attempt in range(1, _TRIES + 1):
+        for attempt in range(1, PORT_TRIES + 1):
             try:
                 self.members = self._launch_all()
                 break
             except EtcdUnavailable as failed:
-                if attempt == _TRIES or "address already in use" not in str(failed):
+                if attempt == PORT_TRIES or PORT_TAKEN not in str(failed):
                     raise
         self.version, self.address = self.members[0].version, self.members[0].address
 

@@ -6,14 +6,24 @@ import socket
 import sys
 import threading
 from contextlib import suppress
+from ipaddress import ip_network
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from etcd_lockstep.servers.calls import READY_SECONDS, RECOVERY_SECONDS, version_when_ready
 from etcd_lockstep.servers.guard import Guard
 from etcd_lockstep.servers.images import Client, Image, brief, has_image, obtain_image, pull
 from etcd_lockstep.servers.running import EtcdUnavailable, LaunchMember, Progress, StartedEtcd, panic_or_end
-from etcd_lockstep.servers.settings import Membership, ServerSettings, etcd_flags, free_ports, setting_flags
+from etcd_lockstep.servers.settings import (
+    PORT_TAKEN,
+    PORT_TRIES,
+    Membership,
+    ServerSettings,
+    etcd_flags,
+    free_ports,
+    setting_flags,
+)
 from etcd_lockstep.servers.sources import Container
 
 NAMED_PULL_SECONDS = 300.0
@@ -68,24 +78,31 @@ def prepare(source: Container, progress: Progress, pull_seconds: float, settings
     try:
         image = obtain_image(client, source.tag, progress, pull_seconds)
         reaped = _has_reaper(client, image, progress)
+        is_here = _shares_our_network(client)
     finally:
         client.close()
     progress(f"starting a container of {image.reference}")
-    return lambda membership=None: ContainerEtcd(image, settings, reaped, membership)
+    return lambda membership=None: ContainerEtcd(image, settings, reaped, is_here, membership)
 
 
 class ContainerEtcd(StartedEtcd):
     """A container with its data in memory, or in a volume where it is durable; removed with everything in it. Raises
     `EtcdUnavailable`.
 
-    Members of a cluster are on the loopback of the engine's machine, which is to be this one, and so reach each other
-    and whatever a caller puts in between as processes do.
+    Where the engine's network is ours, it listens on our loopback, as a process does. Elsewhere its port is published,
+    and it is no member of a cluster: those reach each other, and whatever a caller puts in between, on loopback.
     """
 
     def __init__(
-        self, image: Image, settings: ServerSettings, reaped: bool, membership: Membership | None = None
+        self, image: Image, settings: ServerSettings, reaped: bool, is_here: bool, membership: Membership | None = None
     ) -> None:
-        """`membership`: of a cluster; without, it is the only member of its own."""
+        """`reaped`: whether Ryuk can be started beside it. `is_here`: whether the engine's network is ours.
+        `membership`: of a cluster; without, it is the only member of its own."""
+        if membership is not None and not is_here:
+            raise EtcdUnavailable(
+                "the members of a cluster need a Docker engine whose host network is that of this process: "
+                "one on this machine, neither in a virtual machine nor rootless"
+            )
         self._image = image
         self._membership = membership
         self._settings = settings
@@ -96,8 +113,7 @@ class ContainerEtcd(StartedEtcd):
         self._guard: Guard | None = None
         self._last_log = ""
         self._owner = os.getpid()
-        self._is_here = False
-        """Whether the engine's loopback is ours."""
+        self._is_here = is_here
         self._start()
 
     def restart(self) -> None:
@@ -127,7 +143,6 @@ class ContainerEtcd(StartedEtcd):
 
     def recover(self) -> None:
         self._tell("start")
-        self.address = self._address()
         if version_when_ready(self.address, self.member, self.is_alive, RECOVERY_SECONDS) is None:
             self.stop()
             said = self.log_tail(20).strip() or "no log"
@@ -154,34 +169,41 @@ class ContainerEtcd(StartedEtcd):
 
     def _start(self) -> None:
         atexit.register(self.stop)
-        self.member = self._membership.name if self._membership is not None else f"lockstep-{uuid4().hex[:12]}"
-        try:
-            self._run()
-        except Exception as error:  # the SDK's own, and those of the HTTP client below it
-            self.stop()
-            raise EtcdUnavailable(f"no container of {self._image.reference} can be started ({brief(error)})") from error
-        version = version_when_ready(self.address, self.member, self.is_alive)
+        for _ in range(PORT_TRIES if self._membership is None else 1):
+            try:
+                self._run()
+            except Exception as error:  # the SDK's own, and those of the HTTP client below it
+                self.stop()
+                reference = self._image.reference
+                raise EtcdUnavailable(f"no container of {reference} can be started ({brief(error)})") from error
+            version = version_when_ready(self.address, self.member, self.is_alive)
+            if version is not None:
+                break
+            died = not self.is_alive()
+            self._end()
+            if not (died and PORT_TAKEN in self._last_log):
+                break
         if version is None:
-            state = f"was not ready after {READY_SECONDS:g} s" if self.is_alive() else "died at its start"
-            self.stop()
-            raise EtcdUnavailable(
-                f"the etcd in a container of {self._image.reference} {state}: {self.log_tail(20).strip() or 'no log'}"
-            )
+            atexit.unregister(self.stop)
+            state = "died at its start" if died else f"was not ready at {self.address} after {READY_SECONDS:g} s"
+            said = self.log_tail(20).strip() or "no log"
+            raise EtcdUnavailable(f"the etcd in a container of {self._image.reference} {state}: {said}")
         self.version = version
         self.how = f"etcd {version} in container {self._id[:12]} of {self._image.reference}"
         if self._image.origin:
             self.how += f", {self._image.origin}"
 
     def _run(self) -> None:
+        """Start the container, and find out where it is reached."""
         from testcontainers.core.config import testcontainers_config
         from testcontainers.core.container import DockerContainer
 
-        own = self._membership or Membership(self.member, _PORT, _PORT + 1)
-        alone = self._membership is None
+        own = self._own_membership()
+        self.member = own.name
         flags = etcd_flags(
             name=own.name,
             data_dir=f"{_DATA}/data",
-            listen="0.0.0.0" if alone else "127.0.0.1",
+            listen="127.0.0.1" if self._is_here else "0.0.0.0",
             client_port=own.client_port,
             peer_port=own.peer_port,
             peer_url=own.peer_url,
@@ -194,16 +216,10 @@ class ContainerEtcd(StartedEtcd):
         container.with_kwargs(
             entrypoint=["etcd"],  # instead of what the image would start
             mounts=[in_volume if self._settings.durable else in_memory],
-            **({} if alone else {"network_mode": "host"}),
+            **({"network_mode": "host"} if self._is_here else {}),
         )
-        self._is_here = _shares_our_network(container.get_docker_client())
-        if alone:
-            # Published on loopback, unless the engine has another one. It picks a port at each start, so one that is to
-            # stay the same is picked here.
-            port = free_ports()[0] if self._settings.durable else None
-            container.ports[f"{_PORT}/tcp"] = ("127.0.0.1", port) if self._is_here else None
-        elif not self._is_here:
-            raise EtcdUnavailable("the members of a cluster need an engine on this machine, in no other container")
+        if not self._is_here:
+            container.ports[f"{_PORT}/tcp"] = self._published(container.get_docker_client())
         self._container = container
         with _STARTING:
             before = testcontainers_config.ryuk_disabled
@@ -214,14 +230,23 @@ class ContainerEtcd(StartedEtcd):
                 testcontainers_config.ryuk_disabled = before
         self._id: str = container.get_wrapped_container().id
         self._guard = Guard(sys.executable, "-c", _REMOVE, self._id)
-        self.address = self._address()
+        if self._is_here:
+            self.address = f"127.0.0.1:{own.client_port}"
+        else:
+            self.address = f"{container.get_container_host_ip()}:{container.get_exposed_port(_PORT)}"
 
-    def _address(self) -> str:
+    def _own_membership(self) -> Membership:
+        """Of the cluster, or of one of its own, with a name that nobody else has."""
         if self._membership is not None:
-            return f"127.0.0.1:{self._membership.client_port}"
-        assert self._container is not None
-        host = "127.0.0.1" if self._is_here else self._container.get_container_host_ip()
-        return f"{host}:{self._container.get_exposed_port(_PORT)}"
+            return self._membership
+        ports = free_ports() if self._is_here else (_PORT, _PORT + 1)
+        return Membership(f"lockstep-{uuid4().hex[:12]}", *ports)
+
+    def _published(self, client: Any) -> tuple[str, int | None]:
+        """At which of the engine's addresses the port is published: on loopback where that is ours, as Docker Desktop's
+        is. The engine picks a port at each start, so one that is to stay the same is picked here."""
+        is_local = client.get_connection_mode().value == "docker_host" and client.host() == "localhost"
+        return "127.0.0.1" if is_local else "0.0.0.0", free_ports()[0] if self._settings.durable else None
 
     def _log(self) -> str:
         if self._container is None:
@@ -242,18 +267,29 @@ class ContainerEtcd(StartedEtcd):
             self._guard = None
 
 
-def _shares_our_network(client: Any) -> bool:
-    """Whether the engine of testcontainers' client is on this machine: outside of containers, or in the same one as we.
+def _shares_our_network(client: Client) -> bool:
+    """Whether what listens on the loopback of the engine's host network is reached on ours.
 
-    Where we are in one, the address by which its containers reach it is ours in that case only.
+    It is not where the engine is on another machine or in a virtual one, as Docker Desktop's is; where it has a network
+    namespace of its own, as a rootless one has; where it gives nobody its host network, as with user namespaces; and
+    where we are in one of its containers, whose network has not the address by which containers reach the engine.
     """
-    mode = client.get_connection_mode().value
-    if mode != "gateway_ip":
-        return bool(mode == "docker_host" and client.host() == "localhost")
-    configs = client.client.networks.get("bridge").attrs["IPAM"]["Config"] or ()
-    gateway = next((config["Gateway"] for config in configs if "Gateway" in config), None)
-    if gateway is None:
+    if urlsplit(client.api.base_url).hostname not in (
+        "localhost",
+        "127.0.0.1",
+        "::1",
+    ):  # the SDK's name for a socket too
         return False
+    info = client.info()
+    if info.get("OperatingSystem") == "Docker Desktop":
+        return False
+    if {"name=rootless", "name=userns"} & {option.partition(",")[0] for option in info.get("SecurityOptions") or ()}:
+        return False
+    bridges = [config for one in client.networks.list("bridge") for config in one.attrs["IPAM"]["Config"] or ()]
+    if not bridges or "Subnet" not in bridges[0]:
+        return False
+    # Docker 20.10 tells the gateway only where the bridge was there before the engine; it is the first address.
+    gateway = bridges[0].get("Gateway") or str(next(ip_network(bridges[0]["Subnet"]).hosts()))
     with socket.socket() as probe:
         try:
             probe.bind((gateway, 0))

@@ -7,6 +7,11 @@ _LEAST_BCRYPT_COST = 4
 """golang.org/x/crypto/bcrypt, MinCost."""
 TOKEN_KINDS = ("simple", "jwt")
 
+PORT_TAKEN = "address already in use"
+"""In the log of a server that died because another process took its port first."""
+PORT_TRIES = 5
+"""How many times a server is started where one does."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
