@@ -122,7 +122,7 @@ def test_an_option_is_a_feature_more(operation: op.Operation, simpler: op.Operat
     ],
     ids=str,
 )
-def test_keys_values_and_numbers_are_no_features(one: op.Operation, other: op.Operation) -> None:
+def test_keys_plain_values_and_numbers_are_no_features(one: op.Operation, other: op.Operation) -> None:
     assert features(one) == features(other)
 
 
@@ -141,6 +141,9 @@ def test_keys_values_and_numbers_are_no_features(one: op.Operation, other: op.Op
         (op.Alarm(op.AlarmAction.GET), op.Alarm(op.AlarmAction.DEACTIVATE)),
         (op.As(TokenOf(1), op.Put(b"a")), op.As(UNKNOWN_TOKEN, op.Put(b"a"))),
         (op.WatchCreate(b"a", filters=(7,)), op.WatchCreate(b"a", filters=(8,))),
+        (op.Put(b"a", b"1" * 65), op.Put(b"a", b"\xff")),
+        (op.Put(b"a", b"10"), op.Put(b"a", b"1 ")),
+        (op.Campaign(b"a", value=b"10"), op.Campaign(b"a", value=b"\xff")),
     ],
     ids=str,
 )

@@ -235,6 +235,18 @@ def test_an_endpoint_can_not_be_asked(tmp_path: Path) -> None:
     assert replay.remark == "it takes a server that is started with certificates of its own"
 
 
+def test_an_etcd_that_does_not_report_the_revision_of_its_auth_store_can_not_be_asked_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etcd_lockstep.searching.participants.Participants.report_auth_revisions", False)
+    file = load(save(FOUND, tmp_path, "none"))
+    with Replayer(NoEtcd()) as replayer:
+        replay = replayer.replay(file)
+        assert replayer.replay(replace(file, tokens="simple")).outcome is Outcome.FIXED
+    assert replay.outcome is Outcome.NOT_REPLAYED
+    assert replay.remark == "an etcd 3.4 doesn't report the revision of its auth store"
+
+
 def test_a_baseline_says_so_too(tmp_path: Path) -> None:
     save_baseline(tmp_path / "baseline.json", [AcceptedFinding(FOUND, "known")])
     (accepted,) = load_baseline(tmp_path / "baseline.json")

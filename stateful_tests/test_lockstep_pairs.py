@@ -17,6 +17,7 @@ from etcd_lockstep.specimens.shortest import SHORTEST
 MENDED: tuple[Pair, ...] = (
     ("prev-kv-always-present", "header-constant"),
     ("operator-ignored", "range-compare-over-nothing"),
+    ("long-values-cut", "numbers-kept-as-doubles"),
 )
 """Once, one lie of each hid the other."""
 

@@ -111,6 +111,13 @@ def _is_first(state: State, name: bytes, created: int) -> bool:
     return not any(key.startswith(prefix) and kv.create_revision < created for key, kv in state.keys.items())
 
 
+def _refused_to_wait(state: State, name: bytes) -> Error | None:
+    """What refuses the read that looks for keys created before (key.go, waitDeletes). Whoever may write a key need not
+    be allowed that: it is about all keys of the name, and about the present revision of the auth store."""
+    _, answer = kv.range_(state, _first_created(name))
+    return answer if isinstance(answer, Error) else None
+
+
 def _meanwhile(state: State, operation: op.Lock | op.Campaign, ask: Ask) -> State:
     """The state after what another client has asked."""
     if operation.meanwhile is None:
@@ -135,13 +142,19 @@ def _lock(state: State, operation: op.Lock, ask: Ask) -> tuple[State, LockResult
     answer, created = entered
     if _is_first(state, operation.name, created):
         return state, LockResult(answer.revision, key)
+    if refused := _refused_to_wait(state, operation.name):
+        return _left_queue(state, key), refused
     state = _meanwhile(state, operation, ask)
     if _is_first(state, operation.name, created):
         if state.server.quirks.lock_looks_for_its_key and key not in state.keys:
             return state, SESSION_EXPIRED
         return state, LockResult(state.revision, key)
+    return _left_queue(state, key), Waiting()
+
+
+def _left_queue(state: State, key: bytes) -> State:
     state, _ = kv.delete_range(_without_token(state), op.DeleteRange(key))
-    return state, Waiting()
+    return state
 
 
 def _unlock(state: State, operation: op.Unlock) -> tuple[State, UnlockResult | Error]:
@@ -167,6 +180,8 @@ def _campaign(state: State, operation: op.Campaign, ask: Ask) -> tuple[State, Ca
         if isinstance(proclaimed, Error):
             state, _ = txn(state, op.Txn(_created_at(key, created), (op.DeleteRange(key),)))
             return state, proclaimed
+    if refused := _refused_to_wait(state, operation.name):
+        return state, refused  # and the key stays
     won = CampaignResult(answer.revision, op.LeaderKey(operation.name, key, created, lease_id))
     if _is_first(state, operation.name, created):
         return state, won
@@ -233,9 +248,14 @@ def _observe(state: State, name: bytes) -> tuple[State, LeaderResult]:
 
 
 def left_behind(state: State, operation: op.Lock | op.Campaign, ask: Ask) -> str | None:
-    """Why a call whose wait is cancelled would not clean up after itself, if it would not: what cleans up has no
-    token (mutex.go, Lock; election.go, Campaign)."""
-    if not state.auth.enabled:
+    """Why a call leaves behind what nobody can name, or know to be there, if it does. Where its wait is cancelled, what
+    cleans up has no token; where a candidate is refused in the midst, nothing does (mutex.go, Lock; election.go,
+    Campaign)."""
+    if not state.guarded:
         return None
-    _, result = step(state, operation, ask)
-    return "under auth, who gives up waiting leaves its key behind" if isinstance(result, Waiting) else None
+    after, result = step(state, operation, ask)
+    if isinstance(result, Waiting) and state.auth.enabled:
+        return "under auth, who gives up waiting leaves its key behind"
+    if isinstance(result, Error) and not operation.lease and len(after.keys) > len(state.keys):
+        return "who is refused leaves a key behind, of whose lease it was not told"
+    return None

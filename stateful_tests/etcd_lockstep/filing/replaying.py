@@ -22,7 +22,7 @@ from etcd_lockstep.comparing.timed import TimedLockstep
 from etcd_lockstep.filing.corpus import RECORDED, CorpusFile
 from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.findings import DIED, SEEN_ONCE, Signature, signature
-from etcd_lockstep.searching.participants import Participants
+from etcd_lockstep.searching.participants import NO_AUTH_REVISION, Participants
 from etcd_lockstep.servers import USUAL, Endpoint, EtcdSource, ServerSettings
 from etcd_lockstep.servers.identities import missing_packages
 from etcd_lockstep.strategies.workloads import AUTH, CERTIFICATES, JWT, QUOTA
@@ -86,6 +86,8 @@ class Replayer:
         if file.tokens and (missing := missing_packages()):
             return Replay(file, Outcome.NOT_REPLAYED, missing)
         participants = self._started(settings_for(file))
+        if file.tokens == "jwt" and not participants.report_auth_revisions:
+            return Replay(file, Outcome.NOT_REPLAYED, NO_AUTH_REVISION)
         return replay(file, participants.model, participants.others)
 
     def _started(self, settings: ServerSettings) -> Participants:

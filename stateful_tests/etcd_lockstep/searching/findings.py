@@ -37,10 +37,11 @@ def is_key_value(path: str) -> bool:
     return path.rpartition(".")[2] in ("kv", "kvs", "prev_kv", "prev_kvs")
 
 
-_SUBJECTS = frozenset(
-    {"key", "value", "ttl", "seconds", "stream", "name", "password", "user", "role", "target_id", "leader"}
-)
+_SUBJECTS = frozenset({"key", "ttl", "seconds", "stream", "name", "password", "user", "role", "target_id", "leader"})
 """What an operation is about: no option of it."""
+
+_LONG = 64
+"""Bytes. A value that need not be long is one character when its trace is shrunk."""
 
 _SPELLED = frozenset({"filters", "perm_type", "action", "alarm"})
 """Options of which each value is another one."""
@@ -147,10 +148,26 @@ def _features(operation: Operation | op.Compare | op.Permission | op.Claims) -> 
                 yield "from_key"
         elif field.name == "meanwhile" and value is not None:
             yield f"meanwhile.{operation_name(type(value))}"
+        elif field.name == "value" and value:
+            yield from _nature(value)
         elif field.name in _SPELLED:
             yield from spelled(type(operation), field.name, value)
         elif field.name not in _SUBJECTS and value:
             yield field.name
+
+
+def _nature(value: bytes) -> Iterator[str]:
+    """What a store may do to a value that it does to no plain one; a shrunk trace has it where the lie needs it."""
+    if len(value) > _LONG:
+        yield "long value"
+    elif len(value) > 1 and value.isdigit():
+        yield "number as value"
+    elif value != value.strip():
+        yield "blanks around the value"
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        yield "value that is not UTF-8"
 
 
 def compares_a_range(operation: Operation) -> bool:

@@ -26,6 +26,9 @@ from etcd_model.state import Server
 _EMPTY_BYTES = 24 * 1024
 """What an empty store weighs at least: with this quota or less, none of 3.4.23 to 3.7.3 takes a single put."""
 
+NO_AUTH_REVISION = "an etcd 3.4 doesn't report the revision of its auth store"
+"""Why a server of signed tokens that the client makes is of no use."""
+
 
 def is_over_quota(settings: ServerSettings) -> bool:
     """Whether a server with these settings has no space from its start. That is the one quota that can be modelled:

@@ -14,7 +14,7 @@ from etcd_lockstep.names import name_of
 from etcd_lockstep.searching.driver import STEPS, Driver
 from etcd_lockstep.searching.findings import Finding, Signature
 from etcd_lockstep.searching.known_quirks import KnownQuirks, quirk_of
-from etcd_lockstep.searching.participants import Participants
+from etcd_lockstep.searching.participants import NO_AUTH_REVISION, Participants
 from etcd_lockstep.searching.search import Search
 from etcd_lockstep.searching.workers import ParallelSearch
 from etcd_lockstep.servers import Binary, Endpoint, EtcdSource, EtcdUnavailable
@@ -233,7 +233,7 @@ class Run:
                 self._leave_out(workload, str(reason))
                 continue
             if workload.settings.tokens == "jwt" and not participants.report_auth_revisions:
-                self._leave_out(workload, "an etcd 3.4 doesn't report the revision of its auth store")
+                self._leave_out(workload, NO_AUTH_REVISION)
                 participants.close()
                 continue
             known = participants.capabilities  # the targets are the same everywhere, and so is what they know

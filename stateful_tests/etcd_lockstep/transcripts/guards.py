@@ -252,6 +252,14 @@ _LOCKS = (
         as_user(op.Lock(b"n", 7), LockResult(2, b"n/7")),
         as_user(op.Range(b"n/7"), RangeResult(2, (kv(b"n/7", b"", 2, 2, 1, 7),), count=1)),
     ),
+    says(
+        "who may write its own key and not read all of its name is refused once the key is written, and the key stays",
+        *realm(may(READWRITE, b"n/7")),
+        as_root(op.LeaseGrant(60, id=7), LeaseGrantResult(1, 7, 60)),
+        as_user(op.Campaign(b"n", 7, b"1"), untold(PERMISSION_DENIED)),
+        as_user(op.Range(b"n/7"), RangeResult(2, (kv(b"n/7", b"1", 2, 2, 1, 7),), count=1)),
+        as_user(op.Lock(b"n", 7), untold(PERMISSION_DENIED)),
+    ),
 )
 
 GUARDS = (*_COMPACTION_AND_LEASES, *_WATCHES, *_LOCKS)
