@@ -158,6 +158,11 @@ def test_a_read_of_what_was_compacted_needs_one_revision_before() -> None:
             (op.Put(b"a", b"1"), op.Put(b"a", b"1")),
         ),
         (
+            (op.UserAdd("u", "p" * 73), op.UserChangePassword("u", "q"), op.Authenticate("u", "p" * 73)),
+            lambda add, change, login: add.password == login.password != change.password,
+            (op.UserAdd("u", "p"), op.UserChangePassword("u", "q"), op.Authenticate("u", "p")),
+        ),
+        (
             (op.LeaseGrant(60, -5), op.Campaign(b"a", -5)),
             lambda grant, campaign: grant.id == campaign.lease != 0,
             (op.LeaseGrant(60, 7), op.Campaign(b"a", 7)),
@@ -173,7 +178,7 @@ def test_a_read_of_what_was_compacted_needs_one_revision_before() -> None:
             (op.Txn(failure=(op.Put(b"a"),)),),
         ),
     ],
-    ids=["lock's key", "range's end", "value", "lease id", "order", "within"],
+    ids=["lock's key", "range's end", "value", "password", "lease id", "order", "within"],
 )
 def test_what_must_agree_is_made_plainer_everywhere(trace: Trace, needs: Callable[..., bool], least: Trace) -> None:
     kinds = [type(operation) for operation in trace]

@@ -34,8 +34,8 @@ from etcd_model.lock import key_of
 _AT_ONCE = 3
 """Up to how many steps are left out at once."""
 
-_KEPT = frozenset({"password"})
-"""Fields that are no plainer for being empty: etcdctl, in whose commands traces are reported, would ask for it."""
+_PASSWORD = "p"
+"""The plainest one: without any, etcdctl, in whose commands traces are reported, would ask for it."""
 
 _PLAIN = {
     "ttl": (60, 2),
@@ -101,7 +101,7 @@ def _plainer(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, op.As):
         yield "nobody's name", value.operation
     for field in fields(value):
-        if field.name not in _KEPT:
+        if field.name != "password":
             for what, plainer in _plainer_field(field.name, getattr(value, field.name), field.default):
                 yield what, replace(value, **{field.name: plainer})
     key, end = getattr(value, "key", b""), getattr(value, "range_end", b"")
@@ -229,6 +229,8 @@ def _renamed(trace: Trace) -> Iterator[tuple[str, Trace]]:
                     yield what, tuple(_under_name(operation, old, new) for operation in trace)
     for lease in {one.id for one in map(bare, trace) if isinstance(one, op.LeaseGrant) and one.id not in (0, 7)}:
         yield "a plainer id", tuple(_with_lease(operation, lease, 7) for operation in trace)
+    for password in {held for one in trace for name, held in _parts(one) if name == "password"} - {"", _PASSWORD}:
+        yield "a plainer password", tuple(_with_password(operation, password) for operation in trace)
 
 
 def _names(value: Any) -> Iterator[tuple[bool, bytes]]:
@@ -250,8 +252,12 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
 
 def _with_name(value: Any, old: bytes | str, new: bytes | str, *, is_value: bool = False) -> Any:
     return _mapped(
-        value, lambda name, held: new if held == old and (name in _VALUES) is is_value and name not in _KEPT else held
+        value, lambda name, held: new if held == old and (name in _VALUES) is is_value and name != "password" else held
     )
+
+
+def _with_password(value: Any, old: str) -> Any:
+    return _mapped(value, lambda name, held: _PASSWORD if name == "password" and held == old else held)
 
 
 def _under_name(value: Any, old: bytes, new: bytes) -> Any:

@@ -94,6 +94,19 @@ def values_of(trace: Trace) -> set[bytes]:
 _VALUES = ("value", "operand")
 
 
+def with_password(operation: op.Operation, old: str, new: str) -> op.Operation:
+    """The operation with one password in the place of another."""
+    mapped: op.Operation = _mapped(
+        operation, lambda _kind, field, held: new if field == "password" and held == old else held
+    )
+    return mapped
+
+
+def passwords_of(trace: Trace) -> set[str]:
+    """The passwords that a trace gives; "" is none."""
+    return {held for field, held in _held(trace) if field == "password" and held}
+
+
 def held_keys(trace: Trace) -> set[bytes]:
     """The keys that a trace names, those of locks that are given back and of leaders among them."""
     return {held for field, held in _held(trace) if field == "key"} - {b"", op.SENTINEL_KEY}
