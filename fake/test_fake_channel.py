@@ -260,6 +260,18 @@ MALFORMED = grpc.StatusCode.INTERNAL
         ("/nope", b"", UNKNOWN, 'malformed method name: "/nope"'),
         ("/etcdserverpb.KV/Put", b"\xff", MALFORMED, "grpc: error unmarshalling request: unexpected EOF"),
         ("/v3lockpb.Lock/Lock", b"\xff", MALFORMED, "grpc: error unmarshalling request: unexpected EOF"),
+        (
+            "/etcdserverpb.KV/Range",
+            b"\x10\x01",
+            MALFORMED,
+            "grpc: error unmarshalling request: proto: wrong wireType = 0 for field RangeEnd",
+        ),
+        (
+            "/etcdserverpb.Auth/UserAdd",
+            b"\x0a\x01\xff",
+            MALFORMED,
+            "grpc: error unmarshalling request: string field contains invalid UTF-8",
+        ),
     ],
 )
 def test_requests_that_etcd_never_sees(

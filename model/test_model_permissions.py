@@ -376,3 +376,14 @@ def test_a_user_may_be_read_as_it_was_where_smaller_ones_were_written_since(vers
     assert (nondeterminism(logs_in, state) is not None) == open_there
     assert (nondeterminism(op.As(answer.token, op.Put(b"a")), state) is not None) == open_there
     assert nondeterminism(op.Authenticate("w", "same"), state) is None
+
+
+def test_a_user_who_was_deleted_may_be_read_as_it_was_where_no_smaller_one_was_written_meanwhile() -> None:
+    """With the deletion the backend commits, and what stood first in the buffer of its writes is still there."""
+    deletion, login = op.As("token-1", op.UserDelete("v")), op.Authenticate("v", "p")
+    assert nondeterminism(login, run("3.5.30", *TWO_ROOTS, deletion)) is not None
+    assert nondeterminism(login, run("3.5.1", *TWO_ROOTS, deletion)) is None
+    smaller = (op.As("token-1", op.UserAdd("a", "p")), deletion)
+    assert nondeterminism(login, run("3.5.30", *TWO_ROOTS, *smaller)) is None
+    larger = (deletion, op.As("token-1", op.UserAdd("w", "p")))
+    assert nondeterminism(login, run("3.5.30", *TWO_ROOTS, *larger)) is None

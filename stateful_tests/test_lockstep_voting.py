@@ -13,9 +13,21 @@ from etcd_lockstep.comparing.observation import Raised
 from etcd_lockstep.target import Target, TargetDied
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.trace import LeaseOf, RevisionAt
-from etcd_model import Operation, Result, Server, quirks_of
-from etcd_model.operations import DeleteRange, LeaseGrant, LeaseLeases, LeaseTimeToLive, Put, Range, Txn
+from etcd_model import Error, Operation, Result, Server, quirks_of
+from etcd_model.operations import (
+    Compare,
+    CompareResult,
+    CompareTarget,
+    DeleteRange,
+    LeaseGrant,
+    LeaseLeases,
+    LeaseTimeToLive,
+    Put,
+    Range,
+    Txn,
+)
 from etcd_model.results import LeaseGrantResult, LeaseTimeToLiveResult, PutResult, RangeResult
+from etcd_model.sizes import MAX_MESSAGE_BYTES, size_of
 
 SERVER = Server(quirks=quirks_of("3.5.16"))
 
@@ -352,3 +364,39 @@ def test_a_second_model_runs_only_where_a_target_s_release_behaves_otherwise(
     lockstep.step(Put(b"a"))
     asked.remove("model")  # Scripted has one of its own
     assert asked == models
+
+
+def test_the_length_of_a_message_that_is_too_long_is_each_target_s_own() -> None:
+    """Its numbers are longer where there were more revisions before."""
+
+    class FarAlong(Scripted):
+        def reset(self) -> int | None:
+            super().reset()
+            for _ in range(200):
+                self._model.apply(Put(b"x"))
+            self._model.apply(DeleteRange(b"x"))
+            return 202
+
+    lockstep = Lockstep(ModelTarget(SERVER), [FarAlong("far along")])
+    lockstep.start()
+    lockstep.step(Put(b"a"))
+    compare = Compare(b"a", CompareTarget.MOD, CompareResult.EQUAL, RevisionAt(1))
+    too_long = lockstep.step(Txn((compare,), (Put(b"a", b"1" * MAX_MESSAGE_BYTES),)))
+    assert too_long.divergences == ()
+    assert "(its length vs. 2097152)" in str(too_long.observations["far along"])
+    room = MAX_MESSAGE_BYTES - size_of(Txn((compare,), (Put(b"a", b"1" * 2_000_000),))) + 2_000_000
+    with pytest.raises(Skipped, match="too long there"):
+        lockstep.step(Txn((compare,), (Put(b"a", b"1" * room),)))
+
+
+def test_another_length_is_a_lie() -> None:
+    def counts_one_more(_operation: Operation, result: Result) -> Result:
+        if isinstance(result, Error):
+            return replace(result, message=result.message.replace("2097160", "2097161"))
+        return result
+
+    lockstep = Lockstep(ModelTarget(SERVER), [Scripted("honest"), Scripted("liar", counts_one_more)])
+    lockstep.start()
+    (found,) = lockstep.step(Put(b"a", b"1" * MAX_MESSAGE_BYTES)).divergences
+    assert found.odd_one_out == "liar"
+    assert found.differences == (Difference("error.message", "different"),)

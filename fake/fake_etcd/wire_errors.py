@@ -3,8 +3,10 @@
 from typing import Any
 
 from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
 from grpc import StatusCode
 
+from fake_etcd import gogo
 from fake_etcd.errors import EtcdError, frame_too_large, unknown_method
 from fake_etcd.quirks import Quirks
 from fake_etcd.wire.methods import METHODS, Method
@@ -12,24 +14,43 @@ from fake_etcd.wire.methods import METHODS, Method
 _SERVICES = frozenset(method.service for method in METHODS)
 
 
+INVALID_UTF8 = "string field contains invalid UTF-8"
+"""As etcd 3.7 has it. Up to 3.6 it takes such text, and then sends what other decoders than its own refuse."""
+
+
 def decode(method: Method, data: bytes, quirks: Quirks, limit: int) -> Any:
     """The message that a method's request is.
 
-    gogo/protobuf names a dozen reasons why data is none; this is the one for data that is cut off.
+    What is refused up to 3.6 for a field of another wire type, and taken here, is a message within another one.
     """
     if len(data) > limit:
         raise frame_too_large(len(data), limit)
     try:
-        return method.request.FromString(data)
+        message = method.request.FromString(data)
     except DecodeError:
-        reason = "proto: cannot parse invalid wire-format data" if quirks.decoded_by_protobuf else "unexpected EOF"
-    if not (method.client_streaming or method.server_streaming):
-        message = f"grpc: error unmarshalling request: {reason}"
-    elif quirks.stream_decode_error_has_colon:
-        message = f"grpc: failed to unmarshal the received message: {reason}"
+        reason = _reason(method, data, quirks) or INVALID_UTF8
     else:
-        message = f"grpc: failed to unmarshal the received message {reason}"
-    raise EtcdError(StatusCode.INTERNAL, message)
+        if quirks.decoded_by_protobuf or not len(UnknownFieldSet(message)):
+            return message
+        reason = _reason(method, data, quirks)
+        if not reason:
+            return message
+    if not (method.client_streaming or method.server_streaming):
+        text = f"grpc: error unmarshalling request: {reason}"
+    elif quirks.stream_decode_error_has_colon:
+        text = f"grpc: failed to unmarshal the received message: {reason}"
+    else:
+        text = f"grpc: failed to unmarshal the received message {reason}"
+    raise EtcdError(StatusCode.INTERNAL, text)
+
+
+def _reason(method: Method, data: bytes, quirks: Quirks) -> str:
+    """Why etcd's decoder refuses data; empty where it doesn't."""
+    try:
+        gogo.check(method.request.DESCRIPTOR, data)
+    except gogo.Refused as refused:
+        return "proto: cannot parse invalid wire-format data" if quirks.decoded_by_protobuf else str(refused)
+    return ""
 
 
 def unknown(path: str) -> EtcdError:

@@ -27,6 +27,9 @@ InternalRaftRequest)."""
 MARGIN = 64
 """Bytes from the limit of a raft entry within which nothing is promised."""
 
+LARGER_THAN_MAX = "grpc: received message larger than max"
+"""How gRPC for Go begins its refusal of a message that is too long (rpc_util.go, recvMsg)."""
+
 _LONG = 1_000_000
 """Bytes of keys and values from which on a request is measured."""
 
@@ -38,7 +41,7 @@ def check_message(operation: Any) -> Error | None:
     size = size_of(operation)
     if size <= MAX_MESSAGE_BYTES:
         return None
-    return Error(Code.RESOURCE_EXHAUSTED, f"grpc: received message larger than max ({size} vs. {MAX_MESSAGE_BYTES})")
+    return Error(Code.RESOURCE_EXHAUSTED, f"{LARGER_THAN_MAX} ({size} vs. {MAX_MESSAGE_BYTES})")
 
 
 def exceeds_raft_entry(operation: Any) -> bool:

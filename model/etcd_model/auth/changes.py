@@ -89,7 +89,8 @@ def user_delete(store: AuthStore, operation: UserDelete, _quirks: Quirks) -> Aut
     if operation.name not in store.users:
         return USER_NOT_FOUND
     users = {name: user for name, user in store.users.items() if name != operation.name}
-    return replace(store, revision=store.revision + 1, users=users).without_tokens_of(operation.name)
+    written = (*store.written, (operation.name, None))
+    return replace(store, revision=store.revision + 1, users=users, written=written).without_tokens_of(operation.name)
 
 
 def user_change_password(store: AuthStore, operation: UserChangePassword, quirks: Quirks) -> AuthStore | Error:

@@ -55,17 +55,26 @@ def _may_be_stale(state: State, name: str, aspect: Callable[[User], object]) -> 
     """Where users written since the last commit of the backend are all smaller by name than one that is looked for, and
     that one is not among them, the search in the buffer of these ends behind the last of them, and takes what an
     earlier use of the buffer has left there (etcd server/mvcc/backend/tx_buffer.go, Range, which looks for the end
-    since 3.6; users are read through it since 3.5.3). Nobody sees it where all that it was is alike in the aspect that
-    is asked for."""
+    since 3.6; users are read through it since 3.5.3). None is written either right after one is deleted, for with that
+    the backend commits: then it takes what stood first. Nobody sees it where all that the user was is alike in the
+    aspect that is asked for."""
     quirks = state.server.quirks
     if quirks.read_buffer_has_end or not quirks.users_read_from_buffer:
         return None
     written = state.auth.written
     own = [number for number, (user, _) in enumerate(written) if user == name]
-    if len({aspect(written[number][1]) for number in own}) < 2:
+    if len({user and (aspect(user),) for _, user in (written[number] for number in own)}) < 2:
         return None
     since = written[own[-1] + 1 :]
-    return STALE if any(user.encode() < name.encode() for user, _ in since) else None
+    if written[own[-1]][1] is None and not since:
+        since_written = written[own[-2] + 1 : own[-1]]
+        return None if any(_is_smaller(one, name) for one in since_written) else STALE
+    return STALE if any(_is_smaller(one, name) for one in since) else None
+
+
+def _is_smaller(written: tuple[str, User | None], name: str) -> bool:
+    """Whether it is a write to the buffer, of a user with a smaller name."""
+    return written[1] is not None and written[0].encode() < name.encode()
 
 
 def inverted_range(state: State, operation: Operation) -> str | None:

@@ -56,8 +56,8 @@ class AuthStore:
     users: Mapping[str, User] = field(default_factory=dict)
     roles: Mapping[str, tuple[Permission, ...]] = field(default_factory=dict)
     """The permissions of each role, in ascending order of key."""
-    written: tuple[tuple[str, User], ...] = ()
-    """Every addition and change of a user, in order: its name, and what it was from then on."""
+    written: tuple[tuple[str, User | None], ...] = ()
+    """Every addition, change and deletion of a user, in order: its name, and what it was from then on."""
     tokens: Mapping[str, Token] = field(default_factory=dict)
     signed: Mapping[str, SignedToken] = field(default_factory=dict)
     tokens_assigned: int = 0
