@@ -14,11 +14,14 @@ from etcd_model.operations import (
     As,
     Authenticate,
     DeleteRange,
+    Permission,
     Put,
     Range,
     RequestOp,
+    RoleAdd,
     RoleDelete,
     Txn,
+    UserAdd,
     UserChangePassword,
     UserDelete,
     UserGrantRole,
@@ -106,6 +109,53 @@ class RevokedRoleStillCounts(AuthSpecimen):
             users[name] = replace(users[name], roles=tuple(sorted({*users[name].roles, role})))
         _, result = step(replace(state, auth=replace(state.auth, users=users)), As(token, request))
         return result != PERMISSION_DENIED
+
+
+class DeletedUserKeepsRoles(Specimen):
+    """A user who is added again has the roles of the one who was deleted."""
+
+    name = "deleted-user-keeps-roles"
+    capabilities = ALL
+
+    def reset(self) -> int:
+        self._roles: dict[str, tuple[str, ...]] = {}
+        return super().reset()
+
+    def apply(self, operation: Operation) -> Result:
+        before, request = self.state.auth.users, bare(operation)
+        result = super().apply(operation)
+        auth = self.state.auth
+        match request:
+            case UserDelete(name=name) if name in before and name not in auth.users:
+                self._roles[name] = before[name].roles
+            case UserAdd(name=name) if name in auth.users and name not in before:
+                roles = tuple(role for role in self._roles.get(name, ()) if role in auth.roles)
+                users = {**auth.users, name: replace(auth.users[name], roles=roles)}
+                self.state = replace(self.state, auth=replace(auth, users=users))
+        return result
+
+
+class DeletedRoleKeepsPermissions(Specimen):
+    """A role that is added again has the permissions of the one that was deleted."""
+
+    name = "deleted-role-keeps-permissions"
+    capabilities = ALL
+
+    def reset(self) -> int:
+        self._permissions: dict[str, tuple[Permission, ...]] = {}
+        return super().reset()
+
+    def apply(self, operation: Operation) -> Result:
+        before, request = self.state.auth.roles, bare(operation)
+        result = super().apply(operation)
+        auth = self.state.auth
+        match request:
+            case RoleDelete(role=name) if name in before and name not in auth.roles:
+                self._permissions[name] = before[name]
+            case RoleAdd(name=name) if name in auth.roles and name not in before:
+                roles = {**auth.roles, name: self._permissions.get(name, ())}
+                self.state = replace(self.state, auth=replace(auth, roles=roles))
+        return result
 
 
 class TokenSurvivesPasswordChange(Specimen):

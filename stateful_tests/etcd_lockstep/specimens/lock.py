@@ -7,7 +7,7 @@ from typing import get_args
 
 from etcd_lockstep.specimens.attachment import with_lease
 from etcd_lockstep.specimens.specimen import Specimen, basic_and
-from etcd_model import Operation, Result
+from etcd_model import Error, Operation, Result
 from etcd_model.errors import SESSION_EXPIRED
 from etcd_model.operations import Campaign, Leader, LeaderKey, Lock, LockOperation, Proclaim, Resign, Unlock
 from etcd_model.results import LeaderResult, LockResult, UnlockResult, Waiting
@@ -82,6 +82,22 @@ class ProclaimIgnoresTerm(Specimen):
             rev = kv.create_revision if kv else operation.leader.rev
             operation = replace(operation, leader=replace(operation.leader, rev=rev))
         return super().apply(operation)
+
+
+class ProclaimKeepsLease(Specimen):
+    """Who proclaims with another lease than the key has leaves it that one."""
+
+    name = "proclaim-keeps-lease"
+    capabilities = basic_and(*get_args(LockOperation))
+
+    def apply(self, operation: Operation) -> Result:
+        before = self.state
+        result = super().apply(operation)
+        if isinstance(operation, Proclaim) and operation.leader is not None and not isinstance(result, Error):
+            key = operation.leader.key
+            if before.keys[key].lease in self.state.leases:
+                self.state = with_lease(self.state, key, before.keys[key].lease)
+        return result
 
 
 class CampaignValueLost(Specimen):

@@ -38,6 +38,7 @@ from etcd_model.results import (
     Watched,
     WatchReadResult,
 )
+from etcd_model.state import Keys
 from etcd_model.streams import Watcher
 
 Place = tuple[int, int]
@@ -340,6 +341,29 @@ class WatchPrevKvMissing(WatchSpecimen):
 
     def apply(self, operation: Operation) -> Result:
         return super().apply(replace(operation, prev_kv=False) if isinstance(operation, WatchCreate) else operation)
+
+
+class WatchPrevKvOfCompacted(WatchSpecimen):
+    """A watcher is sent what was there before, though that is compacted."""
+
+    name = "watch-prev-kv-of-compacted"
+
+    def reset(self) -> int:
+        self._kept: dict[int, Keys] = {}
+        return super().reset()
+
+    def apply(self, operation: Operation) -> Result:
+        self._kept[self.state.revision] = self.state.keys
+        return super().apply(operation)
+
+    def report(self, operation: Operation, place: Place, owed: tuple[Event, ...]) -> tuple[Event, ...]:
+        number, index = place
+        if not self.state.streams[number].watchers[index].prev_kv:
+            return super().report(operation, place, owed)
+        return tuple(replace(event, prev_kv=event.prev_kv or self._before(event)) for event in owed)
+
+    def _before(self, event: Event) -> KeyValue | None:
+        return self._kept.get(event.kv.mod_revision - 1, {}).get(event.kv.key)
 
 
 class CancelIgnored(WatchSpecimen):

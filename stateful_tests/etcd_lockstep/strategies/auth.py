@@ -112,7 +112,7 @@ def authenticate(choices: ChoiceDecoder, state: GeneratorState) -> op.Authentica
 
 
 def user_add(choices: ChoiceDecoder, state: GeneratorState) -> op.UserAdd:
-    name = _user(choices, state)
+    name = state.gone_again(choices, USERS, _user(choices, state))
     if name == ROOT:
         return op.UserAdd(ROOT, "p")
     password, no_password = _password(choices, state), choices.one_in(5)
@@ -120,7 +120,7 @@ def user_add(choices: ChoiceDecoder, state: GeneratorState) -> op.UserAdd:
 
 
 def user_get(choices: ChoiceDecoder, state: GeneratorState) -> op.UserGet:
-    return op.UserGet(_user(choices, state))
+    return op.UserGet(state.gone_again(choices, USERS, _user(choices, state)))
 
 
 def user_list(_choices: ChoiceDecoder, _state: GeneratorState) -> op.UserList:
@@ -149,11 +149,13 @@ def user_revoke_role(choices: ChoiceDecoder, state: GeneratorState) -> op.UserRe
 
 
 def role_add(choices: ChoiceDecoder, state: GeneratorState) -> op.RoleAdd:
-    return op.RoleAdd("" if state.invalid_inputs and choices.one_in(10) else _role(choices, state))
+    if state.invalid_inputs and choices.one_in(10):
+        return op.RoleAdd("")
+    return op.RoleAdd(state.gone_again(choices, ROLES, _role(choices, state)))
 
 
 def role_get(choices: ChoiceDecoder, state: GeneratorState) -> op.RoleGet:
-    return op.RoleGet(_role(choices, state))
+    return op.RoleGet(state.gone_again(choices, ROLES, _role(choices, state)))
 
 
 def role_list(_choices: ChoiceDecoder, _state: GeneratorState) -> op.RoleList:

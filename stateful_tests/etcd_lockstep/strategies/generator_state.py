@@ -9,6 +9,8 @@ from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.trace import UNKNOWN_LEASE, LeaseOf, MemberOf, RevisionAt, TokenOf, bare
 from etcd_model.lock import key_of
 from etcd_model.operations import (
+    Alarm,
+    AlarmAction,
     Authenticate,
     Campaign,
     Compact,
@@ -24,9 +26,16 @@ from etcd_model.operations import (
     MemberUpdate,
     Operation,
     Permission,
+    Proclaim,
     Put,
+    RoleAdd,
+    RoleDelete,
+    RoleGet,
     RoleGrantPermission,
     Txn,
+    UserAdd,
+    UserDelete,
+    UserGet,
     WatchClose,
     WatchCreate,
 )
@@ -129,8 +138,15 @@ class GeneratorState:
         """What the campaigns of this sequence will have brought, if they won."""
         self.granted: list[Permission] = []
         """The permissions of roles."""
+        self.gone: list[str] = []
+        """Users and roles that were deleted, the last one last."""
+        self.next: Operation | None = None
+        """After the deletion of a user or a role, its addition, and after that what shows whether anything of it is
+        left: seldom drawn one after the other by chance."""
         self.tokens: list[tuple[str, str]] = []
         """Names of users, and the tokens that they got."""
+        self.alarms: list[tuple[int, int]] = []
+        """The members and the kinds of alarms that were raised and not disarmed."""
         self.members: list[MemberOf] = []
         """Members that were added as learners, if they were."""
         self.peer_urls: list[str] = []
@@ -141,6 +157,7 @@ class GeneratorState:
     def follow(self, operation: Operation) -> None:
         """The operation has been applied, as the next step."""
         self.steps += 1
+        self.next = None
         match bare(operation):
             case Put() | Txn() | DeleteRange() as write:
                 for change in self._changes(write):
@@ -171,8 +188,24 @@ class GeneratorState:
                 self.campaigns.append(LeaderKey(name, key_of(name, lease), RevisionAt(self.steps), lease))
             case RoleGrantPermission(perm=Permission() as granted) if granted.key:
                 self.granted.append(granted)
+            case UserDelete(name=name):
+                self.gone.append(name)
+                self.next = UserAdd(name, "p")
+            case UserAdd(name=name) if name in self.gone:
+                self.next = UserGet(name)
+            case RoleDelete(role=name):
+                self.gone.append(name)
+                self.next = RoleAdd(name)
+            case RoleAdd(name=name) if name in self.gone:
+                self.next = RoleGet(name)
+            case Proclaim(leader=LeaderKey(key=key)) if key and len(key) <= _LONGEST_KEY:
+                self.written.append(key)
             case Authenticate(name):
                 self.tokens = [*self.tokens[-7:], (name, TokenOf(self.steps))]
+            case Alarm(AlarmAction.ACTIVATE, member, kind):
+                self.alarms.append((member, kind))
+            case Alarm(AlarmAction.DEACTIVATE, member, kind):
+                self.alarms = [raised for raised in self.alarms if raised != (member, kind)]
             case MemberAdd(peer_urls=urls, is_learner=True):
                 self.members.append(MemberOf(self.steps))
                 self.peer_urls += urls
@@ -266,6 +299,11 @@ class GeneratorState:
         if choices.one_in(4):
             return choices.pick(self.range_ends)
         return choices.pick([end for end in self.range_ends if end > key or end == FROM_KEY])
+
+    def gone_again(self, choices: ChoiceDecoder, names: Collection[str], otherwise: str) -> str:
+        """Where one of these names was deleted, mostly that, so that what comes after it has the same name."""
+        gone, again = [name for name in self.gone if name in names], not choices.one_in(3)
+        return gone[-1] if gone and again else otherwise
 
     def across_permissions(self) -> list[tuple[bytes, bytes]]:
         """The key and the end of each range over two permissions, of which one begins where the other ends."""

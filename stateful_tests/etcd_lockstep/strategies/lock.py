@@ -131,11 +131,13 @@ def _name(choices: ChoiceDecoder, state: GeneratorState) -> bytes:
 
 
 def _leader_key(choices: ChoiceDecoder, state: GeneratorState) -> LeaderKey | None:
-    """Mostly that of a campaign of this sequence, in the term that it won or in another."""
+    """Mostly that of a campaign of this sequence, in its term or another; sometimes with another lease."""
     if state.invalid_inputs and choices.one_in(12):
         return None
     if state.campaigns and not choices.one_in(6):
         leader = choices.pick(state.campaigns[-3:])
+        if choices.one_in(4) and state.own_leases:
+            leader = replace(leader, lease=choices.pick(state.own_leases))
         if state.invalid_inputs and choices.one_in(10):
             return choices.pick((replace(leader, lease=UNKNOWN_LEASE), replace(leader, key=b"")))
         return replace(leader, rev=state.revision(choices)) if choices.one_in(4) else leader

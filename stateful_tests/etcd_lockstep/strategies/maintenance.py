@@ -28,8 +28,14 @@ def status(_choices: ChoiceDecoder, _state: GeneratorState) -> op.Status:
     return op.Status()
 
 
-def alarm(choices: ChoiceDecoder, _state: GeneratorState) -> op.Alarm:
-    """Raised, looked at and disarmed, in turns."""
+def alarm(choices: ChoiceDecoder, state: GeneratorState) -> op.Alarm:
+    """Raised, looked at and disarmed, in turns; often one that is raised is disarmed, or another of the same member
+    raised."""
+    if choices.one_in(3) and state.alarms:
+        member, kind = choices.pick(state.alarms[-2:])
+        if choices.pick((True, False)):
+            return op.Alarm(op.AlarmAction.DEACTIVATE, member, kind)
+        return op.Alarm(op.AlarmAction.ACTIVATE, member, choices.pick((op.AlarmType.NOSPACE, op.AlarmType.CORRUPT)))
     action = choices.pick(
         (op.AlarmAction.ACTIVATE, op.AlarmAction.GET, op.AlarmAction.DEACTIVATE, op.AlarmAction.ACTIVATE)
     )

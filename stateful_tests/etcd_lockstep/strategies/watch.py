@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import NO_DOUBLE, GeneratorState
+from etcd_lockstep.trace import RevisionAt
 from etcd_model.operations import FilterType, WatchCancel, WatchClose, WatchCreate, WatchProgress, WatchRead
 
 STREAMS = (0, 0, 0, 1)
@@ -18,6 +19,8 @@ def watch_create(choices: ChoiceDecoder, state: GeneratorState) -> WatchCreate:
     stream = choices.pick(STREAMS)
     if state.defaults_only:
         return WatchCreate(key, state.range_end(choices, key) if choices.pick((False, True)) else b"", stream=stream)
+    if choices.one_in(4) and state.compacted:
+        return _from_the_compacted(choices, state, stream)
     return WatchCreate(
         key,
         state.range_end(choices, key) if choices.pick((True, False)) else b"",
@@ -27,6 +30,19 @@ def watch_create(choices: ChoiceDecoder, state: GeneratorState) -> WatchCreate:
         prev_kv=choices.one_in(3),
         watch_id=choices.pick(_OWN_IDS) if choices.one_in(5) else 0,
         fragment=choices.one_in(6),
+        stream=stream,
+    )
+
+
+def _from_the_compacted(choices: ChoiceDecoder, state: GeneratorState, stream: int) -> WatchCreate:
+    """Of a key that was written, from the revision on from which there are events, or beside it: what was there before
+    may be gone."""
+    key, compacted = state.key_to_read(choices), choices.pick(state.compacted[-2:])
+    return WatchCreate(
+        key,
+        state.range_end(choices, key) if choices.pick((False, True)) else b"",
+        RevisionAt(compacted.step, compacted.plus + choices.pick((0, 1, -1))),
+        prev_kv=not choices.one_in(3),
         stream=stream,
     )
 

@@ -10,16 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from etcd_lockstep.names import operation_name
 from etcd_lockstep.servers import USUAL, ServerSettings
 from etcd_lockstep.strategies import auth, identity, kv, lease, maintenance, time, txn
 from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_lockstep.strategies.operation_table import DRAWS, FAMILIES, Draw
-from etcd_model.operations import HashKV, Operation
+from etcd_model.operations import HashKV, Operation, Put
 
 LENGTHS = (50, 8, 16, 32)
 """How many steps a sequence may have. Short ones come many to an example: where a target lies often, what is new
 is seen before much has gone wrong."""
+
+OFTEN = (10, 2)
+"""How many times one key is put, and then another, where the first is to have a version of two digits."""
 
 LEASES = 3
 """From this number on, grants are drawn less often."""
@@ -94,8 +98,18 @@ class Swarm:
             self._draws = list(draws.values())
         self._fills = [draw for name, draw in _FILLS.items() if weights.get(name)]
         self._fills_left = choices.pick((0, 2, 3, 5)) if self._fills and workload.prelude is _nothing else 0
+        self._names = draws.keys()
+        self._puts_left = 0
+        if "put" in draws and workload.prelude is _nothing and choices.one_in(16):
+            self._puts_left = sum(OFTEN)
 
     def draw(self, choices: ChoiceDecoder, state: GeneratorState) -> Operation:
+        if self._puts_left:
+            self._puts_left -= 1
+            key = state.keys[self._puts_left < OFTEN[1] and len(state.keys) > 1]
+            return self._workload.wrap(choices, state, Put(key, state.value(choices)))
+        if state.next is not None and choices.one_in(2) and operation_name(type(state.next)) in self._names:
+            return self._workload.wrap(choices, state, state.next)
         if self._fills_left and choices.pick((False, True, True)):
             self._fills_left -= 1
             return self._workload.wrap(choices, state, choices.pick(self._fills)(choices, state))
@@ -158,14 +172,14 @@ AUTH = Workload(
         "user_add": (1, 0, 2, 0),
         "user_get": (1, 0, 0, 1),
         "user_list": (1, 0, 0, 1),
-        "user_delete": (0, 0, 1, 0),
+        "user_delete": (0, 1, 1, 0),
         "user_change_password": (0, 1, 0, 1),
         "user_grant_role": (1, 0, 1, 2),
         "user_revoke_role": (0, 1, 0, 1),
         "role_add": (1, 0, 1, 0),
         "role_get": (1, 0, 1, 0),
         "role_list": (1, 0, 0, 0),
-        "role_delete": (0, 0, 1, 0),
+        "role_delete": (0, 1, 1, 0),
         "role_grant_permission": (1, 2, 0, 2),
         "role_revoke_permission": (0, 1, 0, 1),
         "put": (3, 6, 0, 4),

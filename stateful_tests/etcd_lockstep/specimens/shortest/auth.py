@@ -30,6 +30,15 @@ AUTH: dict[str, Trace] = {
         *(ROOT, USER, *USER_MAY_A, ROOT_IS_ROOT, op.UserRevokeRole("u", "r"), ENABLE, LOGIN),
         op.As(TokenOf(9), op.Range(b"a")),
     ),
+    "deleted-user-keeps-roles": (
+        *(USER, op.RoleAdd("r"), op.UserGrantRole("u", "r"), op.UserDelete("u"), USER),
+        op.UserGet("u"),
+    ),
+    "deleted-role-keeps-permissions": (
+        op.RoleAdd("r"),
+        op.RoleGrantPermission("r", op.Permission(op.PermissionType.READ, b"a")),
+        *(op.RoleDelete("r"), op.RoleAdd("r"), op.RoleGet("r")),
+    ),
     "token-survives-password-change": (
         *ROOT_LOGIN,
         op.As(TokenOf(4), op.UserChangePassword("root", "q")),

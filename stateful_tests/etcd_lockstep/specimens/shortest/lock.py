@@ -20,6 +20,10 @@ LOCK: dict[str, Trace] = {
     "lock-key-outlives-lease": (GRANT, op.Lock(b"a", 7), op.LeaseRevoke(7)),
     "unlock-does-nothing": (op.Put(b"a/7"), op.Unlock(b"a/7")),
     "proclaim-ignores-term": (GRANT, CAMPAIGN, op.Proclaim(_term(0))),
+    "proclaim-keeps-lease": (
+        *(GRANT, OTHER, CAMPAIGN, op.Proclaim(op.LeaderKey(b"", b"a/7", RevisionAt(3), 8))),
+        op.Range(b"a/7"),
+    ),
     "campaign-value-lost": (op.LeaseGrant(60, 7), op.Campaign(b"a", 7, b"1"), op.Leader(b"a")),
     "lock-wait-never-ends": (op.Put(b"a/"), op.Lock(b"a", meanwhile=op.DeleteRange(b"a/"))),
     "woken-lock-revision-stale": (op.Put(b"a/"), op.Lock(b"a", meanwhile=op.DeleteRange(b"a/"))),

@@ -29,6 +29,10 @@ WATCH: dict[str, Trace] = {
     "compacted-start-accepted": (op.WatchCreate(b"a", start_revision=-2), READ),
     "filters-ignored": (op.WatchCreate(b"a", filters=(op.FilterType.NOPUT,)), PUT, READ),
     "watch-prev-kv-missing": (PUT, op.WatchCreate(b"a", prev_kv=True), PUT, READ),
+    "watch-prev-kv-of-compacted": (
+        *(PUT, PUT, op.Compact(RevisionAt(2))),
+        *(op.WatchCreate(b"a", start_revision=RevisionAt(2), prev_kv=True), READ),
+    ),
     "cancel-ignored": (CREATE, op.WatchCancel(0), READ),
     "progress-never-answered": (CREATE, op.WatchProgress(), READ),
 }
