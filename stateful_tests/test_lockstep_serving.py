@@ -219,7 +219,7 @@ def test_the_fake_as_a_program_agrees(tmp_path: Path) -> None:
 def test_a_lie_is_found_and_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name = program(tmp_path, "if name == 'Range': request.limit = 0")
     corpus = tmp_path / "corpus"
-    options = ["--etcd", "none", "--families", "kv", "--examples", "10", "--seed", "1", "--corpus", str(corpus)]
+    options = ["--etcd", "none", "--families", "kv", "--examples", "40", "--seed", "1", "--corpus", str(corpus)]
     assert main(["fuzz", *options, "--against", name]) == 1
     report = capsys.readouterr().out
     assert "odd: at 127.0.0.1:" in report

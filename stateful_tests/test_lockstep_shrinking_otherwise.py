@@ -163,6 +163,26 @@ def test_a_read_of_what_was_compacted_needs_one_revision_before() -> None:
             (op.UserAdd("u", "p"), op.UserChangePassword("u", "q"), op.Authenticate("u", "p")),
         ),
         (
+            (op.RoleAdd("s"), op.RoleGet("s")),
+            lambda add, get: add.name == get.role,
+            (op.RoleAdd("r"), op.RoleGet("r")),
+        ),
+        (
+            (op.WatchCreate(b"a", watch_id=-7), op.WatchCreate(b"a", watch_id=-7)),
+            lambda one, other: one.watch_id == other.watch_id != 0,
+            (op.WatchCreate(b"a", watch_id=1), op.WatchCreate(b"a", watch_id=1)),
+        ),
+        (
+            (op.Range(b"a", b"ac"), op.DeleteRange(b"a", b"ac")),
+            lambda one, other: one.range_end == other.range_end,
+            (op.Range(b"a"), op.DeleteRange(b"a")),
+        ),
+        (
+            (op.Txn((op.Compare(b"a", 0, 3, 0),), (op.Put(b"a"), op.Put(b"a"))),),
+            lambda txn: (len(txn.success) == 2 and txn.compare) or len(txn.failure) == 2,
+            (op.Txn(failure=(op.Put(b"a"), op.Put(b"a"))),),
+        ),
+        (
             (op.LeaseGrant(60, -5), op.Campaign(b"a", -5)),
             lambda grant, campaign: grant.id == campaign.lease != 0,
             (op.LeaseGrant(60, 7), op.Campaign(b"a", 7)),
@@ -178,11 +198,41 @@ def test_a_read_of_what_was_compacted_needs_one_revision_before() -> None:
             (op.Txn(failure=(op.Put(b"a"),)),),
         ),
     ],
-    ids=["lock's key", "range's end", "value", "password", "lease id", "order", "within"],
+    ids=[
+        "lock's key",
+        "range's end",
+        "value",
+        "password",
+        "role",
+        "watch id",
+        "end",
+        "branch",
+        "lease id",
+        "order",
+        "within",
+    ],
 )
 def test_what_must_agree_is_made_plainer_everywhere(trace: Trace, needs: Callable[..., bool], least: Trace) -> None:
     kinds = [type(operation) for operation in trace]
     assert shrink(trace, when(lambda one: [type(step) for step in one] == kinds and needs(*one))) == least
+
+
+def test_a_key_that_goes_with_its_lease_is_deleted_instead() -> None:
+    trace = (
+        *(op.LeaseGrant(60), op.Put(b"a", b"1", LeaseOf(1)), op.LeaseRevoke(LeaseOf(1)), op.Put(b"a", b"2")),
+        op.Range(b"a", revision=RevisionAt(3)),
+    )
+
+    def shows(candidate: Trace) -> bool:
+        match candidate:
+            case (*_, op.Put(lease=lease), op.LeaseRevoke(id=LeaseOf() as revoked), op.Put(), op.Range()):
+                return lease == revoked
+            case (*_, op.Put(), op.DeleteRange(), op.Put(), op.Range()):
+                return True
+        return False
+
+    least = (op.Put(b"a"), op.DeleteRange(b"a"), op.Put(b"a"), op.Range(b"a"))
+    assert shrink(trace, when(shows)) == least
 
 
 def test_a_put_that_keeps_a_value_becomes_one_that_brings_it() -> None:

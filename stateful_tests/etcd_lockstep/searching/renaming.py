@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from etcd_lockstep.trace import LeaseOf, Symbol, Trace, bare, map_keys, may_hold, substitute
 from etcd_model import operations as op
 from etcd_model.lock import key_of
+
+Content = TypeVar("Content", bytes, str, int)
 
 
 def with_symbol(operation: op.Operation, old: Symbol, new: Symbol) -> op.Operation:
@@ -78,33 +80,17 @@ def renamed(trace: Trace, old: bytes, new: bytes) -> Iterator[Trace]:
     yield tuple(_mapped(operation, with_key) for operation in trace)
 
 
-def with_value(operation: op.Operation, old: bytes, new: bytes) -> op.Operation:
-    """The operation with one value in the place of another."""
+def with_field(operation: op.Operation, names: Collection[str], old: object, new: object) -> op.Operation:
+    """The operation with one content in the place of another in the fields of these names, whatever they are of."""
     mapped: op.Operation = _mapped(
-        operation, lambda _kind, field, held: new if field in _VALUES and held == old else held
+        operation, lambda _kind, field, held: new if field in names and held == old else held
     )
     return mapped
 
 
-def values_of(trace: Trace) -> set[bytes]:
-    """The values that a trace puts, proclaims or compares with."""
-    return {held for field, held in _held(trace) if field in _VALUES and isinstance(held, bytes)}
-
-
-_VALUES = ("value", "operand")
-
-
-def with_password(operation: op.Operation, old: str, new: str) -> op.Operation:
-    """The operation with one password in the place of another."""
-    mapped: op.Operation = _mapped(
-        operation, lambda _kind, field, held: new if field == "password" and held == old else held
-    )
-    return mapped
-
-
-def passwords_of(trace: Trace) -> set[str]:
-    """The passwords that a trace gives; "" is none."""
-    return {held for field, held in _held(trace) if field == "password" and held}
+def contents(trace: Trace, names: Collection[str], kind: type[Content]) -> set[Content]:
+    """What the fields of these names hold in a trace, of one type, but for nothing and for what a step brings."""
+    return {held for field, held in _held(trace) if field in names and isinstance(held, kind) and held}
 
 
 def held_keys(trace: Trace) -> set[bytes]:

@@ -6,26 +6,25 @@ left simpler, as long as the trace still shows the same thing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from enum import Enum, auto
 from itertools import combinations
-from typing import get_args
+from typing import Any, get_args
 
 from etcd_lockstep.searching.findings import compares_a_range, comparing_keys
 from etcd_lockstep.searching.renaming import (
+    Content,
+    contents,
     held_keys,
     lease_ids,
     on_stream,
-    passwords_of,
     renamed,
-    values_of,
+    with_field,
     with_lease_id,
     with_name,
-    with_password,
     with_symbol,
     with_user,
-    with_value,
 )
 from etcd_lockstep.strategies.generator_state import OWN_LEASE_IDS
 from etcd_lockstep.strategies.operation_table import place, simpler
@@ -92,6 +91,7 @@ def shrink(trace: Trace, judge: Judge) -> Trace:
             _before_auth,
             _in_a_name,
             _puts_for_watchers,
+            _deletes_instead,
             _puts_instead,
             _out_of_txns,
             _asked_otherwise,
@@ -101,6 +101,9 @@ def shrink(trace: Trace, judge: Judge) -> Trace:
             _simpler_keys,
             _simpler_values,
             _simpler_passwords,
+            _simpler_accounts,
+            _simpler_ends,
+            _simpler_watch_ids,
             _simpler_lease_ids,
             _simpler_streams,
             _in_order,
@@ -327,6 +330,23 @@ def _puts_for_watchers(trace: Trace, accepts: _Acceptance) -> Trace:
     return trace
 
 
+def _deletes_instead(trace: Trace, accepts: _Acceptance) -> Trace:
+    """A key that goes with its lease deleted instead, and without the lease."""
+    for index, operation in enumerate(trace[:-1]):
+        if not isinstance(operation, op.LeaseRevoke) or not isinstance(operation.id, LeaseOf):
+            continue
+        leased = [at for at, one in enumerate(trace[:index]) if isinstance(one, op.Put) and one.lease == operation.id]
+        for at in leased[-1:]:
+            put = trace[at]
+            assert isinstance(put, op.Put)
+            plain, delete = replace(put, lease=0), op.DeleteRange(put.key)
+            instead = (*trace[:at], plain, *trace[at + 1 : index], delete, *trace[index + 1 :])
+            candidate = subtrace(instead, [kept for kept in range(len(trace)) if kept != operation.id.step - 1])
+            if accepts(candidate, faithful=False):
+                return _deletes_instead(candidate, accepts)
+    return trace
+
+
 def _puts_instead(trace: Trace, accepts: _Acceptance) -> Trace:
     """A put in the place of a delete, where any write will do; it may make another step superfluous."""
     if len(trace) > _PAIRS_UP_TO:
@@ -413,24 +433,51 @@ def _simpler_keys(trace: Trace, accepts: _Acceptance) -> Trace:
 
 
 def _simpler_values(trace: Trace, accepts: _Acceptance) -> Trace:
-    """Every value made a plainer one, everywhere at once: what two steps put may have to be the same."""
-    for old in sorted(values_of(trace), key=_size, reverse=True):
-        for new in simpler_values(old):
-            candidate = tuple(with_value(operation, old, new) for operation in trace)
-            if accepts(candidate):
-                return _simpler_values(candidate, accepts)
-    return trace
+    return _plainer(trace, accepts, ("value", "operand"), bytes, _size, simpler_values, faithful=True)
 
 
 def _simpler_passwords(trace: Trace, accepts: _Acceptance) -> Trace:
-    """Every password made `p`, or else `q`, everywhere at once: who logs in gives the one that the user has."""
-    for old in sorted(passwords_of(trace), key=lambda password: (len(password), password), reverse=True):
-        for new in ("p", "q"):
-            if (len(new), new) < (len(old), old):
-                candidate = tuple(with_password(operation, old, new) for operation in trace)
-                if accepts(candidate, faithful=False):
-                    return _simpler_passwords(candidate, accepts)
+    """`p`, or else `q`: who logs in gives the one that the user has."""
+    return _plainer(trace, accepts, ("password",), str, _length, lambda _old: ("p", "q"))
+
+
+def _simpler_accounts(trace: Trace, accepts: _Acceptance) -> Trace:
+    """Users and roles by the first of the usual names."""
+    names = ("name", "user", "username", "certificate", "role")
+    return _plainer(trace, accepts, names, str, _length, lambda old: {"v": "u", "s": "r"}.get(old, ""))
+
+
+def _simpler_watch_ids(trace: Trace, accepts: _Acceptance) -> Trace:
+    return _plainer(trace, accepts, ("watch_id",), int, _usual, lambda _old: (1, 2))
+
+
+def _simpler_ends(trace: Trace, accepts: _Acceptance) -> Trace:
+    """No end of a range, where several must agree."""
+    return _plainer(trace, accepts, ("range_end",), bytes, _size, lambda _old: (b"",), faithful=True)
+
+
+def _plainer(
+    trace: Trace,
+    accepts: _Acceptance,
+    names: Collection[str],
+    kind: type[Content],
+    size: Callable[[Content], Any],
+    plainer: Callable[[Content], Iterable[Content]],
+    *,
+    faithful: bool = False,
+) -> Trace:
+    """What fields of these names hold made plainer, everywhere at once: several steps may have to hold the same."""
+    for old in sorted(contents(trace, names, kind), key=size, reverse=True):
+        for new in plainer(old):
+            if size(new) < size(old):
+                candidate = tuple(with_field(operation, names, old, new) for operation in trace)
+                if accepts(candidate, faithful=faithful):
+                    return _plainer(candidate, accepts, names, kind, size, plainer, faithful=faithful)
     return trace
+
+
+def _length(text: str) -> tuple[int, str]:
+    return len(text), text
 
 
 def _simpler_lease_ids(trace: Trace, accepts: _Acceptance) -> Trace:

@@ -125,6 +125,8 @@ def txn(operation: op.Txn) -> Iterator[op.Operation]:
                 yield _with(operation, name, (*parts[:index], one, *parts[index + 1 :]))
     if operation.failure and not operation.success:
         yield op.Txn(success=operation.failure)
+    if operation.success and not operation.failure and operation.compare:  # where a branch matters that is not taken
+        yield op.Txn(failure=operation.success)
 
 
 def _request(request: op.RequestOp) -> Iterator[op.Operation]:
@@ -322,7 +324,7 @@ def _simpler_revisions(
         yield _with(operation, name, 0)
     match revision:
         case RevisionAt(step=step, plus=plus):
-            plainer = (less for less in (0, 1, -1) if abs(less) < abs(plus) and less * plus >= 0)
+            plainer = (less for less in (0, 1, -1, 2, -2) if abs(less) < abs(plus) and less * plus >= 0)
             yield from (_with(operation, name, RevisionAt(step, less)) for less in plainer)
             if step:  # the same where that step changes nothing, and as good in many other places
                 yield _with(operation, name, RevisionAt(step - 1, max(plus, 0)))
