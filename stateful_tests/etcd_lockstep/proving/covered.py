@@ -55,7 +55,7 @@ COVERED: tuple[Covered, ...] = (
     Covered(
         "lease-id-zero",
         ("delete-keeps-attachment",),
-        "a key that is put with no lease goes with the first one in any case, and every trace that needs no other shows that",
+        "what is put with no lease goes with the first one in any case, and no trace with one lease shows more",
     ),
     Covered("version-missing", ("aba",), "no version is shown, and so not that it goes on after a deletion"),
     Covered("lock-wait-never-ends", ("lock-woken-too-early",), "nobody who waits is woken"),
