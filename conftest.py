@@ -31,7 +31,7 @@ _PATIENCE = 10.0
 """Seconds that a thread of a library's has to end."""
 
 settings.register_profile("dev", max_examples=50, deadline=None, suppress_health_check=_SLOW)
-settings.register_profile("ci", parent=settings.get_profile("dev"), max_examples=200, derandomize=True, database=None)
+settings.register_profile("ci", parent=settings.get_profile("dev"), max_examples=100, derandomize=True, database=None)
 settings.register_profile(
     "fuzz",
     parent=settings.get_profile("dev"),
