@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import grpc
 import pytest
 
-from etcd_lockstep.targets.etcd3_mock import Etcd3Mock
+from canned import of, returning
 from etcd_model import operations as op
 from etcd_model.errors import Code, Error
 from etcd_model.results import (
@@ -32,44 +30,6 @@ needs_etcd3 = pytest.mark.skipif(
 )
 
 NUMBERS = {"create_revision", "mod_revision", "version", "lease"}
-
-
-def returning(**answers: Any) -> Etcd3Mock:
-    """A mock whose methods take anything, and return what is given for them; an exception is raised."""
-
-    def method(answer: Any) -> Callable[..., Any]:
-        def called(*_arguments: Any, **_options: Any) -> Any:
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
-
-        return called
-
-    methods = {name: staticmethod(method(answer)) for name, answer in answers.items()}
-    return Etcd3Mock(type("Canned", (), {"transactions": Builders(), **methods}))
-
-
-class Builders:
-    """As much of `client.transactions` as there is: each keeps what it is given."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in ("create", "value", "put", "get", "delete", "txn"):
-            raise AttributeError(name)
-        return lambda *arguments, **options: Built(name, arguments, options)
-
-
-class Built(SimpleNamespace):
-    def __init__(self, name: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
-        super().__init__(name=name, arguments=arguments, options=options)
-
-    def __eq__(self, other: object) -> Any:
-        return Built(f"{self.name} ==", (*self.arguments, other), self.options)
-
-    __hash__ = None
-
-
-def of(**fields: Any) -> Any:
-    return SimpleNamespace(**fields)
 
 
 HEADER = of(revision=7)

