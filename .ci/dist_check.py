@@ -1,5 +1,6 @@
 """Builds the wheel, looks at what is in it, and runs the suite against it in a virtual environment of its own."""
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -59,7 +60,7 @@ def main() -> int:
             if not any(name.startswith(f"{folder}/{package}/") for package, folder in PACKAGES.items()):
                 target = suite / name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes((ROOT / name).read_bytes())
+                shutil.copy(ROOT / name, target)  # scripts stay executable
         return subprocess.run([python, "-m", "pytest", "-q", *sys.argv[1:]], cwd=suite, check=False).returncode
 
 

@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
+import etcd_lockstep
 from etcd_lockstep.campaigns.definition import Campaign
 from etcd_lockstep.campaigns.state import BadState, CampaignState
 from etcd_lockstep.pages import campaigned, distinguishing, fidelity, quirks
@@ -228,8 +229,7 @@ def test_a_state_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_the_page_on_the_harness_has_every_folder_of_it() -> None:
-    here = Path(__file__).parent
-    page = (here / "README.md").read_text(encoding="utf-8")
-    folders = {module.parent.name for module in (here / "etcd_lockstep").glob("*/__init__.py")}
+    page = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
+    folders = {module.parent.name for module in Path(etcd_lockstep.__file__).parent.glob("*/__init__.py")}
     assert folders
     assert not {folder for folder in folders if f"| `{folder}/` |" not in page}
