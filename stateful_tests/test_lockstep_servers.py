@@ -201,7 +201,7 @@ def test_the_log_s_end_begins_at_the_panic() -> None:
 
 
 def containers(docker: Any) -> set[str]:
-    return {container.short_id for container in docker.containers.list(all=True)}
+    return {container.short_id for container in docker.containers.list(all=True, ignore_removed=True)}
 
 
 def container_id(how: str) -> str:

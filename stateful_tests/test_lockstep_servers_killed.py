@@ -113,4 +113,6 @@ def test_an_endpoint_that_dies_in_a_run_ends_it_with_one_report(
 @pytest.mark.usefixtures("unreachable_registry")
 def test_a_run_that_is_killed_leaves_no_container(docker: Any) -> None:
     _, _, how = start_in_a_process_that_is_then_killed("container")
-    assert eventually(lambda: not any(one.short_id in how for one in docker.containers.list(all=True)))
+    assert eventually(
+        lambda: not any(one.short_id in how for one in docker.containers.list(all=True, ignore_removed=True))
+    )

@@ -268,8 +268,11 @@ def resign(operation: op.Resign | op.Proclaim) -> Iterator[op.Operation]:
     lease of the server's."""
     if operation.leader is not None and operation.leader.rev:
         yield replace(operation, leader=replace(operation.leader, rev=0))
-        if operation.leader.rev != RevisionAt(0):
+        rev = operation.leader.rev
+        if rev != RevisionAt(0):
             yield replace(operation, leader=replace(operation.leader, rev=RevisionAt(0)))
+        if isinstance(rev, RevisionAt) and rev.step:
+            yield replace(operation, leader=replace(operation.leader, rev=RevisionAt(rev.step - 1, max(rev.plus, 0))))
     if operation.leader is not None and operation.leader.name:
         yield replace(operation, leader=replace(operation.leader, name=b""))
     if operation.leader is not None and operation.leader.lease:
