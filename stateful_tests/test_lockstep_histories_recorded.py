@@ -17,7 +17,7 @@ from etcd_lockstep.recording import EVERYTHING, Recorder, WatchRecorder, read_ac
 from etcd_lockstep.servers import RunningEtcd, open_channel
 from etcd_lockstep.target import TargetDied
 from etcd_lockstep.targets.wire import Wire, WireTarget, empty_store
-from etcd_model.operations import Compact, LeaseGrant, Put, Range, WatchCreate
+from etcd_model.operations import Compact, DeleteRange, LeaseGrant, Put, Range, Txn, WatchCreate
 from etcd_model.ranges import FROM_KEY
 from etcd_model.results import RangeResult
 
@@ -86,9 +86,14 @@ def test_so_it_is_without_the_account(recorded: History) -> None:
 
 
 def test_so_it_is_where_some_outcomes_are_not_known(recorded: History) -> None:
+    """Not those of lease calls, whose order is searched for: with many unknown, the search may be given up."""
     source = random.Random(1)
+    about_keys = (Range, Put, DeleteRange, Txn)
     calls = [
-        replace(call, outcome=Indefinite("forgotten")) if source.random() < 0.1 else call for call in recorded.calls
+        replace(call, outcome=Indefinite("forgotten"))
+        if source.random() < 0.1 and isinstance(call.operation, about_keys)
+        else call
+        for call in recorded.calls
     ]
     assert check(replace(recorded, calls=calls)) == Linearizable()
 
