@@ -6,8 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -15,11 +14,11 @@ from typing import Any
 
 from rich.console import Console
 
-from etcd_lockstep.proving.attacking import Attacked, Task, attack
+from etcd_lockstep.proving.attacking import Attacked, attack
 from etcd_lockstep.proving.measuring import Measured, measure
 from etcd_lockstep.proving.page import Results, page, plot
-from etcd_lockstep.proving.pairs import Pair, SearchedPair, pairs, sample, search
-from etcd_lockstep.proving.running import lines_of, run_all
+from etcd_lockstep.proving.pairs import EXAMPLES, SearchedPair, pairs, sample, search
+from etcd_lockstep.proving.running import run_all
 from etcd_lockstep.specimens import SPECIMENS
 
 
@@ -42,20 +41,20 @@ def _search(options: argparse.Namespace, console: Console) -> int:
     """How soon the lie of each specimen is found."""
     names = options.only or list(SPECIMENS)
     tasks = [(name, seed) for seed in options.numbers for name in names]
-    known = {} if options.anew else dict(_measured_before(options.state, options.seconds))
-    missing = [task for task in tasks if task not in known]
-    if len(missing) < len(tasks):
-        console.print(
-            f"{len(tasks) - len(missing)} of {len(tasks)} searches are in {options.state} already", soft_wrap=True
-        )
-    _measure(missing, known, options, console)
-    results = {name: [known[name, seed] for seed in options.numbers] for name in names}
+    work, under = partial(measure, seconds=options.seconds), {"seconds": options.seconds}
+    measured = run_all(tasks, work, Measured, under, **_running(options, console))
+    results = {name: [measured[name, seed] for seed in options.numbers] for name in names}
     _write(results, options)
     wrong = [one for several in results.values() for one in several if not one.is_short]
     for one in wrong:
         what = f"found in {one.length} steps, which is too long" if one.found else "not found"
         console.print(f"{one.specimen}, seed {one.seed}: {what}", soft_wrap=True)
     return 1 if wrong else 0
+
+
+def _running(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """The arguments of `run_all` that are the same for all searches."""
+    return {"state": options.state, "anew": options.anew, "jobs": options.jobs, "console": console}
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -105,51 +104,14 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _measured_before(state: Path, limit: float) -> Iterator[tuple[Task, Measured]]:
-    """What an earlier call has measured with the same limit."""
-    for held in lines_of(state):
-        try:
-            one = Measured(**held["measured"])
-        except (TypeError, KeyError):
-            continue  # of another version: it is measured again
-        if held.get("limit") == limit:
-            yield (one.specimen, one.seed), one
-
-
-def _measure(tasks: Sequence[Task], known: dict[Task, Measured], options: argparse.Namespace, console: Console) -> None:
-    def on_done(one: Measured) -> tuple[str, Any]:
-        known[one.specimen, one.seed] = one
-        return one.specimen, {"limit": options.seconds, "measured": asdict(one)}
-
-    work = partial(_measured, seconds=options.seconds)
-    run_all(tasks, work, on_done, state=options.state, anew=options.anew, jobs=options.jobs, console=console)
-
-
-def _measured(task: Task, seconds: float) -> Measured:
-    return measure(*task, seconds)
-
-
 def _search_pairs(options: argparse.Namespace, console: Console) -> int:
     """The pairs of specimens that show in the answer to the same operation, or a sample of them."""
     seed = 1 if options.seed is None else options.seed
     tasks = sample(options.pairs, seed)
     if options.only:
         tasks = [pair for pair in tasks if set(pair) & set(options.only)]
-    known: dict[Pair, SearchedPair] = {}
-    for held in () if options.anew else lines_of(options.state):
-        with suppress(TypeError, KeyError):  # of another version: it is searched again
-            one = SearchedPair(tuple(held["pair"]), tuple(held["found"]), held["examples"], tuple(held["findings"]))
-            if held["seed"] == seed:
-                known[one.pair] = one
-
-    def on_done(one: SearchedPair) -> tuple[str, Any]:
-        known[one.pair] = one
-        return " and ".join(one.pair), {"seed": seed, **asdict(one)}
-
-    missing = [pair for pair in tasks if pair not in known]
-    work = partial(search, seed=seed)
-    run_all(missing, work, on_done, state=options.state, anew=options.anew, jobs=options.jobs, console=console)
-    searched = [known[pair] for pair in tasks]
+    work, under = partial(search, seed=seed), {"seed": seed, "examples": EXAMPLES}
+    searched = run_all(tasks, work, SearchedPair, under, **_running(options, console)).values()
     for one in searched:
         for lie, reason in one.covered.items():
             console.print(f"{' and '.join(one.pair)}: {lie} is not reported: {reason}", soft_wrap=True)
@@ -168,19 +130,8 @@ def _search_pairs(options: argparse.Namespace, console: Console) -> int:
 def _attack(options: argparse.Namespace, console: Console) -> int:
     """Whether anything comes off the shrunk traces of the specimens."""
     tasks = [(name, seed) for seed in options.numbers for name in options.only or SPECIMENS]
-    known: dict[Task, Attacked] = {}
-    for held in () if options.anew else lines_of(options.state):
-        with suppress(TypeError, KeyError):  # of another version: it is attacked again
-            known[held["specimen"], held["seed"]] = Attacked(**{**held, "off": tuple(held["off"])})
-
-    def on_done(one: Attacked) -> tuple[str, Any]:
-        known[one.specimen, one.seed] = one
-        return one.specimen, asdict(one)
-
-    missing = [task for task in tasks if task not in known]
-    work = partial(attack, seconds=options.seconds)
-    run_all(missing, work, on_done, state=options.state, anew=options.anew, jobs=options.jobs, console=console)
-    attacked = [known[task] for task in tasks]
+    work, under = partial(attack, seconds=options.seconds), {"seconds": options.seconds}
+    attacked = run_all(tasks, work, Attacked, under, **_running(options, console)).values()
     for one in attacked:
         for report in one.off if one.findings else ("not found",):
             console.print(f"{one.specimen}, seed {one.seed}: {report}", soft_wrap=True)

@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from etcd_lockstep.comparing.lockstep import Inconclusive, Lockstep, Skipped
-from etcd_lockstep.comparing.timed import TimedLockstep
-from etcd_lockstep.proving.measuring import Found, search
+from etcd_lockstep.proving.last_step import last_step
+from etcd_lockstep.proving.measuring import Found, Task, search
 from etcd_lockstep.proving.reducing import Reduction, reductions
 from etcd_lockstep.reporting.wording.operations import operation_in_words
 from etcd_lockstep.searching.findings import Signature, signature
 from etcd_lockstep.searching.known import KnownFinding, KnownFindings
 from etcd_lockstep.specimens import SPECIMENS
-from etcd_lockstep.specimens.specimen import Specimen
-from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.trace import Trace, takes_time
+from etcd_lockstep.trace import Trace
 from etcd_model import Server
-
-Task = tuple[str, int]
-"""A specimen and a seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +27,10 @@ class Attacked:
     """Simpler traces that were run."""
     off: tuple[str, ...]
     """What came off: a report each."""
+
+    @property
+    def task(self) -> Task:
+        return self.specimen, self.seed
 
 
 def attack(task: Task, seconds: float) -> Attacked:
@@ -70,16 +68,9 @@ def coming_off(
 
 def shown(specimen: str, trace: Trace, server: Server) -> list[Signature]:
     """What the last step of a trace shows of a specimen, beside the model; nothing where the trace can't be run."""
-    target = SPECIMENS[specimen]()
-    if isinstance(target, Specimen):
-        target.emulate(server)
-    lockstep = (TimedLockstep if takes_time(trace) else Lockstep)(ModelTarget(server), [target])
-    try:
-        lockstep.start()
-        *_, last = [lockstep.step(operation) for operation in trace]
-    except (Inconclusive, Skipped):
-        return []
-    return [signature(specimen, trace[-1], difference) for one in last.divergences for difference in one.differences]
+    step = last_step(trace, SPECIMENS[specimen](), server)
+    divergences = () if step is None else step.divergences
+    return [signature(specimen, trace[-1], difference) for one in divergences for difference in one.differences]
 
 
 def _report(one: Found, reduction: Reduction) -> str:

@@ -13,7 +13,7 @@ class Covered:
     """The other one."""
     lies: tuple[str, ...]
     reason: str
-    """Why a store that tells both answers as one that tells `behind` alone."""
+    """Why a store with both answers as one with `behind` alone."""
 
 
 COVERED: tuple[Covered, ...] = (
@@ -52,11 +52,6 @@ COVERED: tuple[Covered, ...] = (
     Covered(
         "operator-ignored", ("values-compared-as-numbers",), "of two values nothing is asked but whether they are equal"
     ),
-    Covered(
-        "lease-id-zero",
-        ("delete-keeps-attachment",),
-        "what is put with no lease goes with the first one in any case, and no trace with one lease shows more",
-    ),
     Covered("version-missing", ("aba",), "no version is shown, and so not that it goes on after a deletion"),
     Covered("lock-wait-never-ends", ("lock-woken-too-early",), "nobody who waits is woken"),
     Covered(
@@ -84,6 +79,7 @@ TAKEN_FOR_ONE: dict[tuple[str, str], str] = {
     ("failed-compare-raises", "zero-compare-on-absent-fails"): _SAME_WORDS,
     ("txn-revision-per-op", "failed-or-read-only-txn-bumps"): _LESS_SHOWS_IT,
     ("delete-keeps-attachment", "re-put-keeps-old-attachment"): _LESS_SHOWS_IT,
+    ("delete-keeps-attachment", "lease-id-zero"): _LESS_SHOWS_IT,
     ("limit-zero-means-none", "hidden-suffix"): _LESS_SHOWS_IT,
     ("missing-value-compares-as-empty", "operator-ignored"): "after three lies about compares that differ only in what "
     "they compare, others are taken for the same cause (`ENOUGH_OPTIONS` in searching/known.py)",

@@ -16,6 +16,9 @@ from etcd_lockstep.servers import NoEtcd
 from etcd_lockstep.specimens.shortest import SHORTEST
 from etcd_model import Server
 
+Task = tuple[str, int]
+"""A specimen and a seed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -36,6 +39,10 @@ class Measured:
     """Steps of the shortest trace found; 0 where there is none."""
 
     @property
+    def task(self) -> Task:
+        return self.specimen, self.seed
+
+    @property
     def is_short(self) -> bool:
         """Whether the trace is no longer than the one written down; of a whole mock, whether there is one."""
         return self.found and is_short(self.specimen, self.length)
@@ -46,8 +53,9 @@ def is_short(specimen: str, length: int) -> bool:
     return specimen not in SHORTEST or length <= len(SHORTEST[specimen])
 
 
-def measure(specimen: str, seed: int, seconds: float) -> Measured:
+def measure(task: Task, seconds: float) -> Measured:
     """Search for a specimen's lie, as `search` does, and measure that."""
+    specimen, seed = task
     shrinking = Stopwatch()
     begun = time.monotonic()
     run, found = search(specimen, seed, seconds, on_busy=lambda what: shrinking.switch(on=what.startswith("shrinking")))

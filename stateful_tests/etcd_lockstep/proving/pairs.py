@@ -9,10 +9,10 @@ from itertools import combinations
 from random import Random
 
 from etcd_lockstep.catalogue import UserTarget
-from etcd_lockstep.comparing.lockstep import Inconclusive, Lockstep, Skipped, Step
-from etcd_lockstep.comparing.timed import TimedLockstep
+from etcd_lockstep.comparing.lockstep import Step
 from etcd_lockstep.names import name_of, operation_name
 from etcd_lockstep.proving.covered import why_covered
+from etcd_lockstep.proving.last_step import last_step
 from etcd_lockstep.searching.findings import Finding
 from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.searching.run import Run, RunOptions
@@ -21,8 +21,7 @@ from etcd_lockstep.specimens import SPECIMENS
 from etcd_lockstep.specimens.composed import composed
 from etcd_lockstep.specimens.shortest import SHORTEST
 from etcd_lockstep.specimens.specimen import Specimen
-from etcd_lockstep.targets.model import ModelTarget
-from etcd_lockstep.trace import Trace, takes_time
+from etcd_lockstep.trace import Trace
 from etcd_model import Server
 from etcd_model.operations import Advance
 
@@ -30,8 +29,7 @@ Pair = tuple[str, str]
 """The names of two specimens."""
 
 EXAMPLES = 600
-"""Of each workload at most. Of the lies that are searched for alone, the one that is found last needs 85 of the store
-(`too-many-ops-accepted`, in the median of five seeds), and beside another lie twice as many sequences end early."""
+"""Of each workload at most: a lie that takes more of them counts as hidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +44,10 @@ class SearchedPair:
     """That were drawn until both were found, or all was drawn."""
     findings: tuple[str, ...]
     """The failure signatures of all findings."""
+
+    @property
+    def task(self) -> Pair:
+        return self.pair
 
     @property
     def covered(self) -> dict[str, str]:
@@ -132,25 +134,12 @@ def _workload_of(kind: type[Specimen]) -> str:
 
 def shows(trace: Trace, kind: type[Specimen]) -> bool:
     """Whether the last answer of a specimen to a trace is not the model's."""
-    step = last_step(trace, kind)
+    step = last_step(trace, kind(), Server())
     return step is not None and bool(step.divergences)
-
-
-def last_step(trace: Trace, kind: type[Specimen]) -> Step | None:
-    """The last step of a trace on the model and a specimen; None where the trace can't be run to its end."""
-    target, server = kind(), Server()
-    target.emulate(server)
-    lockstep = (TimedLockstep if takes_time(trace) else Lockstep)(ModelTarget(server), [target])
-    lockstep.start()
-    try:
-        *_, last = [lockstep.step(operation) for operation in trace]
-    except (Inconclusive, Skipped):
-        return None
-    return last
 
 
 def is_indistinguishable(trace: Trace, pair: type[Specimen], alone: type[Specimen]) -> bool:
     """Whether two specimens give the same last answer to a trace."""
-    steps: Sequence[Step | None] = [last_step(trace, kind) for kind in (pair, alone)]
+    steps: Sequence[Step | None] = [last_step(trace, kind(), Server()) for kind in (pair, alone)]
     one, other = steps
     return one is not None and other is not None and one.observations[pair.name] == other.observations[alone.name]
