@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from etcd_lockstep.reporting.wording.operations import operation_in_words
-from etcd_lockstep.searching.shrinking import Judge, ShownByKnown, Verdict, shrink
+from etcd_lockstep.searching.acceptance import Judge, ShownByKnown, Verdict
+from etcd_lockstep.searching.shrinking import shrink
 from etcd_lockstep.strategies.simplify import PLAIN_TTL
 from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, Trace, symbols
 from etcd_model import operations as op

@@ -6,20 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from etcd_lockstep.searching.shrinking import Judge, Verdict, shrink
+from etcd_lockstep.searching.acceptance import Judge
+from etcd_lockstep.searching.shrinking import shrink
 from etcd_lockstep.strategies.operation_table import simpler
 from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, Trace, symbols
 from etcd_model import operations as op
-
-
-def when(shows: Callable[[Trace], bool]) -> Judge:
-    return lambda trace: Verdict.NEW if shows(trace) else Verdict.NOTHING
-
-
-def holds(trace: Trace, *kinds: type[op.Operation]) -> bool:
-    """Whether operations of these kinds are in the trace, in this order."""
-    left = iter(trace)
-    return all(any(isinstance(operation, kind) for operation in left) for kind in kinds)
+from test_lockstep_shrinking import holds, when
 
 
 def test_two_leases_become_one() -> None:

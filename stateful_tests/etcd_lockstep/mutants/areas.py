@@ -56,12 +56,14 @@ HARNESS = (
     _harness("comparing.observation", "observation", "comparison_complete", "comparison", "voting"),
     _harness("comparing.lockstep", "voting", "trace", "run"),
     _harness("comparing.timed", "timed"),
-    _harness("searching.shrinking", "shrinking", "search"),
-    _harness("strategies.simplify", "shrinking", "strategies", "shapes"),
-    _harness("searching.findings", "findings", "search"),
+    _harness("searching.acceptance", "shrinking", "search"),
+    _harness("searching.shrinking", "shrinking", "shrinking_otherwise", "search"),
+    _harness("searching.plainer", "shrinking", "shrinking_otherwise", "search"),
+    _harness("strategies.simplify", "shrinking", "shrinking_otherwise", "strategies", "shapes"),
+    _harness("searching.findings", "findings", "known", "search"),
     _harness("filing.corpus", "corpus", "corpus_files", "replaying"),
     _harness("filing.notation", "notation", "corpus"),
-    _harness("trace", "trace", "shrinking"),
+    _harness("trace", "trace", "shrinking", "shrinking_otherwise"),
 )
 
 AREAS: tuple[Area, ...] = (MODEL, FAKE, *HARNESS)

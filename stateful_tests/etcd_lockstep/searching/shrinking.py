@@ -1,34 +1,20 @@
 """Shrinking: the shortest trace that still shows what was found.
 
 Hypothesis shrinks the numbers it drew; this shrinks the trace itself. It takes steps out, and makes what is
-left simpler, as long as the trace still shows the same thing.
+left simpler, as long as the trace still shows the same thing: here step by step, and in `plainer` everywhere at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from enum import Enum, auto
 from itertools import combinations
-from typing import Any, get_args
 
+from etcd_lockstep.searching.acceptance import Acceptance, Judge
 from etcd_lockstep.searching.findings import compares_a_range, comparing_keys
-from etcd_lockstep.searching.renaming import (
-    Content,
-    contents,
-    held_keys,
-    lease_ids,
-    on_stream,
-    renamed,
-    with_field,
-    with_lease_id,
-    with_name,
-    with_symbol,
-    with_user,
-)
-from etcd_lockstep.strategies.generator_state import OWN_LEASE_IDS
+from etcd_lockstep.searching.plainer import EVERYWHERE, plainness
+from etcd_lockstep.searching.renaming import with_symbol, with_user
 from etcd_lockstep.strategies.operation_table import place, simpler
-from etcd_lockstep.strategies.simplify import simpler_values
 from etcd_lockstep.trace import (
     LeaseOf,
     MemberOf,
@@ -44,30 +30,8 @@ from etcd_lockstep.trace import (
 )
 from etcd_model import operations as op
 
-
-class Verdict(Enum):
-    """What a candidate shows at its last step."""
-
-    NOTHING = auto()
-    NEW = auto()
-    """What the trace to be shrunk shows."""
-    KNOWN = auto()
-    """The same to look at, but a lie found before explains it."""
-
-
-Judge = Callable[[Trace], Verdict]
-
 _PAIRS_UP_TO = 12
 """Steps below which every two of them are tried together: a grant goes only along with its revoke."""
-
-
-class ShownByKnown(Exception):
-    """A simpler trace of the same kind shows a lie that is known: so there is no new one."""
-
-    def __init__(self, trace: Trace) -> None:
-        super().__init__()
-        self.trace = trace
-        """What had been reached by then."""
 
 
 def shrink(trace: Trace, judge: Judge) -> Trace:
@@ -79,7 +43,7 @@ def shrink(trace: Trace, judge: Judge) -> Trace:
     whose key goes with which lease is what many a lie is about; and of a txn that compares ranges, anything but to
     compare keys instead, for a store that lies about ranges may lie about keys, too.
     """
-    accepts = _Acceptance(judge, trace)
+    accepts = Acceptance(judge, trace)
     while True:
         smaller = _fewer_steps(trace, accepts)
         for make in (
@@ -97,15 +61,7 @@ def shrink(trace: Trace, judge: Judge) -> Trace:
             _asked_otherwise,
             _watches_later,
             _simpler_steps,
-            _simpler_names,
-            _simpler_keys,
-            _simpler_values,
-            _simpler_passwords,
-            _simpler_accounts,
-            _simpler_ends,
-            _simpler_watch_ids,
-            _simpler_lease_ids,
-            _simpler_streams,
+            *EVERYWHERE,
             _in_order,
         ):
             smaller = make(smaller, accepts)
@@ -114,21 +70,7 @@ def shrink(trace: Trace, judge: Judge) -> Trace:
         trace = smaller
 
 
-class _Acceptance:
-    def __init__(self, judge: Judge, trace: Trace) -> None:
-        self._judge = judge
-        self._accepted = trace
-
-    def __call__(self, candidate: Trace, *, faithful: bool = True) -> bool:
-        verdict = self._judge(candidate)
-        if verdict is Verdict.KNOWN and faithful:
-            raise ShownByKnown(self._accepted)
-        if verdict is Verdict.NEW:
-            self._accepted = candidate
-        return verdict is Verdict.NEW
-
-
-def _fewer_steps(trace: Trace, accepts: _Acceptance) -> Trace:
+def _fewer_steps(trace: Trace, accepts: Acceptance) -> Trace:
     size = len(trace) // 2
     while size:
         end = len(trace) - 1
@@ -142,7 +84,7 @@ def _fewer_steps(trace: Trace, accepts: _Acceptance) -> Trace:
     return _without_pairs(trace, accepts)
 
 
-def _without_pairs(trace: Trace, accepts: _Acceptance) -> Trace:
+def _without_pairs(trace: Trace, accepts: Acceptance) -> Trace:
     if len(trace) > _PAIRS_UP_TO:
         return trace
     for one, other in combinations(range(len(trace) - 1), 2):
@@ -152,7 +94,7 @@ def _without_pairs(trace: Trace, accepts: _Acceptance) -> Trace:
     return trace
 
 
-def _one_advance(trace: Trace, accepts: _Acceptance) -> Trace:
+def _one_advance(trace: Trace, accepts: Acceptance) -> Trace:
     """Two waits made one, as long as both."""
     waits = [(index, operation) for index, operation in enumerate(trace[:-1]) if isinstance(operation, op.Advance)]
     for (gone, one), (kept, other) in combinations(waits, 2):
@@ -163,23 +105,23 @@ def _one_advance(trace: Trace, accepts: _Acceptance) -> Trace:
     return trace
 
 
-def _one_lease(trace: Trace, accepts: _Acceptance) -> Trace:
+def _one_lease(trace: Trace, accepts: Acceptance) -> Trace:
     """Two leases made one: the later is not granted, and the earlier stands for it."""
     return _one_for_two(trace, op.LeaseGrant, LeaseOf, accepts)
 
 
-def _one_token(trace: Trace, accepts: _Acceptance) -> Trace:
+def _one_token(trace: Trace, accepts: Acceptance) -> Trace:
     """Two tokens made one."""
     return _one_for_two(trace, op.Authenticate, TokenOf, accepts)
 
 
-def _one_member(trace: Trace, accepts: _Acceptance) -> Trace:
+def _one_member(trace: Trace, accepts: Acceptance) -> Trace:
     """Two members made one."""
     return _one_for_two(trace, op.MemberAdd, MemberOf, accepts)
 
 
 def _one_for_two(
-    trace: Trace, maker: type[op.Operation], symbol: type[LeaseOf | TokenOf | MemberOf], accepts: _Acceptance
+    trace: Trace, maker: type[op.Operation], symbol: type[LeaseOf | TokenOf | MemberOf], accepts: Acceptance
 ) -> Trace:
     made = [index for index, operation in enumerate(trace[:-1]) if isinstance(operation, maker)]
     for kept, gone in combinations(made, 2):
@@ -192,7 +134,7 @@ def _one_for_two(
     return trace
 
 
-def _one_user(trace: Trace, accepts: _Acceptance) -> Trace:
+def _one_user(trace: Trace, accepts: Acceptance) -> Trace:
     """Two users made one: the first stands for another."""
     added = [(index, one.name) for index, one in enumerate(map(bare, trace[:-1])) if isinstance(one, op.UserAdd)]
     for (_, kept), (gone, name) in combinations(added, 2):
@@ -203,7 +145,7 @@ def _one_user(trace: Trace, accepts: _Acceptance) -> Trace:
     return trace
 
 
-def _out_of_txns(trace: Trace, accepts: _Acceptance) -> Trace:
+def _out_of_txns(trace: Trace, accepts: Acceptance) -> Trace:
     """What a txn does, done by steps of their own."""
     for index, operation in enumerate(trace[:-1]):
         if isinstance(operation, op.Txn):
@@ -219,7 +161,7 @@ _MOVED_OUT = 3
 """Operations of a txn up to which they become steps of their own; more would be no simpler."""
 
 
-def _asked_otherwise(trace: Trace, accepts: _Acceptance) -> Trace:
+def _asked_otherwise(trace: Trace, accepts: Acceptance) -> Trace:
     """A step that asks otherwise, and needs no other one for that: a compare can fail for a key that nobody has put, a
     password be wrong that nobody has changed, and the last revision that was compacted be read."""
     if len(trace) > _PAIRS_UP_TO:
@@ -259,7 +201,7 @@ _OPPOSITE: dict[int, op.CompareResult] = {
 }
 
 
-def _watches_later(trace: Trace, accepts: _Acceptance) -> Trace:
+def _watches_later(trace: Trace, accepts: Acceptance) -> Trace:
     """A watcher created later, where it may then begin with what happens next, or a step may go."""
     if len(trace) > _PAIRS_UP_TO:
         return trace
@@ -280,7 +222,7 @@ def _watches_later(trace: Trace, accepts: _Acceptance) -> Trace:
     return trace
 
 
-def _before_auth(trace: Trace, accepts: _Acceptance) -> Trace:
+def _before_auth(trace: Trace, accepts: Acceptance) -> Trace:
     """What is done in somebody's name once auth is on, done in nobody's name before."""
     enabled = next((index for index, operation in enumerate(trace) if isinstance(operation, op.AuthEnable)), len(trace))
     for index in range(enabled + 1, len(trace) - 1):
@@ -295,7 +237,7 @@ def _before_auth(trace: Trace, accepts: _Acceptance) -> Trace:
     return trace
 
 
-def _in_a_name(trace: Trace, accepts: _Acceptance) -> Trace:
+def _in_a_name(trace: Trace, accepts: Acceptance) -> Trace:
     """What needs another step to be let in without a name, done in somebody's name and without that step."""
     if len(trace) > _PAIRS_UP_TO:
         return trace
@@ -312,12 +254,12 @@ def _in_a_name(trace: Trace, accepts: _Acceptance) -> Trace:
     return trace
 
 
-def _puts_for_watchers(trace: Trace, accepts: _Acceptance) -> Trace:
+def _puts_for_watchers(trace: Trace, accepts: Acceptance) -> Trace:
     """What a watcher is notified of, put instead, if to the lie one event is as good as another; or by a txn that puts
     two keys, if two of one revision are."""
     if not isinstance(trace[-1], op.WatchRead):
         return trace
-    keys = sorted(filter(None, keys_of(trace)), key=_size)
+    keys = sorted(filter(None, keys_of(trace)), key=plainness)
     puts = [op.Put(key) for key in keys]
     both = [op.Txn(success=pair) for two in combinations(puts, 2) for pair in (two, two[::-1])]
     for index, operation in enumerate(trace[:-1]):
@@ -330,7 +272,7 @@ def _puts_for_watchers(trace: Trace, accepts: _Acceptance) -> Trace:
     return trace
 
 
-def _deletes_instead(trace: Trace, accepts: _Acceptance) -> Trace:
+def _deletes_instead(trace: Trace, accepts: Acceptance) -> Trace:
     """A key that goes with its lease deleted instead, and without the lease."""
     for index, operation in enumerate(trace[:-1]):
         if not isinstance(operation, op.LeaseRevoke) or not isinstance(operation.id, LeaseOf):
@@ -347,7 +289,7 @@ def _deletes_instead(trace: Trace, accepts: _Acceptance) -> Trace:
     return trace
 
 
-def _puts_instead(trace: Trace, accepts: _Acceptance) -> Trace:
+def _puts_instead(trace: Trace, accepts: Acceptance) -> Trace:
     """A put in the place of a delete, where any write will do; it may make another step superfluous."""
     if len(trace) > _PAIRS_UP_TO:
         return trace
@@ -362,13 +304,13 @@ def _puts_instead(trace: Trace, accepts: _Acceptance) -> Trace:
     return trace
 
 
-def _simpler_steps(trace: Trace, accepts: _Acceptance) -> Trace:
+def _simpler_steps(trace: Trace, accepts: Acceptance) -> Trace:
     for index in range(len(trace)):
         trace = _simpler_step(trace, index, accepts)
     return trace
 
 
-def _simpler_step(trace: Trace, index: int, accepts: _Acceptance) -> Trace:
+def _simpler_step(trace: Trace, index: int, accepts: Acceptance) -> Trace:
     revokes = any(isinstance(bare(operation), op.LeaseRevoke | op.Advance) for operation in trace)
     timed = any(isinstance(bare(operation), op.Advance) for operation in trace)
     for operation in simpler(trace[index]):
@@ -382,7 +324,7 @@ def _simpler_step(trace: Trace, index: int, accepts: _Acceptance) -> Trace:
     return trace
 
 
-def _in_order(trace: Trace, accepts: _Acceptance) -> Trace:
+def _in_order(trace: Trace, accepts: Acceptance) -> Trace:
     """Steps that need no order in the usual one: grants first, revokes late, and of the same kind by their keys. So one
     lie has one trace."""
     for index in range(len(trace) - 2):
@@ -402,110 +344,3 @@ def _lives_longer(operation: op.Operation, than: op.Operation) -> bool:
 
 def _leased(operation: op.Operation) -> bool:
     return any(isinstance(symbol, LeaseOf) for symbol in symbols(operation))
-
-
-def _simpler_names(trace: Trace, accepts: _Acceptance) -> Trace:
-    """The name of each lock and election made `a`, or else `b`, with all keys under it."""
-    held = {operation.name for operation in map(bare, trace) if isinstance(operation, _NAMED)} - {b""}
-    for old in sorted(held, key=_size):
-        for new in (b"a", b"b"):
-            if _size(new) < _size(old):
-                candidate = tuple(with_name(operation, old, new) for operation in trace)
-                if accepts(candidate, faithful=False):
-                    return _simpler_names(candidate, accepts)
-    return trace
-
-
-_NAMED = (op.Lock, op.Campaign, op.Leader, op.Observe)
-
-
-def _simpler_keys(trace: Trace, accepts: _Acceptance) -> Trace:
-    """Every key renamed to a plainer one of the trace's own, to a part of itself or to `a`, everywhere at once."""
-    keys = held_keys(trace)
-    prefixes = {key[: key.rindex(b"/") + 1] for key in keys if b"/" in key}
-    for old in sorted(keys, key=_size, reverse=True):
-        for new in sorted({b"a", b"b", b"aa", *prefixes, *keys, old[:-1], old[1:]} - {b""}, key=_size):
-            if _size(new) < _size(old):
-                for candidate in renamed(trace, old, new):
-                    if candidate != trace and accepts(candidate):
-                        return _simpler_keys(candidate, accepts)
-    return trace
-
-
-def _simpler_values(trace: Trace, accepts: _Acceptance) -> Trace:
-    return _plainer(trace, accepts, ("value", "operand"), bytes, _size, simpler_values, faithful=True)
-
-
-def _simpler_passwords(trace: Trace, accepts: _Acceptance) -> Trace:
-    """`p`, or else `q`: who logs in gives the one that the user has."""
-    return _plainer(trace, accepts, ("password",), str, _length, lambda _old: ("p", "q"))
-
-
-def _simpler_accounts(trace: Trace, accepts: _Acceptance) -> Trace:
-    """Users and roles by the first of the usual names."""
-    names = ("name", "user", "username", "certificate", "role")
-    return _plainer(trace, accepts, names, str, _length, lambda old: {"v": "u", "s": "r"}.get(old, ""))
-
-
-def _simpler_watch_ids(trace: Trace, accepts: _Acceptance) -> Trace:
-    return _plainer(trace, accepts, ("watch_id",), int, _usual, lambda _old: (1, 2))
-
-
-def _simpler_ends(trace: Trace, accepts: _Acceptance) -> Trace:
-    """No end of a range, where several must agree."""
-    return _plainer(trace, accepts, ("range_end",), bytes, _size, lambda _old: (b"",), faithful=True)
-
-
-def _plainer(
-    trace: Trace,
-    accepts: _Acceptance,
-    names: Collection[str],
-    kind: type[Content],
-    size: Callable[[Content], Any],
-    plainer: Callable[[Content], Iterable[Content]],
-    *,
-    faithful: bool = False,
-) -> Trace:
-    """What fields of these names hold made plainer, everywhere at once: several steps may have to hold the same."""
-    for old in sorted(contents(trace, names, kind), key=size, reverse=True):
-        for new in plainer(old):
-            if size(new) < size(old):
-                candidate = tuple(with_field(operation, names, old, new) for operation in trace)
-                if accepts(candidate, faithful=faithful):
-                    return _plainer(candidate, accepts, names, kind, size, plainer, faithful=faithful)
-    return trace
-
-
-def _length(text: str) -> tuple[int, str]:
-    return len(text), text
-
-
-def _simpler_lease_ids(trace: Trace, accepts: _Acceptance) -> Trace:
-    """Every id that a client has picked for a lease made the first of those that are usual, everywhere at once."""
-    for old in sorted(lease_ids(trace), key=_usual, reverse=True):
-        for new in sorted(OWN_LEASE_IDS, key=_usual):
-            if _usual(new) < _usual(old):
-                candidate = tuple(with_lease_id(operation, old, new) for operation in trace)
-                if accepts(candidate, faithful=False):
-                    return _simpler_lease_ids(candidate, accepts)
-    return trace
-
-
-def _usual(lease_id: int) -> tuple[bool, int]:
-    return lease_id < 0, abs(lease_id)
-
-
-def _simpler_streams(trace: Trace, accepts: _Acceptance) -> Trace:
-    """Every watch stream given a smaller number, everywhere at once."""
-    streams = {operation.stream for operation in map(bare, trace) if isinstance(operation, get_args(op.WatchOperation))}
-    for old in sorted(streams, reverse=True):
-        for new in range(old):
-            candidate = tuple(on_stream(operation, old, new) for operation in trace)
-            if accepts(candidate, faithful=False):
-                return _simpler_streams(candidate, accepts)
-    return trace
-
-
-def _size(key: bytes) -> tuple[int, bool, bytes]:
-    """How plain it is: the shorter the plainer, and letters and digits more so."""
-    return len(key), not (key.isascii() and key.isalnum()), key

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from etcd_lockstep.comparing.lockstep import Died, Divergence, Inconclusive, Lockstep, Skipped, Step
 from etcd_lockstep.names import name_of
+from etcd_lockstep.searching.acceptance import ShownByKnown, Verdict
 from etcd_lockstep.searching.findings import (
     DIED,
     NUMBERS,
@@ -20,7 +21,7 @@ from etcd_lockstep.searching.findings import (
     signature,
 )
 from etcd_lockstep.searching.known import KnownFinding, KnownFindings
-from etcd_lockstep.searching.shrinking import ShownByKnown, Verdict, shrink
+from etcd_lockstep.searching.shrinking import shrink
 from etcd_lockstep.target import TargetDied
 from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace, bare, keys_of, symbols, takes_time
 from etcd_model import operations as op
