@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
@@ -23,6 +24,7 @@ from etcd_model import DEFAULT_VERSION, Quirks, Server, quirks_of
 from etcd_model.operations import LeaseGrant, LeaseRevoke
 from etcd_model.quirks import release_of
 from etcd_model.results import LeaseGrantResult
+from fake_etcd import Engine, InProcessChannel, serve
 
 _SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 """A sequence of operations on a real server takes longer than what Hypothesis holds for healthy."""
@@ -129,6 +131,18 @@ def fake(etcd_version: str, min_lease_ttl: int) -> FakeTarget:
     target = FakeTarget(etcd_version, min_lease_ttl)
     target.reset()
     return target
+
+
+@pytest.fixture(params=["in-process", "loopback"])
+def channel(request: pytest.FixtureRequest) -> Iterator[grpc.Channel]:
+    """A channel to a fake, in this process and over loopback."""
+    engine = Engine()
+    if request.param == "in-process":
+        with InProcessChannel(engine) as channel:
+            yield channel
+        return
+    with serve(engine) as server, grpc.insecure_channel(server.address) as channel:
+        yield channel
 
 
 @pytest.fixture(scope="session")

@@ -9,21 +9,10 @@ from queue import SimpleQueue
 import grpc
 import pytest
 
-from fake_etcd import Engine, InProcessChannel, serve, stubs
+from fake_etcd import Engine, InProcessChannel, stubs
 from fake_etcd.compat.etcd3 import client_on, import_etcd3
 from fake_etcd.stubs import Stubs
 from fake_etcd.wire import messages as pb
-
-
-@pytest.fixture(params=["in-process", "loopback"])
-def channel(request: pytest.FixtureRequest) -> Iterator[grpc.Channel]:
-    engine = Engine()
-    if request.param == "in-process":
-        with InProcessChannel(engine) as channel:
-            yield channel
-        return
-    with serve(engine) as server, grpc.insecure_channel(server.address) as channel:
-        yield channel
 
 
 @pytest.fixture

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
 import pytest
 from grpc import StatusCode, aio
 
-from fake_etcd import AioInProcessChannel, Engine, InProcessChannel, serve, stubs
+from fake_etcd import AioInProcessChannel, Engine, serve, stubs
 from fake_etcd.stubs import Stubs
 from fake_etcd.wire import messages as pb
 
 PUT = "/etcdserverpb.KV/Put"
 WATCH = "/etcdserverpb.Watch/Watch"
 SNAPSHOT = "/etcdserverpb.Maintenance/Snapshot"
-
-
-@pytest.fixture(params=["in-process", "loopback"])
-def channel(request: pytest.FixtureRequest) -> Iterator[grpc.Channel]:
-    engine = Engine()
-    if request.param == "in-process":
-        with InProcessChannel(engine) as channel:
-            yield channel
-        return
-    with serve(engine) as server, grpc.insecure_channel(server.address) as channel:
-        yield channel
 
 
 def _broken(_: Any) -> Any:

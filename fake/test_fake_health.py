@@ -1,24 +1,12 @@
 """The health service: as etcd answers it, in-process and over a server (measured on 3.4.23, 3.5.30, 3.6.16, 3.7.3)."""
 
-from collections.abc import Iterator
-
 import grpc
 import pytest
 
-from fake_etcd import Engine, InProcessChannel, serve, stubs
+from fake_etcd import stubs
 from fake_etcd.wire import messages as pb
 
 SERVING = pb.HealthCheckResponse.SERVING
-
-
-@pytest.fixture(params=["in-process", "loopback"])
-def channel(request: pytest.FixtureRequest) -> Iterator[grpc.Channel]:
-    if request.param == "in-process":
-        with InProcessChannel(Engine()) as channel:
-            yield channel
-        return
-    with serve(Engine()) as server, grpc.insecure_channel(server.address) as channel:
-        yield channel
 
 
 def test_the_server_serves(channel: grpc.Channel) -> None:

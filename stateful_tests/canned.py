@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from etcd_lockstep.targets.etcd3_mock import Etcd3Mock
+
+needs_etcd3 = pytest.mark.skipif(
+    find_spec("etcd3") is None, reason="needs the etcd3 client: pip install 'etcd-lockstep[etcd3]'"
+)
 
 
 def returning(**answers: Any) -> Etcd3Mock:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from functools import partial
 from pathlib import Path
@@ -13,22 +12,14 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from canned import of, returning
+from canned import needs_etcd3, of, returning
 from etcd_lockstep import DivergenceFound, LockstepMachine, NotExpressible, assert_trace_matches
 from etcd_lockstep.catalogue import UnknownTarget, find
 from etcd_lockstep.targets.etcd3_mock import Etcd3Mock, UnfitClient
 from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace
 from etcd_model import operations as op
-from etcd_model.results import (
-    LeaseGrantResult,
-    RangeResult,
-)
+from etcd_model.results import LeaseGrantResult, RangeResult
 from fake_etcd import FakeEtcd
-
-needs_etcd3 = pytest.mark.skipif(
-    importlib.util.find_spec("etcd3") is None, reason="needs the etcd3 client: pip install 'etcd-lockstep[etcd3]'"
-)
-
 
 READ, PUT, DELETE = op.Range(b"a"), op.Put(b"a", b"1"), op.DeleteRange(b"a")
 ABSENT = op.Compare(b"a", op.CompareTarget.CREATE, op.CompareResult.EQUAL, 0)

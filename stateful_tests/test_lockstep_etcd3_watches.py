@@ -9,20 +9,11 @@ from typing import Any
 
 import pytest
 
+from canned import of
 from etcd_lockstep.targets.etcd3_mock import Etcd3Mock
 from etcd_lockstep.trace import RevisionAt
 from etcd_model import operations as op
-from etcd_model.results import (
-    Event,
-    KeyValue,
-    Watched,
-    WatchReadResult,
-)
-
-
-def of(**fields: Any) -> Any:
-    return SimpleNamespace(**fields)
-
+from etcd_model.results import Event, KeyValue, Watched, WatchReadResult
 
 PUT, DELETE = op.Put(b"a", b"1"), op.DeleteRange(b"a")
 

@@ -7,8 +7,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,6 +27,7 @@ from etcd_model import Error, Result
 from etcd_model import operations as op
 from etcd_model.errors import Code
 from etcd_model.results import RangeResult
+from waiting import eventually
 
 SERVER = """
 import os, signal, sys, time
@@ -60,15 +59,6 @@ def reset(_request):
 server.answers("/etcdlockstep.Target/Reset", reset)
 """
 """What offers a Reset."""
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def lacks(*names: str) -> str:

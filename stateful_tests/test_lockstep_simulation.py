@@ -9,36 +9,15 @@ from typing import Any
 import grpc
 import pytest
 
-from etcd_lockstep.simulation import Client, ClientFailed, Deadlock, InvariantBroken, Simulation, World, simulate
+from etcd_lockstep.simulation import Client, ClientFailed, Deadlock, InvariantBroken, World, simulate
 from etcd_lockstep.simulation.running import BREAK_WATCH, CLOCK, CRASH, DROP_ANSWER, DROP_REQUEST
 from fake_etcd.wire import messages as pb
+from simulated import counts, made, simulation_of, with_put
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
-def _count(me: Client) -> None:
-    """Reads, adds one and writes: what loses an update."""
-    value, _ = me.etcd.get("/n")
-    me.etcd.put("/n", str(int(value) + 1))
-
-
-def _with_put(key: str) -> Any:
-    def putter(me: Client) -> None:
-        me.etcd.put(key, "1")
-
-    return putter
-
-
-def _simulation(test: Any) -> Simulation:
-    made: Simulation = test.simulation
-    return made
-
-
-def _nothing(world: World) -> None:
-    """A set-up without any invariant."""
-
-
-@simulate(clients=[_count, _count], faults=())
+@simulate(clients=[counts, counts], faults=())
 def _counting(world: World) -> None:
     world.etcd.put("/n", "0")
 
@@ -51,10 +30,10 @@ def _counting(world: World) -> None:
 
 
 def test_in_the_simplest_run_each_client_runs_to_its_end_in_turn() -> None:
-    run = _simulation(_counting).run()
+    run = simulation_of(_counting).run()
     assert run.failure is None
     assert run.timeline == (
-        "   _count 1         _count 2\n"
+        "   counts 1         counts 2\n"
         "1  get /n → /n = 0\n"
         "2  put /n = 1 → ok\n"
         "3                   get /n → /n = 1\n"
@@ -63,13 +42,13 @@ def test_in_the_simplest_run_each_client_runs_to_its_end_in_turn() -> None:
 
 
 def test_a_lost_update_is_found_and_shrunk_to_one_deviation() -> None:
-    run = _simulation(_counting).shortest_failure()
+    run = simulation_of(_counting).shortest_failure()
     assert run is not None
     assert isinstance(run.failure, InvariantBroken)
     assert run.schedule == [(2, 0)]
     assert str(run.failure).splitlines()[0] == "nothing is lost: assert b'1' == b'2'"
     assert run.timeline == (
-        "   _count 1           _count 2\n"
+        "   counts 1           counts 2\n"
         "1  get /n\n"
         "2                     get /n → /n = 0\n"
         "3                     put /n = 1 → ok\n"
@@ -79,19 +58,19 @@ def test_a_lost_update_is_found_and_shrunk_to_one_deviation() -> None:
 
 
 def test_the_same_schedule_gives_the_same_run_a_thousand_times() -> None:
-    @simulate(clients=[_watcher, _count, _with_put("/n")])
+    @simulate(clients=[_watcher, counts, with_put("/n")])
     def watched(world: World) -> None:
         world.etcd.put("/n", "0")
 
     schedule = [(1, 3), (2, 1), (0, 16), (3, 2), (1, 4), (0, 19), (2, 0)]
-    runs = {(run.timeline, str(run.failure)) for run in (_simulation(watched).run(schedule) for _ in range(1000))}
+    runs = {(run.timeline, str(run.failure)) for run in (simulation_of(watched).run(schedule) for _ in range(1000))}
     assert len(runs) == 1
 
 
 def test_an_invariant_is_checked_after_each_step() -> None:
     seen: list[bytes | None] = []
 
-    @simulate(clients=[_count], faults=())
+    @simulate(clients=[counts], faults=())
     def counting(world: World) -> None:
         world.etcd.put("/n", "0")
 
@@ -99,7 +78,7 @@ def test_an_invariant_is_checked_after_each_step() -> None:
         def look() -> None:
             seen.append(world.etcd.get("/n")[0])
 
-    assert _simulation(counting).run().failure is None
+    assert simulation_of(counting).run().failure is None
     # at the start, started, let through, delivered, let through, delivered
     assert seen == [b"0", b"0", b"0", b"0", b"1", b"1"]
 
@@ -117,7 +96,7 @@ def _failing_put(me: Client) -> None:
 
 
 def test_a_dropped_request_is_unavailable_and_did_not_happen() -> None:
-    run = _simulation(simulate(clients=[_failing_put], faults=[DROP_REQUEST])(_nothing)).run([(0, 16)])
+    run = made(_failing_put, faults=[DROP_REQUEST]).run([(0, 16)])
     assert run.failure is None
     assert run.timeline == (
         "   _failing_put\n"
@@ -129,14 +108,14 @@ def test_a_dropped_request_is_unavailable_and_did_not_happen() -> None:
 
 
 def test_a_dropped_answer_is_unavailable_and_did_happen() -> None:
-    run = _simulation(simulate(clients=[_failing_put], faults=[DROP_ANSWER])(_nothing)).run([(0, 16)])
+    run = made(_failing_put, faults=[DROP_ANSWER]).run([(0, 16)])
     assert run.failure is None
     assert "the schedule dropped the answer" in run.timeline
     assert run.timeline.endswith("got UNAVAILABLE\n3  get /k → /k = 1\n4  there are 1")
 
 
 def test_a_program_that_dies_of_a_fault_is_no_failure() -> None:
-    run = _simulation(simulate(clients=[_with_put("/k")], faults=[DROP_REQUEST])(_nothing)).run([(0, 16)])
+    run = made(with_put("/k"), faults=[DROP_REQUEST]).run([(0, 16)])
     assert run.failure is None
     assert "dies: ConnectionFailedError" in run.timeline
 
@@ -146,7 +125,7 @@ def test_a_program_that_raises_of_itself_is_one() -> None:
         me.etcd.put("/k", "1")
         raise KeyError("oh")
 
-    failure = _simulation(simulate(clients=[wrong])(_nothing)).run().failure
+    failure = made(wrong).run().failure
     assert isinstance(failure, ClientFailed)
     assert str(failure).startswith("wrong raised KeyError: 'oh'\n")
     assert isinstance(failure.__cause__, KeyError)
@@ -156,7 +135,7 @@ def test_a_client_may_die_of_what_one_says_it_may() -> None:
     def refused(me: Client) -> None:
         me.etcd.put("/k", "1", lease=1234)
 
-    run = _simulation(simulate(clients=[refused], may_raise=(grpc.RpcError,))(_nothing)).run()
+    run = made(refused, may_raise=(grpc.RpcError,)).run()
     assert run.failure is None
     assert run.timeline.endswith("dies: NOT_FOUND: etcdserver: requested lease not found")
 
@@ -177,7 +156,7 @@ def test_a_crashed_client_does_nothing_any_more_and_can_be_started_again() -> No
                 cleaned_up.append("no")
                 raise
 
-    simulation = _simulation(simulate(clients=[careful], faults=[CRASH])(_nothing))
+    simulation = made(careful, faults=[CRASH])
     crashed = simulation.run([(2, 16)])
     assert crashed.failure is None
     assert crashed.timeline == "   careful\n1  put /k = 1\n2  crashes"
@@ -191,7 +170,7 @@ def test_a_crashed_client_that_others_wait_for_is_started_again() -> None:
         while me.etcd.get("/k")[0] is None:
             time.sleep(25)
 
-    run = _simulation(simulate(clients=[waits, _with_put("/k")], faults=[CRASH])(_nothing)).run([(3, 17)])
+    run = made(waits, with_put("/k"), faults=[CRASH]).run([(3, 17)])
     assert run.failure is None
     assert "10 s go by\n" in run.timeline
     assert "starts again" in run.timeline
@@ -208,7 +187,7 @@ def test_time_goes_by_when_nobody_can_go_on() -> None:
         time.sleep(3600)
         times.append(time.monotonic() - begun)
 
-    assert _simulation(simulate(clients=[sleeper, sleeper])(_nothing)).run().failure is None
+    assert made(sleeper, sleeper).run().failure is None
     assert times == [3600, 3600]
 
 
@@ -218,7 +197,7 @@ def test_a_lease_runs_out_where_the_schedule_says_so() -> None:
         me.etcd.put("/k", "1", lease=lease)
         me.note(f"{me.etcd.get('/k')[0]}")
 
-    simulation = _simulation(simulate(clients=[holder], faults=[CLOCK])(_nothing))
+    simulation = made(holder, faults=[CLOCK])
     assert simulation.run().timeline.endswith("4  b'1'")
     late = simulation.run([(3, 0)])
     assert late.timeline.endswith(
@@ -233,7 +212,7 @@ def test_a_call_has_a_deadline_of_the_clock() -> None:
             me.stubs.lock.Lock(pb.LockRequest(name=b"l", lease=me.etcd.lease(60).id), timeout=5)
         assert time.monotonic() == 5
 
-    assert _simulation(simulate(clients=[waits])(_nothing)).run().failure is None
+    assert made(waits).run().failure is None
 
 
 def test_a_lock_of_etcds_is_waited_for() -> None:
@@ -243,7 +222,7 @@ def test_a_lock_of_etcds_is_waited_for() -> None:
         me.note("in")
         me.stubs.lock.Unlock(pb.UnlockRequest(key=key))
 
-    run = _simulation(simulate(clients=[locks, locks], faults=())(_nothing)).run([(5, 0)])
+    run = made(locks, locks, faults=()).run([(5, 0)])
     assert run.failure is None
     assert run.timeline.count("  in") == 2
 
@@ -260,7 +239,7 @@ def _watcher(me: Client) -> None:
 
 
 def test_a_watch_delivers_its_events_one_step_at_a_time() -> None:
-    run = _simulation(simulate(clients=[_watcher, _with_put("/n")], faults=())(_nothing)).run()
+    run = made(_watcher, with_put("/n"), faults=()).run()
     assert run.failure is None
     assert run.timeline == (
         "   _watcher            putter\n"
@@ -278,25 +257,25 @@ def test_a_watch_breaks_where_the_schedule_says_so() -> None:
         with pytest.raises(grpc.RpcError, match="the schedule dropped the watch stream"):
             next(stream)
 
-    run = _simulation(simulate(clients=[watches], faults=[BREAK_WATCH])(_nothing)).run([(0, 16)])
+    run = made(watches, faults=[BREAK_WATCH]).run([(0, 16)])
     assert run.failure is None
     assert run.timeline == "   watches\n1  the watch breaks"
 
 
 def test_a_program_on_etcd3_notices_a_broken_watch() -> None:
-    @simulate(clients=[_watcher, _with_put("/n")], faults=[BREAK_WATCH])
+    @simulate(clients=[_watcher, with_put("/n")], faults=[BREAK_WATCH])
     def watching(_: World) -> None: ...
 
-    before, afterwards = (_simulation(watching).run([(after, 16)]) for after in (5, 6))
+    before, afterwards = (simulation_of(watching).run([(after, 16)]) for after in (5, 6))
     assert "the watch breaks\n4  dies: ConnectionFailedError" in before.timeline
     assert "the watch breaks\n4  saw an error" in afterwards.timeline
 
 
 def test_a_watch_that_is_registered_late_is_a_deadlock() -> None:
-    @simulate(clients=[_watcher, _with_put("/n")], faults=())
+    @simulate(clients=[_watcher, with_put("/n")], faults=())
     def watching(_: World) -> None: ...
 
-    run = _simulation(watching).shortest_failure(expected=Deadlock)
+    run = simulation_of(watching).shortest_failure(expected=Deadlock)
     assert run is not None
     assert run.timeline == (
         "   _watcher            putter\n1                      put /n = 1 → ok\n2  watch /n\n3  the watch is there"
@@ -318,7 +297,7 @@ def test_a_client_can_make_its_own_etcd3_client() -> None:
         def it_is_there() -> None:
             assert world.etcd.get("/k")[0] == b"1"
 
-    assert _simulation(putting).run().failure is None
+    assert simulation_of(putting).run().failure is None
 
 
 def test_a_client_that_uses_the_worlds_etcd_goes_by_its_gates_too() -> None:
@@ -333,7 +312,7 @@ def test_a_client_that_uses_the_worlds_etcd_goes_by_its_gates_too() -> None:
         world.etcd.put("/n", "0")
         shared[:] = [world.etcd]
 
-    timeline = _simulation(counting).run([(2, 0)]).timeline
+    timeline = simulation_of(counting).run([(2, 0)]).timeline
     assert [line.split() for line in timeline.splitlines()[1:3]] == [
         ["1", "get", "/n"],
         ["2", "get", "/n", "→", "/n", "=", "0"],
@@ -350,7 +329,7 @@ def test_etcd3s_iterator_of_watch_events_is_simulated_too() -> None:
         time.sleep(1)
         me.etcd.put("/n", "1")
 
-    run = _simulation(simulate(clients=[reads, writes], faults=())(_nothing)).run()
+    run = made(reads, writes, faults=()).run()
     assert run.failure is None
     assert "saw 1" in run.timeline
 
@@ -365,15 +344,15 @@ def test_closing_an_etcd3_client_ends_its_watches() -> None:
             client.close()
             assert len(heard) <= 1  # that the stream is over
 
-    assert _simulation(simulate(clients=[closes], faults=())(_nothing)).run().failure is None
+    assert made(closes, faults=()).run().failure is None
 
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
         ({"clients": []}, "a simulation needs clients"),
-        ({"clients": [_count], "backend": "redis"}, "no such backend: 'redis'; there are fake, real"),
-        ({"clients": [_count], "faults": ["fire"]}, "no such fault: fire; there are break-watch, clock, crash"),
+        ({"clients": [counts], "backend": "redis"}, "no such backend: 'redis'; there are fake, real"),
+        ({"clients": [counts], "faults": ["fire"]}, "no such fault: fire; there are break-watch, clock, crash"),
     ],
 )
 def test_what_makes_no_sense_is_refused(wrong: dict[str, Any], words: str) -> None:

@@ -31,6 +31,7 @@ from etcd_lockstep.simulation.running import BREAK_WATCH, CLOCK
 from etcd_lockstep.simulation.schedule import Extent, Schedule, schedules
 from fake_etcd import stubs
 from fake_etcd.wire import messages as pb
+from simulated import made
 
 pytest.importorskip("aetcd", reason="aetcd is not installed: pip install 'etcd-lockstep[aetcd]'")
 
@@ -43,16 +44,6 @@ _really_locked = threading.Lock()
 def _garbage_is_collected() -> Iterator[None]:
     yield
     assert gc.isenabled()
-
-
-def _nothing(world: World) -> None:
-    """A set-up without any invariant."""
-
-
-def _made(*clients: Any, set_up: Any = _nothing, **options: Any) -> Simulation:
-    made: Any = simulate(clients, **options)(set_up)
-    simulation: Simulation = made.simulation
-    return simulation
 
 
 async def _count(me: Client) -> None:
@@ -117,9 +108,9 @@ _synchronous.__name__ = _asynchronous.__name__ = "client"
 
 
 _ALIKE = [
-    _made(_synchronous, _synchronous, _synchronous),
-    _made(_asynchronous, _asynchronous, _asynchronous),
-    _made(_asynchronous, _synchronous, _asynchronous),
+    made(_synchronous, _synchronous, _synchronous),
+    made(_asynchronous, _asynchronous, _asynchronous),
+    made(_asynchronous, _synchronous, _asynchronous),
 ]
 
 
@@ -184,7 +175,7 @@ async def _watch(me: Client) -> None:
 _FAR = [(3, 1), (9, 2), (4, 17), (2, 0), (7, 3), (1, 16), (5, 2), (0, 20), (12, 1)]
 
 
-_MUCH = _made(_busy, _watch, _busy)
+_MUCH = made(_busy, _watch, _busy)
 
 
 def _outcome(schedule: Schedule) -> tuple[str, str]:
@@ -239,7 +230,7 @@ def test_time_goes_by_when_nobody_can_go_on() -> None:
             await asyncio.wait_for(asyncio.Event().wait(), 5)
         assert asyncio.get_running_loop().time() - begun == 3605
 
-    assert _made(sleeper, sleeper).run().failure is None
+    assert made(sleeper, sleeper).run().failure is None
 
 
 def test_a_call_that_is_timed_out_by_its_program_is_cancelled() -> None:
@@ -250,7 +241,7 @@ def test_a_call_that_is_timed_out_by_its_program_is_cancelled() -> None:
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(lock.Lock(pb.LockRequest(name=b"l", lease=other)), 5)
 
-    run = _made(waits).run()
+    run = made(waits).run()
     assert run.failure is None
     assert run.timeline.endswith("5  — 5 s go by\n6  (lock l) → cancelled")
 
@@ -263,7 +254,7 @@ def test_a_call_has_a_deadline_of_the_clock() -> None:
             await lock.Lock(pb.LockRequest(name=b"l", lease=(await me.aetcd.lease(60)).id), timeout=5)
         assert time.monotonic() == 5
 
-    run = _made(waits).run()
+    run = made(waits).run()
     assert run.failure is None
     assert run.timeline.endswith("(lock l) → DEADLINE_EXCEEDED: Deadline Exceeded")
 
@@ -272,14 +263,14 @@ def test_a_call_that_nobody_awaits_is_given_up_at_the_end() -> None:
     async def forgets(me: Client) -> None:
         stubs(me.aio_channel).kv.Put(pb.PutRequest(key=b"/k"))
 
-    assert _made(forgets).run().timeline == "   forgets"
+    assert made(forgets).run().timeline == "   forgets"
 
 
 def test_a_watch_delivers_its_events_one_step_at_a_time() -> None:
     def puts(me: Client) -> None:
         me.etcd.put("/jobs/1", "1")
 
-    run = _made(_watch, puts, faults=()).run()
+    run = made(_watch, puts, faults=()).run()
     assert run.failure is None
     assert run.timeline == (
         "   _watch                  puts\n"
@@ -295,10 +286,10 @@ def test_a_watch_breaks_where_the_schedule_says_so() -> None:
     def puts(me: Client) -> None:
         me.etcd.put("/jobs/1", "1")
 
-    late = _made(_watch, puts, faults=[BREAK_WATCH]).run([(4, 16)])
+    late = made(_watch, puts, faults=[BREAK_WATCH]).run([(4, 16)])
     assert late.failure is None
     assert "the watch breaks\n4  saw AioRpcError" in late.timeline
-    early = _made(_watch, puts, faults=[BREAK_WATCH]).run([(1, 16)])
+    early = made(_watch, puts, faults=[BREAK_WATCH]).run([(1, 16)])
     assert early.failure is None
     assert "the watch breaks\n2  dies: " in early.timeline
 
@@ -314,7 +305,7 @@ def test_a_program_that_is_cancelled_at_its_end_goes_by_the_schedule_too() -> No
         asyncio.create_task(background())  # noqa: RUF006  # the loop cancels it, and that is what is meant
         await me.aetcd.put(b"/k", b"1")
 
-    assert _made(leaves_a_task).run().timeline.endswith("1  put /k = 1 → ok\n2  put /bye = 1 → ok")
+    assert made(leaves_a_task).run().timeline.endswith("1  put /k = 1 → ok\n2  put /bye = 1 → ok")
 
 
 def test_a_client_can_make_its_own_aetcd_client_or_run_a_loop_in_a_thread() -> None:
@@ -329,7 +320,7 @@ def test_a_client_can_make_its_own_aetcd_client_or_run_a_loop_in_a_thread() -> N
         thread.start()
         thread.join()
 
-    run = _made(own, runs).run()
+    run = made(own, runs).run()
     assert run.failure is None
     assert run.timeline.count("put /k = 1 → ok") == 2
 
@@ -342,7 +333,7 @@ def test_a_client_can_make_its_own_aetcd_client_or_run_a_loop_in_a_thread() -> N
 def test_a_run_on_a_real_etcd_is_the_run_on_the_fake(
     real_etcd: RunningEtcd, clients: Any, schedule: list[tuple[int, int]]
 ) -> None:
-    simulation = _made(*clients)
+    simulation = made(*clients)
     fake, real = simulation.run(schedule), simulation.run(schedule, on_real(real_etcd.access))
     assert real.timeline == fake.timeline
     assert str(real.failure) == str(fake.failure)
@@ -387,7 +378,7 @@ def test_what_the_page_calls_mended_is_so_for_who_never_stands_still() -> None:
             assert len(inside) <= 1, inside
 
     mended, standing_still = (
-        _made(worker, worker, set_up=locking, faults=faults) for faults in (FAULTS - {CLOCK}, FAULTS)
+        made(worker, worker, set_up=locking, faults=faults) for faults in (FAULTS - {CLOCK}, FAULTS)
     )
     assert mended.shortest_failure(examples=300) is None
     assert "`[(4, 1)]`" in _PAGE

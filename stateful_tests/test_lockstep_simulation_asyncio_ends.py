@@ -21,7 +21,6 @@ from etcd_lockstep.simulation import (
     ClientFailed,
     Deadlock,
     NotFinished,
-    Simulation,
     SwallowedCrash,
     World,
     simulate,
@@ -29,6 +28,7 @@ from etcd_lockstep.simulation import (
 from etcd_lockstep.simulation.running import CLOCK, CRASH, DROP_ANSWER, DROP_REQUEST
 from fake_etcd import stubs
 from fake_etcd.wire import messages as pb
+from simulated import made
 
 pytest.importorskip("aetcd", reason="aetcd is not installed: pip install 'etcd-lockstep[aetcd]'")
 
@@ -41,16 +41,6 @@ _really_locked = threading.Lock()
 def _garbage_is_collected() -> Iterator[None]:
     yield
     assert gc.isenabled()
-
-
-def _nothing(world: World) -> None:
-    """A set-up without any invariant."""
-
-
-def _made(*clients: Any, set_up: Any = _nothing, **options: Any) -> Simulation:
-    made: Any = simulate(clients, **options)(set_up)
-    simulation: Simulation = made.simulation
-    return simulation
 
 
 # Faults
@@ -67,7 +57,7 @@ async def _failing_put(me: Client) -> None:
 
 
 def test_a_dropped_request_is_unavailable_and_did_not_happen() -> None:
-    run = _made(_failing_put, faults=[DROP_REQUEST]).run([(0, 16)])
+    run = made(_failing_put, faults=[DROP_REQUEST]).run([(0, 16)])
     assert run.failure is None
     assert run.timeline == (
         "   _failing_put\n"
@@ -79,7 +69,7 @@ def test_a_dropped_request_is_unavailable_and_did_not_happen() -> None:
 
 
 def test_a_dropped_answer_is_unavailable_and_did_happen() -> None:
-    run = _made(_failing_put, faults=[DROP_ANSWER]).run([(0, 16)])
+    run = made(_failing_put, faults=[DROP_ANSWER]).run([(0, 16)])
     assert run.failure is None
     assert "got the schedule dropped the answer\n3  get /k → /k = 1\n" in run.timeline
 
@@ -90,7 +80,7 @@ def test_a_lease_runs_out_where_the_schedule_says_so() -> None:
         await me.aetcd.put(b"/k", b"1", lease=lease)
         me.note(f"{await me.aetcd.get(b'/k')}")
 
-    late = _made(holder, faults=[CLOCK]).run([(3, 0)])
+    late = made(holder, faults=[CLOCK]).run([(3, 0)])
     assert late.timeline.endswith(
         "3  — holder stands still, and 10 s go by: lease 1 runs out\n4  get /k → nothing\n5  None"
     )
@@ -100,7 +90,7 @@ def test_a_program_that_dies_of_a_fault_is_no_failure() -> None:
     async def puts(me: Client) -> None:
         await me.aetcd.put(b"/k", b"1")
 
-    run = _made(puts, faults=[DROP_REQUEST]).run([(0, 16)])
+    run = made(puts, faults=[DROP_REQUEST]).run([(0, 16)])
     assert run.failure is None
     assert "dies: ConnectionFailedError: the schedule dropped the request" in run.timeline
 
@@ -110,7 +100,7 @@ def test_a_program_that_raises_of_itself_is_one() -> None:
         await me.aetcd.put(b"/k", b"1")
         raise KeyError("oh")
 
-    failure = _made(wrong).run().failure
+    failure = made(wrong).run().failure
     assert isinstance(failure, ClientFailed)
     assert str(failure).startswith("wrong raised KeyError: 'oh'\n")
     assert isinstance(failure.__cause__, KeyError)
@@ -128,7 +118,7 @@ def test_so_is_one_whose_task_raises_what_nobody_asks_for(is_kept: bool) -> None
         await me.aetcd.put(b"/k", b"1")
         del task
 
-    failure = _made(wrong).run().failure
+    failure = made(wrong).run().failure
     assert isinstance(failure, ClientFailed)
     assert str(failure).startswith("Task-2 of wrong raised KeyError: 'oh'\n")
 
@@ -138,7 +128,7 @@ def test_and_one_whose_callback_raises() -> None:
         asyncio.get_running_loop().call_later(1, lambda: os.environ["OH"])
         await asyncio.sleep(2)
 
-    failure = _made(wrong).run().failure
+    failure = made(wrong).run().failure
     assert isinstance(failure, ClientFailed)
     assert str(failure).startswith("a callback of wrong raised KeyError: 'OH'\n")
 
@@ -149,7 +139,7 @@ def test_a_task_that_dies_of_a_fault_does_not_crash_its_client() -> None:
         await asyncio.sleep(1)
         me.note(f"goes on, {task.done()}")
 
-    run = _made(careless, faults=[DROP_REQUEST]).run([(0, 16)])
+    run = made(careless, faults=[DROP_REQUEST]).run([(0, 16)])
     assert run.failure is None
     assert run.timeline.endswith("3  goes on, True\n4  dies: ConnectionFailedError: the schedule dropped the request")
 
@@ -179,7 +169,7 @@ def test_a_crashed_client_does_nothing_any_more_and_can_be_started_again() -> No
                 cleaned_up.append("main")
                 raise
 
-    simulation = _made(careful, faults=[CRASH])
+    simulation = made(careful, faults=[CRASH])
     crashed = simulation.run([(2, 16)])
     assert crashed.failure is None
     assert crashed.timeline == "   careful\n1  put /k = 1\n2  crashes"
@@ -194,7 +184,7 @@ def test_a_client_that_polls_can_be_crashed() -> None:
         while True:
             await asyncio.sleep(0)
 
-    run = _made(polls, faults=[CRASH]).run([(1, 16)])
+    run = made(polls, faults=[CRASH]).run([(1, 16)])
     assert run.failure is None
     assert run.timeline == "   polls\n1  crashes"
 
@@ -205,7 +195,7 @@ def test_a_call_that_a_simulation_does_not_have_is_refused() -> None:
         with pytest.raises(aio.AioRpcError, match="a simulation doesn't have /etcdserverpb"):
             await call.read()
 
-    assert _made(snapshots).run().failure is None
+    assert made(snapshots).run().failure is None
 
 
 # What blocks
@@ -218,7 +208,7 @@ def test_who_waits_for_ever_is_named_with_the_line() -> None:
     async def waits(_: Client) -> None:
         await asyncio.gather(listens(), asyncio.Event().wait())
 
-    failure = _made(waits).run().failure
+    failure = made(waits).run().failure
     assert isinstance(failure, Deadlock)
     assert re.sub(r"[\w.]+:\d+", "FILE:LINE", failure.why) == (
         "nothing will ever happen again: waits waits for its event loop, where "
@@ -232,7 +222,7 @@ def test_a_program_that_blocks_its_loop_outside_is_named_with_the_line() -> None
         _really_locked.acquire()
 
     with _really_locked:
-        failure = _made(blocks, patience=0.05).run().failure
+        failure = made(blocks, patience=0.05).run().failure
     assert isinstance(failure, BlockedOutside)
     assert "blocks blocks where the schedule doesn't see it" in str(failure)
     lines = str(failure).split("\n\n")[0].splitlines()
@@ -257,7 +247,7 @@ def test_a_program_that_blocks_its_loop_in_a_sleep_keeps_its_tasks_from_going_on
         await asyncio.sleep(0)
         time.sleep(20)
 
-    run = _made(blocks, faults=()).run()
+    run = made(blocks, faults=()).run()
     assert run.failure is None
     assert "10 s go by: lease 1 runs out" in run.timeline
 
@@ -273,7 +263,7 @@ def test_a_program_that_polls_lets_its_calls_and_others_go_on() -> None:
         is_done.append(True)
 
     is_done: list[bool] = []
-    run = _made(polls, other).run()
+    run = made(polls, other).run()
     assert run.failure is None
     assert run.timeline.count("→ ok") == 2
 
@@ -283,7 +273,7 @@ def test_one_that_polls_for_ever_is_not_finished() -> None:
         while True:
             await asyncio.sleep(0)
 
-    assert isinstance(_made(polls, max_steps=50).run().failure, NotFinished)
+    assert isinstance(made(polls, max_steps=50).run().failure, NotFinished)
 
 
 def test_a_task_that_swallows_its_crash_is_named() -> None:
@@ -296,7 +286,7 @@ def test_a_task_that_swallows_its_crash_is_named() -> None:
             except BaseException:
                 me.note("tries again")
 
-    failure = _made(stubborn, faults=[CRASH]).run([(2, 16)]).failure
+    failure = made(stubborn, faults=[CRASH]).run([(2, 16)]).failure
     assert isinstance(failure, SwallowedCrash)
     assert "stubborn was crashed, and catches it again and again" in str(failure)
 
@@ -305,7 +295,7 @@ def test_a_loop_has_no_sockets() -> None:
     async def connects(_: Client) -> None:
         await asyncio.get_running_loop().sock_recv(None, 1)  # type: ignore[arg-type]  # refused before it is looked at
 
-    failure = _made(connects).run().failure
+    failure = made(connects).run().failure
     assert isinstance(failure, ClientFailed)
     assert isinstance(failure.__cause__, NotImplementedError)
 
@@ -331,7 +321,7 @@ def test_what_is_patched_is_real_again_afterwards() -> None:
         return [asyncio.new_event_loop, asyncio.all_tasks, aio.insecure_channel, queue.SimpleQueue]
 
     before = now()
-    _made(_failing_put).run()
+    made(_failing_put).run()
     assert now() == before
 
 
@@ -343,7 +333,7 @@ def test_an_event_loop_of_another_kind_is_refused() -> None:
         finally:
             loop.close()
 
-    failure = _made(brings_its_own).run().failure
+    failure = made(brings_its_own).run().failure
     assert isinstance(failure, ClientFailed)
     assert str(failure).startswith("brings_its_own raised RuntimeError: this event loop is not the simulation's")
 
@@ -356,7 +346,7 @@ def test_one_that_waits_is_named() -> None:
         finally:
             loop.close()
 
-    failure = _made(brings_its_own, patience=0.05).run().failure
+    failure = made(brings_its_own, patience=0.05).run().failure
     assert isinstance(failure, BlockedOutside)
     assert "loop.run_until_complete(asyncio.sleep(0.5))" in str(failure)
     for thread in threading.enumerate():

@@ -10,25 +10,13 @@ from hypothesis import HealthCheck, Phase, assume, example, settings
 from hypothesis.errors import DeadlineExceeded, Unsatisfiable
 
 from etcd_lockstep.simulation import Client, InvariantBroken, World, simulate
+from simulated import counts, no_update_is_lost, nothing
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
-def _adds_one(me: Client) -> None:
-    value, _ = me.etcd.get("/n")
-    me.etcd.put("/n", str(int(value) + 1))
-
-
-def _loses_an_update(world: World) -> None:
-    world.etcd.put("/n", "0")
-
-    @world.at_end
-    def nothing_is_lost() -> None:
-        assert world.etcd.get("/n")[0] == b"2"
-
-
 @settings(max_examples=20, database=None)
-@simulate(clients=[_adds_one, _adds_one], faults=())
+@simulate(clients=[counts, counts], faults=())
 def _with_as_many_as(world: World, seen: list[str]) -> None:
     world.etcd.put("/n", "0")
     seen.append("a run")
@@ -41,7 +29,7 @@ def test_settings_and_fixtures_reach_a_simulation() -> None:
 
 
 def test_hypothesis_runs_it_as_a_test_and_reports_the_timeline() -> None:
-    counting = simulate(clients=[_adds_one, _adds_one], faults=())(_loses_an_update)
+    counting = simulate(clients=[counts, counts], faults=())(no_update_is_lost)
     test = settings(max_examples=300, derandomize=True, database=None)(counting)
     with pytest.raises(InvariantBroken, match="nothing is lost") as failed:
         test()
@@ -67,21 +55,17 @@ def _usual_deadline() -> Iterator[None]:
 @pytest.mark.usefixtures("_usual_deadline")
 def test_a_run_has_no_deadline_on_the_wall_unless_the_test_has_one_of_its_own() -> None:
     slow = simulate(clients=[_takes_a_while], faults=())
-    settings(max_examples=2, database=None)(slow(_nothing))()
+    settings(max_examples=2, database=None)(slow(nothing))()
     with pytest.raises(DeadlineExceeded):
-        settings(max_examples=2, database=None, deadline=100)(slow(_nothing))()
-
-
-def _nothing(world: World) -> None:
-    """A set-up without any invariant."""
+        settings(max_examples=2, database=None, deadline=100)(slow(nothing))()
 
 
 @example(schedule=[(2, 0)])
 @settings(max_examples=1, phases=[Phase.explicit], database=None)
-@simulate(clients=[_adds_one, _adds_one], faults=())
+@simulate(clients=[counts, counts], faults=())
 def _with_example(world: World, request: pytest.FixtureRequest) -> None:
     assert request.node.name == "test_a_schedule_can_be_given_as_an_example"
-    _loses_an_update(world)
+    no_update_is_lost(world)
 
 
 def test_a_schedule_can_be_given_as_an_example(request: pytest.FixtureRequest) -> None:
@@ -91,7 +75,7 @@ def test_a_schedule_can_be_given_as_an_example(request: pytest.FixtureRequest) -
 
 def test_an_assumption_in_an_invariant_makes_no_failure() -> None:
     @settings(max_examples=5, database=None, suppress_health_check=list(HealthCheck))
-    @simulate(clients=[_adds_one])
+    @simulate(clients=[counts])
     def assuming(world: World) -> None:
         world.etcd.put("/n", "0")
 

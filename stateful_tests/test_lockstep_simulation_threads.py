@@ -19,13 +19,11 @@ from etcd_lockstep.simulation import (
     Client,
     Deadlock,
     NotFinished,
-    Simulation,
     SwallowedCrash,
-    World,
-    simulate,
 )
 from etcd_lockstep.simulation.running import CRASH
 from fake_etcd.wire import messages as pb
+from simulated import made
 
 _real_sleep = time.sleep
 _really_allocate_lock = threading.Lock
@@ -33,15 +31,6 @@ _really_locked = threading.Lock()
 
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
-
-
-def _simulation(test: Any) -> Simulation:
-    made: Simulation = test.simulation
-    return made
-
-
-def _nothing(world: World) -> None:
-    """A set-up without any invariant."""
 
 
 def test_a_thread_that_swallows_its_crash_is_named() -> None:
@@ -55,7 +44,7 @@ def test_a_thread_that_swallows_its_crash_is_named() -> None:
                 me.note("tries again")
 
     before = set(threading.enumerate())
-    failure = _simulation(simulate(clients=[stubborn], faults=[CRASH])(_nothing)).run([(2, 16)]).failure
+    failure = made(stubborn, faults=[CRASH]).run([(2, 16)]).failure
     assert isinstance(failure, SwallowedCrash)
     assert "stubborn was crashed, and catches it again and again" in str(failure)
     assert "in stubborn" in str(failure)
@@ -86,7 +75,7 @@ def test_locks_events_queues_and_threads_of_a_program_take_part() -> None:
             queue.Queue[int]().get(timeout=5)
         assert time.monotonic() == 10
 
-    simulation = _simulation(simulate(clients=[busy, busy], faults=())(_nothing))
+    simulation = made(busy, busy, faults=())
     assert simulation.run().failure is None
     assert simulation.shortest_failure(examples=100) is None
 
@@ -104,7 +93,7 @@ def test_a_daemon_thread_ends_with_its_client() -> None:
         time.sleep(20)
         assert lease.remaining_ttl > 0
 
-    assert _simulation(simulate(clients=[keeps_alive], faults=())(_nothing)).run().failure is None
+    assert made(keeps_alive, faults=()).run().failure is None
 
 
 def _gets_from_a_queue(_: Client) -> None:
@@ -156,7 +145,7 @@ def _waits_behind_an_installed_library(me: Client) -> None:
     ],
 )
 def test_who_waits_for_ever_is_named_with_the_line(waits: Callable[[Client], None], named: str) -> None:
-    failure = _simulation(simulate(clients=[waits])(_nothing)).run().failure
+    failure = made(waits).run().failure
     assert isinstance(failure, Deadlock)
     said = failure.why.removeprefix("nothing will ever happen again: ")
     place = re.search(r"test_lockstep_simulation_threads\.py:\d+", said)
@@ -169,7 +158,7 @@ def test_a_program_that_blocks_outside_is_named_with_the_line() -> None:
         _really_locked.acquire()
 
     with _really_locked:
-        failure = _simulation(simulate(clients=[blocks], patience=0.05)(_nothing)).run().failure
+        failure = made(blocks, patience=0.05).run().failure
     assert isinstance(failure, BlockedOutside)
     assert "blocks blocks where the schedule doesn't see it" in str(failure)
     assert "_really_locked.acquire()" in str(failure)
@@ -192,7 +181,7 @@ def test_who_is_blocked_by_another_client_outside_ends_without_a_word() -> None:
     thrown: list[Any] = []
     before, threading.excepthook = threading.excepthook, thrown.append
     try:
-        simulation = _simulation(simulate(clients=[holds, holds, holds], patience=0.05)(_nothing))
+        simulation = made(holds, holds, holds, patience=0.05)
         failure = simulation.run([(1, 0)]).failure
         while any(thread.name.startswith("simulated holds") for thread in threading.enumerate()):
             _real_sleep(0.01)
@@ -209,7 +198,7 @@ def test_a_program_that_is_slow_is_waited_for() -> None:
         while time.perf_counter() < until:
             sum(range(100))
 
-    assert _simulation(simulate(clients=[computes], patience=0.4)(_nothing)).run().failure is None
+    assert made(computes, patience=0.4).run().failure is None
 
 
 def test_a_run_that_does_not_end_fails() -> None:
@@ -217,7 +206,7 @@ def test_a_run_that_does_not_end_fails() -> None:
         while me.etcd.get("/stop")[0] is None:
             time.sleep(1)
 
-    failure = _simulation(simulate(clients=[polls], max_steps=50)(_nothing)).run().failure
+    failure = made(polls, max_steps=50).run().failure
     assert isinstance(failure, NotFinished)
     assert str(failure).startswith("the run is not over after 50 steps")
 
@@ -227,7 +216,7 @@ def test_a_thread_that_is_no_clients_is_refused() -> None:
         _exchanges.append(me.stubs)
 
     _exchanges: list[Any] = []
-    _simulation(simulate(clients=[smuggles])(_nothing)).run()
+    made(smuggles).run()
     with pytest.raises(RuntimeError, match="this thread is none of the simulation's clients"):
         _exchanges[0].kv.Put(pb.PutRequest(key=b"/k"))
 
@@ -236,7 +225,7 @@ def test_ids_are_the_same_in_each_run() -> None:
     def names_itself(me: Client) -> None:
         me.etcd.put("/k", uuid.uuid4().bytes)
 
-    runs = [_simulation(simulate(clients=[names_itself, names_itself])(_nothing)).run() for _ in range(2)]
+    runs = [made(names_itself, names_itself).run() for _ in range(2)]
     assert runs[0].timeline == runs[1].timeline
     assert "put /k = uuid000000000001 → ok" in runs[0].timeline
     assert "put /k = uuid000000000002 → ok" in runs[0].timeline
@@ -248,6 +237,6 @@ def _sleeps(_me: Client) -> None:
 
 def test_what_is_patched_is_real_again_afterwards() -> None:
     before = (threading.Lock, threading.RLock, threading.Thread.start, time.sleep, time.monotonic, queue.SimpleQueue)
-    _simulation(simulate(clients=[_sleeps], faults=())(_nothing)).run()
+    made(_sleeps, faults=()).run()
     after = (threading.Lock, threading.RLock, threading.Thread.start, time.sleep, time.monotonic, queue.SimpleQueue)
     assert before == after

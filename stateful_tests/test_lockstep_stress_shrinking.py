@@ -7,8 +7,7 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -27,13 +26,12 @@ from etcd_lockstep.stressing.recorded import script_of
 from etcd_lockstep.stressing.run import StressOptions, Tally, stress
 from etcd_lockstep.stressing.scripts import Fixed
 from etcd_lockstep.stressing.shrinking import Failing, Reruns, Shrinking
-from etcd_lockstep.stressing.stores import Store
-from etcd_lockstep.targets.wire import WireTarget
 from etcd_lockstep.trace import RevisionAt
 from etcd_model.operations import Compare, CompareResult, CompareTarget, DeleteRange, Put, Range, Txn
 from etcd_model.results import KeyValue, PutResult, RangeResult, TxnResult
-from fake_etcd import Engine, serve
+from fake_etcd import Engine
 from fake_etcd.wire import messages
+from test_lockstep_stress import store_of
 
 Capture = pytest.CaptureFixture[str]
 
@@ -91,16 +89,6 @@ class Forgetting(Engine):
         forgotten = messages.PutResponse(header=answer.header)
         forgotten.header.revision += 1
         return forgotten
-
-
-@contextmanager
-def store_of(engine: Engine) -> Iterator[Store]:
-    with serve(engine) as server:
-        target = WireTarget("engine", server.address)
-        try:
-            yield Store("engine", "an engine", target, lambda: Access(server.address))
-        finally:
-            target.close()
 
 
 def test_one_clients_fault_becomes_one_call() -> None:

@@ -21,7 +21,7 @@ INVALID_UTF8 = "string field contains invalid UTF-8"
 def decode(method: Method, data: bytes, quirks: Quirks, limit: int) -> Any:
     """The message that a method's request is.
 
-    What is refused up to 3.6 for a field of another wire type, and taken here, is a message within another one.
+    A field of another wire type in a message within another one is skipped here; etcd up to 3.6 refuses it.
     """
     if len(data) > limit:
         raise frame_too_large(len(data), limit)
