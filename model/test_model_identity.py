@@ -177,7 +177,7 @@ def test_while_auth_is_off_an_old_token_may_write_and_not_look_who_came_before(
     assert set(state.keys) == left
 
 
-def test_a_candidate_who_is_refused_leaves_a_key_of_a_lease_that_it_was_not_told() -> None:
+def test_a_candidate_that_is_refused_leaves_a_key_of_a_lease_whose_id_no_answer_has() -> None:
     state, _ = step(State(Server(quirks_of("3.5.1"), signed_tokens=True)), op.RoleAdd("r"))
     old = Claims("u", state.auth.revision - 1)
     assert nondeterminism(op.As("", op.Campaign(b"n"), claims=old), state) is not None

@@ -257,5 +257,5 @@ def left_behind(state: State, operation: op.Lock | op.Campaign, ask: Ask) -> str
     if isinstance(result, Waiting) and state.auth.enabled:
         return "under auth, who gives up waiting leaves its key behind"
     if isinstance(result, Error) and not operation.lease and len(after.keys) > len(state.keys):
-        return "who is refused leaves a key behind, of whose lease it was not told"
+        return "a candidate that is refused leaves a key, and no answer has the id of its lease"
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from etcd_model.auth.permission import Caller, bare, caller, is_root
@@ -65,16 +65,15 @@ def _may_be_stale(state: State, name: str, aspect: Callable[[User], object]) -> 
     own = [number for number, (user, _) in enumerate(written) if user == name]
     if len({user and (aspect(user),) for _, user in (written[number] for number in own)}) < 2:
         return None
-    since = written[own[-1] + 1 :]
-    if written[own[-1]][1] is None and not since:
-        since_written = written[own[-2] + 1 : own[-1]]
-        return None if any(_is_smaller(one, name) for one in since_written) else STALE
-    return STALE if any(_is_smaller(one, name) for one in since) else None
+    *_, before, last = own
+    if written[last][1] is None and last == len(written) - 1:
+        return None if _has_smaller(written[before + 1 : last], name) else STALE
+    return STALE if _has_smaller(written[last + 1 :], name) else None
 
 
-def _is_smaller(written: tuple[str, User | None], name: str) -> bool:
-    """Whether it is a write to the buffer, of a user with a smaller name."""
-    return written[1] is not None and written[0].encode() < name.encode()
+def _has_smaller(written: Sequence[tuple[str, User | None]], name: str) -> bool:
+    """Whether a user with a smaller name was written to the buffer. A deletion is no write to it."""
+    return any(user is not None and other.encode() < name.encode() for other, user in written)
 
 
 def inverted_range(state: State, operation: Operation) -> str | None:

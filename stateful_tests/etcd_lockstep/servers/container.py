@@ -35,6 +35,8 @@ _USUAL_HOST = "unix:///var/run/docker.sock" if os.name == "posix" else "npipe://
 _ENGINE_SECONDS = 3
 """How long an engine has to answer a ping."""
 _WORK_SECONDS = 60
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+"""Of an engine on this machine. Docker's SDK names the host of a Unix socket localhost."""
 _PORT = 2379
 _DATA = "/etcd-lockstep"
 _REMOVE = "import docker, sys; client = docker.from_env(); client.api.remove_container(sys.argv[1], force=True, v=True)"
@@ -274,11 +276,7 @@ def _shares_our_network(client: Client) -> bool:
     namespace of its own, as a rootless one has; where it gives nobody its host network, as with user namespaces; and
     where we are in one of its containers, whose network has not the address by which containers reach the engine.
     """
-    if urlsplit(client.api.base_url).hostname not in (
-        "localhost",
-        "127.0.0.1",
-        "::1",
-    ):  # the SDK's name for a socket too
+    if urlsplit(client.api.base_url).hostname not in _LOCAL_HOSTS:
         return False
     info = client.info()
     if info.get("OperatingSystem") == "Docker Desktop":
@@ -288,7 +286,7 @@ def _shares_our_network(client: Client) -> bool:
     bridges = [config for one in client.networks.list("bridge") for config in one.attrs["IPAM"]["Config"] or ()]
     if not bridges or "Subnet" not in bridges[0]:
         return False
-    # Docker 20.10 tells the gateway only where the bridge was there before the engine; it is the first address.
+    # Docker 20.10 reports the gateway only where the bridge was there before the engine; it is the first address.
     gateway = bridges[0].get("Gateway") or str(next(ip_network(bridges[0]["Subnet"]).hosts()))
     with socket.socket() as probe:
         try:

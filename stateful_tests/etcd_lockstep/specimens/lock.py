@@ -126,7 +126,7 @@ class LeaderRevisionMissing(Specimen):
 
 
 class LockWaitNeverEnds(Specimen):
-    """Who waits for a lock or to lead is not told that its turn has come."""
+    """A call that waits for a lock or to lead is not answered when its turn has come."""
 
     name = "lock-wait-never-ends"
     capabilities = basic_and(*get_args(LockOperation))
@@ -141,7 +141,7 @@ class LockWaitNeverEnds(Specimen):
 
 
 class WokenLockRevisionStale(Specimen):
-    """Who has waited for a lock is told the revision at which its wait began."""
+    """A call that has waited for a lock is answered with the revision at which its wait began."""
 
     name = "woken-lock-revision-stale"
     capabilities = basic_and(*get_args(LockOperation))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from etcd_lockstep.histories import Call, Indefinite
+from etcd_lockstep.histories import Call
 from etcd_lockstep.stressing.nemesis import Planned
-from etcd_lockstep.stressing.scripts import Fixed
+from etcd_lockstep.stressing.scripts import Fixed, revision_after
 from etcd_lockstep.trace import RevisionAt, Trace
 from etcd_model import operations as op
-from etcd_model.errors import Error
 from etcd_model.operations import Operation
 
 
@@ -44,8 +43,7 @@ def _trace(calls: Sequence[Call], beginning: int) -> Trace:
     trace: list[Operation] = []
     for call in calls:
         trace.append(_relative(call.operation, revisions))
-        told = 0 if isinstance(call.outcome, Error | Indefinite) else call.outcome.revision
-        revisions.append(told if told > 0 else revisions[-1])
+        revisions.append(revision_after(call.outcome, revisions[-1]))
     return tuple(trace)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Protocol, TypeAlias
 
-from etcd_lockstep.histories import Indefinite
+from etcd_lockstep.histories import Indefinite, Outcome
 from etcd_lockstep.stressing.nemesis import Nemesis, Planned
 from etcd_lockstep.stressing.programs import Draw, Program
 from etcd_lockstep.trace import RevisionAt, Symbol, Trace, substitute
@@ -114,5 +114,10 @@ def _one_after_the_other(trace: Trace, revision: int) -> Program:
 
     for operation in trace:
         outcome = yield substitute(operation, concrete)
-        told = 0 if isinstance(outcome, Error | Indefinite) else outcome.revision
-        revisions.append(told if told > 0 else revisions[-1])
+        revisions.append(revision_after(outcome, revisions[-1]))
+
+
+def revision_after(outcome: Outcome, before: int) -> int:
+    """The revision at which a call was answered, or else that of the answer before."""
+    answered = 0 if isinstance(outcome, Error | Indefinite) else outcome.revision
+    return answered if answered > 0 else before

@@ -29,12 +29,12 @@ _COMPARE_RESULTS: dict[int, Callable[[Any, Any], Any]] = {
     op.CompareResult.LESS: operator.lt,
     op.CompareResult.NOT_EQUAL: operator.ne,
 }
-_OF_LEASES: dict[type[op.Operation], str] = {
-    op.LeaseRevoke: "revoke",
-    op.LeaseKeepAlive: "refresh",
+OF_LEASES: dict[type[op.Operation], str] = {
     op.LeaseTimeToLive: "remaining_ttl",
+    op.LeaseKeepAlive: "refresh",
+    op.LeaseRevoke: "revoke",
 }
-"""What of the object that `lease` returns says the same as a method of the client's."""
+"""What of the object that `lease` returns says the same as a method of the client's; what ends the lease comes last."""
 
 _PARTS = ("compare", "success", "failure")
 
@@ -87,7 +87,7 @@ class Etcd3Calls(Target):
             case op.LeaseTimeToLive(keys=False):  # its keys are always asked for
                 return False
             case op.LeaseRevoke() | op.LeaseKeepAlive() | op.LeaseTimeToLive() if isinstance(operation.id, LeaseOf):
-                return _OF_LEASES[type(operation)] in self._of_leases or self._call(operation) is not None
+                return OF_LEASES[type(operation)] in self._of_leases or self._call(operation) is not None
             case _:
                 return self._call(operation) is not None
 
@@ -282,7 +282,7 @@ class Etcd3Calls(Target):
         raise NotExpressible(f"there is no method for {operation}")
 
     def _speaks_for_itself(self, operation: _OfLease) -> bool:
-        return operation.id in self._leases and _OF_LEASES[type(operation)] in self._of_leases
+        return operation.id in self._leases and OF_LEASES[type(operation)] in self._of_leases
 
     def _ask_lease(self, lease: Any, operation: _OfLease, reading: Reading) -> Result:
         match operation:

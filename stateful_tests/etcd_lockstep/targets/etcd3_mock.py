@@ -9,10 +9,12 @@ from functools import cache
 from typing import Any
 from unittest.mock import NonCallableMock
 
+from etcd_lockstep.names import operation_name
 from etcd_lockstep.strategies.generator_state import KEYS
 from etcd_lockstep.strategies.shapes import CLIENT_TXNS
 from etcd_lockstep.target import Target, described
 from etcd_lockstep.targets.etcd3_answers import Reading
+from etcd_lockstep.targets.etcd3_calls import OF_LEASES
 from etcd_lockstep.targets.etcd3_methods import Methods
 from etcd_lockstep.targets.etcd3_watches import WATCHES, Etcd3Watches
 from etcd_lockstep.targets.unimplemented import Unimplemented
@@ -34,9 +36,6 @@ _METHODS = {
     "lease_time_to_live": ("get_lease_info",),
 }
 """By operation: the methods that say it, some of them in one form only."""
-
-_OF_LEASES = {"revoke": "lease_revoke", "refresh": "lease_keep_alive", "remaining_ttl": "lease_time_to_live"}
-"""By what the object that `lease` returns may have: the operation that it says."""
 
 _TEXT = ((True, True), (True, False), (False, False))
 """Whether keys, and whether values, are given as text: the first of these that a mock takes. Programs mostly pass text,
@@ -201,7 +200,7 @@ class Etcd3Mock(Etcd3Watches):
             for name, methods in _METHODS.items()
             if self._methods.any_of(*methods, *(f"{method}_response" for method in methods))
         }
-        known |= {_OF_LEASES[name] for name in self._of_leases}
+        known |= {operation_name(kind) for kind, name in OF_LEASES.items() if name in self._of_leases}
         return frozenset(known | {"advance"} if "lease_grant" in known else known)
 
     def _learn_leases(self) -> frozenset[str]:
@@ -215,7 +214,7 @@ class Etcd3Mock(Etcd3Watches):
                     self._client.put(self._key(_A), self._value(_VALUE), lease=getattr(lease, "id", lease))
                 except (AttributeError, TypeError):
                     self._takes_lease_ids = False
-            return frozenset(name for name in ("remaining_ttl", "refresh", "revoke") if _has(lease, name))
+            return frozenset(name for name in OF_LEASES.values() if _has(lease, name))
         return frozenset()
 
     def _takes_text(self, keys: bool, values: bool) -> bool:
