@@ -10,6 +10,7 @@ from etcd_lockstep.searching.findings import Signature
 from etcd_lockstep.searching.known import KnownFinding, KnownFindings
 from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, Trace
 from etcd_model import operations as op
+from etcd_model.ranges import FROM_KEY
 
 EQUAL = op.CompareResult.EQUAL
 EXTRA_KEY = Signature("mock", "range", "kvs", "unexpected")
@@ -162,6 +163,35 @@ def test_a_known_lie_in_a_trace_does_not_explain_what_is_wrong_without_it() -> N
     findings = known((op.Put(b"a", prev_kv=True), op.Range(b"a")), shows)
     assert findings.explain((op.Put(b"b", prev_kv=True), op.Put(b"a", prev_kv=True), op.Range(b"a")), EXTRA_KEY)
     assert not findings.explain((op.Txn(), op.Put(b"a", prev_kv=True), op.Range(b"a")), EXTRA_KEY)
+
+
+def test_a_known_lie_does_not_explain_what_is_not_wrong_on_the_way_to_it() -> None:
+    """A target that counts a revision for each put of a txn, and one for a txn that does nothing."""
+    too_high = Signature("mock", "txn", "revision", "too high")
+    puts = [op.Txn(success=(op.Put(b"a"), op.Put(b"b"), op.Put(b"c"))[:number]) for number in range(4)]
+    nothing = known((puts[0],), lambda trace, _: len(flat(trace)) != 1, too_high)
+    assert nothing.explain((puts[0],), too_high)
+    assert not nothing.explain((puts[2],), too_high)
+    nothing.add(KnownFinding(too_high, (puts[2],)))
+    assert nothing.explain((puts[3],), too_high)
+
+
+def test_a_known_lie_explains_what_is_wrong_with_fewer_options_too() -> None:
+    mangled = Signature("mock", "range", "kvs.value", "different")
+    findings = known((op.Put(b"a"), op.Range(b"a")), always, mangled)
+    many = op.Range(b"a", FROM_KEY, limit=7, sort_order=op.SortOrder.DESCEND, serializable=True)
+    assert findings.explain((op.Put(b"a", b"\xff", lease=7, prev_kv=True), many), mangled)
+
+
+def test_one_key_of_a_range_may_be_another_than_its_first() -> None:
+    """A delete that deletes nothing, of a range whose first key is not there, leads to one of a key that is."""
+    lie: Trace = (op.Put(b"b"), op.DeleteRange(b"b"), op.Range(b"b"))
+    assert known(lie, lambda trace, _: trace[1] == lie[1]).explain(
+        (lie[0], op.DeleteRange(b"a", b"c"), lie[2]), EXTRA_KEY
+    )
+    assert not known(lie, lambda trace, _: trace == lie).explain(
+        (lie[0], op.DeleteRange(b"c", b"d"), lie[2]), EXTRA_KEY
+    )
 
 
 def test_a_lie_about_compares_of_keys_explains_one_of_a_range_if_its_key_alone_shows_it() -> None:

@@ -20,6 +20,8 @@ MENDED: tuple[Pair, ...] = (
     ("prev-kv-always-present", "header-constant"),
     ("operator-ignored", "range-compare-over-nothing"),
     ("long-values-cut", "numbers-kept-as-doubles"),
+    ("failed-or-read-only-txn-bumps", "txn-revision-per-op"),
+    ("limit-zero-means-none", "hidden-suffix"),
 )
 """Once, one lie of each hid the other."""
 

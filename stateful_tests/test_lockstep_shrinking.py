@@ -372,6 +372,21 @@ def test_fewer_steps_that_show_a_known_lie_are_passed_over() -> None:
     assert len(shrink(trace, judge)) == len(trace)
 
 
+def test_a_known_lie_that_comes_of_several_options_less_is_passed_over() -> None:
+    puts = (op.Put(b"a"), op.Put(b"b"))
+    compare = op.Compare(b"a", op.CompareTarget.VERSION, op.CompareResult.EQUAL, 0)
+
+    def judge(candidate: Trace) -> Verdict:
+        match candidate:
+            case (op.Txn(success=()),):
+                return Verdict.KNOWN
+            case (op.Txn(success=(_, _)),):
+                return Verdict.NEW
+        return Verdict.NOTHING
+
+    assert shrink((op.Txn((compare,), puts),), judge) == (op.Txn(success=(op.Put(b"a"), op.Put(b"a"))),)
+
+
 def test_a_known_lie_that_comes_of_a_put_without_its_lease_is_passed_over_where_a_lease_is_revoked() -> None:
     trace: Trace = (op.LeaseGrant(60), op.Put(b"a", lease=LeaseOf(1)), op.LeaseRevoke(LeaseOf(1)), op.Range(b"a"))
 

@@ -66,7 +66,8 @@ _SAME_WORDS = (
     "(`Signature.stands_alone` in searching/findings.py)"
 )
 _LESS_SHOWS_IT = (
-    "it shows in the same field of the same answer after what shows the other one, and a few steps or options more "
+    "it shows in the same field of the same answer after what shows the other one and a few steps more, each of which "
+    "can be left out "
     "(`KnownFindings.explain` in searching/known.py)"
 )
 _SAME_OPTIONS = "which of several compares counts is no option of a txn, and both succeed where one of them fails"
@@ -77,10 +78,8 @@ TAKEN_FOR_ONE: dict[tuple[str, str], str] = {
     ("last-compare-wins", "only-first-compare"): _SAME_OPTIONS,
     ("only-first-compare", "last-compare-wins"): _SAME_OPTIONS,
     ("failed-compare-raises", "zero-compare-on-absent-fails"): _SAME_WORDS,
-    ("txn-revision-per-op", "failed-or-read-only-txn-bumps"): _LESS_SHOWS_IT,
     ("delete-keeps-attachment", "re-put-keeps-old-attachment"): _LESS_SHOWS_IT,
     ("delete-keeps-attachment", "lease-id-zero"): _LESS_SHOWS_IT,
-    ("limit-zero-means-none", "hidden-suffix"): _LESS_SHOWS_IT,
     ("missing-value-compares-as-empty", "operator-ignored"): "after three lies about compares that differ only in what "
     "they compare, others are taken for the same cause (`ENOUGH_OPTIONS` in searching/known.py)",
 }

@@ -37,7 +37,7 @@ def is_key_value(path: str) -> bool:
     return path.rpartition(".")[2] in ("kv", "kvs", "prev_kv", "prev_kvs")
 
 
-_SUBJECTS = frozenset({"key", "ttl", "seconds", "stream", "name", "password", "user", "role", "target_id", "leader"})
+SUBJECTS = frozenset({"key", "ttl", "seconds", "stream", "name", "password", "user", "role", "target_id", "leader"})
 """What an operation is about: no option of it."""
 
 _LONG = 64
@@ -98,6 +98,11 @@ def features(operation: Operation) -> frozenset[str]:
     return frozenset(_features(operation))
 
 
+def number_of_features(operation: Operation) -> int:
+    """How many options an operation uses, each as often as a txn has it."""
+    return sum(1 for _ in _features(operation))
+
+
 def _features(operation: Operation | op.Compare | op.Permission | op.Claims) -> Iterator[str]:
     match operation:
         case op.As():
@@ -149,14 +154,14 @@ def _features(operation: Operation | op.Compare | op.Permission | op.Claims) -> 
         elif field.name == "meanwhile" and value is not None:
             yield f"meanwhile.{operation_name(type(value))}"
         elif field.name == "value" and value:
-            yield from _nature(value)
+            yield from nature(value)
         elif field.name in _SPELLED:
             yield from spelled(type(operation), field.name, value)
-        elif field.name not in _SUBJECTS and value:
+        elif field.name not in SUBJECTS and value:
             yield field.name
 
 
-def _nature(value: bytes) -> Iterator[str]:
+def nature(value: bytes) -> Iterator[str]:
     """What a store may do to a value that it does to no plain one; a shrunk trace has it where the lie needs it."""
     if len(value) > _LONG:
         yield "long value"

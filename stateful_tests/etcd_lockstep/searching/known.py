@@ -2,20 +2,29 @@
 
 A target that differs from etcd goes on differing. So before a divergence counts as new, it is compared with
 the findings made in that target: it is *explained* by one of them if its trace contains that finding's
-pattern, and the steps that match the pattern, run on their own, show the same failure signature. Running
-them is what keeps two findings apart that look alike: "the key survives its lease" has the same signature
-whether leases are attached in the wrong order or not at all.
+pattern, and the steps that match the pattern, run on their own, show the same failure signature, and go on
+showing it while what they have beside the pattern is left out one by one. Running them is what keeps two
+findings apart that look alike: "the key survives its lease" has the same signature whether leases are
+attached in the wrong order or not at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from etcd_lockstep.names import name_of
-from etcd_lockstep.searching.findings import Signature, compares_a_range, comparing_keys, features, fingerprint, pattern
-from etcd_lockstep.trace import LeaseOf, MemberOf, Symbol, TokenOf, Trace, bare, subtrace, symbols
+from etcd_lockstep.searching.findings import (
+    Signature,
+    compares_a_range,
+    features,
+    fingerprint,
+    number_of_features,
+    pattern,
+)
+from etcd_lockstep.searching.options import one_less
+from etcd_lockstep.trace import LeaseOf, MemberOf, Symbol, TokenOf, Trace, bare, keys_of, subtrace, symbols
 from etcd_model.operations import Advance, LeaseRevoke, Operation, Txn
 
 
@@ -43,6 +52,9 @@ _REASONS_TAKEN_OUT = 4
 
 _OTHER_NUMBER = {"missing": "too low", "too low": "missing", "unexpected": "too high", "too high": "unexpected"}
 """Kinds of difference that a wrong number has: with zero in one of the two places, and without."""
+
+_LEFT_OUT = 16
+"""Up to how many options are left out one by one, to see whether they matter to a known lie."""
 
 _EMBEDDINGS = 16
 """How many ways of finding a pattern in a trace are looked at before it counts as not there."""
@@ -124,19 +136,31 @@ class KnownFindings:
     def _part(self, finding: KnownFinding, trace: Trace, *, thorough: bool) -> tuple[int, ...] | None:
         """Steps of the trace that match a lie's pattern, and show its signature on their own."""
         embeddings = islice(_embeddings(finding.trace, trace), 10 * _EMBEDDINGS if thorough else _EMBEDDINGS)
-        parts = (_with_grants(trace, kept) for kept in embeddings if _leases_agree(finding.trace, trace, kept))
-        return next(
-            (kept for kept in parts if self._shows_as(finding, subtrace(trace, kept), is_seen=len(kept) == len(trace))),
-            None,
-        )
+        for matching in embeddings:
+            if _leases_agree(finding.trace, trace, matching):
+                kept = _with_grants(trace, matching)
+                part = subtrace(trace, kept)
+                places = [kept.index(index) for index in matching]
+                is_seen = len(kept) == len(trace)
+                if (is_seen or self._shows(part, finding.signature)) and self._leads_to(finding, part, places):
+                    return kept
+        return None
 
-    def _shows_as(self, finding: KnownFinding, part: Trace, *, is_seen: bool) -> bool:
-        """Whether a part of a trace shows a lie's signature on its own: `is_seen` if it was run already.
+    def _leads_to(self, finding: KnownFinding, part: Trace, places: Sequence[int]) -> bool:
+        """Whether what steps at these places have beside a lie's own can be left out one by one, and what is left shows
+        the lie all the while.
 
-        Where it compares ranges and the lie's own trace only single keys, it must show it without the ranges.
+        Else the part has another reason to show it: in a store that counts a revision for each put of a txn, and one
+        for a txn that does nothing, two puts lead to no put by way of one put, in which nothing is wrong.
         """
-        simpler = part if any(map(compares_a_range, finding.trace)) else tuple(map(comparing_keys, part))
-        return (is_seen and simpler == part) or self._shows(simpler, finding.signature)
+        of_lie = _number_of_features(finding.trace)
+        while 0 < _number_of_features(part[place] for place in places) - of_lie <= _LEFT_OUT:
+            lighter = _with_less(part, places, finding.trace)
+            shown = next((one for one in lighter if self._shows(one, finding.signature)), None)
+            if shown is None:
+                return False
+            part = shown
+        return True
 
 
 def _bare(trace: Trace) -> tuple[tuple[str, bool, bool, bool], ...]:
@@ -159,15 +183,8 @@ def _is_lease(symbol: Symbol) -> bool:
 
 def _embeddings(small: Trace, large: Trace) -> Iterator[tuple[int, ...]]:
     """The ways to find the steps of `small`, in order, among those of `large`, the latest first: the last step
-    is the last step, and every operation uses at least the same features.
-
-    That a put has no lease only counts as a feature where a lease is revoked, or may expire.
-    """
-    exact = any(isinstance(bare(operation), LeaseRevoke | Advance) for operation in small)
-    wanted = [
-        (type(bare(operation)), frozenset(f for f in features(operation) if exact or not f.endswith("no lease")))
-        for operation in small
-    ]
+    is the last step, and every operation uses at least the same features."""
+    wanted = _wanted(small)
     earliest: list[int] = []
     for step in wanted[:-1]:
         start = earliest[-1] + 1 if earliest else 0
@@ -187,6 +204,29 @@ def _embeddings(small: Trace, large: Trace) -> Iterator[tuple[int, ...]]:
                 yield from extend(position - 1, index, (index, *later))
 
     yield from extend(len(small) - 2, len(large) - 1, (len(large) - 1,))
+
+
+def _wanted(trace: Trace) -> list[tuple[type[Operation], frozenset[str]]]:
+    """What steps have to match those of a trace: the operations, with their features. That a put has no lease is one
+    only where a lease is revoked, or may expire."""
+    exact = any(isinstance(bare(operation), LeaseRevoke | Advance) for operation in trace)
+    return [
+        (type(bare(operation)), frozenset(f for f in features(operation) if exact or not f.endswith("no lease")))
+        for operation in trace
+    ]
+
+
+def _number_of_features(operations: Iterable[Operation]) -> int:
+    return sum(number_of_features(bare(operation)) for operation in operations)
+
+
+def _with_less(trace: Trace, places: Sequence[int], small: Trace) -> Iterator[Trace]:
+    """The trace with a feature less in one of the steps at these places, all of which go on matching `small`."""
+    keys = keys_of(trace)
+    for wanted, place in zip(_wanted(small), places, strict=True):
+        for less in one_less(trace[place], keys):
+            if _matches(*wanted, less):
+                yield (*trace[:place], less, *trace[place + 1 :])
 
 
 def _matches(kind: type[Operation], wanted: frozenset[str], operation: Operation) -> bool:

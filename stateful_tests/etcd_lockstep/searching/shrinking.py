@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from etcd_lockstep.searching.acceptance import Acceptance, Judge
-from etcd_lockstep.searching.findings import compares_a_range, comparing_keys
+from etcd_lockstep.searching.findings import compares_a_range, comparing_keys, number_of_features
 from etcd_lockstep.searching.plainer import EVERYWHERE, plainness
 from etcd_lockstep.searching.renaming import with_symbol, with_user
 from etcd_lockstep.strategies.operation_table import place, simpler
@@ -38,10 +38,11 @@ def shrink(trace: Trace, judge: Judge) -> Trace:
     """The simplest trace found. The last step stays the last. It is never longer than the one given, but that what a
     txn does may become steps of their own.
 
-    Raises `ShownByKnown` where a simpler step makes it a known lie. Three changes are passed over instead: steps
+    Raises `ShownByKnown` where a simpler step makes it a known lie. Four changes are passed over instead: steps
     taken out, for a long trace may show a known lie besides; where a lease is revoked, the lease of a put, for
-    whose key goes with which lease is what many a lie is about; and of a txn that compares ranges, anything but to
-    compare keys instead, for a store that lies about ranges may lie about keys, too.
+    whose key goes with which lease is what many a lie is about; of a txn that compares ranges, anything but to compare
+    keys instead, for a store that lies about ranges may lie about keys, too; and several options left out at once, for
+    what is wrong without any of them may be another lie.
     """
     accepts = Acceptance(judge, trace)
     while True:
@@ -319,7 +320,8 @@ def _simpler_step(trace: Trace, index: int, accepts: Acceptance) -> Trace:
         candidate = (*trace[:index], operation, *trace[index + 1 :])
         other_lease = revokes and _leased(trace[index]) and not _leased(operation)
         other_compare = compares_a_range(trace[index]) and operation != comparing_keys(trace[index])
-        if accepts(candidate, faithful=not (other_lease or other_compare)):
+        several = number_of_features(trace[index]) - number_of_features(operation) > 1
+        if accepts(candidate, faithful=not (other_lease or other_compare or several)):
             return _simpler_step(candidate, index, accepts)
     return trace
 
