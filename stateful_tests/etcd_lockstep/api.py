@@ -43,7 +43,8 @@ def find_divergences(
     """Search for divergences of a target from etcd, and return the findings, each with its shortest trace.
 
     `target`: a subclass of `Target`, what makes one when called without arguments, or the name of a target that
-    `etcd-lockstep targets` lists. `etcd`: where the real etcd comes from, as for `--etcd`; `none` goes without.
+    `etcd-lockstep targets` lists. `etcd`: where the real etcd comes from, as for `--etcd`; `none` goes without,
+    `none:3.7.3` as well and means that release.
     `seconds` of searching in all (10 where neither is given), or `examples` for each workload. The same
     `seed` draws the same sequences. `ignore`: fields of answers that are not compared, such as `create_revision` or
     `error.message`.

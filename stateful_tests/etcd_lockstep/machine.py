@@ -96,7 +96,8 @@ class LockstepMachine(RuleBasedStateMachine):
     """A subclass of `Target`, what makes one when called without arguments, or the name of a target that
     `etcd-lockstep targets` lists. With None, model and fake (and etcd) are compared with each other."""
     etcd: ClassVar[str] = "none"
-    """Where a real etcd comes from, as for `--etcd`: `auto`, `version:3.5.16`, …; `none` goes without."""
+    """Where a real etcd comes from, as for `--etcd`: `auto`, `version:3.5.16`, …; `none` goes without, or
+    `none:3.7.3` where that release is meant."""
     workload: ClassVar[str] = "store"
     """Which operations meet: `store`, `auth`, `maintenance`, `quota`, `time`. In `time`, leases expire; on a real etcd
     that takes as long as it takes, so give it few examples."""

@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--etcd-source",
         metavar="SOURCE",
-        help="where the real etcd comes from: auto, none, container[:TAG], binary[:PATH], version:X.Y.Z or "
+        help="where the real etcd comes from: auto, none[:X.Y.Z], container[:TAG], binary[:PATH], version:X.Y.Z or "
         f"endpoint:HOST:PORT (default: ${ETCD_SOURCE_VARIABLE}, the ini option etcd_source, or else auto)",
     )
     group.addoption(

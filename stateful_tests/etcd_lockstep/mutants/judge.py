@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
+from itertools import zip_longest
 from types import ModuleType
 
 
@@ -30,12 +31,17 @@ class _InPlaceOf(importlib.abc.MetaPathFinder):
         return importlib.util.spec_from_file_location(fullname, self._file) if fullname == self._module else None
 
 
+RELEASES = ("3.4.23", "3.5.30", "3.6.16", "3.7.3")
+"""Those that are searched: what only one of them does, none of the others shows."""
+
+
 class _Found(BaseException):
     """Ends a run at its first finding, which nothing of a run may take for an answer."""
 
 
 def search(seconds: float, seed: int) -> tuple[str, float, str]:
-    """What noticed it, after how many seconds, and what was seen; `survived` where the time is over."""
+    """What noticed it, after how many seconds, and what was seen; `survived` where the time is over. The releases take
+    turns."""
     from etcd_lockstep.searching.run import Run, RunOptions
     from etcd_lockstep.servers import NoEtcd
 
@@ -48,10 +54,13 @@ def search(seconds: float, seed: int) -> tuple[str, float, str]:
             found = what.removeprefix("shrinking: ")
             raise _Found
 
-    run = Run(RunOptions(NoEtcd(), seconds=seconds, seed=seed), on_busy=on_busy)
+    share = seconds / len(RELEASES)
+    runs = [Run(RunOptions(NoEtcd(release), seconds=share, seed=seed), on_busy=on_busy) for release in RELEASES]
     try:
-        for stage in run.stages():
-            run.fuzz(stage)
+        for stages in zip_longest(*(run.stages() for run in runs)):
+            for run, stage in zip(runs, stages, strict=True):
+                if stage is not None:
+                    run.fuzz(stage)
     except _Found:
         return "search", time.monotonic() - started, found
     except Exception as error:  # the run itself failed over it, which nobody misses

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from etcd_lockstep.mutants.areas import Area
+from etcd_lockstep.mutants.judge import RELEASES
 from etcd_lockstep.mutants.mutant import Judged
 
 REASONS = Path(__file__).parent / "reasons.json"
@@ -44,7 +45,8 @@ def page(
         f"Made on {date.today().isoformat()} with {tool}, by `python -m etcd_lockstep.mutants --number {len(judged)}",
         f"--areas {areas} --seed {seed} --seconds {seconds:g}`: a sample of {len(judged)} mutants. A mutant",
         "is one small change to one module. One of the model or of the fake is judged by the lockstep search, model",
-        f"against fake, for at most {seconds:g} s on one core of a shared machine; what the search misses,",
+        f"against fake of {', '.join(RELEASES)} in turn, for at most {seconds:g} s on one core of a shared machine;",
+        "what the search misses,",
         "by the transcripts and the unit tests of its package. One of the harness is judged by unit tests alone.",
         "",
         "| | mutants | search | import, hang, crash | tests | survived | of those, harmless | noticed, of the others |",

@@ -20,7 +20,7 @@ from etcd_lockstep.targets.etcd3 import Etcd3Target
 from etcd_lockstep.targets.fake import FakeServerTarget, FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.targets.served import ServedTarget
-from etcd_model.quirks import DEFAULT_VERSION, quirks_of, release_of
+from etcd_model.quirks import quirks_of, release_of
 from etcd_model.state import Server
 
 _EMPTY_BYTES = 24 * 1024
@@ -80,7 +80,7 @@ class Participants:
             workers = 1  # there is one of it
         etcds = self._etcds(self._source, workers)
         self.etcd = etcds[0] if etcds else None
-        self.version = self.etcd.version if self.etcd else DEFAULT_VERSION
+        self.version = self._source.version if isinstance(self._source, NoEtcd) else etcds[0].version
         """Of etcd: that which the model and the fake emulate."""
         self._release = release_of(self.version)
         for number in range(len(etcds) or workers):

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from etcd_lockstep.servers.access import Access, Credentials, open_channel
 from etcd_lockstep.servers.calls import Response, call, explain, is_unimplemented, status
 from etcd_lockstep.servers.running import EtcdUnavailable, RunningEtcd
-from etcd_lockstep.servers.sources import Endpoint
+from etcd_lockstep.servers.sources import Endpoint, is_emulated
 from etcd_model.quirks import DEFAULT_VERSION
 from fake_etcd.wire import messages
 
@@ -55,6 +55,10 @@ class EndpointEtcd(RunningEtcd):
             _refuse_peer_port(channel, access, answer.header.member_id)
             self.version = answer.version
             self.how = f"etcd {self.version} at endpoint {self.address}"
+            if not is_emulated(answer.version):
+                self.version = DEFAULT_VERSION
+                said = f"whose version {answer.version!r:.40} is none of etcd 3.4 and later"
+                self.how = f"a server at endpoint {self.address}, {said}; compared with etcd {self.version}"
 
     @property
     def access(self) -> Access:

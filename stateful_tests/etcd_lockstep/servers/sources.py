@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from etcd_lockstep.servers.access import Access, Credentials
+from etcd_model.quirks import DEFAULT_VERSION, parse_version
 
-ACCEPTED = "auto, none, container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:[SCHEME://]HOST:PORT"
+ACCEPTED = "auto, none[:X.Y.Z], container[:TAG], binary[:PATH], version:X.Y.Z or endpoint:[SCHEME://]HOST:PORT"
 
 KINDS = ("auto", "none", "container", "binary", "version", "endpoint")
 """The words that the text of a source may begin with."""
@@ -22,7 +23,9 @@ class BadSource(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class NoEtcd:
-    """`none`: no real etcd takes part in the run."""
+    """`none[:X.Y.Z]`: no real etcd takes part in the run; what the release does is what the model says."""
+
+    version: str = DEFAULT_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +79,14 @@ def parse_source(text: str, credentials: Credentials | None = None) -> EtcdSourc
     """
     kind, colon, rest = text.strip().partition(":")
     match kind:
-        case "auto" | "none" if colon:
+        case "auto" if colon:
             raise _bad(text, f"{kind!r} takes nothing after it")
         case "auto":
             return Auto()
-        case "none":
-            return NoEtcd()
-        case "container" | "binary" | "version" if colon and not rest:
+        case "none" | "container" | "binary" | "version" if colon and not rest:
             raise _bad(text, "nothing follows the colon")
+        case "none":
+            return _without_etcd(text, rest) if rest else NoEtcd()
         case "container":
             return Container(_tag(text, rest) if rest else None)
         case "binary":
@@ -107,6 +110,17 @@ def is_series(number: str) -> bool:
     return _SERIES.fullmatch(number) is not None
 
 
+EMULATED = "the model and the fake are etcd 3.4 and later releases of etcd 3"
+
+
+def is_emulated(version: str) -> bool:
+    """Whether the model and the fake can be an etcd that says that it is this version."""
+    try:
+        return (3, 4) <= parse_version(version)[:2] < (4, 0)
+    except ValueError:
+        return False
+
+
 def precedence(number: str) -> tuple[list[int], bool, list[tuple[bool, int, str]]]:
     """A key to sort releases by, the newest last: 3.8.0-alpha.0, 3.8.0-alpha.2, 3.8.0-rc.0, 3.8.0 (semver.org, 11)."""
     match = _RELEASE.fullmatch(number)
@@ -128,10 +142,21 @@ def _tag(text: str, tag: str) -> str:
     return tag
 
 
+def _without_etcd(text: str, rest: str) -> NoEtcd:
+    number = rest.removeprefix("v")
+    if not is_release(number):
+        raise _bad(text, "a release has three numbers, as in none:3.7.3")
+    if not is_emulated(number):
+        raise _bad(text, EMULATED)
+    return NoEtcd(number)
+
+
 def _version(text: str, rest: str) -> Version:
     number = rest.removeprefix("v")
     if not (is_release(number) or is_series(number)):
         raise _bad(text, "a version needs its number, as in version:3.5.16 or version:3.8.0-alpha.0")
+    if not is_emulated(number):
+        raise _bad(text, EMULATED)
     return Version(number)
 
 

@@ -20,6 +20,7 @@ from etcd_lockstep.servers.endpoint import EndpointEtcd
 from etcd_lockstep.servers.running import EtcdUnavailable, LaunchMember, Progress, RunningEtcd, silent
 from etcd_lockstep.servers.settings import USUAL, ServerSettings
 from etcd_lockstep.servers.sources import (
+    EMULATED,
     Auto,
     BadSource,
     Binary,
@@ -27,6 +28,7 @@ from etcd_lockstep.servers.sources import (
     Endpoint,
     Version,
     WantedEtcd,
+    is_emulated,
     is_series,
 )
 from etcd_model.exhaustive import assert_never
@@ -95,9 +97,9 @@ def start_many(
 def launch_together(launch: Launch, number: int) -> list[RunningEtcd]:
     """Call `launch` `number` times at once. Where a call fails, stop the other servers and raise its error."""
     if number == 1:
-        return [launch()]
+        return [_known(launch)]
     with ThreadPoolExecutor(number, "etcd-start") as pool:
-        futures = [pool.submit(launch) for _ in range(number)]
+        futures = [pool.submit(_known, launch) for _ in range(number)]
         try:
             return [future.result() for future in futures]
         except BaseException:  # after Ctrl-C too, this waits for the servers that are starting
@@ -105,6 +107,15 @@ def launch_together(launch: Launch, number: int) -> list[RunningEtcd]:
                 if future.exception() is None:
                     future.result().stop()
             raise
+
+
+def _known(launch: Launch) -> RunningEtcd:
+    """Raises `EtcdUnavailable` for a release that there is no model of."""
+    running = launch()
+    if not is_emulated(running.version):
+        running.stop()
+        raise EtcdUnavailable(f"etcd {running.version} can't take part: {EMULATED}")
+    return running
 
 
 def _launch(program: Program, settings: ServerSettings) -> LaunchMember:
