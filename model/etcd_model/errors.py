@@ -80,6 +80,8 @@ LEARNER_NOT_READY = Error(
 TOO_MANY_LEARNERS = Error(Code.FAILED_PRECONDITION, "etcdserver: too many learner members in cluster")
 PEER_URL_EXISTS = Error(Code.FAILED_PRECONDITION, "etcdserver: Peer URLs already exists")
 UNHEALTHY = Error(Code.UNAVAILABLE, "etcdserver: unhealthy cluster")
+STREAM_ENDED = Error(Code.UNAVAILABLE, "the server ended the stream")
+"""No answer of etcd's: what stands for the end of a stream on which a message was waited for."""
 NOT_ENOUGH_STARTED = Error(Code.UNKNOWN, "etcdserver: re-configuration failed due to not enough started members")
 BAD_LEADER_TRANSFEREE = Error(Code.FAILED_PRECONDITION, "etcdserver: bad leader transferee")
 WRONG_DOWNGRADE_VERSION_FORMAT = Error(Code.INVALID_ARGUMENT, "etcdserver: wrong downgrade target version format")

@@ -14,7 +14,7 @@ from dataclasses import replace
 from etcd_model import kv, lease
 from etcd_model import operations as op
 from etcd_model.auth.sender import NOBODY
-from etcd_model.errors import MISSING_LEADER_KEY, NO_LEADER, NOT_LEADER, SESSION_EXPIRED, Code, Error
+from etcd_model.errors import MISSING_LEADER_KEY, NO_LEADER, NOT_LEADER, SESSION_EXPIRED, STREAM_ENDED, Code, Error
 from etcd_model.exhaustive import assert_never
 from etcd_model.results import (
     CampaignResult,
@@ -22,7 +22,6 @@ from etcd_model.results import (
     LeaderResult,
     LeaseGrantResult,
     LockResult,
-    RangeResult,
     Result,
     TxnResult,
     UnlockResult,
@@ -42,7 +41,9 @@ def step(state: State, operation: op.LockOperation, ask: Ask) -> tuple[State, Re
     """One call. Some of what it is made of may be done when another part is refused. `ask` carries out what another
     client asks while the call waits."""
     state, result = _call(state, operation, ask)
-    return state, Error(Code.UNKNOWN, result.message) if isinstance(result, Error) else result
+    if isinstance(result, Error) and result != STREAM_ENDED:
+        result = Error(Code.UNKNOWN, result.message)
+    return state, result
 
 
 def _call(state: State, operation: op.LockOperation, ask: Ask) -> tuple[State, Result]:
@@ -232,12 +233,12 @@ def _leader(state: State, name: bytes) -> tuple[State, LeaderResult | Error]:
     return state, LeaderResult(answer.revision, answer.kvs[0]) if answer.kvs else NO_LEADER
 
 
-def _observe(state: State, name: bytes) -> tuple[State, LeaderResult]:
+def _observe(state: State, name: bytes) -> tuple[State, LeaderResult | Error]:
     """The leader; or where there is none whoever was put in the current revision, to be gone in it again. What
-    refuses the read ends the stream, and the client is sent nothing more (election.go, observe)."""
+    refuses the read ends the stream, and the client is not told why (election.go, observe)."""
     state, answer = kv.range_(state, _first_created(name))
-    if not isinstance(answer, RangeResult):
-        return state, LeaderResult(0)
+    if isinstance(answer, Error):
+        return state, STREAM_ENDED
     if answer.kvs:
         return state, LeaderResult(answer.revision, answer.kvs[0])
     prefix = _prefix(name)

@@ -211,6 +211,7 @@ AUTH = Workload(
         "unlock": (0, 0, 1, 0),
         "campaign": (0, 0, 1, 0),
         "leader": (0, 0, 1, 0),
+        "observe": (0, 0, 0, 1),
         "proclaim": (0, 0, 0, 1),
         "resign": (0, 0, 1, 0),
     },

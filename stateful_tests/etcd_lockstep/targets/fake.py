@@ -19,7 +19,7 @@ from etcd_lockstep.targets.client import Client
 from etcd_lockstep.targets.watching import Duplex, StreamEnded
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_model import Error, Operation, Result, Server
-from etcd_model.errors import Code
+from etcd_model.errors import STREAM_ENDED, Code
 from etcd_model.operations import As, Campaign, Compact, Lock, Observe
 from etcd_model.results import Waiting
 from fake_etcd import Engine, EtcdError, StreamClosed, Tls, VirtualClock, WatchStream, serve
@@ -100,7 +100,7 @@ class _InProcess(Client):
     def receive_first(self, operation: Observe, token: str) -> Message | Error | None:
         path, request = encode(operation)
         try:
-            return next(iter(self._engine.stream(path, request, token, self._impatient)), None)
+            return next(iter(self._engine.stream(path, request, token, self._impatient)), STREAM_ENDED)
         except EtcdError as error:
             answer = _answer(error)
             return None if answer.code is Code.CANCELLED else answer
@@ -130,7 +130,7 @@ class _InProcessWatch:
         except EtcdError as error:
             raise StreamEnded(_answer(error)) from error
         except StreamClosed:
-            raise StreamEnded(_CLOSED) from None
+            raise StreamEnded(STREAM_ENDED) from None
 
     def receive(self, timeout: float) -> messages.WatchResponse | None:
         try:
@@ -138,13 +138,10 @@ class _InProcessWatch:
         except EtcdError as error:
             raise StreamEnded(_answer(error)) from error
         except StreamClosed:
-            raise StreamEnded(_CLOSED) from None
+            raise StreamEnded(STREAM_ENDED) from None
 
     def close(self) -> None:
         self._stream.close()
-
-
-_CLOSED = Error(Code.UNAVAILABLE, "the server ended the stream")
 
 
 def _answer(error: EtcdError) -> Error:

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from etcd_lockstep.target import TargetDied
 from etcd_lockstep.targets.authorization import Metadata
 from etcd_lockstep.targets.watching import StreamEnded
-from etcd_model.errors import UNHEALTHY, Code, Error
+from etcd_model.errors import STREAM_ENDED, UNHEALTHY, Code, Error
 from fake_etcd.wire import messages
 
 CALL_TIMEOUT = 10.0
@@ -45,7 +45,7 @@ class Incoming:
         try:
             for message in self._call:
                 self._arrived.put(message)
-            self._arrived.put(StreamEnded(Error(Code.UNAVAILABLE, "the server ended the stream")))
+            self._arrived.put(StreamEnded(STREAM_ENDED))
         except grpc.RpcError as error:
             self._arrived.put(error)
 
