@@ -217,6 +217,7 @@ def test_a_lie_about_compares_of_keys_explains_one_of_a_range_if_its_key_alone_s
         (Signature("mock", "txn", "responses", "missing"), True),
         (Signature("mock", "put", "error", "accepted (etcdserver: requested lease not found)"), True),
         (Signature("mock", "compact", "answer", "raised NotImplementedError"), True),
+        (Signature("mock", "range", "error", "accepted (etcdserver: permission denied)"), False),
         (Signature("mock", "range", "kvs", "missing"), False),
         (Signature("mock", "range", "kvs.version", "too low"), False),
     ],

@@ -22,6 +22,8 @@ MENDED: tuple[Pair, ...] = (
     ("long-values-cut", "numbers-kept-as-doubles"),
     ("failed-or-read-only-txn-bumps", "txn-revision-per-op"),
     ("limit-zero-means-none", "hidden-suffix"),
+    ("values-stripped", "long-values-cut"),
+    ("revoked-role-still-counts", "permission-range-end-ignored"),
 )
 """Once, one lie of each hid the other."""
 

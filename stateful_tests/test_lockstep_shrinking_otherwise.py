@@ -90,11 +90,12 @@ def test_what_ends_a_wait_becomes_the_end_of_all_that_wait() -> None:
 @pytest.mark.parametrize(
     ("value", "is_kept", "least"),
     [
-        (b"long " * 13_107 + b"12", lambda value: len(value) > 1024, b"1" * 1025),
-        (b"long " * 13_107 + b"12", lambda value: len(value) > 1024 and value[:1] != b"1", (b"long " * 205)[:1025]),
+        (b"long " * 13_107 + b"12", lambda value: len(value) > 1024, b"a" * 1025),
+        (b"long " * 13_107 + b"12", lambda value: len(value) > 1024 and value[:1] != b"a", (b"long " * 410)[:2048]),
         (b"9007199254740993", lambda value: len(value) > 1 and value[:1] != b"1", b"90"),
         (b"a\x00b", lambda value: b"\x00" in value, b"\x00"),
         (b" a", lambda value: value != value.strip(), b" "),
+        (b"a " * 40 + b"a", lambda value: len(value) > 64 or value != value.strip(), b"a" * 81),
     ],
 )
 def test_a_value_is_as_short_as_the_lie_allows(value: bytes, is_kept: Callable[[bytes], bool], least: bytes) -> None:

@@ -14,8 +14,10 @@ from functools import lru_cache
 from etcd_lockstep.comparing.comparison import Difference
 from etcd_lockstep.comparing.observation import Observation
 from etcd_lockstep.names import name_of, operation_name, spelled
+from etcd_lockstep.strategies.simplify import nature
 from etcd_lockstep.trace import AuthRevision, Symbol, Trace
 from etcd_model import operations as op
+from etcd_model.errors import PERMISSION_DENIED
 from etcd_model.operations import Operation
 from etcd_model.ranges import FROM_KEY
 
@@ -40,9 +42,6 @@ def is_key_value(path: str) -> bool:
 SUBJECTS = frozenset({"key", "ttl", "seconds", "stream", "name", "password", "user", "role", "target_id", "leader"})
 """What an operation is about: no option of it."""
 
-_LONG = 64
-"""Bytes. A value that need not be long is one character when its trace is shrunk."""
-
 _SPELLED = frozenset({"filters", "perm_type", "action", "alarm"})
 """Options of which each value is another one."""
 
@@ -62,7 +61,9 @@ class Signature:
     @property
     def stands_alone(self) -> bool:
         """Whether the signature alone is the lie, whatever the trace: a field that is never filled, or a request
-        that should have been refused and was not."""
+        that should have been refused and was not. But permission is denied, or not, for many a reason."""
+        if self.field == "error" and PERMISSION_DENIED.message in self.kind:
+            return False
         return self.operation == "*" or self.field in ("answer", "error", "responses")
 
 
@@ -159,20 +160,6 @@ def _features(operation: Operation | op.Compare | op.Permission | op.Claims) -> 
             yield from spelled(type(operation), field.name, value)
         elif field.name not in SUBJECTS and value:
             yield field.name
-
-
-def nature(value: bytes) -> Iterator[str]:
-    """What a store may do to a value that it does to no plain one; a shrunk trace has it where the lie needs it."""
-    if len(value) > _LONG:
-        yield "long value"
-    elif len(value) > 1 and value.isdigit():
-        yield "number as value"
-    elif value != value.strip():
-        yield "blanks around the value"
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        yield "value that is not UTF-8"
 
 
 def compares_a_range(operation: Operation) -> bool:

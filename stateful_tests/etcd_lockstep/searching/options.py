@@ -6,10 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, fields, replace
 from typing import Any
 
-from etcd_lockstep.searching.findings import SUBJECTS, nature
+from etcd_lockstep.searching.findings import SUBJECTS
+from etcd_lockstep.strategies.simplify import nature
 from etcd_model import operations as op
 from etcd_model.operations.shown import Shown
 from etcd_model.ranges import FROM_KEY
+
+_PLAIN_VALUES = (b"1", b" ", b"12", b"\xff")
+"""A value of no nature, and one of each that a short one may have (`nature`)."""
 
 
 def one_less(operation: Any, keys: Sequence[bytes]) -> Iterator[Any]:
@@ -46,8 +50,8 @@ def _less(name: str, held: Any, default: Any, keys: Sequence[bytes]) -> Iterator
             if isinstance(one, Shown):
                 yield from ((*held[:at], less, *held[at + 1 :]) for less in one_less(one, keys))
     elif name == "value":
-        if any(nature(held)):
-            yield b"1"
+        natures = set(nature(held))
+        yield from (plainer for plainer in _PLAIN_VALUES if natures > set(nature(plainer)))
     elif name not in SUBJECTS:
         if default is not MISSING and held != default:
             yield default

@@ -60,20 +60,42 @@ _SHORT = 32
 """Bytes up to which a value is made shorter byte by byte. A longer one is halved, which says enough of where a limit
 is; what it consists of doesn't matter then."""
 
+_LONG = 64
+"""Bytes. A value that need not be long is one character when its trace is shrunk."""
+
+
+def nature(value: bytes) -> Iterator[str]:
+    """What a store may do to a value that it does to no plain one; a shrunk trace has it where the lie needs it."""
+    if len(value) > _LONG:
+        yield "long value"
+    if len(value) > 1 and value.isdigit():
+        yield "number as value"
+    if value != value.strip():
+        yield "blanks around the value"
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        yield "value that is not UTF-8"
+
 
 def simpler_values(value: bytes) -> Iterator[bytes]:
-    """Values that are simpler, the simplest first."""
+    """Values that are simpler, the simplest first; none of another nature, of which something else may be wrong."""
+    held = set(nature(value))
+    return (simpler for simpler in _simpler_values(value) if held.issuperset(nature(simpler)))
+
+
+def _simpler_values(value: bytes) -> Iterator[bytes]:
     if value in _SIMPLEST_VALUES:
         yield from _SIMPLEST_VALUES[: _SIMPLEST_VALUES.index(value)]
         return
     yield from _SIMPLEST_VALUES
+    if len(value) > _SHORT and value != b"a" * len(value):
+        yield b"a" * len(value)
     half = (len(value) + 1) // 2
     if len(value) > 2:
         yield from (value[:half], value[half:])
     if 2 <= len(value) <= _SHORT:
         yield from (value[:-1], value[1:])
-    elif len(value) > _SHORT and value != b"1" * len(value):
-        yield b"1" * len(value)
 
 
 def _plain_end(operation: Ended) -> Iterator[Ended]:
