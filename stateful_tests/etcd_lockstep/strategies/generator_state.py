@@ -28,11 +28,13 @@ from etcd_model.operations import (
     Permission,
     Proclaim,
     Put,
+    Resign,
     RoleAdd,
     RoleDelete,
     RoleGet,
     RoleGrantPermission,
     Txn,
+    Unlock,
     UserAdd,
     UserDelete,
     UserGet,
@@ -121,6 +123,8 @@ class GeneratorState:
         """Leases that were revoked."""
         self.own_leases: list[int] = []
         """The ids of those that were granted under an id of the caller's own."""
+        self._own_ids: dict[int, int] = {}
+        """The same ids, by what stands for the leases."""
         self.written: list[bytes] = []
         """Keys that were put, the last one last."""
         self.there: dict[bytes, Written] = {}
@@ -136,6 +140,8 @@ class GeneratorState:
         """Watch streams that are open."""
         self.campaigns: list[LeaderKey] = []
         """What the campaigns of this sequence will have brought, if they won."""
+        self.leading: dict[bytes, LeaderKey] = {}
+        """By their keys, those of them who seem to lead still."""
         self.granted: list[Permission] = []
         """The permissions of roles."""
         self.gone: list[str] = []
@@ -166,10 +172,9 @@ class GeneratorState:
                 self.live.append(LeaseOf(self.steps))
                 if own and own not in self.own_leases:
                     self.own_leases.append(own)
-            case LeaseRevoke(id=LeaseOf() as lease) if lease in self.live:
-                self.live.remove(lease)
-                self.stale.append(lease)
-                self._forget(key for key, written in self.there.items() if written.lease == lease)
+                    self._own_ids[LeaseOf(self.steps)] = own
+            case LeaseRevoke(id=lease):
+                self._follow_revoke(lease)
             case Compact(revision=RevisionAt() as revision):
                 self.compacted.append(revision)
             case WatchCreate(stream=stream) if stream not in self.streams:
@@ -179,13 +184,17 @@ class GeneratorState:
             case Lock(name, lease, meanwhile) | Campaign(name, lease, _, meanwhile) if isinstance(
                 meanwhile, LeaseRevoke
             ):
-                self.own_leases = [own for own in self.own_leases if own != meanwhile.id]
+                self._follow_revoke(meanwhile.id)
                 self._own(key_of(name, lease))
             case Lock(name, lease):
                 self._own(key_of(name, lease))
             case Campaign(name, lease):
                 self._own(key_of(name, lease))
                 self.campaigns.append(LeaderKey(name, key_of(name, lease), RevisionAt(self.steps), lease))
+                if lease in self.own_leases:
+                    self.leading.setdefault(key_of(name, lease), self.campaigns[-1])
+            case Resign(leader=LeaderKey(key=key)) | Unlock(key=key):
+                self.leading.pop(key, None)
             case RoleGrantPermission(perm=Permission() as granted) if granted.key:
                 self.granted.append(granted)
             case UserDelete(name=name):
@@ -232,11 +241,23 @@ class GeneratorState:
     def _follow_change(self, change: Put | DeleteRange) -> None:
         if isinstance(change, DeleteRange):
             self._forget(key for key in self.there if _in_range(key, change.key, change.range_end))
+            gone = [key for key in self.leading if _in_range(key, change.key, change.range_end)]
+            for key in gone:
+                del self.leading[key]
         elif change.key and len(change.key) <= _LONGEST_KEY:
             self.written.append(change.key)
             before = self.there.get(change.key)
             created = before.created if before else self.steps
             self.there[change.key] = Written(change.value, created, self.steps, change.lease)
+
+    def _follow_revoke(self, lease: int) -> None:
+        if isinstance(lease, LeaseOf) and lease in self.live:
+            self.live.remove(lease)
+            self.stale.append(lease)
+        own = self._own_ids.get(lease, lease)
+        self.own_leases = [other for other in self.own_leases if other != own]
+        self.leading = {key: leader for key, leader in self.leading.items() if leader.lease != own}
+        self._forget(key for key, written in self.there.items() if written.lease in (lease, own))
 
     def _own(self, key: bytes) -> None:
         if len(key) <= _LONGEST_KEY:

@@ -113,8 +113,9 @@ def proclaim(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
     if _is_too_early(choices, state):
         return campaign(choices, state)
     leader, value = _leader_key(choices, state), state.value(choices)
-    if choices.one_in(2) and leader is not None and state.own_leases:
-        leader = replace(leader, lease=choices.pick(state.own_leases))
+    others = [own for own in state.own_leases if leader is not None and own != leader.lease]
+    if choices.one_in(2) and leader is not None and others:
+        leader = replace(leader, lease=choices.pick(others))
     return Proclaim(leader, value)
 
 
@@ -123,16 +124,23 @@ def resign(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
 
 
 def _is_too_early(choices: ChoiceDecoder, state: GeneratorState) -> bool:
-    """Mostly, where nobody has campaigned: who is no leader has little to say."""
-    return not state.campaigns and not choices.one_in(4) and _may_draw(Campaign, state)
+    """Mostly, where nobody seems to lead: then there is little to say, or to see."""
+    return not state.leading and not choices.one_in(12) and _may_draw(Campaign, state)
 
 
-def leader(choices: ChoiceDecoder, state: GeneratorState) -> Leader:
-    return Leader(_name(choices, state))
+def leader(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
+    return campaign(choices, state) if _is_too_early(choices, state) else Leader(_name_of_one(choices, state))
 
 
-def observe(choices: ChoiceDecoder, state: GeneratorState) -> Observe:
-    return Observe(_name(choices, state))
+def observe(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
+    return campaign(choices, state) if _is_too_early(choices, state) else Observe(_name_of_one(choices, state))
+
+
+def _name_of_one(choices: ChoiceDecoder, state: GeneratorState) -> bytes:
+    """Mostly of an election in which somebody seems to lead."""
+    if state.leading and not choices.one_in(4):
+        return choices.pick(list(state.leading.values())).name
+    return _name(choices, state)
 
 
 def _name(choices: ChoiceDecoder, state: GeneratorState) -> bytes:
@@ -146,7 +154,8 @@ def _leader_key(choices: ChoiceDecoder, state: GeneratorState) -> LeaderKey | No
     if state.invalid_inputs and choices.one_in(12):
         return None
     if state.campaigns and not choices.one_in(6):
-        leader = choices.pick(state.campaigns[-3:])
+        leads = state.leading and not choices.one_in(4)
+        leader = choices.pick(list(state.leading.values()) if leads else state.campaigns[-3:])
         if state.invalid_inputs and choices.one_in(10):
             return choices.pick((replace(leader, lease=UNKNOWN_LEASE), replace(leader, key=b"")))
         return replace(leader, rev=state.revision(choices)) if choices.one_in(4) else leader
