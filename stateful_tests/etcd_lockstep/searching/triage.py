@@ -297,8 +297,9 @@ class Triage:
         """The same trace, or less of it, with a range without options as its last step, if that shows that the stores
         differ.
 
-        One wrong state shows in the answers to many operations; shown by a simple read, it is one finding. But a wrong
-        number of a key-value is no reason for other keys in an answer, unless numbers decide which these are.
+        One wrong state shows in the answers to many operations; shown by a simple read, it is one finding. But a field
+        of a key-value that is wrong is no reason for another field of one, nor for other keys in an answer, unless
+        numbers decide which these are.
         """
         if seen.kind == DIED.kind or "range" not in self._targets.get(seen.target, ()):
             return None
@@ -321,6 +322,7 @@ class Triage:
                         shown.field.startswith("kvs")
                         and not shown.stands_alone
                         and not (other_keys and "." in shown.field)
+                        and not _are_other_fields(shown, seen)
                     ):
                         return read, shown
         return self._as_rest_of_lease(trace, seen) if takes_time(trace) else None
@@ -370,6 +372,12 @@ class Triage:
 
 _WHICH_KEYS = frozenset({"kvs", "count", "more", "deleted", "prev_kv", "prev_kvs"})
 """Fields that say which keys an answer is about, how many they are, or whether it brings them."""
+
+
+def _are_other_fields(shown: Signature, seen: Signature) -> bool:
+    """Whether each is about a field of a key-value, and these are not the same."""
+    one, other = shown.field.rpartition("."), seen.field.rpartition(".")
+    return is_key_value(one[0]) and is_key_value(other[0]) and one[2] != other[2]
 
 
 def _depends_on_numbers(operation: op.Operation) -> bool:
