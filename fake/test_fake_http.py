@@ -266,6 +266,7 @@ def test_metrics_have_etcds_names(server: GrpcServer) -> None:
         'etcd_server_version{server_version="3.6.16"} 1.0',
         'etcd_cluster_version{cluster_version="3.6"} 1.0',
         "etcd_mvcc_put_total 2.0",
+        "etcd_mvcc_delete_total 0.0",
         "etcd_debugging_mvcc_keys_total 1.0",
         "etcd_debugging_mvcc_current_revision 3.0",
         "etcd_debugging_mvcc_watcher_total 1.0",

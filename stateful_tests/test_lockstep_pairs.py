@@ -24,6 +24,8 @@ MENDED: tuple[Pair, ...] = (
     ("limit-zero-means-none", "hidden-suffix"),
     ("values-stripped", "long-values-cut"),
     ("revoked-role-still-counts", "permission-range-end-ignored"),
+    ("prev-kv-is-the-new-value", "header-constant"),
+    ("same-value-not-counted", "header-constant"),
 )
 """Once, one lie of each hid the other."""
 

@@ -28,7 +28,7 @@ from etcd_model.operations import Advance
 Pair = tuple[str, str]
 """The names of two specimens."""
 
-EXAMPLES = 600
+EXAMPLES = 3000
 """Of each workload at most: a lie that takes more of them counts as hidden."""
 
 

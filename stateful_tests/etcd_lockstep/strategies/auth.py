@@ -137,6 +137,8 @@ def user_change_password(choices: ChoiceDecoder, state: GeneratorState) -> op.Us
         return op.UserChangePassword(name, choices.pick(PASSWORDS[:2]))
     if choices.one_in(3):
         return op.UserChangePassword(name, "q" if choices.one_in(6) else "", choices.pick(HASHED))
+    if state.invalid_inputs and choices.one_in(4):
+        return op.UserChangePassword(name, LONG_PASSWORD)
     return op.UserChangePassword(name, _password(choices, state))
 
 
