@@ -13,7 +13,7 @@ from rich.console import Console
 
 from etcd_lockstep import servers
 from etcd_lockstep.campaigns.state import BadState
-from etcd_lockstep.pages import campaigned, fidelity, quirks
+from etcd_lockstep.pages import campaigned, fidelity, ledger, quirks
 from etcd_lockstep.pages.unmet import contradictions
 from etcd_lockstep.searching.known_quirks import FOLDER, quirk_traces
 
@@ -61,9 +61,13 @@ def _quirks(console: Console, options: argparse.Namespace) -> bool:
 
 def _fidelity(console: Console, options: argparse.Namespace) -> bool:
     if options.state is not None:
-        measured, how = campaigned.measured(options.state)
-        _refuse_poorer(options.page, [one.version for one in measured])
-        return _write_fidelity(console, options.page, measured, how)
+        searched = campaigned.searched(options.state)
+        _refuse_poorer(options.page, [one.version for one in searched.measured])
+        every = ledger.enter(options.page.with_suffix(".json"), searched.seed, searched.last, searched.measured)
+        made = "\n".join(
+            (searched.how, "", "Agreed steps of all campaigns so far, this one among them:", "", *ledger.table(every))
+        )
+        return _write_fidelity(console, options.page, searched.measured, made)
     programs = fidelity.newest_of_each_series(servers.available_versions(console.print))
     if not programs:
         raise servers.EtcdUnavailable("no etcd binary is available: scripts/fetch-etcd brings some")

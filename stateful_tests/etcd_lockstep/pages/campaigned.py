@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from etcd_lockstep.campaigns.definition import Campaign
 from etcd_lockstep.campaigns.state import BadState, CampaignState
@@ -27,8 +28,20 @@ class CampaignCoverage:
     """Nothing: a state holds no features of stores."""
 
 
-def measured(folder: Path) -> tuple[list[Measured], str]:
-    """What was searched with each real etcd, the oldest release first; and how, for the page.
+class Searched(NamedTuple):
+    """What a campaign has come to."""
+
+    measured: list[Measured]
+    """With each real etcd, the oldest release first."""
+    how: str
+    """For the page."""
+    seed: int
+    last: str
+    """The day on which the last shard ended, as `2026-11-27`."""
+
+
+def searched(folder: Path) -> Searched:
+    """What the state of a campaign says.
 
     Raises `BadState` where the state has none, or one coverage for several releases, and sqlite3.Error.
     """
@@ -36,7 +49,9 @@ def measured(folder: Path) -> tuple[list[Measured], str]:
         versions = dict(sorted(_versions(state).items(), key=lambda one: parse_version(one[0])))
         if not versions:
             raise BadState(f"{folder}: it has no shard that is done with a real etcd and no other target")
-        return [_of_version(state, *one) for one in versions.items()], _how(state.campaign)
+        ((last,),) = state.rows("SELECT date(max(ended), 'unixepoch') FROM shards WHERE status = 'done'")
+        measured = [_of_version(state, *one) for one in versions.items()]
+        return Searched(measured, _how(state.campaign), state.campaign.seed, last)
 
 
 def _versions(state: CampaignState) -> dict[str, list[int]]:
