@@ -164,7 +164,8 @@ _MOVED_OUT = 3
 
 def _asked_otherwise(trace: Trace, accepts: Acceptance) -> Trace:
     """A step that asks otherwise, and needs no other one for that: a compare can fail for a key that nobody has put, a
-    password be wrong that nobody has changed, and the last revision that was compacted be read."""
+    password be wrong that nobody has changed, the last revision that was compacted be read, and who proclaims have won
+    no election."""
     if len(trace) > _PAIRS_UP_TO:
         return trace
     for index, operation in enumerate(trace):
@@ -183,9 +184,13 @@ def _opposites(operation: op.Operation) -> Iterator[op.Operation]:
             yield replace(operation, password="q" if password == "p" else "p")
         case op.Txn(compare=compares):
             for index, compare in enumerate(compares):
-                if compare.result in _OPPOSITE:
-                    turned = replace(compare, result=_OPPOSITE[compare.result])
-                    yield replace(operation, compare=(*compares[:index], turned, *compares[index + 1 :]))
+                others = [replace(compare, result=_OPPOSITE[compare.result])] if compare.result in _OPPOSITE else []
+                if isinstance(compare.operand, int) and compare.operand:
+                    others.append(replace(compare, operand=0))
+                for other in others:
+                    yield replace(operation, compare=(*compares[:index], other, *compares[index + 1 :]))
+        case op.Proclaim(leader=op.LeaderKey(rev=RevisionAt()) as leader):
+            yield replace(operation, leader=replace(leader, rev=0))
 
 
 def _below_compaction(operation: op.Operation, before: Trace) -> Iterator[op.Operation]:
@@ -291,18 +296,25 @@ def _deletes_instead(trace: Trace, accepts: Acceptance) -> Trace:
 
 
 def _puts_instead(trace: Trace, accepts: Acceptance) -> Trace:
-    """A put in the place of a delete, where any write will do; it may make another step superfluous."""
+    """A put in the place of what deletes, where any write will do; it may make another step superfluous."""
     if len(trace) > _PAIRS_UP_TO:
         return trace
     for index, operation in enumerate(trace[:-1]):
-        if isinstance(operation, op.DeleteRange) and operation.key:
-            instead = (*trace[:index], op.Put(operation.key), *trace[index + 1 :])
+        for key in _deleted(operation):
+            instead = (*trace[:index], op.Put(key), *trace[index + 1 :])
             others = (at for at in range(len(trace) - 1) if at != index)
             fewer = (subtrace(instead, [at for at in range(len(trace)) if at != gone]) for gone in others)
             for candidate in (*fewer, instead):
                 if accepts(candidate, faithful=False):
                     return _puts_instead(candidate, accepts)
     return trace
+
+
+def _deleted(operation: op.Operation) -> Iterator[bytes]:
+    """The key that a step names to be deleted."""
+    match operation:
+        case op.DeleteRange(key=key) | op.Unlock(key=key) | op.Resign(leader=op.LeaderKey(key=key)) if key:
+            yield key
 
 
 def _simpler_steps(trace: Trace, accepts: Acceptance) -> Trace:

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from itertools import chain
 from typing import Any, TypeVar
 
-from etcd_lockstep.trace import AuthRevision, RevisionAt
+from etcd_lockstep.trace import AuthRevision, RevisionAt, Symbol
 from etcd_model import operations as op
 from etcd_model.exhaustive import assert_never
 from etcd_model.lock import key_of
@@ -115,6 +115,10 @@ def range_(operation: op.Range) -> Iterator[op.Operation]:
     )
     if operation.limit > 1:
         yield replace(operation, limit=1)
+    if operation.sort_order > 1:
+        yield replace(operation, sort_order=op.SortOrder.ASCEND)
+    if operation.sort_target > 1:
+        yield replace(operation, sort_target=op.SortTarget.VERSION)
     for name in _REVISIONS:
         yield from _simpler_revisions(operation, name)
     yield from _plain_end(operation)
@@ -175,6 +179,8 @@ def _compare(compare: op.Compare) -> Iterator[op.Compare]:
         yield from _plain_end(compare)
     if isinstance(compare.operand, int) and compare.operand:
         yield replace(compare, operand=0)
+        if not isinstance(compare.operand, Symbol) and compare.operand > 1:
+            yield replace(compare, operand=1)
     if isinstance(compare.operand, RevisionAt) and compare.operand.plus:
         yield replace(compare, operand=RevisionAt(compare.operand.step))
     if isinstance(compare.operand, RevisionAt) and compare.operand.step:
