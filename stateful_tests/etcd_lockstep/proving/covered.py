@@ -54,6 +54,10 @@ COVERED: tuple[Covered, ...] = (
     ),
     Covered("version-missing", ("aba",), "no version is shown, and so not that it goes on after a deletion"),
     Covered("lock-wait-never-ends", ("lock-woken-too-early",), "nobody who waits is woken"),
+    *(
+        Covered(other, ("roles-not-merged",), "its own check, of all roles together, permits what no single role does")
+        for other in ("revoked-role-still-counts", "permission-range-end-ignored")
+    ),
     Covered("lock-does-not-wait", ("lock-woken-too-early",), "nobody waits"),
     Covered("limit-ignored", ("limit-before-sort",), "no read has a limit"),
     Covered("per-key-revision", ("unsorted-range",), "every key is shown as created at the same revision, which sorts"),
