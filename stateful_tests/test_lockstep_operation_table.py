@@ -32,7 +32,10 @@ def test_an_operation_with_a_token_is_what_it_is_without() -> None:
 
 @pytest.mark.parametrize("row", [row for row in TABLE if row.reads_only], ids=lambda row: operation_name(row.operation))
 def test_what_only_reads_leaves_the_store_as_it_was(row: Row[op.Operation], model: ModelTarget) -> None:
-    drawn = row.draw(ChoiceDecoder(b""), GeneratorState())
+    somebody_leads = GeneratorState()
+    somebody_leads.follow(op.LeaseGrant(60, 7))
+    somebody_leads.follow(op.Campaign(b"a", 7))
+    drawn = row.draw(ChoiceDecoder(b""), somebody_leads)
     assert isinstance(drawn, row.operation)
     model.apply(op.Put(b"a", b"1"))
     before = model.state
