@@ -49,6 +49,7 @@ def test_a_witness_is_found_by_the_search() -> None:
     found = distinguishing.find("keys_only_omits_lease", ("3.6.16", "3.7.3"))
     assert found is not None
     assert shows(found, "keys_only_omits_lease", quirks_of("3.7.3"))
+    # A campaign makes the lease and its key in one step; the trace of the docs makes them in two.
     assert len(found) <= len(quirk_traces()["keys_only_omits_lease"])
 
 
@@ -216,10 +217,7 @@ def test_campaigns_add_up_and_one_that_goes_on_counts_once(tmp_path: Path) -> No
     assert "| all | | 2,000 | 0 |" in made(1, shard, shard)
     both = made(2, shard)
     assert "| all | | 3,000 | 0 |" in both
-    assert [line.split(" | ")[0] for line in both.splitlines() if " | 2026-" in line or " | 20" in line][:2] == [
-        "| 1",
-        "| 2",
-    ]
+    assert len([line for line in both.splitlines() if line.startswith(("| 1 |", "| 2 |"))]) == 2
     page.with_suffix(".json").write_text("[1]", encoding="utf-8")
     with patch.object(sys, "argv", ["pages", "fidelity", "--state", str(tmp_path / "2 1"), "--page", str(page)]):
         assert pages_main() == 2

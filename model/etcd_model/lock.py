@@ -235,7 +235,7 @@ def _leader(state: State, name: bytes) -> tuple[State, LeaderResult | Error]:
 
 def _observe(state: State, name: bytes) -> tuple[State, LeaderResult | Error]:
     """The leader; or where there is none whoever was put in the current revision, to be gone in it again. What
-    refuses the read ends the stream, and the client is not told why (election.go, observe)."""
+    refuses the read ends the stream without an error (election.go, observe)."""
     state, answer = kv.range_(state, _first_created(name))
     if isinstance(answer, Error):
         return state, STREAM_ENDED

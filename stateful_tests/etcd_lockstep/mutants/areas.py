@@ -56,6 +56,8 @@ HARNESS = (
     _harness("comparing.observation", "observation", "comparison_complete", "comparison", "voting"),
     _harness("comparing.lockstep", "voting", "trace", "run"),
     _harness("comparing.timed", "timed"),
+    _harness("searching.known", "known", "search"),
+    _harness("searching.options", "known"),
     _harness("searching.acceptance", "shrinking", "search"),
     _harness("searching.shrinking", "shrinking", "shrinking_otherwise", "search"),
     _harness("searching.plainer", "shrinking", "shrinking_otherwise", "search"),

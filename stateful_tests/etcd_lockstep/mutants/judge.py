@@ -16,6 +16,9 @@ from importlib.machinery import ModuleSpec
 from itertools import zip_longest
 from types import ModuleType
 
+RELEASES = ("3.4.23", "3.5.30", "3.6.16", "3.7.3")
+"""Those that are searched: what only one of them does, none of the others shows."""
+
 
 class _InPlaceOf(importlib.abc.MetaPathFinder):
     """Loads a module from another file."""
@@ -29,10 +32,6 @@ class _InPlaceOf(importlib.abc.MetaPathFinder):
     ) -> ModuleSpec | None:
         del path, target
         return importlib.util.spec_from_file_location(fullname, self._file) if fullname == self._module else None
-
-
-RELEASES = ("3.4.23", "3.5.30", "3.6.16", "3.7.3")
-"""Those that are searched: what only one of them does, none of the others shows."""
 
 
 class _Found(BaseException):

@@ -82,7 +82,9 @@ COVERED: tuple[Covered, ...] = (
     Covered("target-ignored", ("values-compared-as-numbers",), "no compare is of values"),
     Covered("watch-prev-kv-missing", ("watch-prev-kv-of-compacted",), "no event has what was there before"),
     Covered(
-        "start-revision-ignored", ("watch-prev-kv-of-compacted",), "no watcher is told of what was there before it"
+        "start-revision-ignored",
+        ("watch-prev-kv-of-compacted",),
+        "no watcher is sent events from before it was created",
     ),
     Covered(
         "txn-responses-missing",

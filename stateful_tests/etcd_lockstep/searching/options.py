@@ -13,7 +13,7 @@ from etcd_model.operations.shown import Shown
 from etcd_model.ranges import FROM_KEY
 
 _PLAIN_VALUES = (b"1", b" ", b"12", b"\xff")
-"""A value of no nature, and one of each that a short one may have (`nature`)."""
+"""A plain value, and for each feature that `nature` finds in short ones a value with that alone."""
 
 
 def one_less(operation: Any, keys: Sequence[bytes]) -> Iterator[Any]:

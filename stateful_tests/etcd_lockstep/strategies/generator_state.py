@@ -121,10 +121,8 @@ class GeneratorState:
         """Leases that were granted and not revoked."""
         self.stale: list[LeaseOf] = []
         """Leases that were revoked."""
-        self.own_leases: list[int] = []
-        """The ids of those that were granted under an id of the caller's own."""
         self._own_ids: dict[int, int] = {}
-        """The same ids, by what stands for the leases."""
+        """The ids of those that were granted under an id of the caller's own, by what stands for the leases."""
         self.written: list[bytes] = []
         """Keys that were put, the last one last."""
         self.there: dict[bytes, Written] = {}
@@ -160,6 +158,11 @@ class GeneratorState:
         self.steps = 0
         self.range_ends = self._range_ends()
 
+    @property
+    def own_leases(self) -> list[int]:
+        """The ids of the caller's own under which leases are granted."""
+        return list(self._own_ids.values())
+
     def follow(self, operation: Operation) -> None:
         """The operation has been applied, as the next step."""
         self.steps += 1
@@ -171,7 +174,6 @@ class GeneratorState:
             case LeaseGrant(id=own):
                 self.live.append(LeaseOf(self.steps))
                 if own and own not in self.own_leases:
-                    self.own_leases.append(own)
                     self._own_ids[LeaseOf(self.steps)] = own
             case LeaseRevoke(id=lease):
                 self._follow_revoke(lease)
@@ -241,9 +243,9 @@ class GeneratorState:
     def _follow_change(self, change: Put | DeleteRange) -> None:
         if isinstance(change, DeleteRange):
             self._forget(key for key in self.there if _in_range(key, change.key, change.range_end))
-            gone = [key for key in self.leading if _in_range(key, change.key, change.range_end)]
-            for key in gone:
-                del self.leading[key]
+            self.leading = {
+                key: leader for key, leader in self.leading.items() if not _in_range(key, change.key, change.range_end)
+            }
         elif change.key and len(change.key) <= _LONGEST_KEY:
             self.written.append(change.key)
             before = self.there.get(change.key)
@@ -255,7 +257,7 @@ class GeneratorState:
             self.live.remove(lease)
             self.stale.append(lease)
         own = self._own_ids.get(lease, lease)
-        self.own_leases = [other for other in self.own_leases if other != own]
+        self._own_ids = {made: other for made, other in self._own_ids.items() if other != own}
         self.leading = {key: leader for key, leader in self.leading.items() if leader.lease != own}
         self._forget(key for key, written in self.there.items() if written.lease in (lease, own))
 
