@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from etcd_lockstep.strategies import auth, kv, txn
+from etcd_lockstep.strategies import auth, kv, lock, txn
 from etcd_lockstep.strategies.choices import BYTES, ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import LONG_VALUES, NUMBERS, VALUES, GeneratorState, Written
 from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace
@@ -60,6 +60,24 @@ def test_the_keys_of_locks_are_keys_of_the_sequence() -> None:
 
 def choices(number: int) -> ChoiceDecoder:
     return ChoiceDecoder(Random(number).randbytes(BYTES))
+
+
+def test_who_was_put_and_is_gone_in_one_revision_is_observed_next() -> None:
+    gone_at_once = op.Txn(success=(op.Put(b"a/7"), op.DeleteRange(b"a/", FROM_KEY)))
+    assert after(gone_at_once).next == op.Observe(b"a")
+    assert after(gone_at_once, op.Put(b"a/7")).next is None
+    assert after(op.Txn(success=(op.Put(b"a/7"), op.DeleteRange(b"b", FROM_KEY)))).next is None
+    assert after(op.Txn(success=(op.Put(b"a"), op.DeleteRange(b"a", FROM_KEY)))).next is None  # nobody's key
+
+
+def test_some_of_those_who_observe_come_after_a_candidate_who_is_gone_at_once() -> None:
+    campaign = op.Campaign(b"a", 7)
+    state = after(op.LeaseGrant(60, 7), op.LeaseGrant(60, 8), campaign)
+    random = Random(0)
+    drawn = [lock.observe(ChoiceDecoder(random.randbytes(BYTES)), state) for _ in range(100)]
+    follow = [after(op.LeaseGrant(60, 7), campaign, one).next for one in drawn if isinstance(one, op.Txn)]
+    assert len(follow) > 20
+    assert all(isinstance(one, op.Observe) for one in follow)
 
 
 def test_most_deletions_and_ranges_are_about_what_is_there() -> None:

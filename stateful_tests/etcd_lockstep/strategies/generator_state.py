@@ -24,6 +24,7 @@ from etcd_model.operations import (
     Lock,
     MemberAdd,
     MemberUpdate,
+    Observe,
     Operation,
     Permission,
     Proclaim,
@@ -146,7 +147,7 @@ class GeneratorState:
         """Users and roles that were deleted, the last one last."""
         self.next: Operation | None = None
         """After the deletion of a user or a role, its addition, and after that what shows whether anything of it is
-        left: seldom drawn one after the other by chance."""
+        left; after a candidate that was gone at once, who observes: seldom drawn one after the other by chance."""
         self.tokens: list[tuple[str, str]] = []
         """Names of users, and the tokens that they got."""
         self.alarms: list[tuple[int, int]] = []
@@ -169,8 +170,10 @@ class GeneratorState:
         self.next = None
         match bare(operation):
             case Put() | Txn() | DeleteRange() as write:
-                for change in self._changes(write):
+                changes = list(self._changes(write))
+                for change in changes:
                     self._follow_change(change)
+                self._observe_next(changes)
             case LeaseGrant(id=own):
                 self.live.append(LeaseOf(self.steps))
                 if own and own not in self.own_leases:
@@ -251,6 +254,14 @@ class GeneratorState:
             before = self.there.get(change.key)
             created = before.created if before else self.steps
             self.there[change.key] = Written(change.value, created, self.steps, change.lease)
+
+    def _observe_next(self, changes: Collection[Put | DeleteRange]) -> None:
+        """Of changes of one revision: a candidate's key that was put in it and is gone again is seen only by who observes
+        the election next."""
+        for change in changes:
+            name, slash, _ = change.key.partition(b"/")
+            if isinstance(change, Put) and slash and change.key not in self.there:
+                self.next = Observe(name)
 
     def _follow_revoke(self, lease: int) -> None:
         if isinstance(lease, LeaseOf) and lease in self.live:

@@ -28,6 +28,7 @@ from etcd_model.operations import (
     Txn,
     Unlock,
 )
+from etcd_model.ranges import FROM_KEY
 
 _NAMES = (b"a", b"lock")
 
@@ -133,7 +134,19 @@ def leader(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
 
 
 def observe(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
-    return campaign(choices, state) if _is_too_early(choices, state) else Observe(_name_of_one(choices, state))
+    """Sometimes who is gone again in the revision of the put comes first: who observes next is told of that one."""
+    if _is_too_early(choices, state):
+        return campaign(choices, state)
+    name = _name_of_one(choices, state)
+    if choices.one_in(3) and _may_draw(Txn, state):
+        return _gone_at_once(choices, state, name)
+    return Observe(name)
+
+
+def _gone_at_once(choices: ChoiceDecoder, state: GeneratorState, name: bytes) -> Txn:
+    """A put and a deletion of its key, which no other range than one without an end may delete in the same txn."""
+    put = Put(key_of(name, choices.pick(OWN_LEASE_IDS)), state.value(choices))
+    return Txn(success=(put, DeleteRange(name + b"/", FROM_KEY)))
 
 
 def _name_of_one(choices: ChoiceDecoder, state: GeneratorState) -> bytes:

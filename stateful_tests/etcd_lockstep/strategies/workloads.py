@@ -155,7 +155,7 @@ STORE = Workload(
         "campaign": (0, 0, 0, 4),
         "proclaim": (0, 0, 0, 2),
         "leader": (0, 0, 0, 1),
-        "observe": (0, 0, 0, 1),
+        "observe": (0, 0, 0, 2),
         "resign": (0, 0, 0, 3),
     },
     share=5,
