@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
 from etcd_model import Operation, Server, State, nondeterminism, quirks_of, step
-from etcd_model.crc32c import crc32c, crc32c_of_parts
 from etcd_model.errors import COMPACTED, FUTURE_REVISION, Error
 from etcd_model.history_hash import hash_kv, history_hash, history_records
 from etcd_model.operations import SENTINEL_KEY, Advance, Compact, DeleteRange, HashKV, LeaseGrant, LeaseRevoke, Put, Txn
@@ -41,30 +38,6 @@ def reported(version: str, operations: list[Operation], revision: int) -> HashKV
 
 def physically(revision: int) -> Compact:
     return Compact(revision, physical=True)
-
-
-@pytest.mark.parametrize(
-    ("data", "checksum"),
-    [
-        (b"", 0),
-        (b"a", 0xC1D04330),
-        (b"123456789", 0xE3069283),
-        (bytes(32), 0x8A9136AA),
-        (b"\xff" * 32, 0x62A8AB43),
-        (bytes(range(32)), 0x46DD794E),
-        (bytes(range(31, -1, -1)), 0x113FDB5C),
-    ],
-)
-def test_the_checksum_is_that_of_rfc_3720(data: bytes, checksum: int) -> None:
-    assert crc32c(data) == checksum
-
-
-@pytest.mark.parametrize(
-    "lengths", [(), (4095, 4097), (4096,), (5000, 5000), (3, 4096, 1), (100_000, 7, 100_000, 4099), (0, 5001, 0)]
-)
-def test_the_checksum_of_parts_is_that_of_the_whole(lengths: tuple[int, ...]) -> None:
-    parts = [random.Random(length).randbytes(length) for length in lengths]
-    assert crc32c_of_parts(parts) == crc32c(b"".join(parts))
 
 
 PUT: list[Operation] = [Put(b"a", b"1")]

@@ -8,7 +8,8 @@ from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
 
-from fake_etcd.crc32c import crc32c
+from google_crc32c import value as crc32c
+
 from fake_etcd.quirks import Quirks
 from fake_etcd.ranges import key_value
 from fake_etcd.store import Record, Store
@@ -22,7 +23,7 @@ _MOST_STORED = 10
 _MOST_DEFERRED = 1_000
 """Up to how many records are hashed when somebody asks. More would keep from compaction what it is there to free."""
 
-_MOST_HASHED = 20_000
+_MOST_HASHED = 200_000
 """Up to how many records are hashed at compaction. More would take seconds: then there is no such hash, as if the
 compaction had been interrupted."""
 
@@ -139,7 +140,8 @@ def _hash(records: Iterable[Placed]) -> int:
     for sub, record in records:
         parts.append(bucket_key(record, sub))
         parts.append(stored_value(record))
-    return crc32c(b"".join(parts))
+    checksum: int = crc32c(b"".join(parts))
+    return checksum
 
 
 def bucket_key(record: Record, sub: int) -> bytes:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from etcd_model.crc32c import crc32c_of_parts
+from google_crc32c import value as crc32c
+
 from etcd_model.errors import COMPACTED, FUTURE_REVISION, Error
 from etcd_model.operations import Compact, HashKV
 from etcd_model.records import HASHES_KEPT, CompactionHash, Record
@@ -64,20 +65,16 @@ def history_hash(
             _int_field(0x10, revision_of(kv.create_revision)),
             _int_field(0x18, revision_of(kv.mod_revision)),
             _int_field(0x20, kv.version),
-            *_bytes_field_parts(0x2A, kv.value),
+            _bytes_field(0x2A, kv.value),
             _int_field(0x30, lease_of(kv.lease)) if kv.lease else b"",
         )
-    return crc32c_of_parts(parts)
+    checksum: int = crc32c(b"".join(parts))
+    return checksum
 
 
 def _bytes_field(tag: int, value: bytes) -> bytes:
     """A field of `mvccpb.KeyValue`, as protobuf encodes it: left out if it is empty."""
-    return b"".join(_bytes_field_parts(tag, value))
-
-
-def _bytes_field_parts(tag: int, value: bytes) -> tuple[bytes, ...]:
-    """The same, with the value itself as a part, whose checksum may be known."""
-    return (bytes((tag,)) + _varint(len(value)), value) if value else ()
+    return bytes((tag,)) + _varint(len(value)) + value if value else b""
 
 
 def _int_field(tag: int, value: int) -> bytes:

@@ -256,8 +256,8 @@ class GeneratorState:
             self.there[change.key] = Written(change.value, created, self.steps, change.lease)
 
     def _observe_next(self, changes: Collection[Put | DeleteRange]) -> None:
-        """Of changes of one revision: a candidate's key that was put in it and is gone again is seen only by who observes
-        the election next."""
+        """Of changes of one revision: a candidate's key that was put in it and is gone again is seen only by who
+        observes the election next."""
         for change in changes:
             name, slash, _ = change.key.partition(b"/")
             if isinstance(change, Put) and slash and change.key not in self.there:
