@@ -24,6 +24,7 @@ from etcd_lockstep.servers.identities import identities
 from etcd_lockstep.strategies.operation_table import simpler
 from etcd_lockstep.strategies.workloads import CERTIFICATES, JWT, Workload
 from etcd_lockstep.target import ALL
+from etcd_lockstep.targets.fake import FakeServerTarget, FakeTarget
 from etcd_lockstep.targets.model import ModelTarget
 from etcd_lockstep.targets.wire import WireTarget
 from etcd_lockstep.trace import AuthRevision, TokenOf, Trace
@@ -61,6 +62,15 @@ def test_the_model_the_fake_and_a_real_etcd_agree(real_etcd: RunningEtcd) -> Non
         run.fuzz(stage)
     assert list(map(str, run.findings)) == []
     assert all(search.steps > 100 for search in run.searches)
+
+
+def test_the_fake_in_this_process_knows_its_clients_as_its_server_does() -> None:
+    run = Run(plan(NoEtcd(), "fake-server", examples=12))
+    for stage in run.stages():
+        assert [type(target) for target in stage.participants.others] == [FakeTarget, FakeServerTarget]
+        run.fuzz(stage)
+    assert list(map(str, run.findings)) == []
+    assert all(search.steps > 300 for search in run.searches)
 
 
 def test_a_target_of_the_users_is_not_asked_for_certificates() -> None:

@@ -151,10 +151,7 @@ class Participants:
         model = ModelTarget(server)
         first = not self.workers
         self.workers.append(Worker(model, []))
-        if tokens:  # certificates are sent over a network
-            self._add(FakeServerTarget(self._release, min_lease_ttl, quota, ops, tokens=tokens, name="fake"))
-        else:
-            self._add(FakeTarget(self._release, min_lease_ttl, quota, ops))
+        self._add(FakeTarget(self._release, min_lease_ttl, quota, ops, tokens=tokens))
         if real and not client_alone:
             self._add(real)
         for wanted in against:

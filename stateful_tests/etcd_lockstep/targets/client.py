@@ -22,6 +22,9 @@ Speciality: TypeAlias = Callable[[Any, str], Result]
 class Client(ABC):
     """One client of one etcd."""
 
+    no_token = ""
+    """What is sent with an operation of nobody, in a token's place."""
+
     def __init__(self, settle: float = 0.0) -> None:
         """`settle`: see `WatchSession`."""
         self._settle = settle
@@ -47,7 +50,7 @@ class Client(ABC):
     def apply(self, operation: op.Operation) -> Result:
         """Raises `TargetDied` where the answer is unknown, `Malformed` where it is none of etcd's."""
         speciality = self._specialities.get(type(operation))
-        return speciality(operation, "") if speciality else self.ask(operation)
+        return speciality(operation, self.no_token) if speciality else self.ask(operation, self.no_token)
 
     def begin_at(self, revision: int) -> None:
         """A sequence begins in a store that stands at this revision."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
@@ -23,6 +26,7 @@ from etcd_model.errors import STREAM_ENDED, Code
 from etcd_model.operations import As, Campaign, Compact, Lock, Observe
 from etcd_model.results import Waiting
 from fake_etcd import Engine, EtcdError, StreamClosed, Tls, VirtualClock, WatchStream, serve
+from fake_etcd.auth_tokens import NAMELESS, CertificateName
 from fake_etcd.server_calls import token_of
 from fake_etcd.wire import messages
 
@@ -36,17 +40,26 @@ class FakeTarget(Target):
     capabilities = ALL
 
     def __init__(
-        self, version: str, min_lease_ttl: int, quota_bytes: int | None = None, max_txn_ops: int = MAX_TXN_OPS
+        self,
+        version: str,
+        min_lease_ttl: int,
+        quota_bytes: int | None = None,
+        max_txn_ops: int = MAX_TXN_OPS,
+        *,
+        tokens: str = "",
     ) -> None:
+        """`tokens`: as in `ServerSettings`."""
         clock = VirtualClock()
-        self._engine = Engine(
-            version,
-            min_lease_ttl=min_lease_ttl,
-            clock=clock,
-            quota_bytes=quota_bytes or 0,
-            max_txn_ops=max_txn_ops,
-        )
-        self._client = _InProcess(self._engine, clock)
+        with _identity_files(tokens) as folder:
+            self._engine = Engine(
+                version,
+                min_lease_ttl=min_lease_ttl,
+                clock=clock,
+                quota_bytes=quota_bytes or 0,
+                max_txn_ops=max_txn_ops,
+                auth_token=auth_token(tokens or "simple", folder),
+            )
+        self._client = (_ByCertificate if tokens else _InProcess)(self._engine, clock)
 
     def reset(self) -> int | None:
         """Empty and compacted, as a real etcd stands after its reset."""
@@ -118,6 +131,20 @@ class _InProcess(Client):
         self._clock.advance(seconds)
 
 
+class _ByCertificate(_InProcess):
+    """A client that the engine is told the certificate of, as a server with TLS reads it from the connection."""
+
+    no_token = CertificateName(NAMELESS)
+
+    def _as(self, operation: As, token: str) -> Result:
+        if operation.claims is not None:
+            operation = replace(operation, token=identities().token(operation.claims), claims=None)
+        return super()._as(operation, token)
+
+    def sent_token(self, operation: As) -> str:
+        return super().sent_token(operation) or CertificateName(operation.certificate or NAMELESS)
+
+
 class _InProcessWatch:
     """A stream of the engine's: a `Duplex`."""
 
@@ -148,6 +175,15 @@ def _answer(error: EtcdError) -> Error:
     return Error(Code(error.code.value[0]), error.message)
 
 
+@contextmanager
+def _identity_files(tokens: str) -> Iterator[Path]:
+    """A folder with what a server reads at its start that knows its clients by certificates; empty for another."""
+    with TemporaryDirectory(prefix="etcd-lockstep-") as folder:
+        if tokens:
+            identities().write(Path(folder))
+        yield Path(folder)
+
+
 class FakeServerTarget(WireTarget):
     """The fake behind gRPC, on a loopback port of its own."""
 
@@ -159,23 +195,20 @@ class FakeServerTarget(WireTarget):
         max_txn_ops: int = MAX_TXN_OPS,
         *,
         tokens: str = "",
-        name: str = "fake-server",
     ) -> None:
         """`tokens`: as in `ServerSettings`."""
-        with TemporaryDirectory(prefix="etcd-lockstep-") as folder:  # they are read once
-            if tokens:
-                identities().write(Path(folder))
+        with _identity_files(tokens) as folder:
             engine = Engine(
                 version,
                 min_lease_ttl=min_lease_ttl,
                 clock=time.monotonic,
                 quota_bytes=quota_bytes or 0,
                 max_txn_ops=max_txn_ops,
-                auth_token=auth_token(tokens or "simple", Path(folder)),
+                auth_token=auth_token(tokens or "simple", folder),
             )
             tls = Tls(f"{folder}/cert.pem", f"{folder}/key.pem", f"{folder}/ca.pem", client_cert_auth=True)
             self._server = serve(engine, "127.0.0.1:0", tls=tls if tokens else None)
-        super().__init__(name, Access(self._server.address, identities=identities() if tokens else None))
+        super().__init__("fake-server", Access(self._server.address, identities=identities() if tokens else None))
 
     @property
     def address(self) -> str:
