@@ -50,6 +50,21 @@ def recording(tmp_path: Path) -> Binary:
     return Binary(path)
 
 
+@pytest.mark.parametrize(("settings", "cores"), [(ServerSettings(), "1"), (ServerSettings(parallel=True), "all")])
+def test_a_server_of_one_client_runs_on_one_core(
+    settings: ServerSettings, cores: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOMAXPROCS", raising=False)
+    path = tmp_path / "etcd"
+    path.write_text(f'#!/bin/sh\necho "${{GOMAXPROCS:-all}}" >"{tmp_path}/cores"\nexec "{real().path}" "$@"\n')
+    path.chmod(0o755)
+    with servers.start(Binary(path), settings=settings):
+        assert (tmp_path / "cores").read_text() == f"{cores}\n"
+    monkeypatch.setenv("GOMAXPROCS", "3")
+    with servers.start(Binary(path), settings=settings):
+        assert (tmp_path / "cores").read_text() == "3\n"
+
+
 def flags_of_starts(binary: Binary) -> list[list[str]]:
     assert binary.path is not None
     lines = (binary.path.parent / "flags").read_text().splitlines()
@@ -63,6 +78,7 @@ def flags_of_starts(binary: Binary) -> list[list[str]]:
     ("settings", "flags"),
     [
         (ServerSettings(), []),
+        (ServerSettings(parallel=True), []),
         (ServerSettings(cheap_passwords=True), ["--bcrypt-cost=4"]),
         (ServerSettings(quota_bytes=2**20), ["--quota-backend-bytes=1048576"]),
         (ServerSettings(cheap_passwords=True, quota_bytes=1), ["--bcrypt-cost=4", "--quota-backend-bytes=1"]),

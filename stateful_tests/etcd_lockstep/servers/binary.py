@@ -26,6 +26,7 @@ from etcd_lockstep.servers.settings import (
     etcd_flags,
     free_ports,
     setting_flags,
+    setting_variables,
 )
 
 _ROOM = 2**30
@@ -179,7 +180,7 @@ class BinaryEtcd(StartedEtcd):
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     cwd=self.directory,
-                    env=environment(),
+                    env={**setting_variables(self._settings), **environment()},
                     start_new_session=True,  # Ctrl-C must not reach the server, which the report still needs
                 )
         except OSError as error:

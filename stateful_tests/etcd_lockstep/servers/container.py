@@ -23,6 +23,7 @@ from etcd_lockstep.servers.settings import (
     etcd_flags,
     free_ports,
     setting_flags,
+    setting_variables,
 )
 from etcd_lockstep.servers.sources import Container
 
@@ -212,6 +213,7 @@ class ContainerEtcd(StartedEtcd):
             cluster=own.cluster,
         )
         container: Any = DockerContainer(self._image.reference).with_command(flags + setting_flags(self._settings))
+        container.with_envs(**setting_variables(self._settings))
         # A container that is started again finds its volume, and nothing in its memory.
         in_memory = {"Type": "tmpfs", "Target": _DATA, "TmpfsOptions": {"Mode": 0o1777}}
         in_volume = {"Type": "volume", "Target": _DATA}
