@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
-from etcd_model import State, step
+from etcd_model import State, nondeterminism, step
 from etcd_model.errors import EMPTY_KEY, INVALID_SORT_OPTION
-from etcd_model.operations import Put, Range, SortOrder, SortTarget
+from etcd_model.operations import Put, Range, RangeStream, SortOrder, SortTarget, Txn
 from etcd_model.quirks import quirks_of
 from etcd_model.ranges import check, read, select
 from etcd_model.results import KeyValue, RangeResult
@@ -61,6 +64,41 @@ def test_a_sort_of_nothing_but_ties_is_in_order_of_key(order: SortOrder, target:
     operation = Range(b"\x00", b"\x00", sort_order=order, sort_target=target)
     result = read(operation, KEYS, 2, quirks_of("3.5.16"))
     assert [kv.key for kv in result.kvs] == sorted(KEYS)
+
+
+SEVEN = tuple(b"%d" % number for number in range(7))
+BY_VALUE = Range(b"0", b"8", sort_target=SortTarget.VALUE)
+
+
+def holding(keys: Sequence[bytes], values: Sequence[bytes]) -> State:
+    state = State()
+    for key, value in zip(keys, values, strict=True):
+        state, _ = step(state, Put(key, value))
+    return state
+
+
+@pytest.mark.parametrize(
+    ("keys", "values", "operation", "is_open"),
+    [
+        (SEVEN, [b"v"] * 7, BY_VALUE, True),
+        (SEVEN, SEVEN, BY_VALUE, False),
+        (SEVEN, [b"v"] * 7, replace(BY_VALUE, sort_target=SortTarget.CREATE), False),
+        (SEVEN, [b"v"] * 7, replace(BY_VALUE, sort_target=SortTarget.KEY), False),
+        (SEVEN, [b"v"] * 7, replace(BY_VALUE, sort_target=SortTarget.VERSION), True),
+        (SEVEN, [b"v"] * 7, replace(BY_VALUE, range_end=b"6"), False),
+        (SEVEN, [b"v"] * 7, replace(BY_VALUE, revision=7), False),
+        (SEVEN, [b"v"] * 7, RangeStream(b"0", b"8", sort_target=SortTarget.VALUE), True),
+        (SEVEN, [b"v"] * 7, Txn(success=(BY_VALUE,)), True),
+        (SEVEN, [b"v"] * 7, Txn(failure=(Txn(success=(BY_VALUE,)),)), True),
+        (SEVEN[:6], [b"v"] * 6, Txn(success=(Put(b"6", b"v"), BY_VALUE)), True),
+        (SEVEN[:6], [b"v"] * 6, Txn(success=(BY_VALUE,)), False),
+        (SEVEN, [b"v"] * 7, Txn(success=(replace(BY_VALUE, sort_target=SortTarget.KEY),)), False),
+    ],
+)
+def test_the_order_of_ties_is_open_from_seven_keys_on(
+    keys: Sequence[bytes], values: Sequence[bytes], operation: Range | Txn, is_open: bool
+) -> None:
+    assert (nondeterminism(operation, holding(keys, values)) is not None) is is_open
 
 
 def test_the_revision_reported_is_that_of_the_header_not_that_of_the_keys() -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 
 import pytest
 
-from etcd_lockstep.strategies import auth, kv, lock, txn
+from etcd_lockstep.strategies import auth, kv, lock, time, txn
 from etcd_lockstep.strategies.choices import BYTES, ChoiceDecoder
-from etcd_lockstep.strategies.generator_state import LONG_VALUES, NUMBERS, VALUES, GeneratorState, Written
-from etcd_lockstep.trace import LeaseOf, RevisionAt, Trace
+from etcd_lockstep.strategies.generator_state import LONG_RANGE, LONG_VALUES, NUMBERS, VALUES, GeneratorState, Written
+from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf, Trace
 from etcd_model import operations as op
 from etcd_model.ranges import FROM_KEY
 
@@ -78,6 +79,59 @@ def test_some_of_those_who_observe_come_after_a_candidate_who_is_gone_at_once() 
     follow = [after(op.LeaseGrant(60, 7), campaign, one).next for one in drawn if isinstance(one, op.Txn)]
     assert len(follow) > 20
     assert all(isinstance(one, op.Observe) for one in follow)
+
+
+def test_a_long_range_is_streamed_once_it_is_there() -> None:
+    random = Random(0)
+
+    def drawn(state: GeneratorState) -> list[op.Operation]:
+        return [kv.range_stream(ChoiceDecoder(random.randbytes(BYTES)), state) for _ in range(200)]
+
+    long_ranges = [one for one in drawn(GeneratorState()) if isinstance(one, op.Txn)]
+    assert len(long_ranges) > 40
+    for one in long_ranges:
+        puts = [put for put in one.success if isinstance(put, op.Put)]
+        values = [put.value for put in puts]
+        assert [put.key for put in puts] == [*LONG_RANGE]
+        assert len(set(values)) == len(values) == len(one.success)
+        assert values != sorted(values)
+    state = after(long_ranges[0])
+    assert state.there == {}  # nothing else is drawn of it
+    streamed = [one for one in drawn(state) if isinstance(one, op.RangeStream) and one.key == LONG_RANGE[0]]
+    assert len(streamed) > 40
+    assert {one.sort_target for one in streamed} == {op.SortTarget.KEY, op.SortTarget.VALUE}
+    assert not any(isinstance(one, op.Txn) for one in drawn(state))
+
+
+def test_a_target_that_knows_no_txn_is_asked_for_no_long_range() -> None:
+    random = Random(0)
+    state = GeneratorState(operations=("range_stream", "put"))
+    drawn = {type(kv.range_stream(ChoiceDecoder(random.randbytes(BYTES)), state)) for _ in range(100)}
+    assert drawn == {op.RangeStream}
+
+
+def test_leases_expire_under_auth_where_all_know_it() -> None:
+    random = Random(0)
+
+    def preludes(operations: tuple[str, ...] | None) -> list[tuple[op.Operation, ...]]:
+        state = GeneratorState(operations=operations)
+        return [time.prelude(ChoiceDecoder(random.randbytes(BYTES)), state) for _ in range(100)]
+
+    assert 10 < sum(op.AuthEnable() in prelude for prelude in preludes(None)) < 40
+    assert not any(op.AuthEnable() in prelude for prelude in preludes(("lease_grant", "put", "auth_enable")))
+
+
+def test_where_auth_is_on_root_asks_mostly_and_nobody_is_said_to_let_time_pass() -> None:
+    random = Random(0)
+
+    def sent(state: GeneratorState, operation: op.Operation) -> Counter[op.Operation]:
+        return Counter(time.in_a_name(ChoiceDecoder(random.randbytes(BYTES)), state, operation) for _ in range(100))
+
+    under_auth = after(op.Authenticate("root", "p"))
+    assert sent(under_auth, PUT)[op.As(TokenOf(1), PUT)] > 80
+    assert sent(under_auth, PUT)[PUT] > 2
+    assert sent(under_auth, op.Advance(2)) == {op.Advance(2): 100}
+    assert sent(after(PUT), PUT) == {PUT: 100}
 
 
 def test_most_deletions_and_ranges_are_about_what_is_there() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
 
@@ -19,6 +20,7 @@ from etcd_model.lease import expire
 from etcd_model.operations import (
     SENTINEL_KEY,
     Advance,
+    As,
     HashKV,
     LeaseGrant,
     LeaseKeepAlive,
@@ -335,7 +337,8 @@ class RealTime(ModelTarget):
     real_time = True
 
 
-def test_a_keep_alive_waits_for_the_end_of_its_own_lease_alone() -> None:
+@pytest.mark.parametrize("asked", [LeaseKeepAlive, lambda lease: As("token", LeaseKeepAlive(lease))])
+def test_a_keep_alive_waits_for_the_end_of_its_own_lease_alone(asked: Callable[[int], Operation]) -> None:
     state = State()
     timeline = Timeline(RealTime(Server()), state)
     for lease in (1, 2):
@@ -343,5 +346,5 @@ def test_a_keep_alive_waits_for_the_end_of_its_own_lease_alone() -> None:
         timeline.follow(state, granted, before=0, after=0)
         state = granted
     for renewed, other in ((1, 2), (2, 1)):
-        left = [set(one.leases) for one in timeline.possible(state, LeaseKeepAlive(renewed), before=2.5, after=2.6)]
+        left = [set(one.leases) for one in timeline.possible(state, asked(renewed), before=2.5, after=2.6)]
         assert left == [{other}, set()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from etcd_model import auth
@@ -13,6 +14,8 @@ from etcd_model.events import survivors
 from etcd_model.history_hash import nondeterministic_hash
 from etcd_model.kv import put
 from etcd_model.lock import left_behind
+from etcd_model.ranges import SORTED_STABLY, has_unstable_ties, select
+from etcd_model.results import KeyValue
 from etcd_model.sizes import near_limit
 from etcd_model.state import State
 from etcd_model.step import step
@@ -35,8 +38,10 @@ def nondeterminism(operation: op.Operation, state: State) -> str | None:
             )
         case op.Authenticate():
             return stale_password(state, operation.name)
-        case op.Put() | op.Range() | op.DeleteRange() | op.Txn() | op.Proclaim() | op.Unlock():
+        case op.Put() | op.DeleteRange() | op.Proclaim() | op.Unlock():
             return NEAR_LIMIT if near_limit(operation) else inverted_range(state, operation)
+        case op.Range() | op.Txn():
+            return NEAR_LIMIT if near_limit(operation) else inverted_range(state, operation) or _ties(state, operation)
         case op.Lock() | op.Campaign():
             return NEAR_LIMIT if near_limit(operation) else _waiting(operation, state)
         case op.UserChangePassword(hashed_password=hashed):
@@ -67,6 +72,39 @@ def nondeterminism(operation: op.Operation, state: State) -> str | None:
             return nondeterministic_hash(state, operation.revision)
         case _:
             return None
+
+
+TIES = "so many keys are sorted that the order of ties among them is not defined"
+
+
+def _ties(state: State, operation: op.Range | op.Txn) -> str | None:
+    """A read of a txn may be of keys that it has put itself, whatever they will be then."""
+    if isinstance(operation, op.Range):
+        return TIES if _sorts(operation) and has_unstable_ties(_named(state, operation), operation) else None
+    requests = list(_requests(operation))
+    puts = sum(isinstance(request, op.Put) for request in requests)
+    sorted_reads = (request for request in requests if isinstance(request, op.Range) and _sorts(request))
+    return TIES if any(len(_named(state, read)) + puts > SORTED_STABLY for read in sorted_reads) else None
+
+
+def _sorts(operation: op.Range) -> bool:
+    """By something that several keys may have in common."""
+    return operation.sort_target != op.SortTarget.KEY
+
+
+def _named(state: State, operation: op.Range) -> list[KeyValue]:
+    """The keys of a range, at its revision if that can be read."""
+    past = state.compact_revision <= operation.revision <= state.revision and operation.revision > 0
+    keys = state.keys_at(operation.revision) if past else state.keys
+    return select(keys, operation.key, operation.range_end)
+
+
+def _requests(txn: op.Txn) -> Iterator[op.RequestOp]:
+    """Those of both branches, and of the txns in them."""
+    for request in (*txn.success, *txn.failure):
+        yield request
+        if isinstance(request, op.Txn):
+            yield from _requests(request)
 
 
 NEAR_LIMIT = "the request is so long that it may be too long"

@@ -154,12 +154,21 @@ _SORT_KEYS = {
 }
 
 
-def _sorted(kvs: list[KeyValue], operation: Range) -> list[KeyValue]:
-    """Ties stay in ascending order of key, in a descending sort too.
+SORTED_STABLY = 6
+"""Among how many elements Go's sort, which promises nothing about ties, leaves them in their order: it sorts few by
+insertion. These are 12 since Go 1.19 (sort/zsortinterface.go); before, a step of Shell's sort looks 6 elements back."""
 
-    That is so for up to 12 results (6 where etcd was built with a Go older than 1.19): Go's sort
-    is not stable, but it sorts few elements by insertion.
-    """
+
+def has_unstable_ties(kvs: list[KeyValue], operation: Range) -> bool:
+    """Whether some are equal in what they are sorted by, among so many that their order depends on the Go that built
+    the server."""
+    if len(kvs) <= SORTED_STABLY or operation.sort_target not in _SORT_KEYS:
+        return False
+    return len(set(map(_SORT_KEYS[SortTarget(operation.sort_target)], kvs))) < len(kvs)
+
+
+def _sorted(kvs: list[KeyValue], operation: Range) -> list[KeyValue]:
+    """Ties stay in ascending order of key, in a descending sort too, unless there are too many: `has_unstable_ties`."""
     order = operation.sort_order
     if order == SortOrder.NONE and operation.sort_target != SortTarget.KEY:
         order = SortOrder.ASCEND

@@ -32,6 +32,7 @@ from etcd_lockstep.comparing.lockstep import (
 )
 from etcd_lockstep.comparing.observation import Observation
 from etcd_lockstep.target import Target
+from etcd_lockstep.trace import bare
 from etcd_model import State, step
 from etcd_model.lease import expire
 from etcd_model.operations import Advance, Campaign, LeaseKeepAlive, Lock, Operation, WatchRead
@@ -131,7 +132,8 @@ class Timeline:
 
 
 def _renews(operation: Operation, lease: int) -> bool:
-    return isinstance(operation, LeaseKeepAlive) and operation.id == lease
+    asked = bare(operation)
+    return isinstance(asked, LeaseKeepAlive) and asked.id == lease
 
 
 def _answers(asked: Operation, earlier: State, state: State) -> Iterator[tuple[State, State, Result]]:
@@ -225,7 +227,7 @@ class TimedLockstep(Lockstep):
                 if state not in standing:
                     standing.append(state)
         if not standing:
-            if isinstance(operation, WatchRead | Lock | Campaign) and timeline.is_open(before, after):
+            if isinstance(bare(operation), WatchRead | Lock | Campaign) and timeline.is_open(before, after):
                 raise Inconclusive  # it takes several requests, and something may have expired between two of them
             for was, state, _ in outcomes:
                 timeline.follow(was, state, before, after)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from etcd_lockstep.names import operation_name
 from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.trace import UNKNOWN_LEASE, LeaseOf, MemberOf, RevisionAt, TokenOf, bare
 from etcd_model.lock import key_of
@@ -49,6 +50,12 @@ KEYS = (b"a", b"ab", b"b", b"a\x00", b"aa", b"a\xff")
 
 MOST_KEYS = 6
 """From seven equal elements on, the order in which etcd sorts ties depends on the Go that built it."""
+
+LONG_RANGE = tuple(b"0%02d" % number for number in range(41))
+"""Keys of which a RangeStream makes several chunks. They are below all others, so that no other range has them, which
+may be sorted."""
+
+LONG_RANGE_END = b"1"
 
 VALUES = (b"1", b"2", b"", b"a", b"10", b"\x00", b"\xff\xc3(", b"long " * 60)
 """Beside usual ones: none, two digits, a zero byte, what is no UTF-8, and one that is longer than a line."""
@@ -129,6 +136,8 @@ class GeneratorState:
         self.there: dict[bytes, Written] = {}
         """What the keys hold: a guess, since what was asked may have been refused, or a txn have taken the other
         branch."""
+        self.is_long_there = False
+        """Whether the keys of the long range were put."""
         self.deletions: list[int] = []
         """Steps after which keys were gone."""
         self.compacted: list[RevisionAt] = []
@@ -164,6 +173,10 @@ class GeneratorState:
         """The ids of the caller's own under which leases are granted."""
         return list(self._own_ids.values())
 
+    def may_draw(self, operation: type[Operation]) -> bool:
+        """Whether every target knows it."""
+        return self.operations is None or operation_name(operation) in self.operations
+
     def follow(self, operation: Operation) -> None:
         """The operation has been applied, as the next step."""
         self.steps += 1
@@ -174,6 +187,7 @@ class GeneratorState:
                 for change in changes:
                     self._follow_change(change)
                 self._observe_next(changes)
+                self.is_long_there |= any(change.key == LONG_RANGE[-1] for change in changes)
             case LeaseGrant(id=own):
                 self.live.append(LeaseOf(self.steps))
                 if own and own not in self.own_leases:
@@ -249,7 +263,7 @@ class GeneratorState:
             self.leading = {
                 key: leader for key, leader in self.leading.items() if not _in_range(key, change.key, change.range_end)
             }
-        elif change.key and len(change.key) <= _LONGEST_KEY:
+        elif change.key and len(change.key) <= _LONGEST_KEY and change.key not in LONG_RANGE:
             self.written.append(change.key)
             before = self.there.get(change.key)
             created = before.created if before else self.steps

@@ -6,9 +6,19 @@ from dataclasses import fields
 from typing import Any
 
 from etcd_lockstep.strategies.choices import ChoiceDecoder
-from etcd_lockstep.strategies.generator_state import GeneratorState
+from etcd_lockstep.strategies.generator_state import LONG_RANGE, LONG_RANGE_END, GeneratorState
 from etcd_lockstep.trace import RevisionAt
-from etcd_model.operations import Compact, DeleteRange, Put, Range, RangeStream, SortOrder, SortTarget
+from etcd_model.operations import (
+    Compact,
+    DeleteRange,
+    Operation,
+    Put,
+    Range,
+    RangeStream,
+    SortOrder,
+    SortTarget,
+    Txn,
+)
 
 _SORTS = tuple((order, target) for order in (*SortOrder, 3) for target in SortTarget)
 _FLAGS = ("serializable", "keys_only", "count_only")
@@ -43,8 +53,19 @@ def range_(choices: ChoiceDecoder, state: GeneratorState) -> Range:
     return Range(key, **options)
 
 
-def range_stream(choices: ChoiceDecoder, state: GeneratorState) -> RangeStream:
-    """What a range may ask for, mostly without what a stream refuses: sort orders and filters."""
+_LONG_LIMITS = (0, 0, 10, 11, 30, 31)
+"""Around the ends of the chunks of a RangeStream, of which the first has ten keys, and each after it twice as many."""
+
+
+def range_stream(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
+    """What a range may ask for, mostly without what a stream refuses: sort orders and filters. Sometimes of so many
+    keys that they take several chunks, after a txn that puts these."""
+    if choices.one_in(3) and (state.is_long_there or state.may_draw(Txn)):
+        if not state.is_long_there:
+            return Txn(success=tuple(map(Put, LONG_RANGE, _shuffled(choices))))
+        sort_target = choices.pick((SortTarget.VALUE, SortTarget.VALUE, SortTarget.KEY))  # of the others, all are equal
+        limit, keys_only = choices.pick(_LONG_LIMITS), choices.one_in(4)
+        return RangeStream(LONG_RANGE[0], LONG_RANGE_END, limit=limit, sort_target=sort_target, keys_only=keys_only)
     asked = range_(choices, state)
     options = {field.name: getattr(asked, field.name) for field in fields(asked)}
     if not choices.one_in(4):
@@ -53,6 +74,12 @@ def range_stream(choices: ChoiceDecoder, state: GeneratorState) -> RangeStream:
     if state.compacted and choices.one_in(6):
         options["revision"] = RevisionAt(choices.pick(state.compacted[-2:]).step, -1)
     return RangeStream(**options)
+
+
+def _shuffled(choices: ChoiceDecoder) -> list[bytes]:
+    """As many values as a long range has keys, no two of them equal, in an order that is not that of the keys."""
+    count, first = len(LONG_RANGE), choices.count(len(LONG_RANGE) - 1)
+    return [b"%d" % (10 + (first + 7 * place) % count) for place in range(count)]
 
 
 def put(choices: ChoiceDecoder, state: GeneratorState) -> Put:

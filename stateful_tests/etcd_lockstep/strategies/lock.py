@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from etcd_lockstep.names import operation_name
 from etcd_lockstep.strategies.choices import ChoiceDecoder
 from etcd_lockstep.strategies.generator_state import OWN_LEASE_IDS, GeneratorState
 from etcd_lockstep.trace import UNKNOWN_LEASE
@@ -53,7 +52,7 @@ def lock(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
         return _grant(choices, state)
     name, asks = _name(choices, state), not choices.one_in(3)
     is_taken = any(key.startswith(name + b"/") for key in state.owned)
-    if asks or not is_taken or not _may_draw(Put, state):
+    if asks or not is_taken or not state.may_draw(Put):
         return Lock(name, lease, _meanwhile(choices, state, name, lease))
     return Put(key_of(name, choices.pick([own for own in OWN_LEASE_IDS if own != lease])), state.value(choices))
 
@@ -74,12 +73,7 @@ def campaign(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
 
 def _meanwhile(choices: ChoiceDecoder, state: GeneratorState, name: bytes, lease: int) -> Operation | None:
     asked = _another_asks(choices, state, name, lease)
-    return asked if asked is not None and _may_draw(type(asked), state) else None
-
-
-def _may_draw(operation: type[Operation], state: GeneratorState) -> bool:
-    """Whether the target knows it."""
-    return state.operations is None or operation_name(operation) in state.operations
+    return asked if asked is not None and state.may_draw(type(asked)) else None
 
 
 def _another_asks(choices: ChoiceDecoder, state: GeneratorState, name: bytes, lease: int) -> Operation | None:
@@ -126,7 +120,7 @@ def resign(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
 
 def _is_too_early(choices: ChoiceDecoder, state: GeneratorState) -> bool:
     """Mostly, where nobody seems to lead: then there is little to say, or to see."""
-    return not state.leading and not choices.one_in(12) and _may_draw(Campaign, state)
+    return not state.leading and not choices.one_in(12) and state.may_draw(Campaign)
 
 
 def leader(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
@@ -138,7 +132,7 @@ def observe(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
     if _is_too_early(choices, state):
         return campaign(choices, state)
     name = _name_of_one(choices, state)
-    if choices.one_in(3) and _may_draw(Txn, state):
+    if choices.one_in(3) and state.may_draw(Txn):
         return _gone_at_once(choices, state, name)
     return Observe(name)
 

@@ -295,11 +295,15 @@ TIME = Workload(
         "txn": (1, 2, 0, 2),
         "watch_create": (0, 2, 1, 0),
         "watch_read": (0, 2, 1, 0),
+        **dict.fromkeys(("user_add", "user_grant_role", "auth_enable", "authenticate"), (0,)),  # the prelude has them
     },
     share=2,
+    settings=ServerSettings(cheap_passwords=True),
     draws={"lease_grant": time.lease_grant, "put": _leased},
     lengths=(14, 10, 18),
     prelude=time.prelude,
+    wrap=time.in_a_name,
+    final_check=auth.final_check,
     workers=12,
 )
 
