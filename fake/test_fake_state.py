@@ -129,6 +129,23 @@ def test_a_journal_holds_the_last_entries() -> None:
             FakeEtcd(journal=-1)
 
 
+def test_a_journal_tells_streams_of_watchers_apart() -> None:
+    with FakeEtcd(journal=10) as etcd:
+        streams = [
+            stubs(etcd.channel()).watch.Watch(iter([pb.WatchRequest(create_request=pb.WatchCreateRequest(key=key))]))
+            for key in (b"a", b"b")
+        ]
+        for stream in streams:
+            assert next(stream).created
+        put(etcd, b"a")
+        assert etcd.journal is not None
+        of_stream = {
+            entry.request.create_request.key: entry.stream for entry in etcd.journal if entry.stream and entry.request
+        }
+        assert sorted(of_stream.values()) == [1, 2]
+        assert [entry.stream for entry in etcd.journal if entry.path.endswith("/Put")] == [0]
+
+
 def test_a_json_web_token_counts_for_as_long_as_it_had_left(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_bytes(b"a secret")
