@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from typing import cast
 
 import pytest
 
 from etcd_lockstep.target import Target
 from etcd_lockstep.targets.fake import FakeServerTarget
-from etcd_lockstep.targets.waiting import ANSWER_SECONDS, acquire
+from etcd_lockstep.targets.waiting import ANSWER_SECONDS, SILENCE_SECONDS, Calls, acquire, seconds_to_observe
 from etcd_model import operations as op
 from etcd_model.errors import Code, Error
 from etcd_model.ranges import FROM_KEY
 from etcd_model.results import (
     CampaignResult,
     ElectionResult,
+    KeyValue,
     LeaderResult,
     LeaseGrantResult,
     LockResult,
@@ -144,6 +146,45 @@ def test_a_leader_is_observed_and_where_there_is_none_nothing_comes(target: Targ
     assert isinstance(target.apply(op.Proclaim(won.leader, b"still me")), ElectionResult)
     assert isinstance(target.apply(op.Resign(won.leader)), ElectionResult)
     assert target.apply(op.Observe(b"e")) == LeaderResult(revision=0)
+
+
+GONE_AT_ONCE = op.Txn(success=(op.Put(b"e/1", b"me"), op.DeleteRange(b"e/", FROM_KEY)))
+
+
+def test_who_is_gone_in_the_revision_of_the_put_is_observed_until_the_next(target: Target) -> None:
+    target.apply(GONE_AT_ONCE)
+    observed = target.apply(op.Observe(b"e"))
+    assert isinstance(observed, LeaderResult)
+    assert observed.kv is not None
+    assert (observed.kv.key, observed.kv.value) == (b"e/1", b"me")
+    target.apply(op.Put(b"other"))
+    assert target.apply(op.Observe(b"e")) == LeaderResult(revision=0)
+
+
+class _Holding:
+    """A server with these candidates, at revision 5."""
+
+    def __init__(self, *keys: bytes) -> None:
+        self._kvs = tuple(KeyValue(key, b"", 5, 5, 1) for key in keys)
+
+    def ask(self, _operation: op.Operation, _token: str = "") -> Result:
+        return RangeResult(5, self._kvs)
+
+
+@pytest.mark.parametrize(
+    ("keys", "last_txn", "due"),
+    [
+        ((b"e/1",), (0, op.Txn()), True),
+        ((), (0, op.Txn()), False),
+        ((), (5, GONE_AT_ONCE), True),
+        ((), (5, op.Txn(failure=(op.Txn(success=(op.Put(b"e/1"),)),))), True),
+        ((), (4, GONE_AT_ONCE), False),
+        ((), (5, op.Txn(success=(op.Put(b"f/1"), op.Put(b"e")))), False),
+    ],
+)
+def test_an_answer_that_is_due_is_waited_for(keys: tuple[bytes, ...], last_txn: tuple[int, op.Txn], due: bool) -> None:
+    seconds = seconds_to_observe(cast("Calls", _Holding(*keys)), b"e", "", last_txn)
+    assert seconds == (ANSWER_SECONDS if due else SILENCE_SECONDS)
 
 
 class _Slow:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from etcd_model.errors import Code, Error
 from etcd_model.lock import key_of
-from etcd_model.operations import Campaign, Lock, Operation, Range, SortOrder, SortTarget
+from etcd_model.operations import Campaign, Lock, Operation, Put, Range, SortOrder, SortTarget, Txn
 from etcd_model.results import RangeResult, Result, Waiting
 
 WAIT_SECONDS = 0.15
@@ -47,9 +47,34 @@ class Calls(Protocol):
 
 def contenders(calls: Calls, name: bytes, token: str) -> list[bytes] | None:
     """The keys under the name of a lock or an election, the owner's first; None where they can't be read."""
+    found = _queue(calls, name, token)
+    return [kv.key for kv in found.kvs] if found is not None else None
+
+
+def _queue(calls: Calls, name: bytes, token: str) -> RangeResult | None:
     order, target = SortOrder.ASCEND, SortTarget.CREATE
     found = calls.ask(Range(name + b"/", name + b"0", sort_order=order, sort_target=target, keys_only=True), token)
-    return [kv.key for kv in found.kvs] if isinstance(found, RangeResult) else None
+    return found if isinstance(found, RangeResult) else None
+
+
+def seconds_to_observe(calls: Calls, name: bytes, token: str, last_txn: tuple[int, Txn]) -> float:
+    """How long who observes an election listens. An answer is due where there is a candidate, or one was put in the
+    current revision and is gone again, which takes a txn: `last_txn` is the last one, with the revision after it."""
+    queue = _queue(calls, name, token)
+    if queue is None or queue.kvs:
+        return ANSWER_SECONDS
+    revision, txn = last_txn
+    return ANSWER_SECONDS if queue.revision == revision and _puts_below(txn, name + b"/") else SILENCE_SECONDS
+
+
+def _puts_below(txn: Txn, prefix: bytes) -> bool:
+    """Whether a txn may put a key with this prefix."""
+    return any(
+        _puts_below(request, prefix)
+        if isinstance(request, Txn)
+        else isinstance(request, Put) and request.key.startswith(prefix)
+        for request in (*txn.success, *txn.failure)
+    )
 
 
 def acquire(calls: Calls, operation: Lock | Campaign, token: str) -> Result:

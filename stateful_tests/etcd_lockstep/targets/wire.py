@@ -19,7 +19,7 @@ from etcd_lockstep.targets.authorization import token_metadata
 from etcd_lockstep.targets.client import Client
 from etcd_lockstep.targets.footprint import NOTED, Footprint, expect
 from etcd_lockstep.targets.transport import CALL_TIMEOUT, Incoming, WatchCall, definite
-from etcd_lockstep.targets.waiting import ANSWER_SECONDS, SILENCE_SECONDS, acquire, contenders
+from etcd_lockstep.targets.waiting import acquire, seconds_to_observe
 from etcd_lockstep.targets.watching import Duplex, StreamEnded
 from etcd_model.errors import COMPACTED, LEASE_NOT_FOUND, Error
 from etcd_model.operations import (
@@ -34,6 +34,7 @@ from etcd_model.operations import (
     MemberAdd,
     Observe,
     Operation,
+    Txn,
 )
 from etcd_model.ranges import FROM_KEY
 from etcd_model.results import (
@@ -43,6 +44,7 @@ from etcd_model.results import (
     LeaseLeasesResult,
     LeaseRevokeResult,
     Result,
+    TxnResult,
 )
 from fake_etcd.stubs import bind
 from fake_etcd.wire.methods import METHOD
@@ -77,7 +79,10 @@ class Wire(Client):
         self.footprint = Footprint()
         self._just_added: tuple[int, set[frozenset[str]]] = (0, set())
         """A second of the clock, and the peer URLs of the members that were added in it."""
+        self._last_txn: tuple[int, Txn] = (0, Txn())
+        """The last that was made, and the revision after it."""
         self._specialities[MemberAdd] = self._add_member
+        self._specialities[Txn] = self._txn
         self._methods = self._usual_methods = _Methods(channel)
         self._methods_of: dict[str, _Methods] = {}
         """By the name of the client's certificate."""
@@ -119,6 +124,12 @@ class Wire(Client):
             return result
 
         return note
+
+    def _txn(self, operation: Any, token: str) -> Result:
+        result = self.ask(operation, token)
+        if isinstance(result, TxnResult):
+            self._last_txn = (result.revision, operation)
+        return result
 
     def _add_member(self, operation: Any, token: str) -> Result:
         """A member's id is made of its peer URLs and the second in which it is added (etcd
@@ -174,7 +185,7 @@ class Wire(Client):
 
     def receive_first(self, operation: Observe, token: str) -> Message | Error | None:
         path, request = encode(operation)
-        seconds = SILENCE_SECONDS if contenders(self, operation.name, token) == [] else ANSWER_SECONDS
+        seconds = seconds_to_observe(self, operation.name, token, self._last_txn)
         stream = Incoming(self._methods[path](request, metadata=token_metadata(token)))
         try:
             message: Message | None = stream.receive(seconds)
