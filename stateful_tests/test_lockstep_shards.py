@@ -9,21 +9,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
 from etcd_lockstep.comparing.comparison import Difference
 from etcd_lockstep.console.cli import main
 from etcd_lockstep.searching.findings import Finding, Signature
+from etcd_lockstep.shards import plain
 from etcd_lockstep.shards.messages import Begin, Ended, Found, from_line, to_line
 from etcd_lockstep.shards.plain import BadPlainData, from_plain, to_plain
 from etcd_lockstep.shards.result import AcceptedByShard, ShardResult, ShardTargets, WorkloadSummary, merged
 from etcd_lockstep.shards.running import run_shard
 from etcd_lockstep.shards.shard import Shard, seed_of
-from etcd_lockstep.trace import LeaseOf, RevisionAt, TokenOf
+from etcd_lockstep.trace import AuthRevision, LeaseOf, RevisionAt, Symbol, TokenOf
 from etcd_model import operations as op
 from etcd_model import results
 from etcd_model.errors import Code, Error
@@ -67,7 +69,7 @@ def test_plain_data_is_json_and_becomes_the_same_value_again(value: object) -> N
 
 
 @pytest.mark.parametrize(
-    "plain",
+    "data",
     [
         {"is": "Popen", "args": ["true"]},
         {"is": "Put", "key": {"hex": "61"}},
@@ -75,9 +77,40 @@ def test_plain_data_is_json_and_becomes_the_same_value_again(value: object) -> N
         {"is": "Code", "number": 99},
     ],
 )
-def test_what_is_no_plain_data_of_ours_is_refused(plain: object) -> None:
+def test_what_is_no_plain_data_of_ours_is_refused(data: object) -> None:
     with pytest.raises(BadPlainData):
-        from_plain(plain)
+        from_plain(data)
+
+
+def dataclasses_in(annotation: object) -> Iterator[type]:
+    """The data classes that a value with this annotation may hold."""
+    if isinstance(annotation, type) and is_dataclass(annotation):
+        yield annotation
+    for part in get_args(annotation):
+        yield from dataclasses_in(part)
+
+
+def dataclasses_below(*kinds: type) -> set[type]:
+    """These, and all that their fields may hold."""
+    found: set[type] = set()
+    left = [*kinds]
+    while left:
+        kind = left.pop()
+        if kind not in found:
+            found.add(kind)
+            left += [one for hint in get_type_hints(kind, localns=vars(op)).values() for one in dataclasses_in(hint)]
+    return found
+
+
+def subclasses(kind: type) -> set[type]:
+    return {kind}.union(*map(subclasses, kind.__subclasses__()))
+
+
+def test_all_that_a_finding_holds_has_a_form_as_plain_data() -> None:
+    symbols = {kind for kind in subclasses(Symbol) if is_dataclass(kind)}
+    held = dataclasses_below(*op.OPERATIONS, *get_args(results.Answer), Finding, ShardResult, *symbols)
+    assert {op.Claims, AuthRevision} <= held
+    assert sorted(kind.__name__ for kind in held - set(plain._HELD)) == []
 
 
 def test_messages_are_a_line_each() -> None:

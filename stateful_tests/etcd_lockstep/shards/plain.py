@@ -17,18 +17,18 @@ from etcd_lockstep.comparing.observation import Raised
 from etcd_lockstep.searching.findings import Finding, Signature
 from etcd_lockstep.shards.result import AcceptedByShard, ShardResult, ShardTargets, WorkloadSummary
 from etcd_lockstep.shards.shard import Shard
-from etcd_lockstep.trace import LeaseOf, MemberOf, RevisionAt, TokenOf
+from etcd_lockstep.trace import AuthRevision, LeaseOf, MemberOf, RevisionAt, TokenOf
 from etcd_model import operations as op
 from etcd_model import results
 from etcd_model.errors import Code, Error
 
 _HELD: tuple[type, ...] = (
     *op.OPERATIONS,
-    *(op.Compare, op.Permission, op.LeaderKey),
+    *(op.Compare, op.Permission, op.LeaderKey, op.Claims),
     *get_args(results.Answer),
     *(results.KeyValue, results.Event, results.Watched, results.AlarmMember, results.Member),
     *(Error, Raised, Difference, Finding, Signature),
-    *(LeaseOf, RevisionAt, TokenOf, MemberOf),
+    *(LeaseOf, RevisionAt, TokenOf, MemberOf, AuthRevision),
     *(Shard, ShardResult, ShardTargets, WorkloadSummary, AcceptedByShard),
 )
 _CLASSES: dict[str, Any] = {kind.__name__: kind for kind in _HELD}
