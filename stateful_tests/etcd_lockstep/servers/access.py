@@ -20,7 +20,7 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", -1),  # etcd doesn't limit its answers; gRPC's default is 4 MiB
     ("grpc.enable_http_proxy", 0),  # a proxy in the environment would receive calls to loopback too
     ("grpc.initial_reconnect_backoff_ms", 50),  # soon enough for a server that is starting
-    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 5000),  # how long one attempt may take, where a server is busy
     ("grpc.max_reconnect_backoff_ms", 200),
     ("grpc.use_local_subchannel_pool", 1),  # no connection of an earlier server on the same port
 )

@@ -11,6 +11,7 @@ from etcd_lockstep.strategies.generator_state import GeneratorState
 from etcd_lockstep.strategies.shapes import client_txn
 from etcd_lockstep.trace import UNKNOWN_LEASE
 from etcd_model.operations import Compare, CompareResult, CompareTarget, DeleteRange, Put, Range, RequestOp, Txn
+from etcd_model.ranges import FROM_KEY
 
 _COMPARES = tuple((target, result) for target in CompareTarget for result in CompareResult)
 _REQUESTS: tuple[Callable[[ChoiceDecoder, GeneratorState], RequestOp], ...] = (
@@ -85,11 +86,14 @@ def put_new_key(choices: ChoiceDecoder, state: GeneratorState) -> Txn:
 
 def _branch(choices: ChoiceDecoder, state: GeneratorState, depth: int, at_most: int) -> tuple[RequestOp, ...]:
     """Some requests; sometimes the last one is about the key of the first, mostly so that not both write it: that is
-    refused."""
+    refused, in a txn of its own too."""
     branch = [_request(choices, state, depth) for _ in range(choices.count(at_most))]
     if len(branch) > 1 and choices.one_in(3):
         first, last = branch[0], branch[-1]
-        if not isinstance(first, Txn) and not isinstance(last, Txn):
+        if isinstance(first, Put) and isinstance(last, Txn):
+            again = (replace(kv.put_value(choices, state), key=first.key),)
+            branch[-1] = replace(last, success=again) if choices.pick((True, False)) else replace(last, failure=again)
+        elif not isinstance(first, Txn) and not isinstance(last, Txn):
             reads = isinstance(first, Range) or isinstance(last, Range)
             branch[-1] = replace(last, key=first.key) if reads or choices.one_in(3) else Range(first.key)
     return tuple(branch)
@@ -103,6 +107,8 @@ def _request(choices: ChoiceDecoder, state: GeneratorState, depth: int) -> Reque
 
 def _several_writes(choices: ChoiceDecoder, state: GeneratorState) -> Txn:
     """Two keys or three, written in one revision, in any order."""
+    if choices.one_in(4):
+        return _deleted_and_put(choices, state)
     left = list(state.keys)
     writes: list[RequestOp] = []
     for _ in range(min(2 + choices.count(1), len(left))):
@@ -110,6 +116,14 @@ def _several_writes(choices: ChoiceDecoder, state: GeneratorState) -> Txn:
         left.remove(key)
         writes.append(DeleteRange(key) if choices.one_in(4) else replace(kv.put_value(choices, state), key=key))
     return Txn(success=tuple(writes))
+
+
+def _deleted_and_put(choices: ChoiceDecoder, state: GeneratorState) -> Txn:
+    """A key that is mostly there is deleted and put again, or put and deleted, in one revision: by a range without an
+    end, with which no put is compared."""
+    put = replace(kv.put_value(choices, state), key=state.key_to_delete(choices))
+    deletion = DeleteRange(put.key, FROM_KEY)
+    return Txn(success=(deletion, put) if choices.pick((True, False)) else (put, deletion))
 
 
 def _around_the_limit(choices: ChoiceDecoder, state: GeneratorState) -> Txn:
