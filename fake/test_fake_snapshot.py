@@ -160,6 +160,14 @@ def test_a_bad_file_is_refused_in_one_line(good: bytes, tmp_path: Path) -> None:
         "cut": good[: len(good) // 2 // 512 * 512],
         "another database": with_sum(bbolt.write({b"users": [(b"a", b"b")]})),
         "a gap": with_sum(bbolt.write({b"key": [(revision(2), value(2)), (revision(4), value(4))], b"meta": []})),
+        "a gap above what is compacted": with_sum(
+            bbolt.write(
+                {
+                    b"key": [(revision(3), value(3)), (revision(5), value(5))],
+                    b"meta": [(b"finishedCompactRev", revision(3))],
+                }
+            )
+        ),
     }.items():
         file.write_bytes(data)
         with pytest.raises(BadSnapshotError) as caught:
@@ -175,6 +183,7 @@ def test_a_bad_file_is_refused_in_one_line(good: bytes, tmp_path: Path) -> None:
         "a flipped bit": "its SHA-256 doesn't match",
         "another database": "the bucket key is missing",
         "a gap": "revision 3 is missing",
+        "a gap above what is compacted": "revision 4 is missing",
     }
 
 

@@ -278,6 +278,10 @@ def test_fragments(engine: Engine) -> None:
         "h6 #2: fragment PUT m0@3 PUT m1@4",
         "h6 #2: PUT m2@5 PUT m3@6",
     ]
+    assert watch.create(b"m", b"n", start_revision=1) == [
+        "h6 #3: created",
+        "h6 #3: PUT m0@3 PUT m1@4 PUT m2@5 PUT m3@6",
+    ]
 
 
 def compacted_start(watch: Watch, engine: Engine) -> list[str]:
