@@ -21,6 +21,8 @@ from etcd_model.operations import (
     SENTINEL_KEY,
     Advance,
     As,
+    AuthEnable,
+    Authenticate,
     HashKV,
     LeaseGrant,
     LeaseKeepAlive,
@@ -28,9 +30,12 @@ from etcd_model.operations import (
     LeaseTimeToLive,
     Put,
     Range,
+    UserAdd,
+    UserGrantRole,
     WatchCreate,
     WatchRead,
 )
+from etcd_model.quirks import quirks_of
 from etcd_model.results import AdvanceResult, LeaseKeepAliveResult, WatchReadResult
 
 
@@ -337,14 +342,26 @@ class RealTime(ModelTarget):
     real_time = True
 
 
-@pytest.mark.parametrize("asked", [LeaseKeepAlive, lambda lease: As("token", LeaseKeepAlive(lease))])
-def test_a_keep_alive_waits_for_the_end_of_its_own_lease_alone(asked: Callable[[int], Operation]) -> None:
-    state = State()
-    timeline = Timeline(RealTime(Server()), state)
-    for lease in (1, 2):
-        granted, _ = step(state, LeaseGrant(2, lease))
-        timeline.follow(state, granted, before=0, after=0)
-        state = granted
+UNDER_AUTH = (UserAdd("root", "p"), UserGrantRole("root", "root"), AuthEnable(), Authenticate("root", "p"))
+
+
+@pytest.mark.parametrize(
+    ("then", "asked", "waits"),
+    [
+        ((), LeaseKeepAlive, True),
+        (UNDER_AUTH, lambda lease: As("token-1", LeaseKeepAlive(lease)), True),
+        (UNDER_AUTH, LeaseKeepAlive, False),  # nobody's, which is refused at once
+    ],
+)
+def test_a_keep_alive_waits_for_the_end_of_its_own_lease_alone(
+    then: Trace, asked: Callable[[int], Operation], waits: bool
+) -> None:
+    state = State(Server(quirks_of("3.6.16")))
+    timeline = Timeline(RealTime(state.server), state)
+    for operation in (LeaseGrant(2, 1), LeaseGrant(2, 2), *then):
+        after, _ = step(state, operation)
+        timeline.follow(state, after, before=0, after=0)
+        state = after
     for renewed, other in ((1, 2), (2, 1)):
         left = [set(one.leases) for one in timeline.possible(state, asked(renewed), before=2.5, after=2.6)]
-        assert left == [{other}, set()]
+        assert left == ([{other}, set()] if waits else [{1, 2}, {2}, {1}, set()])

@@ -76,7 +76,7 @@ class Timeline:
         gone, perhaps = [], []
         for lease in state.leases:
             earliest, latest = self._due[lease]
-            if latest + self._lateness <= before or (_renews(operation, lease) and latest <= before):
+            if latest + self._lateness <= before or (latest <= before and _renews(state, operation, lease)):
                 gone.append(lease)  # a lease that is overdue is not renewed: the request waits for its end
             elif earliest <= after:
                 perhaps.append(lease)
@@ -131,9 +131,12 @@ class Timeline:
         return range(max(math.ceil(earliest - after) - 1, 0), max(math.ceil(latest - before) - 1, 0) + 1)
 
 
-def _renews(operation: Operation, lease: int) -> bool:
+def _renews(state: State, operation: Operation, lease: int) -> bool:
+    """Whether it is a keep-alive of the lease that is not refused for its sender: that one waits for nothing."""
     asked = bare(operation)
-    return isinstance(asked, LeaseKeepAlive) and asked.id == lease
+    if not isinstance(asked, LeaseKeepAlive) or asked.id != lease:
+        return False
+    return isinstance(step(state, operation)[1], LeaseKeepAliveResult)
 
 
 def _answers(asked: Operation, earlier: State, state: State) -> Iterator[tuple[State, State, Result]]:
