@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,6 +91,21 @@ def test_without_the_packages_they_are_left_out_and_said_to_be(monkeypatch: pyte
     run = Run(options, progress=said.append)
     assert [stage.workload.name for stage in run.stages()] == ["auth"]
     assert said == [f"{name}: left out: {reason}" for name in BOTH]
+
+
+def test_a_base_install_without_any_extra_agrees_with_itself() -> None:
+    """In a process of its own, in which no extra can be imported: a hashed password is one that the fake refuses."""
+    program = """
+import sys
+extras = "bcrypt", "jwt", "trustme", "cryptography", "jinja2", "distributed", "etcd3", "testcontainers"
+sys.modules.update(dict.fromkeys(extras))
+from etcd_lockstep.console.cli import main
+sys.exit(main(["fuzz", "--etcd", "none", "--families", "auth", "--examples", "150", "--seed", "3"]))
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "every answer agreed" in ended.stdout
+    assert "certificates: left out" in ended.stdout
 
 
 def test_a_container_is_given_no_certificates(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,13 +19,11 @@ USERS = (ROOT, "u", "v")
 ROLES = (ROOT, "r", "s")
 PASSWORDS = ("p", "q", "")
 LONG_PASSWORD = "p" * 73
-HASHED = (
-    *(encoded(one) for one in KNOWN_HASHES if find_spec("bcrypt")),  # without that package the fake takes no hash
-    encoded(b"no hash"),
-    *("!", "cA", "cA=", "cA\n==", "é"),
-)
-"""What a client may say to be a hashed password: hashes of the passwords drawn, then what is none, is no base64, or
-is it to Go alone."""
+NO_BASE64 = ("!", "cA", "cA=", "é")
+"""What is refused for a hashed password."""
+HASHED = (*map(encoded, KNOWN_HASHES), encoded(b"no hash"), "cA\n==", *NO_BASE64) if find_spec("bcrypt") else NO_BASE64
+"""What a client may say to be a hashed password: hashes of the passwords drawn, then what is none, is base64 to Go
+alone, or is none. Without the package bcrypt, the fake takes no base64."""
 SCHEMES = ("Bearer ", "Bearer ", "", "bearer ", "Bearer Bearer ", "Bearer")
 """What may stand before a token. Newer releases take the first of these off, once."""
 
