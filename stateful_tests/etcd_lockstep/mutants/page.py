@@ -14,12 +14,14 @@ from etcd_lockstep.mutants.judge import RELEASES
 from etcd_lockstep.mutants.mutant import Judged
 
 REASONS = Path(__file__).parent / "reasons.json"
-"""By the key of a mutant that survived: a kind, and why nothing notices it."""
+"""By the key of a mutant that survived, or that only tests noticed: a kind, and why nothing else notices it."""
 EQUIVALENT = "equivalent"
 CLOSED = "gap closed"
 HARMLESS = (EQUIVALENT, "not compared")
-KINDS = (*HARMLESS, "gap", CLOSED)
-"""No answer differs; only what is left out of the comparison does; it should be noticed; a test was added that does."""
+OUT_OF_REACH = "out of reach"
+KINDS = (*HARMLESS, OUT_OF_REACH, "gap", CLOSED)
+"""No answer differs; only what is left out of the comparison does; no sequence of operations shows it, but a test does;
+it should be noticed; a test was added that does."""
 
 
 def read_reasons() -> dict[str, tuple[str, str]]:
@@ -55,6 +57,7 @@ def page(
         *_scores(earlier, reasons),
         "",
         *_about(earlier),
+        *_reach(judged, reasons),
         "## Time to find",
         "",
         "Of what the search found, without the start of its process.",
@@ -68,7 +71,7 @@ def page(
         *_closed(reasons),
         "",
         *_MISSED,
-        *_missed_by_the_search(judged),
+        *_missed_by_the_search(judged, reasons),
         "",
         *_METHOD,
     ]
@@ -81,6 +84,21 @@ def _about(earlier: Sequence[tuple[Area, Judged]]) -> Iterator[str]:
         yield f"The figures of the {names} are those of the last sample that had any of it; its survivors stand in"
         yield "`reasons.json`."
         yield ""
+
+
+def _reach(judged: Sequence[tuple[Area, Judged]], reasons: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+    """How many the search found of those that it could see."""
+    ours = [one for area, one in judged if area.searched and one.by != "import"]
+    missed = [one for one in ours if one.survived or one.by == "tests"]
+    beyond = [one for one in missed if reasons.get(one.mutant.key, ("", ""))[0] in (*HARMLESS, OUT_OF_REACH)]
+    there = len(ours) - len(beyond)
+    if not there:
+        return
+    found = len(ours) - len(missed)
+    yield f"The search alone: of {len(ours)} mutants of the model and the fake that can be imported, {len(beyond)} change"
+    yield f"nothing that a sequence of operations shows, each for the reason below. Of the other {there} it found"
+    yield f"{found}, which is {found / there:.0%}."
+    yield ""
 
 
 def _scores(judged: Sequence[tuple[Area, Judged]], reasons: Mapping[str, tuple[str, str]]) -> Iterator[str]:
@@ -144,15 +162,19 @@ _MISSED = (
 )
 
 
-def _missed_by_the_search(judged: Sequence[tuple[Area, Judged]]) -> Iterator[str]:
+def _missed_by_the_search(
+    judged: Sequence[tuple[Area, Judged]], reasons: Mapping[str, tuple[str, str]]
+) -> Iterator[str]:
     missed = [one for area, one in judged if area.searched and one.by == "tests"]
     if not missed:
         yield "None."
         return
-    yield "| mutant | noticed by |"
-    yield "|---|---|"
+    yield "| mutant | noticed by | why not by the search |"
+    yield "|---|---|---|"
     for one in missed:
-        yield f"| {_named(one)} | `{one.what.replace('|', chr(92) + '|')}` |"
+        kind, reason = reasons.get(one.mutant.key, ("gap", ""))
+        why = f"{kind}: {reason}" if reason else kind
+        yield f"| {_named(one)} | `{one.what.replace('|', chr(92) + '|')}` | {why} |"
 
 
 def _named(one: Judged) -> str:
