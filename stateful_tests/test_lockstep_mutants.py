@@ -81,7 +81,7 @@ def test_the_page_has_scores_times_and_each_survivor_with_its_reason() -> None:
     assert "| equivalent | It is the same text. |" in text
     assert "| not looked into |" in text
     assert "| `test_ranges` | gap |" in text
-    assert "of 3 mutants of the model and the fake that can be imported, 1 change" in text
+    assert "of 3 mutants of the model and the fake that can be imported, 1\nchange" in text
     assert "Of the other 2 it found\n1, which is 50%." in text
 
 
