@@ -82,7 +82,7 @@ def test_the_page_has_scores_times_and_each_survivor_with_its_reason() -> None:
     assert "| not looked into |" in text
     assert "| `test_ranges` | gap |" in text
     assert "of 3 mutants of the model and the fake that can be imported, 1\nchange" in text
-    assert "Of the other 2 it found\n1, which is 50%." in text
+    assert "Of the other 2\nit found 1, which is 50%." in text
 
 
 def test_what_no_search_can_see_is_not_held_against_it() -> None:
@@ -92,7 +92,7 @@ def test_what_no_search_can_see_is_not_held_against_it() -> None:
     ]
     text = page(judged, {HARMLESS.key: ("out of reach", "It is about five minutes.")}, "cosmic-ray 8", 1, 15)
     assert "| `test_time` | out of reach: It is about five minutes. |" in text
-    assert "1, which is 100%." in text
+    assert "it found 1, which is 100%." in text
 
 
 def test_options_out_of_range_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,8 +96,8 @@ def _reach(judged: Sequence[tuple[Area, Judged]], reasons: Mapping[str, tuple[st
         return
     found = len(ours) - len(missed)
     yield f"The search alone: of {len(ours)} mutants of the model and the fake that can be imported, {len(beyond)}"
-    yield f"change nothing that a sequence of operations shows, each for the reason below. Of the other {there} it found"
-    yield f"{found}, which is {found / there:.0%}."
+    yield f"change nothing that a sequence of operations shows, each for the reason below. Of the other {there}"
+    yield f"it found {found}, which is {found / there:.0%}."
     yield ""
 
 
