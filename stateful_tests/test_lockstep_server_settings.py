@@ -8,6 +8,7 @@ import grpc
 import pytest
 
 from etcd_lockstep import servers
+from etcd_lockstep.searching.participants import Participants
 from etcd_lockstep.servers import (
     Access,
     BadSource,
@@ -50,8 +51,8 @@ def recording(tmp_path: Path) -> Binary:
     return Binary(path)
 
 
-@pytest.mark.parametrize(("settings", "cores"), [(ServerSettings(), "1"), (ServerSettings(parallel=True), "all")])
-def test_a_server_of_one_client_runs_on_one_core(
+@pytest.mark.parametrize(("settings", "cores"), [(ServerSettings(), "all"), (ServerSettings(one_core=True), "1")])
+def test_a_server_runs_on_one_core_where_it_is_to(
     settings: ServerSettings, cores: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GOMAXPROCS", raising=False)
@@ -60,6 +61,8 @@ def test_a_server_of_one_client_runs_on_one_core(
     path.chmod(0o755)
     with servers.start(Binary(path), settings=settings):
         assert (tmp_path / "cores").read_text() == f"{cores}\n"
+    with Participants(Binary(path), (), settings=settings):
+        assert (tmp_path / "cores").read_text() == "1\n"  # a search has one client
     monkeypatch.setenv("GOMAXPROCS", "3")
     with servers.start(Binary(path), settings=settings):
         assert (tmp_path / "cores").read_text() == "3\n"
@@ -78,7 +81,7 @@ def flags_of_starts(binary: Binary) -> list[list[str]]:
     ("settings", "flags"),
     [
         (ServerSettings(), []),
-        (ServerSettings(parallel=True), []),
+        (ServerSettings(one_core=True), []),
         (ServerSettings(cheap_passwords=True), ["--bcrypt-cost=4"]),
         (ServerSettings(quota_bytes=2**20), ["--quota-backend-bytes=1048576"]),
         (ServerSettings(cheap_passwords=True, quota_bytes=1), ["--bcrypt-cost=4", "--quota-backend-bytes=1"]),

@@ -35,7 +35,7 @@ _AT_ONCE = 3
 """Up to how many steps are left out at once."""
 
 _PASSWORD = "p"
-"""The plainest one that is not empty: reports have traces as commands of etcdctl, which prompts for an empty one."""
+"""The simplest password that is not empty: etcdctl, whose commands reports show, prompts for an empty one."""
 
 _PLAIN = {
     "ttl": (60, 2),

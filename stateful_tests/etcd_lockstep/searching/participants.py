@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from types import TracebackType
 
 from etcd_lockstep import servers
@@ -66,7 +67,7 @@ class Participants:
         self.second_instances: dict[str, Target] = {}
         """Second instances, by name, of those of the first worker's targets that can have one."""
         self._source = source
-        self.settings = settings
+        self.settings = replace(settings, one_core=True)
         self._allow_destroy = allow_destroy
         self._call_timeout = call_timeout
         self._progress = progress

@@ -7,13 +7,14 @@ They take the packages trustme, PyJWT and cryptography (`pip install 'etcd-locks
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
 
-from etcd_model.operations import Claims
+from etcd_model.operations import As, Claims
 
 if TYPE_CHECKING:
     import trustme
@@ -75,6 +76,14 @@ class Identities:
         client = self._clients[common_name]
         chain, key = client.cert_chain_pems[0].bytes(), client.private_key_pem.bytes()
         return grpc.ssl_channel_credentials(self._ca.cert_pem.bytes(), key, chain)
+
+    def signed(self, operation: As) -> As:
+        """The operation, its claims as a token that says so."""
+        return (
+            operation
+            if operation.claims is None
+            else replace(operation, token=self.token(operation.claims), claims=None)
+        )
 
     @functools.lru_cache(maxsize=1024)  # noqa: B019  # there is one object a process
     def token(self, claims: Claims) -> str:

@@ -128,7 +128,7 @@ def leader(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
 
 
 def observe(choices: ChoiceDecoder, state: GeneratorState) -> Operation:
-    """Sometimes who is gone again in the revision of the put comes first: who observes next is told of that one."""
+    """Sometimes a txn comes first that puts and deletes the key of a candidate: Observe reports that put."""
     if _is_too_early(choices, state):
         return campaign(choices, state)
     name = _name_of_one(choices, state)

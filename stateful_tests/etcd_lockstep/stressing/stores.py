@@ -184,7 +184,7 @@ def _etcd(
     source: WantedEtcd, faults: Collection[str], allow_destroy: bool, progress: Callable[[str], None]
 ) -> Iterator[Store]:
     killed = bool(set(faults) & set(OF_SERVERS))
-    with servers.start(source, progress, ServerSettings(durable=killed, parallel=True)) as etcd:
+    with servers.start(source, progress, ServerSettings(durable=killed)) as etcd:
         if not etcd.owned:
             servers.refuse_unless_empty(etcd.access, allow_destroy)
         breaking = Breaking((etcd,)) if isinstance(etcd, StartedEtcd) else Breaking()
@@ -213,8 +213,7 @@ def _cluster(
         to_members.append(network.link(address))
         return to_members[-1].address
 
-    settings = ServerSettings(durable=bool(faults), parallel=True)
-    with servers.start_cluster(wanted.source, progress, settings, between) as cluster:
+    with servers.start_cluster(wanted.source, progress, ServerSettings(durable=bool(faults)), between) as cluster:
         links = [network.link() for _ in cluster.members] if network is not None else []
 
         def clients() -> list[Access]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
@@ -132,14 +131,12 @@ class _InProcess(Client):
 
 
 class _ByCertificate(_InProcess):
-    """A client that the engine is told the certificate of, as a server with TLS reads it from the connection."""
+    """A client with a certificate, whose common name is handed to the engine, as a server with TLS would do."""
 
     no_token = CertificateName(NAMELESS)
 
     def _as(self, operation: As, token: str) -> Result:
-        if operation.claims is not None:
-            operation = replace(operation, token=identities().token(operation.claims), claims=None)
-        return super()._as(operation, token)
+        return super()._as(identities().signed(operation), token)
 
     def sent_token(self, operation: As) -> str:
         return super().sent_token(operation) or CertificateName(operation.certificate or NAMELESS)

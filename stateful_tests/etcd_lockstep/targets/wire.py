@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -93,8 +92,7 @@ class Wire(Client):
         """By the client whose certificate has the name that is asked for, with the token that claims what it should."""
         if self._access is None or self._access.identities is None:
             return super()._as(operation, _token)
-        if operation.claims is not None:
-            operation = replace(operation, token=self._access.identities.token(operation.claims), claims=None)
+        operation = self._access.identities.signed(operation)
         self._methods = self._methods_for(operation.certificate)
         try:
             return super()._as(operation, _token)
