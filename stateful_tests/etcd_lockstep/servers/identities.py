@@ -79,11 +79,9 @@ class Identities:
 
     def signed(self, operation: As) -> As:
         """The operation, its claims as a token that says so."""
-        return (
-            operation
-            if operation.claims is None
-            else replace(operation, token=self.token(operation.claims), claims=None)
-        )
+        if operation.claims is None:
+            return operation
+        return replace(operation, token=self.token(operation.claims), claims=None)
 
     @functools.lru_cache(maxsize=1024)  # noqa: B019  # there is one object a process
     def token(self, claims: Claims) -> str:
